@@ -1,0 +1,1 @@
+//! Derives the description of an API operation from its struct.

@@ -1,0 +1,13 @@
+//! Values that every other crate shares: digests, canonical encoding, platforms, descriptions of API operations.
+//!
+//! Pure: no clock, no I/O, no async. Cache keys must be reproducible in a test that takes a millisecond.
+#![forbid(unsafe_code)]
+
+pub mod canonical;
+pub mod digest;
+pub mod platform;
+pub mod schema;
+
+pub use canonical::Encoder;
+pub use digest::Digest;
+pub use platform::Platform;
