@@ -3,3 +3,19 @@
 //! Knows: the kernel (namespaces, mounts, cgroups, seccomp, networks) and OCI runtimes.
 //! Must not know: the store, images, the API, the environment of the process.
 //! The only crate with `unsafe`: each block says why it is sound.
+//!
+//! A [`Runtime`] turns a [`RunRequest`] into a [`Running`] tree. [`NativeRuntime`] does it by itself, the runtimes in
+//! [`oci_runtime`] hand the same request to a program such as crun or runc.
+
+pub mod cgroup;
+pub mod error;
+pub mod lease;
+pub mod network;
+pub mod oci_runtime;
+pub mod request;
+pub mod runtime;
+
+pub use error::SandboxError;
+pub use lease::{Cgroup, CgroupUsage, Cgroups, NetworkLease, Networks};
+pub use request::{FileSource, InjectedFile, NetworkMode, Rootfs, RunRequest, Stdin};
+pub use runtime::{BoxFuture, Exit, ExitStatus, Running, Runtime, Usage};
