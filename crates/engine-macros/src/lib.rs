@@ -1,1 +1,258 @@
 //! Derives the description of an API operation from its struct.
+//!
+//! ```ignore
+//! /// Sets the directory in which later execs start.
+//! #[derive(Operation)]
+//! #[operation(on = "Container", returns = "Container!")]
+//! pub struct WithWorkdir {
+//!     /// Absolute, or relative to the present one.
+//!     path: String,
+//!     /// Replace `${VAR}` by the container's variables.
+//!     #[arg(default = "false")]
+//!     expand: bool,
+//! }
+//! ```
+//!
+//! `#[operation]` takes `on`, `returns`, and where needed `name` (default: the struct's name in camelCase), `cache`
+//! (`"pure"`, the default, `"session"` or `"never"`), `expected` (type of a returned ID), `eager`, `deprecated`,
+//! `experimental`. `#[arg]` takes `default` (a GraphQL literal), `name`, `sensitive`, `deprecated`.
+
+use proc_macro::TokenStream;
+use proc_macro2::TokenStream as Tokens;
+use quote::quote;
+use syn::{Attribute, Data, DeriveInput, Expr, Fields, Lit, LitStr, Meta, Result};
+
+/// See the crate's documentation.
+#[proc_macro_derive(Operation, attributes(operation, arg))]
+pub fn operation(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as DeriveInput);
+    expand(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+/// Derives `ApiEnum`: members are the variants, named by `#[member("NAME")]`; aliases by `alias = "OTHER"`.
+#[proc_macro_derive(ApiEnum, attributes(member))]
+pub fn api_enum(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as DeriveInput);
+    expand_enum(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+#[derive(Default)]
+struct Options {
+    values: Vec<(String, String)>,
+}
+
+impl Options {
+    fn read(attributes: &[Attribute], name: &str) -> Result<Self> {
+        let mut values = Vec::new();
+        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident(name)) {
+            attribute.parse_nested_meta(|meta| {
+                let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
+                let value = if meta.input.peek(syn::Token![=]) {
+                    meta.value()?.parse::<LitStr>()?.value()
+                } else {
+                    String::new()
+                };
+                values.push((key, value));
+                Ok(())
+            })?;
+        }
+        Ok(Self { values })
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.values.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    fn option(&self, key: &str) -> Tokens {
+        match self.get(key) {
+            Some(value) => quote!(Some(#value)),
+            None => quote!(None),
+        }
+    }
+}
+
+fn expand(input: &DeriveInput) -> Result<Tokens> {
+    let ident = &input.ident;
+    let options = Options::read(&input.attrs, "operation")?;
+    let need = |key: &str| {
+        options
+            .get(key)
+            .ok_or_else(|| syn::Error::new_spanned(ident, format!("#[operation({key} = \"…\")] is missing")))
+    };
+    let (on, returns) = (need("on")?, type_tokens(need("returns")?));
+    let name = options.get("name").map_or_else(|| camel_case(&ident.to_string()), str::to_owned);
+    let doc = docs(&input.attrs);
+    let cache = match options.get("cache").unwrap_or("pure") {
+        "pure" => quote!(Pure),
+        "session" => quote!(PerSession),
+        "never" => quote!(Never),
+        other => return Err(syn::Error::new_spanned(ident, format!("unknown cache rule {other:?}"))),
+    };
+    let eager = options.get("eager").is_some();
+    let (expected, deprecated, experimental) =
+        (options.option("expected"), options.option("deprecated"), options.option("experimental"));
+
+    let mut definitions = Vec::new();
+    let mut takes = Vec::new();
+    let fields = match &input.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(fields) => fields.named.iter().collect(),
+            Fields::Unit => Vec::new(),
+            Fields::Unnamed(_) => return Err(syn::Error::new_spanned(ident, "fields need names")),
+        },
+        _ => return Err(syn::Error::new_spanned(ident, "an operation is a struct")),
+    };
+    for field in fields {
+        let field_ident =
+            field.ident.as_ref().ok_or_else(|| syn::Error::new_spanned(field, "needs a name"))?;
+        let ty = &field.ty;
+        let arg = Options::read(&field.attrs, "arg")?;
+        let wire = arg
+            .get("name")
+            .map_or_else(|| lower_camel(field_ident.to_string().trim_start_matches("r#")), str::to_owned);
+        let doc = docs(&field.attrs);
+        let default = arg.option("default");
+        let deprecated = arg.option("deprecated");
+        let sensitive = arg.get("sensitive").is_some();
+        let which = if arg.get("default").is_some() { quote!(NULLABLE) } else { quote!(TYPE) };
+        definitions.push(quote! {
+            ::kukri_model::schema::ArgDef {
+                name: #wire,
+                doc: #doc,
+                ty: <#ty as crate::args::FromArg>::#which,
+                default: #default,
+                expected_type: <#ty as crate::args::FromArg>::EXPECTED,
+                deprecated: #deprecated,
+                sensitive: #sensitive,
+            }
+        });
+        let missing = match arg.get("default") {
+            Some(literal) => quote!(crate::args::literal(#literal)),
+            None => quote!(crate::args::ArgValue::Null),
+        };
+        takes.push(quote! {
+            #field_ident: <#ty as crate::args::FromArg>::from_arg(
+                crate::args::take(&mut args, #wire).unwrap_or_else(|| #missing),
+            ).map_err(|error| crate::error::OpError::new(format!("argument {}: {error}", #wire)))?
+        });
+    }
+    Ok(quote! {
+        impl crate::operation::Described for #ident {
+            const DEF: ::kukri_model::schema::OperationDef = ::kukri_model::schema::OperationDef {
+                on: #on,
+                name: #name,
+                doc: #doc,
+                args: &[#(#definitions),*],
+                returns: #returns,
+                expected_type: #expected,
+                cache: ::kukri_model::schema::CacheRule::#cache,
+                eager: #eager,
+                deprecated: #deprecated,
+                experimental: #experimental,
+            };
+
+            #[expect(clippy::allow_attributes, reason = "an operation without arguments does not use them")]
+            fn decode(#[allow(unused_mut, unused_variables, reason = "see above")] mut args: crate::args::Args)
+                -> Result<Self, crate::error::OpError>
+            {
+                Ok(Self { #(#takes),* })
+            }
+        }
+    })
+}
+
+fn expand_enum(input: &DeriveInput) -> Result<Tokens> {
+    let ident = &input.ident;
+    let name = ident.to_string();
+    let doc = docs(&input.attrs);
+    let Data::Enum(data) = &input.data else {
+        return Err(syn::Error::new_spanned(ident, "needs an enum"));
+    };
+    let mut values = Vec::new();
+    let mut from = Vec::new();
+    let mut to = Vec::new();
+    for variant in &data.variants {
+        let variant_ident = &variant.ident;
+        let options = Options::read(&variant.attrs, "member")?;
+        let member = options.get("name").map_or_else(|| variant_ident.to_string(), str::to_owned);
+        let doc = docs(&variant.attrs);
+        values.push(quote!(::kukri_model::schema::EnumValueDef { name: #member, doc: #doc, alias_of: None }));
+        from.push(quote!(#member => Some(Self::#variant_ident)));
+        to.push(quote!(Self::#variant_ident => #member));
+    }
+    for variant in &data.variants {
+        let options = Options::read(&variant.attrs, "member")?;
+        let member = options.get("name").map_or_else(|| variant.ident.to_string(), str::to_owned);
+        if let Some(alias) = options.get("alias") {
+            let doc = docs(&variant.attrs);
+            values.push(
+                quote!(::kukri_model::schema::EnumValueDef { name: #alias, doc: #doc, alias_of: Some(#member) }),
+            );
+        }
+    }
+    Ok(quote! {
+        impl crate::args::ApiEnum for #ident {
+            const DEF: ::kukri_model::schema::EnumDef =
+                ::kukri_model::schema::EnumDef { name: #name, doc: #doc, values: &[#(#values),*] };
+            fn from_name(name: &str) -> Option<Self> {
+                match name { #(#from,)* _ => None }
+            }
+            fn name(self) -> &'static str {
+                match self { #(#to),* }
+            }
+        }
+    })
+}
+
+/// `[String!]!` as a constant expression.
+fn type_tokens(text: &str) -> Tokens {
+    if let Some(inner) = text.strip_suffix('!') {
+        let inner = type_tokens(inner);
+        return quote!(::kukri_model::schema::TypeRef::NonNull(&#inner));
+    }
+    if let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let inner = type_tokens(inner);
+        return quote!(::kukri_model::schema::TypeRef::List(&#inner));
+    }
+    quote!(::kukri_model::schema::TypeRef::Named(#text))
+}
+
+fn docs(attributes: &[Attribute]) -> String {
+    let lines: Vec<String> = attributes
+        .iter()
+        .filter_map(|attribute| match &attribute.meta {
+            Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
+                Expr::Lit(literal) => match &literal.lit {
+                    Lit::Str(text) => Some(
+                        text.value().trim_end().strip_prefix(' ').map_or_else(|| text.value(), str::to_owned),
+                    ),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    lines.join("\n").trim().to_owned()
+}
+
+fn camel_case(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+fn lower_camel(name: &str) -> String {
+    let mut out = String::new();
+    let mut upper = false;
+    for c in name.chars() {
+        if c == '_' {
+            upper = true;
+        } else if upper {
+            out.extend(c.to_uppercase());
+            upper = false;
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}

@@ -16,7 +16,9 @@ pub struct Platform {
 
 /// The text is not a platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a platform: {0:?} (expected \"os/architecture\" or \"os/architecture/variant\", as in \"linux/amd64\")")]
+#[error(
+    "not a platform: {0:?} (expected \"os/architecture\" or \"os/architecture/variant\", as in \"linux/amd64\")"
+)]
 pub struct ParsePlatformError(pub String);
 
 impl Platform {
