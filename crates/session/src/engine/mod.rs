@@ -1,0 +1,17 @@
+//! The engine's half: the engine asks, the client's machine answers.
+//!
+//! The HTTP server gives a request for [`crate::SESSION_PATH`] to [`upgrade`], sends the response, and runs what comes
+//! out of it: a [`SessionHandle`] to ask with, and a driver that ends with the session.
+
+mod accept;
+mod export;
+mod handle;
+mod sync;
+
+pub use accept::{EngineLink, Upgrade, upgrade};
+pub use export::{ExportFileRequest, ExportRequest, TreeSource};
+pub use handle::{HostStat, HostStatKind, SessionHandle};
+pub use sync::{BlobWriter, SyncRequest, SyncSink};
+
+/// What a sink or a source of the engine fails with.
+pub type StoreFailure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,47 @@
+//! Taking over a directory of the client: negotiation of what is missing, from the engine's side.
+
+use bytes::Bytes;
+use kukri_model::Digest;
+use kukri_tree::TreeId;
+
+use super::StoreFailure;
+
+/// Which directory, or file, of the client.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncRequest {
+    /// Absolute, or relative to the session's workdir, or `~/…`.
+    pub path: String,
+    /// Only what matches; empty: everything.
+    pub include: Vec<String>,
+    /// Not what matches.
+    pub exclude: Vec<String>,
+    /// Leave out what `.gitignore` files say, those of parents up to the root of the git repository included.
+    pub gitignore: bool,
+    /// `path` is a single file: the tree then has this one entry, by its base name. Patterns are not used.
+    pub single_file: bool,
+}
+
+/// Where a synced directory goes: the engine's store. Calls block and come from blocking threads.
+///
+/// The order of calls makes it safe to stop at any moment: contents first, then nodes, children before parents. All
+/// digests were verified against the bytes.
+pub trait SyncSink: Send + Sync + 'static {
+    /// Which of these trees are held *completely*: with everything under them.
+    fn has_nodes(&self, ids: &[TreeId]) -> Result<Vec<bool>, StoreFailure>;
+    /// Keeps nodes: their encoded bytes under `TreeId::stored`. Children come before parents.
+    fn put_nodes(&self, nodes: Vec<(TreeId, Bytes)>) -> Result<(), StoreFailure>;
+    /// Which of these contents are held.
+    fn has_blobs(&self, digests: &[Digest]) -> Result<Vec<bool>, StoreFailure>;
+    /// Keeps small contents (each at most 256 KiB; at most 1,024 of them and about 1 MiB in one call).
+    fn put_blobs(&self, blobs: Vec<(Digest, Bytes)>) -> Result<(), StoreFailure>;
+    /// Begins to keep one large content, of `size` bytes. Dropping the writer before `finish` gives it up.
+    fn blob_writer(&self, digest: Digest, size: u64) -> Result<Box<dyn BlobWriter>, StoreFailure>;
+}
+
+/// One large content on its way into the store.
+pub trait BlobWriter: Send {
+    /// The next bytes.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreFailure>;
+    /// All bytes were written, and have the digest that was announced.
+    fn finish(self: Box<Self>) -> Result<(), StoreFailure>;
+}
