@@ -2,4 +2,38 @@
 //!
 //! Knows: vertices with typed inputs, keys, waiting callers, slots.
 //! Must not know: containers, disks, networks, GraphQL. It is tested on integers.
+//!
+//! # How a vertex is solved
+//!
+//! 1. *Definition.* The vertex is looked up by its recipe: among the results of this process, among the vertices in
+//!    flight, in the [`ResultCache`]. A hit ends it here: the inputs are not even walked.
+//! 2. *Inputs.* Otherwise its inputs are solved, all at the same time.
+//! 3. *Content key.* From the inputs' values comes a key. A result with this key is taken wherever it came from
+//!    (early cut-off); a vertex that is running with this key is waited for.
+//! 4. *Slots, run, store.* Otherwise the vertex waits for its slots, first come first served, runs, and its result is
+//!    stored before anybody sees it.
+//!
+//! Everything in flight lives in one table behind one lock (`state`), which calls nobody: it hands out what is to be
+//! done as data. So neither depth nor width of a graph is ever on the machine stack.
+//!
+//! # Invariants
+//!
+//! - A vertex takes slots only when all its inputs are done, so whoever holds slots waits for nobody.
+//! - A vertex in flight has at least one waiter; when the last one leaves, it is cancelled and so are its inputs.
+//! - Only results whose recipe tells all (no uncacheable vertex upstream) are kept by definition.
 #![forbid(unsafe_code)]
+
+mod cache;
+mod error;
+mod observe;
+mod op;
+mod solver;
+
+pub use cache::{Lookup, MemoryCache, Record, ResultCache};
+pub use error::SolveError;
+pub use observe::{Decision, HitBy, MissReason, NoObserver, Observer, Outcome, Vertex};
+pub use op::{CacheKey, ContentKey, Op, RunContext};
+pub use solver::{Solver, SolverConfig};
+
+pub use futures_util::future::BoxFuture;
+pub use tokio_util::sync::CancellationToken;
