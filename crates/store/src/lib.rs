@@ -2,4 +2,31 @@
 //!
 //! Knows: files, SQLite, the on-disk format of `docs/reference/store-format.md`.
 //! Must not know: containers, images, registries, sessions, GraphQL, the environment of the process.
+//!
+//! All functions block; call them from a thread that may. [`Store`] is a cheap handle.
 #![forbid(unsafe_code)]
+
+mod blobs;
+mod care;
+mod config;
+mod error;
+mod layer;
+mod materialise;
+mod records;
+mod store;
+mod trees;
+mod upper;
+mod volumes;
+
+pub use blobs::{BlobReader, BlobWriter};
+pub use care::{
+    Dropped, Entry, EntryKind, KindUsage, Problem, PruneOptions, PruneReport, Usage, VerifyOptions, VerifyReport,
+};
+pub use config::{OverlayXattr, StoreConfig};
+pub use error::{OpenError, Result, StoreError};
+pub use layer::LayerWriter;
+pub use materialise::{Lease, Materialisation};
+pub use records::{ResultRecord, ResultSummary, Root};
+pub use store::Store;
+pub use upper::Workspace;
+pub use volumes::{VolumeDir, VolumeInfo};
