@@ -1,12 +1,38 @@
 //! Merkle trees of file systems: their format, and everything that can be done to them without a disk.
 //!
-//! Pure: nodes come from a [`NodeReader`], which a test implements with a map.
+//! Pure: nodes come from a [`NodeReader`], which a test implements with a map ([`memory::Memory`]).
 //! Must not know: where nodes and contents are kept, containers, the API.
+//!
+//! Trees can nest deeper than a thread's stack is long, so nothing here recurses over depth.
+//! Paths are bytes, separated by `/`; they become text, lossily, only in results meant for people.
 #![forbid(unsafe_code)]
 
+pub mod diff;
+pub mod edit;
+pub mod filter;
+pub mod gitignore;
+pub mod glob;
+pub mod hash;
+pub mod lookup;
+pub mod memory;
 pub mod node;
+pub mod owner;
+pub mod path;
+pub mod pattern;
+pub mod sealed;
+pub mod stat;
+pub mod walk;
 mod wire;
 
-
-pub use node::{Entry, EntryKind, Meta, Node, NodeReader, TreeError, TreeId, Xattrs};
+pub use diff::{Change, ChangeKind, Equality, compare, diff_tree};
+pub use edit::{CopyOptions, Editor, FileSource};
+pub use filter::filter;
+pub use glob::glob;
+pub use lookup::{Follow, Found, FoundKind, entries, lookup, try_exists};
+pub use memory::Memory;
+pub use node::{BlobReader, Entry, EntryKind, Meta, Node, NodeReader, TreeError, TreeId, Xattrs};
+pub use pattern::{Decision, Filter};
+pub use sealed::{Layered, Sealed};
+pub use stat::{FileKind, Stat, stat};
+pub use walk::{Walk, WalkEntry};
 pub use wire::is_name;

@@ -177,7 +177,7 @@ pub enum TreeError {
     #[error("path {0} is a directory, not a file")]
     IsADirectory(String),
     /// The path leads out of the tree.
-    #[error("{0}: path leads outside of the directory")]
+    #[error("{0}: cannot create directory outside parent")]
     Escapes(String),
     /// A name longer than 255 bytes.
     #[error("{0:.40}…: File name length exceeds the maximum supported 255 characters")]
@@ -210,4 +210,22 @@ pub enum TreeError {
 pub trait NodeReader {
     /// The node with this digest (`TreeId::stored`).
     fn node(&self, digest: &Digest) -> Result<Arc<Node>, TreeError>;
+}
+
+/// Where the contents of files come from. Only for small ones, as `.gitignore`: the whole content is returned.
+pub trait BlobReader {
+    /// The content with this digest.
+    fn blob(&self, digest: &Digest) -> Result<Vec<u8>, TreeError>;
+}
+
+impl<R: NodeReader + ?Sized> NodeReader for &R {
+    fn node(&self, digest: &Digest) -> Result<Arc<Node>, TreeError> {
+        (**self).node(digest)
+    }
+}
+
+impl<R: NodeReader + ?Sized> NodeReader for Arc<R> {
+    fn node(&self, digest: &Digest) -> Result<Arc<Node>, TreeError> {
+        (**self).node(digest)
+    }
 }

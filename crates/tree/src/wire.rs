@@ -224,7 +224,9 @@ impl<'a> Input<'a> {
             DIR => EntryKind::Dir(TreeId { stored: self.digest()?, content: self.digest()? }),
             SYMLINK => EntryKind::Symlink { meta: self.meta()?, target: self.bytes()?.into() },
             CHAR => EntryKind::CharDevice { meta: self.meta()?, major: self.small()?, minor: self.small()? },
-            BLOCK => EntryKind::BlockDevice { meta: self.meta()?, major: self.small()?, minor: self.small()? },
+            BLOCK => {
+                EntryKind::BlockDevice { meta: self.meta()?, major: self.small()?, minor: self.small()? }
+            }
             FIFO => EntryKind::Fifo { meta: self.meta()? },
             _ => return Err(self.damaged("unknown kind of entry")),
         })
@@ -236,15 +238,26 @@ mod tests {
     use super::*;
 
     fn sample(mtime_ns: i64) -> Node {
-        let meta = Meta { mtime_ns, uid: 1000, xattrs: vec![((*b"user.a").into(), (*b"1").into())], ..Meta::new(0o644) };
+        let meta = Meta {
+            mtime_ns,
+            uid: 1000,
+            xattrs: vec![((*b"user.a").into(), (*b"1").into())],
+            ..Meta::new(0o644)
+        };
         let mut node = Node { meta: Meta { mtime_ns, ..Meta::new(0o755) }, entries: vec![] };
         node.set(Entry {
             name: (*b"file").into(),
             kind: EntryKind::File { meta: meta.clone(), blob: Digest::of(b"x"), size: 1, link_group: 7 },
         });
         node.set(Entry { name: (*b"dir").into(), kind: EntryKind::Dir(Node::empty().id()) });
-        node.set(Entry { name: (*b"link").into(), kind: EntryKind::Symlink { meta: meta.clone(), target: (*b"../x").into() } });
-        node.set(Entry { name: (*b"dev").into(), kind: EntryKind::CharDevice { meta: meta.clone(), major: 1, minor: 300 } });
+        node.set(Entry {
+            name: (*b"link").into(),
+            kind: EntryKind::Symlink { meta: meta.clone(), target: (*b"../x").into() },
+        });
+        node.set(Entry {
+            name: (*b"dev").into(),
+            kind: EntryKind::CharDevice { meta: meta.clone(), major: 1, minor: 300 },
+        });
         node.set(Entry { name: (*b"pipe").into(), kind: EntryKind::Fifo { meta } });
         node
     }
