@@ -1,4 +1,20 @@
 //! Progress events and a pure reducer from events to what a view shows.
 //!
+//! An [`Event`] says what happened. [`View`] is what is known after a row of events. [`plain`], [`tty`] and [`summary`]
+//! turn these into text; whoever calls them writes it somewhere.
+//!
 //! Must not know: terminals, sockets, clocks (times come with the events).
 #![forbid(unsafe_code)]
+
+pub mod event;
+pub mod format;
+pub mod plain;
+pub mod summary;
+pub mod text;
+pub mod tty;
+pub mod view;
+
+pub use event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
+pub use plain::{Plain, PlainConfig};
+pub use summary::Summary;
+pub use view::{Counters, Limits, Span, SpanState, View};

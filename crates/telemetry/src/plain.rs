@@ -1,0 +1,194 @@
+//! Events as lines of text that can be read in a file and searched with grep.
+//!
+//! ```text
+//! #3 withExec pytest -q
+//! #3 not cached: file src/x.py changed
+//! #3 0.531 12 passed
+//! #3 DONE 1.2s
+//! #4 CACHED
+//! #5 ERROR exit code 1
+//! ```
+//!
+//! Every line starts with the number of its step, so lines of steps that run at the same time may alternate; a line is
+//! written only when it is complete.
+
+use std::collections::HashMap;
+
+use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
+use crate::format;
+use crate::text::{Lines, clean};
+
+/// What [`Plain`] writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlainConfig {
+    /// Also write the spans of API calls, which do no work themselves.
+    pub calls: bool,
+    /// Messages below this level are left out.
+    pub level: Level,
+}
+
+impl Default for PlainConfig {
+    /// Without calls; from [`Level::Info`] on.
+    fn default() -> Self {
+        Self { calls: false, level: Level::Info }
+    }
+}
+
+/// The state of the writer: which steps are open and which of their lines are not complete.
+#[derive(Clone, Debug, Default)]
+pub struct Plain {
+    config: PlainConfig,
+    open: HashMap<SpanId, Step>,
+    last_number: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    number: u64,
+    started_ns: u64,
+    label: String,
+    cached: bool,
+    lines: [Lines; 2],
+    last_log_ns: u64,
+    quarters: u64,
+}
+
+impl Plain {
+    /// A writer at the beginning of a stream.
+    #[must_use]
+    pub fn new(config: PlainConfig) -> Self {
+        Self { config, ..Self::default() }
+    }
+
+    /// The lines to write for this event: none, one or more, each with its `\n`.
+    pub fn render(&mut self, event: &Event) -> String {
+        let mut out = String::new();
+        match event {
+            Event::SpanStarted { id, label, kind, time_ns, .. } => {
+                if *kind != SpanKind::Call || self.config.calls {
+                    self.start(&mut out, *id, label, *time_ns);
+                }
+            }
+            Event::SpanLog { id, stream, text, time_ns } => {
+                if let Some(step) = self.open.get_mut(id) {
+                    step.last_log_ns = *time_ns;
+                    let lines = step.lines[*stream as usize].push(text);
+                    step.log(&mut out, lines);
+                }
+            }
+            Event::SpanProgress { id, current, total, unit } => {
+                if let Some(step) = self.open.get_mut(id) {
+                    step.progress(&mut out, *current, *total, unit);
+                }
+            }
+            Event::SpanCached { id, .. } => {
+                if let Some(step) = self.open.get_mut(id) {
+                    step.cached = true;
+                }
+            }
+            Event::SpanNotCached { id, reason } => {
+                if let Some(step) = self.open.get(id)
+                    && !reason.is_empty()
+                {
+                    step.line(&mut out, &format!("not cached: {}", clean(reason)));
+                }
+            }
+            Event::SpanFinished { id, outcome, time_ns } => {
+                if let Some(step) = self.open.remove(id) {
+                    step.finish(&mut out, outcome, *time_ns);
+                }
+            }
+            Event::Message { level, text } if *level >= self.config.level => {
+                let prefix = match level {
+                    Level::Debug => "debug: ",
+                    Level::Info => "",
+                    Level::Warning => "warning: ",
+                    Level::Error => "error: ",
+                };
+                for line in text.lines() {
+                    out.push_str(prefix);
+                    out.push_str(&clean(line));
+                    out.push('\n');
+                }
+            }
+            Event::Message { .. } | Event::Other(_) => {}
+        }
+        out
+    }
+
+    fn start(&mut self, out: &mut String, id: SpanId, label: &str, time_ns: u64) {
+        if self.open.contains_key(&id) {
+            return;
+        }
+        self.last_number += 1;
+        let step = Step {
+            number: self.last_number,
+            started_ns: time_ns,
+            label: one_line(label),
+            cached: false,
+            lines: Default::default(),
+            last_log_ns: time_ns,
+            quarters: 0,
+        };
+        step.line(out, &step.label);
+        self.open.insert(id, step);
+    }
+}
+
+impl Step {
+    fn line(&self, out: &mut String, text: &str) {
+        out.push('#');
+        out.push_str(&self.number.to_string());
+        if !text.is_empty() {
+            out.push(' ');
+            out.push_str(text);
+        }
+        out.push('\n');
+    }
+
+    fn log(&self, out: &mut String, lines: impl IntoIterator<Item = String>) {
+        let at = format::seconds(self.last_log_ns.saturating_sub(self.started_ns));
+        for line in lines {
+            self.line(out, format!("{at} {line}").trim_end());
+        }
+    }
+
+    /// One line per quarter: a log is no place for a moving bar.
+    fn progress(&mut self, out: &mut String, current: u64, total: Option<u64>, unit: &str) {
+        let Some(total) = total.filter(|total| *total > 0) else { return };
+        let quarters = (u128::from(current) * 4 / u128::from(total)).min(4) as u64;
+        if quarters > self.quarters {
+            self.quarters = quarters;
+            self.line(out, &format::progress(current, Some(total), unit));
+        }
+    }
+
+    fn finish(mut self, out: &mut String, outcome: &SpanOutcome, time_ns: u64) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let rest = self.lines[stream as usize].finish();
+            self.log(out, rest);
+        }
+        let took = format::duration(time_ns.saturating_sub(self.started_ns));
+        match outcome {
+            SpanOutcome::Cached => self.line(out, "CACHED"),
+            SpanOutcome::Ok | SpanOutcome::Other(_) if self.cached => self.line(out, "CACHED"),
+            SpanOutcome::Ok | SpanOutcome::Other(_) => self.line(out, &format!("DONE {took}")),
+            SpanOutcome::Cancelled => self.line(out, &format!("CANCELLED after {took}")),
+            SpanOutcome::Failed { message, exit_code } => {
+                let mut lines = message.lines().filter(|line| !line.trim().is_empty());
+                match exit_code {
+                    Some(code) => self.line(out, &format!("ERROR exit code {code}")),
+                    None => self.line(out, format!("ERROR {}", clean(lines.next().unwrap_or(""))).trim_end()),
+                }
+                for line in lines {
+                    self.line(out, &format!("ERROR {}", clean(line)));
+                }
+            }
+        }
+    }
+}
+
+fn one_line(label: &str) -> String {
+    let lines: Vec<_> = label.lines().map(str::trim).collect();
+    clean(&lines.join(" ")).into_owned()
+}
