@@ -1,1 +1,168 @@
-//! Bodies of the requests.
+//! Kinds of requests the engine sends, and the JSON bodies of their messages. New fields must have defaults.
+
+use serde::{Deserialize, Serialize};
+
+use kukri_model::Digest;
+use kukri_tree::TreeId;
+
+pub(crate) const SYNC: &str = "sync";
+pub(crate) const EXPORT_TREE: &str = "export-tree";
+pub(crate) const EXPORT_FILE: &str = "export-file";
+pub(crate) const READ_SECRET: &str = "read-secret";
+pub(crate) const FIND_UP: &str = "find-up";
+pub(crate) const STAT: &str = "stat";
+
+/// A tree's two digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WireTree {
+    pub(crate) stored: Digest,
+    pub(crate) content: Digest,
+}
+
+impl From<TreeId> for WireTree {
+    fn from(id: TreeId) -> Self {
+        Self { stored: id.stored, content: id.content }
+    }
+}
+
+impl From<WireTree> for TreeId {
+    fn from(id: WireTree) -> Self {
+        Self { stored: id.stored, content: id.content }
+    }
+}
+
+/// Request `sync`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SyncBody {
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) include: Vec<String>,
+    #[serde(default)]
+    pub(crate) exclude: Vec<String>,
+    #[serde(default)]
+    pub(crate) gitignore: bool,
+    #[serde(default)]
+    pub(crate) single_file: bool,
+}
+
+/// Client to engine, within `sync`. Digests lie in the payload, 32 bytes each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub(crate) enum SyncUp {
+    /// Contents read just now and still in the client's memory: digests. Answered with `wanted`.
+    Offer,
+    /// Contents: records of digest, length (u32, little-endian), bytes.
+    Blobs,
+    /// Everything was walked: the root. Also sent again when a file has changed before it was sent.
+    Root { id: WireTree },
+    /// Nodes that were asked for: records as in `blobs`.
+    Nodes {
+        #[serde(default)]
+        last: bool,
+    },
+    /// Contents that were asked for with `want-blobs` are all sent.
+    BlobsSent,
+    /// A large content follows in `part`s.
+    Large { size: u64, digest: Digest },
+    /// The next bytes of a large content.
+    Part,
+    /// The large content is complete.
+    LargeEnd,
+}
+
+/// Engine to client, within `sync`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub(crate) enum SyncDown {
+    /// Answer to an offer: a byte per digest, 1 for "send it".
+    Wanted,
+    /// Asks for nodes: their stored digests.
+    WantNodes,
+    /// Asks for contents: their digests.
+    WantBlobs,
+    /// Everything is there.
+    Done,
+}
+
+/// Request `export-tree`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExportBody {
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) wipe: bool,
+    #[serde(default)]
+    pub(crate) remove: Vec<String>,
+    pub(crate) root: WireTree,
+}
+
+/// Client to engine, within `export-tree`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub(crate) enum ExportUp {
+    /// Asks for nodes: stored digests in the payload.
+    WantNodes,
+    /// Asks for contents: digests in the payload. They are sent in this order.
+    WantBlobs,
+}
+
+/// Engine to client, within `export-tree` and `export-file`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub(crate) enum ExportDown {
+    /// Records of digest, length, bytes.
+    Nodes {
+        #[serde(default)]
+        last: bool,
+    },
+    /// Whole small contents, as records.
+    Blobs,
+    /// A part of a large content, or of the file.
+    Part {
+        #[serde(default)]
+        last: bool,
+    },
+}
+
+/// Request `export-file`; the content follows in `part` messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExportFileBody {
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) allow_parent_dir: bool,
+    pub(crate) name: String,
+    pub(crate) mode: u32,
+    #[serde(default)]
+    pub(crate) mtime_ns: Option<i64>,
+}
+
+/// Result of `export-tree` and `export-file`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Exported {
+    pub(crate) path: String,
+}
+
+/// Request `read-secret`. The value is the payload of the reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SecretBody {
+    pub(crate) uri: String,
+}
+
+/// Request `find-up`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FindUpBody {
+    pub(crate) name: String,
+}
+
+/// Result of `find-up`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FoundUp {
+    pub(crate) path: Option<String>,
+}
+
+/// Request `stat`; the result is an optional `HostStat`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StatBody {
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) follow: bool,
+}

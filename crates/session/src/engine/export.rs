@@ -1,12 +1,15 @@
 //! Writing trees and files on the client's machine, from the engine's side.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use kukri_model::Digest;
 use kukri_tree::TreeId;
 
 use super::StoreFailure;
+use crate::SessionError;
+use crate::link::Link;
 
 /// Where to write a tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,4 +46,19 @@ pub trait TreeSource: Send + Sync + 'static {
     fn blob(&self, digest: &Digest) -> Result<Box<dyn Read + Send>, StoreFailure>;
 }
 
-pub(crate) type RootId = TreeId;
+pub(super) async fn tree(
+    _link: &Link,
+    _request: ExportRequest,
+    _tree: TreeId,
+    _source: Arc<dyn TreeSource>,
+) -> Result<String, SessionError> {
+    unimplemented!()
+}
+
+pub(super) async fn file(
+    _link: &Link,
+    _request: ExportFileRequest,
+    _content: Box<dyn Read + Send>,
+) -> Result<String, SessionError> {
+    unimplemented!()
+}

@@ -7,12 +7,15 @@ use bytes::Bytes;
 use kukri_tree::TreeId;
 use serde::{Deserialize, Serialize};
 
-use super::{ExportFileRequest, ExportRequest, SyncRequest, SyncSink, TreeSource};
+use super::{ExportFileRequest, ExportRequest, SyncRequest, SyncSink, TreeSource, export, sync};
+use crate::link::Link;
+use crate::wire::{FIND_UP, FindUpBody, FoundUp, READ_SECRET, STAT, SecretBody, StatBody};
 use crate::{ClientHello, SessionError};
 
 /// What a path of the client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum HostStatKind {
     /// A regular file.
     File,
@@ -42,66 +45,76 @@ pub struct HostStat {
 
 /// One client's session, to ask with. Cheap to clone. Dropping a running request takes it back.
 #[derive(Clone)]
-pub struct SessionHandle {}
+pub struct SessionHandle {
+    link: Link,
+    hello: Arc<ClientHello>,
+}
 
 impl SessionHandle {
+    pub(super) fn new(link: Link, hello: ClientHello) -> Self {
+        Self { link, hello: Arc::new(hello) }
+    }
+
     /// What the client said of itself.
     #[must_use]
     pub fn hello(&self) -> &ClientHello {
-        unimplemented!()
+        &self.hello
     }
 
     /// Takes over a directory (or one file) of the client. Returns when everything is in the sink.
-    pub async fn sync_directory(&self, _request: SyncRequest, _sink: Arc<dyn SyncSink>) -> Result<TreeId, SessionError> {
-        unimplemented!()
+    pub async fn sync_directory(&self, request: SyncRequest, sink: Arc<dyn SyncSink>) -> Result<TreeId, SessionError> {
+        sync::run(&self.link, request, sink).await
     }
 
     /// Writes a tree on the client's machine, only what differs. Returns the absolute path.
     pub async fn export_tree(
         &self,
-        _request: ExportRequest,
-        _tree: TreeId,
-        _source: Arc<dyn TreeSource>,
+        request: ExportRequest,
+        tree: TreeId,
+        source: Arc<dyn TreeSource>,
     ) -> Result<String, SessionError> {
-        unimplemented!()
+        export::tree(&self.link, request, tree, source).await
     }
 
     /// Writes one file on the client's machine, atomically. Returns the absolute path.
     pub async fn export_file(
         &self,
-        _request: ExportFileRequest,
-        _content: Box<dyn Read + Send>,
+        request: ExportFileRequest,
+        content: Box<dyn Read + Send>,
     ) -> Result<String, SessionError> {
-        unimplemented!()
+        export::file(&self.link, request, content).await
     }
 
-    /// The value of a secret: `env://NAME`, `file://PATH`, `cmd://COMMAND`. Never logged.
-    pub async fn read_secret(&self, _uri: &str) -> Result<Bytes, SessionError> {
-        unimplemented!()
+    /// The value of a secret: `env://NAME`, `file://PATH`, `cmd://COMMAND`. At most 1 MiB. Never logged.
+    pub async fn read_secret(&self, uri: &str) -> Result<Bytes, SessionError> {
+        Ok(self.link.ask(READ_SECRET, &SecretBody { uri: uri.to_owned() }).await?.payload)
     }
 
     /// Looks for `name` in the workdir and its parents; the path relative to the workdir, as in `../x`.
-    pub async fn find_up(&self, _name: &str) -> Result<Option<String>, SessionError> {
-        unimplemented!()
+    pub async fn find_up(&self, name: &str) -> Result<Option<String>, SessionError> {
+        let found: FoundUp = self.link.ask(FIND_UP, &FindUpBody { name: name.to_owned() }).await?.parse()?;
+        Ok(found.path)
     }
 
     /// Facts about a path; none if there is nothing.
-    pub async fn stat(&self, _path: &str, _follow: bool) -> Result<Option<HostStat>, SessionError> {
-        unimplemented!()
+    pub async fn stat(&self, path: &str, follow: bool) -> Result<Option<HostStat>, SessionError> {
+        self.link.ask(STAT, &StatBody { path: path.to_owned(), follow }).await?.parse()
     }
 
-    /// Sends a progress event, if the client wants them. Never waits: false when the event was dropped because the
-    /// client has gone, wants none, or is too slow (8 MiB are waiting).
-    pub fn emit(&self, _event: Bytes) -> bool {
-        unimplemented!()
+    /// Sends a progress event (at most 1 MiB), if the client wants them. Never waits: false when the event was dropped
+    /// because the client has gone, wants none, or is too slow (8 MiB are waiting).
+    pub fn emit(&self, event: Bytes) -> bool {
+        self.hello.want_events && self.link.emit(event)
     }
 
     /// Whether the session has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        unimplemented!()
+        self.link.is_closed()
     }
 
     /// Returns when the session has ended.
-    pub async fn closed(&self) {}
+    pub async fn closed(&self) {
+        self.link.closed().await;
+    }
 }

@@ -8,7 +8,7 @@ mod export;
 mod handle;
 mod sync;
 
-pub use accept::{EngineLink, Upgrade, upgrade};
+pub use accept::{EngineLink, PendingSession, Upgrade, upgrade};
 pub use export::{ExportFileRequest, ExportRequest, TreeSource};
 pub use handle::{HostStat, HostStatKind, SessionHandle};
 pub use sync::{BlobWriter, SyncRequest, SyncSink};

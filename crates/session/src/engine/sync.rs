@@ -1,10 +1,14 @@
 //! Taking over a directory of the client: negotiation of what is missing, from the engine's side.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use kukri_model::Digest;
 use kukri_tree::TreeId;
 
 use super::StoreFailure;
+use crate::SessionError;
+use crate::link::Link;
 
 /// Which directory, or file, of the client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,4 +48,8 @@ pub trait BlobWriter: Send {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreFailure>;
     /// All bytes were written, and have the digest that was announced.
     fn finish(self: Box<Self>) -> Result<(), StoreFailure>;
+}
+
+pub(super) async fn run(_link: &Link, _request: SyncRequest, _sink: Arc<dyn SyncSink>) -> Result<TreeId, SessionError> {
+    unimplemented!()
 }
