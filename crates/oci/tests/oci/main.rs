@@ -1,0 +1,6 @@
+//! The OCI crate against registries: a real one, and one of our own that misbehaves on demand.
+
+mod fake;
+mod image;
+mod real;
+mod registry;
