@@ -124,9 +124,9 @@ impl Rule {
             Interface::In => META_IN_NAME,
             Interface::Out => META_OUT_NAME,
         };
-        // The closing zero is part of the comparison: without it longer names would match too.
+        // The zeros after the name are part of the comparison: without them longer names would match too.
         let mut value = name.as_bytes().to_vec();
-        value.push(0);
+        value.resize(libc::IFNAMSIZ, 0);
         self.meta(key).compare(if is { EQUAL } else { UNEQUAL }, value)
     }
 

@@ -52,19 +52,14 @@ pub(super) fn open(socket: &mut Socket, bridge: &str, gateway: Ipv4Addr) -> Vec<
     };
     let mut warnings = Vec::new();
     for chain in chains.iter().filter(|chain| chain.closed) {
-        let rules = match chain.hook {
-            HOOK_FORWARD => vec![
-                Rule::default().interface(Interface::In, bridge, true).accept(),
-                Rule::default().interface(Interface::Out, bridge, true).established(true).accept(),
-            ],
-            HOOK_INPUT => [Protocol::Udp, Protocol::Tcp]
-                .map(|protocol| {
-                    Rule::default()
-                        .interface(Interface::In, bridge, true)
-                        .to_port(protocol, DNS_PORT)
-                        .accept()
-                })
-                .into(),
+        let rules: [Rule; 2] = match chain.hook {
+            // Not by the state of the connection: our own forward chain looks at that, and iptables-nft refuses to work
+            // on a table which has a native expression for it.
+            HOOK_FORWARD => [Interface::In, Interface::Out]
+                .map(|direction| Rule::default().interface(direction, bridge, true).accept()),
+            HOOK_INPUT => [Protocol::Udp, Protocol::Tcp].map(|protocol| {
+                Rule::default().interface(Interface::In, bridge, true).to_port(protocol, DNS_PORT).accept()
+            }),
             _ => continue,
         };
         let messages = rules
