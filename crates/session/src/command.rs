@@ -1,11 +1,17 @@
 //! The life of `kukri session`, except printing and signals.
 
+use std::io::{self, Read};
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::client::{ConnectConfig, ConnectError};
-use crate::launch::{LaunchConfig, LaunchError};
+use crate::client::{Client, ConnectConfig, ConnectError, connect};
+use crate::launch::{LaunchConfig, LaunchError, ensure_engine};
+use crate::proxy::{LoopbackServer, ProxyConfig, serve};
+use crate::EngineHello;
+
+/// How often a session is opened anew when the engine ends (because it was idle) just before.
+const ATTEMPTS: usize = 3;
 
 /// What `kukri session` needs.
 #[derive(Debug, Clone)]
@@ -14,7 +20,7 @@ pub struct SessionConfig {
     pub launch: Option<LaunchConfig>,
     /// How to open the session. Its socket must be that of `launch`.
     pub connect: ConnectConfig,
-    /// Most connections of SDKs at a time.
+    /// Most connections of SDKs at a time; 400 is a good value.
     pub max_connections: usize,
 }
 
@@ -29,35 +35,100 @@ pub enum SessionCommandError {
     Connect(#[from] ConnectError),
     /// No loopback server, or no random bytes.
     #[error("cannot serve on 127.0.0.1: {0}")]
-    Serve(#[from] std::io::Error),
+    Serve(#[from] io::Error),
 }
 
 /// A session that SDKs can use.
-pub struct RunningSession {}
+#[derive(Debug)]
+pub struct RunningSession {
+    client: Client,
+    server: LoopbackServer,
+    token: String,
+}
 
 impl RunningSession {
     /// Finds or starts the engine, opens the session, serves `/query` on loopback.
-    pub async fn start(_config: SessionConfig) -> Result<Self, SessionCommandError> {
-        unimplemented!()
+    pub async fn start(config: SessionConfig) -> Result<Self, SessionCommandError> {
+        let client = open(&config).await?;
+        let token = random_token()?;
+        let log_path = match (client.engine().log_path.as_str(), &config.launch) {
+            ("", Some(launch)) => launch.log_path.to_string_lossy().into_owned(),
+            (log_path, _) => log_path.to_owned(),
+        };
+        let server = serve(ProxyConfig {
+            token: token.clone(),
+            engine_socket: config.connect.socket.clone(),
+            session_id: config.connect.hello.session_id.clone(),
+            log_path,
+            engine_gone: client.ended(),
+            max_connections: config.max_connections,
+        })
+        .await?;
+        Ok(Self { client, server, token })
     }
 
     /// The port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
-        0
+        self.server.port()
     }
 
     /// The token SDKs must present.
     #[must_use]
     pub fn token(&self) -> &str {
-        ""
+        &self.token
+    }
+
+    /// What the engine said of itself.
+    #[must_use]
+    pub fn engine(&self) -> &EngineHello {
+        self.client.engine()
     }
 
     /// The next progress event; none when the engine has gone.
     pub async fn next_event(&mut self) -> Option<Bytes> {
-        None
+        self.client.next_event().await
+    }
+
+    /// Returns when the engine has gone, though nobody asked it to.
+    pub async fn engine_gone(&self) {
+        self.client.ended().cancelled().await;
+    }
+
+    /// Stops serving, which cancels what runs, and asks the engine to end the session. The last events can still be
+    /// taken; without interest in them, see [`RunningSession::shutdown`].
+    pub async fn begin_shutdown(self) -> Client {
+        self.server.stop().await;
+        self.client.finish();
+        self.client
     }
 
     /// Stops serving, ends the engine's session and waits for it, at most `timeout`.
-    pub async fn shutdown(self, _timeout: Duration) {}
+    pub async fn shutdown(self, timeout: Duration) {
+        self.begin_shutdown().await.close(timeout).await;
+    }
+}
+
+async fn open(config: &SessionConfig) -> Result<Client, SessionCommandError> {
+    let mut attempt = 1;
+    loop {
+        if let Some(launch) = &config.launch {
+            ensure_engine(launch).await?;
+        }
+        match connect(config.connect.clone()).await {
+            Err(ConnectError::NotRunning { .. } | ConnectError::Io { .. })
+                if config.launch.is_some() && attempt < ATTEMPTS =>
+            {
+                attempt += 1;
+            }
+            result => return Ok(result?),
+        }
+    }
+}
+
+/// 128 random bits in hexadecimal digits: the same in both alphabets of base64 that SDKs use.
+fn random_token() -> io::Result<String> {
+    let mut bytes = [0_u8; 16];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter};
@@ -18,6 +19,8 @@ use crate::{EngineHello, ErrorCode, RemoteError};
 /// Bytes of events that may be on their way.
 const EVENT_WINDOW: usize = WINDOW / 4 + frame::MAX_PAYLOAD;
 const BUFFER: usize = 128 << 10;
+/// How long the other side may take to read the rest.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which end this is.
 pub(crate) enum Peer {
@@ -75,8 +78,9 @@ where
                 result = &mut reading => {
                     if let Err(error) = result {
                         tracing::debug!(%error, "session connection ended");
+                        return;
                     }
-                    return;
+                    break;
                 }
                 // After a clean end of writing, what the other side still sends is read.
                 finished = &mut writing, if !writing_ended => {
@@ -88,6 +92,16 @@ where
                 () = &mut emitting => {}
             }
         }
+        // The other side has ended in order: it still gets what waits, and then sees the end.
+        link.shared.closed.cancel();
+        link.push_waiting_events();
+        link.finish();
+        let _ = tokio::time::timeout(FLUSH_TIMEOUT, async {
+            if !writing_ended {
+                writing.await;
+            }
+        })
+        .await;
     };
     (link, driver)
 }
@@ -137,17 +151,16 @@ async fn write_frames<W: AsyncWrite + Unpin>(output: W, mut queue: mpsc::Unbound
 
 async fn send_events(link: &Link) {
     loop {
-        let next = {
-            let mut events = lock(&link.shared.events);
-            let next = events.queue.pop_front();
-            events.bytes -= next.as_ref().map_or(0, Bytes::len);
-            next
-        };
+        let next = lock(&link.shared.events).queue.front().cloned();
         match next {
             Some(event) => {
                 if link.push_counted(&link.shared.events_credit, &Header::Event, event).await.is_err() {
                     return std::future::pending().await;
                 }
+                // Only now, so that an event which waits for credit at the end is not lost.
+                let mut events = lock(&link.shared.events);
+                let sent = events.queue.pop_front();
+                events.bytes -= sent.as_ref().map_or(0, Bytes::len);
             }
             None => link.shared.events_ready.notified().await,
         }
@@ -278,6 +291,14 @@ impl Drop for Running {
 }
 
 impl Link {
+    /// The client can no longer widen the window, so the rest goes out at once.
+    fn push_waiting_events(&self) {
+        let waiting = std::mem::take(&mut *lock(&self.shared.events));
+        for event in waiting.queue {
+            self.push(&Header::Event, event, None);
+        }
+    }
+
     /// Of the client's end: an event was taken, so that the engine may send more.
     pub(crate) fn took_event(&self, size: usize) {
         self.push(&Header::Credit { id: EVENTS, bytes: size as u64 }, Bytes::new(), None);

@@ -1,12 +1,27 @@
 //! The loopback HTTP server which SDKs talk to: checks the token, hands `/query` on to the engine.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod auth;
+mod answer;
+mod upstream;
 
-use tokio::sync::watch;
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use upstream::Upstream;
 
 /// What to serve, and where it goes.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ProxyConfig {
     /// The session token: user name of HTTP Basic authentication, with an empty password.
     pub token: String,
@@ -16,16 +31,25 @@ pub struct ProxyConfig {
     pub session_id: String,
     /// Where the engine's log is, for error texts; empty: not known.
     pub log_path: String,
-    /// Becomes true (or is dropped) when the engine has gone: from then on everything is answered with 502.
-    pub engine_gone: watch::Receiver<bool>,
+    /// Is cancelled when the engine has gone: from then on everything is answered with 502. See
+    /// [`crate::client::Client::ended`].
+    pub engine_gone: CancellationToken,
     /// Most connections served at a time; more wait. Each costs up to two open files. 400 is a good value.
     pub max_connections: usize,
+}
+
+/// Leaves out the token.
+impl std::fmt::Debug for ProxyConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProxyConfig").field("engine_socket", &self.engine_socket).finish_non_exhaustive()
+    }
 }
 
 /// The running server. Dropping it stops it, and drops running requests.
 #[derive(Debug)]
 pub struct LoopbackServer {
     address: SocketAddr,
+    task: JoinHandle<()>,
 }
 
 impl LoopbackServer {
@@ -36,10 +60,59 @@ impl LoopbackServer {
     }
 
     /// Stops accepting, and drops running requests, which cancels their work.
-    pub async fn stop(self) {}
+    pub async fn stop(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for LoopbackServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 /// Listens on a free port of 127.0.0.1 and serves in the background.
-pub async fn serve(_config: ProxyConfig) -> std::io::Result<LoopbackServer> {
-    unimplemented!()
+pub async fn serve(config: ProxyConfig) -> io::Result<LoopbackServer> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let task = tokio::spawn(accept(listener, config));
+    Ok(LoopbackServer { address, task })
 }
+
+async fn accept(listener: TcpListener, config: ProxyConfig) {
+    let places = Arc::new(Semaphore::new(config.max_connections.max(1)));
+    let upstream = Arc::new(Upstream::new(&config.engine_socket, &config.session_id));
+    let config = Arc::new(config);
+    // Dropped with this task, and all connections with it.
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        while connections.try_join_next().is_some() {}
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of open files, in practice: some will be closed.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let (config, upstream) = (Arc::clone(&config), Arc::clone(&upstream));
+        connections.spawn(async move {
+            let _place = place;
+            let service = service_fn(|request| async {
+                Ok::<_, Infallible>(answer::answer(request, &config, &upstream).await)
+            });
+            // No timeouts: an answer may take as long as a build.
+            let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            if let Err(error) = served {
+                tracing::trace!(%error, "connection of an SDK ended");
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Which request gets which answer.
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{Request, Response, StatusCode};
+
+use super::{ProxyConfig, auth, upstream::Upstream};
+
+pub(super) type Body = BoxBody<Bytes, hyper::Error>;
+
+const REALM: HeaderValue = HeaderValue::from_static("Basic realm=\"Access to the Dagger engine session\"");
+
+pub(super) async fn answer(request: Request<Incoming>, config: &ProxyConfig, upstream: &Upstream) -> Response<Body> {
+    if !auth::is_allowed(request.headers().get(AUTHORIZATION), &config.token) {
+        let mut response = text(StatusCode::UNAUTHORIZED, "unauthorized: the session token is missing or wrong\n");
+        response.headers_mut().insert(WWW_AUTHENTICATE, REALM);
+        return response;
+    }
+    match request.uri().path() {
+        "/query" => forward(request, config, upstream).await,
+        "/v1/traces" | "/v1/logs" | "/v1/metrics" => take_telemetry(request).await,
+        _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
+    }
+}
+
+/// Telemetry of SDKs is taken and dropped, so that their exporters stay quiet.
+async fn take_telemetry(request: Request<Incoming>) -> Response<Body> {
+    let mut body = request.into_body();
+    while let Some(Ok(_)) = body.frame().await {}
+    text(StatusCode::CREATED, "")
+}
+
+async fn forward(mut request: Request<Incoming>, config: &ProxyConfig, upstream: &Upstream) -> Response<Body> {
+    request.headers_mut().remove(AUTHORIZATION);
+    drop_hop_by_hop(request.headers_mut());
+    // Dropping the future of `send` closes the engine's connection, and with it cancels the work.
+    let answered = tokio::select! {
+        biased;
+        () = config.engine_gone.cancelled() => None,
+        answered = upstream.send(request) => Some(answered),
+    };
+    match answered {
+        Some(Ok(mut response)) => {
+            drop_hop_by_hop(response.headers_mut());
+            response.map(BodyExt::boxed)
+        }
+        // The connection of the session tells a moment later whether the engine is gone for good.
+        Some(Err(error)) => bad_gateway(&format!("cannot reach the engine: {error}"), config),
+        None => bad_gateway("the engine has ended, and the session with it", config),
+    }
+}
+
+fn bad_gateway(reason: &str, config: &ProxyConfig) -> Response<Body> {
+    let log = if config.log_path.is_empty() { String::new() } else { format!("; the engine's log is {}", config.log_path) };
+    text(StatusCode::BAD_GATEWAY, format!("{reason}{log}\n"))
+}
+
+/// These belong to one connection, not to the message. (Bodies are framed anew.)
+fn drop_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+    for name in ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect"] {
+        headers.remove(name);
+    }
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(body.into()).map_err(|never| match never {}).boxed());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
