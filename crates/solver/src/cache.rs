@@ -1,6 +1,8 @@
 //! Where results of earlier runs come from.
 
-use std::time::Duration;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use kukri_model::Digest;
 
@@ -67,12 +69,73 @@ pub struct Record<'a, V> {
 /// Keeps everything in memory, without a bound: for tests and for engines without a disk.
 #[derive(Debug)]
 pub struct MemoryCache<V> {
-    state: std::sync::Mutex<MemoryState<V>>,
+    state: Mutex<MemoryState<V>>,
 }
 
 #[derive(Debug)]
 struct MemoryState<V> {
-    keys: std::collections::HashMap<Digest, (V, std::time::Instant)>,
-    definitions: std::collections::HashMap<Digest, Digest>,
-    slots: std::collections::HashMap<Digest, Vec<Vec<(String, Digest)>>>,
+    values: HashMap<Digest, (V, Instant)>,
+    keys: HashMap<Digest, Digest>,
+    slots: HashMap<Digest, VecDeque<Vec<(String, Digest)>>>,
+}
+
+impl<V> Default for MemoryCache<V> {
+    fn default() -> Self {
+        let state = MemoryState { values: HashMap::new(), keys: HashMap::new(), slots: HashMap::new() };
+        Self { state: Mutex::new(state) }
+    }
+}
+
+impl<V> MemoryCache<V> {
+    /// How many earlier runs are kept per slot to explain misses.
+    const RUNS_PER_SLOT: usize = 4;
+
+    fn state(&self) -> MutexGuard<'_, MemoryState<V>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets all values, but not that they were there.
+    pub fn evict_all(&self) {
+        self.state().values.clear();
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> ResultCache<V> for MemoryCache<V> {
+    fn may_block(&self) -> bool {
+        false
+    }
+
+    fn by_definition(&self, definition: &Digest) -> Lookup<V> {
+        let key = self.state().keys.get(definition).copied();
+        key.map_or(Lookup::Miss, |key| match self.by_key(&key) {
+            Lookup::Miss => Lookup::Evicted,
+            found => found,
+        })
+    }
+
+    fn by_key(&self, key: &Digest) -> Lookup<V> {
+        match self.state().values.get(key) {
+            Some((value, at)) => Lookup::Hit { value: value.clone(), age: at.elapsed() },
+            None => Lookup::Miss,
+        }
+    }
+
+    fn nearest(&self, slot: &Digest) -> Vec<Vec<(String, Digest)>> {
+        self.state().slots.get(slot).map(|runs| runs.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    fn store(&self, record: Record<'_, V>) {
+        let mut state = self.state();
+        state.values.insert(record.key.digest, (record.value.clone(), Instant::now()));
+        if let Some(definition) = record.definition {
+            state.keys.insert(definition, record.key.digest);
+        }
+        let runs = state.slots.entry(record.key.slot).or_default();
+        runs.push_front(record.key.parts.clone());
+        runs.truncate(Self::RUNS_PER_SLOT);
+    }
+
+    fn link(&self, definition: &Digest, key: &Digest) {
+        self.state().keys.insert(*definition, *key);
+    }
 }

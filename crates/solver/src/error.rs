@@ -27,6 +27,14 @@ pub enum SolveError<E> {
         /// The panic's message.
         message: String,
     },
+    /// Nobody waited for it any more. Only an observer ever sees this.
+    #[error("{label}: cancelled")]
+    Cancelled {
+        /// Label of the vertex.
+        label: Arc<str>,
+        /// Its definition.
+        definition: Digest,
+    },
     /// The runtime in which it ran was shut down.
     #[error("{label}: the engine is shutting down")]
     ShutDown {
@@ -43,6 +51,7 @@ impl<E> SolveError<E> {
         match self {
             Self::Failed { definition, .. }
             | Self::Panicked { definition, .. }
+            | Self::Cancelled { definition, .. }
             | Self::ShutDown { definition, .. } => definition,
         }
     }
@@ -51,7 +60,7 @@ impl<E> SolveError<E> {
     pub const fn error(&self) -> Option<&E> {
         match self {
             Self::Failed { error, .. } => Some(error),
-            Self::Panicked { .. } | Self::ShutDown { .. } => None,
+            Self::Panicked { .. } | Self::Cancelled { .. } | Self::ShutDown { .. } => None,
         }
     }
 }

@@ -24,10 +24,21 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod drive;
 mod error;
+mod explain;
+mod job;
+mod lru;
 mod observe;
 mod op;
+mod run;
+mod shared;
+mod slots;
 mod solver;
+mod state;
+
+#[cfg(test)]
+mod tests;
 
 pub use cache::{Lookup, MemoryCache, Record, ResultCache};
 pub use error::SolveError;

@@ -1,11 +1,18 @@
 //! The entry: a caller asks for the value of a vertex.
 
 use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::cache::ResultCache;
 use crate::error::SolveError;
-use crate::observe::Observer;
+use crate::job::Scope;
+use crate::observe::{HitBy, Observer, Outcome};
 use crate::op::Op;
+use crate::shared::Shared;
+use crate::state::State;
 
 /// Settings of a [`Solver`].
 #[derive(Clone, Debug)]
@@ -27,12 +34,18 @@ impl Default for SolverConfig {
 
 /// Solves vertices for any number of callers at a time. Cheap to clone; clones share everything.
 pub struct Solver<O: Op> {
-    shared: Arc<(SolverConfig, Arc<dyn ResultCache<O::Value>>, Arc<dyn Observer<O>>)>,
+    shared: Arc<Shared<O>>,
 }
 
 impl<O: Op> Clone for Solver<O> {
     fn clone(&self) -> Self {
         Self { shared: self.shared.clone() }
+    }
+}
+
+impl<O: Op> std::fmt::Debug for Solver<O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Solver")
     }
 }
 
@@ -44,17 +57,63 @@ impl<O: Op> Solver<O> {
         cache: Arc<dyn ResultCache<O::Value>>,
         observer: Arc<dyn Observer<O>>,
     ) -> Self {
-        Self { shared: Arc::new((config, cache, observer)) }
+        let state = State::new(config.slots, config.memory);
+        Self { shared: Arc::new(Shared::new(state, cache, config.cache_threads, observer)) }
     }
 
     /// The value of `op`. Dropping the future means to leave: what nobody else waits for is cancelled.
     ///
     /// Must be called within a tokio runtime, which the runs started for this call then use.
     pub async fn solve(&self, op: Arc<O>, cx: O::Context) -> Result<O::Value, SolveError<O::Error>> {
-        let _ = (op, cx, &self.shared);
-        unimplemented!("scheduling follows")
+        let definition = op.definition();
+        let since = Instant::now();
+        let known = self.shared.update(|state, _| {
+            let known = state.known(&definition);
+            (state.new_id(), known)
+        });
+        let id = match known {
+            (id, Some((value, age))) => {
+                let outcome = Outcome::Hit { by: HitBy::Definition, age };
+                self.shared.tell_decision(id, &op, definition, &cx, outcome, since.elapsed());
+                return Ok(value);
+            }
+            (id, None) => id,
+        };
+        let runtime = Handle::current();
+        let scope = Arc::new(Scope::new(id, cx, runtime.clone()));
+        let (answer, receiver) = oneshot::channel();
+        if let Some(value) = self.shared.update(|state, fx| state.enter(fx, &scope, &op, definition, answer))
+        {
+            return Ok(value);
+        }
+        let _leave = Leave { shared: &self.shared, request: id };
+        self.shared.kick(&runtime);
+        drop(scope);
+        receiver
+            .await
+            .unwrap_or_else(|_| Err(SolveError::ShutDown { label: self.shared.label(&op), definition }))
     }
 
     /// Forgets the results kept in memory, as after a prune of the cache behind it. Nothing in flight is touched.
-    pub fn forget_all(&self) {}
+    pub fn forget_all(&self) {
+        drop(self.shared.update(|state, _| state.forget_all()));
+    }
+
+    /// Vertices in flight, requests, free slots.
+    #[cfg(test)]
+    pub(crate) fn census(&self) -> (usize, usize, u32) {
+        self.shared.update(|state, _| state.census())
+    }
+}
+
+/// Withdraws the request when the caller goes away. After the answer there is nothing left to withdraw.
+struct Leave<'a, O: Op> {
+    shared: &'a Arc<Shared<O>>,
+    request: u64,
+}
+
+impl<O: Op> Drop for Leave<'_, O> {
+    fn drop(&mut self) {
+        self.shared.update(|state, fx| state.withdraw(fx, self.request));
+    }
 }

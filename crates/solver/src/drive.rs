@@ -1,0 +1,227 @@
+//! Drivers: they do the work that may take a moment (look-ups, keys, storing), one step of one vertex at a time.
+//!
+//! If the cache may block, drivers are threads of the runtime's blocking pool, which go on as long as there is work: a
+//! chain of vertices costs one change of threads per run, not one per look-up. If it may not, the work is done where
+//! it comes up, and after [`INLINE_STEPS`] in a task of its own, which lets others run in between.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kukri_model::Digest;
+use tokio::runtime::Handle;
+
+use crate::cache::{Lookup, Record};
+use crate::explain::explain;
+use crate::job::{ByKey, Facts, JobId, Storage, Work};
+use crate::observe::{HitBy, MissReason, Outcome};
+use crate::op::{CacheKey, Op};
+use crate::run::panic_message;
+use crate::shared::Shared;
+use crate::state::State;
+
+/// Steps done in one go on a thread that is meant for other things: well under a millisecond.
+const INLINE_STEPS: usize = 32;
+
+/// The right to drive. Counted, so that there is always somebody who does the work, and never too many.
+struct Driver<O: Op> {
+    shared: Arc<Shared<O>>,
+    retired: bool,
+}
+
+impl<O: Op> Driver<O> {
+    /// Does up to `limit` steps. `true`: there is no more work, and this driver has retired.
+    fn drive(&mut self, limit: usize, runtime: &Handle) -> bool {
+        for _ in 0..limit {
+            let work = self.shared.update(|state, _| {
+                let work = state.work.pop_front();
+                if work.is_none() {
+                    // Under the lock: whoever adds work after this sees that there is no driver.
+                    state.drivers -= 1;
+                }
+                work
+            });
+            let Some(work) = work else {
+                self.retired = true;
+                return true;
+            };
+            let job = work.job();
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.shared.step(work))) {
+                self.shared.fail(job, &panic_message(&*panic));
+            }
+            if self.shared.cache_may_block {
+                // This driver takes one of what there is.
+                self.shared.hire(1, runtime);
+            }
+        }
+        false
+    }
+}
+
+impl<O: Op> Drop for Driver<O> {
+    fn drop(&mut self) {
+        if !self.retired {
+            self.shared.update(|state, _| state.drivers -= 1);
+        }
+    }
+}
+
+impl<O: Op> Shared<O> {
+    /// Sees to it that the work in the queue is done. `runtime` is used if a thread or task is needed.
+    pub(crate) fn kick(self: &Arc<Self>, runtime: &Handle) {
+        if self.cache_may_block {
+            self.hire(0, runtime);
+            return;
+        }
+        let Some(mut driver) = self.new_driver(|state| state.drivers == 0 && !state.work.is_empty()) else {
+            return;
+        };
+        if !driver.drive(INLINE_STEPS, runtime) {
+            let handle = runtime.clone();
+            runtime.spawn(async move {
+                while !driver.drive(INLINE_STEPS, &handle) {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+    }
+
+    /// Adds drivers while there is more work than `spare` items that the caller will do itself.
+    fn hire(self: &Arc<Self>, spare: usize, runtime: &Handle) {
+        let max = self.max_drivers;
+        let mut hired = 0;
+        while let Some(mut driver) =
+            self.new_driver(|state| state.drivers < max && state.work.len() > spare + hired)
+        {
+            hired += 1;
+            let handle = runtime.clone();
+            runtime.spawn_blocking(move || while !driver.drive(usize::MAX, &handle) {});
+        }
+    }
+
+    fn new_driver(self: &Arc<Self>, wanted: impl FnOnce(&State<O>) -> bool) -> Option<Driver<O>> {
+        let hired = self.update(|state, _| {
+            let wanted = wanted(state);
+            state.drivers += usize::from(wanted);
+            wanted
+        });
+        hired.then(|| Driver { shared: self.clone(), retired: false })
+    }
+
+    fn step(self: &Arc<Self>, work: Work<O>) {
+        match work {
+            Work::Meet(job) => self.meet(job),
+            Work::Ready(job) => self.ready(job),
+            Work::Ran { job, value, duration } => self.ran(job, value, duration),
+            Work::Followed { job, value } => {
+                self.link(job);
+                self.done(job, value, Duration::ZERO);
+            }
+        }
+    }
+
+    /// Looks for a result by definition; if there is none, the inputs are wanted.
+    fn meet(self: &Arc<Self>, id: JobId) {
+        let Some(job) = self.update(|state, _| state.job(id).map(|job| job.facts(id))) else { return };
+        match self.cache.by_definition(&job.definition) {
+            Lookup::Hit { value, age } => {
+                let outcome = Outcome::Hit { by: HitBy::Definition, age };
+                self.tell_decision(
+                    id,
+                    &job.op,
+                    job.definition,
+                    &job.scope.context,
+                    outcome,
+                    job.met.elapsed(),
+                );
+                self.done(id, value, age);
+                return;
+            }
+            Lookup::Evicted => self.update(|state, _| {
+                if let Some(job) = state.job(id) {
+                    job.evicted = true;
+                }
+            }),
+            Lookup::Miss => {}
+        }
+        let inputs: Vec<(Arc<O>, Digest)> =
+            job.op.inputs().into_iter().map(|input| (input.clone(), input.definition())).collect();
+        self.update(|state, fx| state.expand(fx, id, &inputs));
+    }
+
+    /// The inputs are there: looks for a result by content; if there is none, it must run.
+    fn ready(self: &Arc<Self>, id: JobId) {
+        let Some((job, inputs)) = self.update(|state, _| {
+            let inputs = state.take_inputs(id)?;
+            let job = state.job(id)?;
+            Some((job.facts(id), inputs))
+        }) else {
+            return;
+        };
+        let key = match job.op.key(&inputs) {
+            CacheKey::Uncacheable => {
+                self.update(|state, _| {
+                    if let Some(job) = state.job(id) {
+                        job.stable = false;
+                    }
+                });
+                return self.run(&job, inputs, MissReason::NotCacheable);
+            }
+            CacheKey::Content(key) => Arc::new(key),
+        };
+        let mut evicted = job.evicted;
+        match self.update(|state, fx| state.by_key(fx, id, &key)) {
+            ByKey::Gone | ByKey::Follows => return,
+            ByKey::Known(value, age) => return self.hit_by_content(&job, value, age),
+            ByKey::Unknown => match self.cache.by_key(&key.digest) {
+                Lookup::Hit { value, age } => return self.hit_by_content(&job, value, age),
+                Lookup::Evicted => evicted = true,
+                Lookup::Miss => {}
+            },
+        }
+        let reason =
+            if evicted { MissReason::Evicted } else { explain(&key.parts, &self.cache.nearest(&key.slot)) };
+        self.run(&job, inputs, reason);
+    }
+
+    fn hit_by_content(self: &Arc<Self>, job: &Facts<O>, value: O::Value, age: Duration) {
+        let outcome = Outcome::Hit { by: HitBy::Content, age };
+        self.tell_decision(job.id, &job.op, job.definition, &job.scope.context, outcome, job.met.elapsed());
+        self.link(job.id);
+        self.done(job.id, value, age);
+    }
+
+    fn run(self: &Arc<Self>, job: &Facts<O>, inputs: Vec<O::Value>, reason: MissReason) {
+        let outcome = Outcome::Miss { reason: reason.clone() };
+        self.tell_decision(job.id, &job.op, job.definition, &job.scope.context, outcome, job.met.elapsed());
+        let weight = job.op.weight();
+        if !self.update(|state, fx| state.queue(fx, job.id, inputs, reason, weight)) {
+            self.tell_cancelled(job.id, &job.op, job.definition, &job.scope);
+        }
+    }
+
+    /// A run has ended well: its result is stored before it is given to anybody.
+    fn ran(self: &Arc<Self>, id: JobId, value: O::Value, duration: Duration) {
+        if let Some(Storage { op, key, definition }) = self.update(|state, _| state.storage(id)) {
+            let label = self.label(&op);
+            let record = Record { definition, key: &key, label: &label, value: &value, duration };
+            // A store in trouble costs the next run some time, but not this one its result.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.cache.store(record)));
+        }
+        self.done(id, value, Duration::ZERO);
+    }
+
+    /// Notes that the job's definition leads to its key.
+    fn link(self: &Arc<Self>, id: JobId) {
+        let storage = self.update(|state, _| state.storage(id));
+        if let Some(Storage { key, definition: Some(definition), .. }) = storage {
+            let _ = catch_unwind(AssertUnwindSafe(|| self.cache.link(&definition, &key.digest)));
+        }
+    }
+
+    fn done(self: &Arc<Self>, id: JobId, value: O::Value, age: Duration) {
+        let now = Instant::now();
+        let born = now.checked_sub(age).unwrap_or(now);
+        self.update(|state, fx| state.complete(fx, id, Ok(value), born));
+    }
+}

@@ -1,0 +1,79 @@
+//! Why an earlier result could not be used.
+
+use kukri_model::Digest;
+
+use crate::observe::MissReason;
+
+/// Compares a key with the keys of earlier runs of the same step, latest first.
+pub(crate) fn explain(parts: &[(String, Digest)], earlier: &[Vec<(String, Digest)>]) -> MissReason {
+    let nearest = earlier.iter().map(|run| differing(parts, run)).min_by_key(Vec::len);
+    match nearest {
+        None => MissReason::FirstRun,
+        // The very same key: it was stored once.
+        Some(names) if names.is_empty() => MissReason::Evicted,
+        Some(names) => MissReason::Changed(names),
+    }
+}
+
+/// Names of the parts that are not the same on both sides, in the order of the key, then of the earlier run. A name
+/// may occur more than once; then its occurrences are compared one by one.
+fn differing(parts: &[(String, Digest)], earlier: &[(String, Digest)]) -> Vec<String> {
+    // Nearly always the names are the same: compare side by side, without looking anything up.
+    let aligned = parts.len() == earlier.len() && parts.iter().zip(earlier).all(|(a, b)| a.0 == b.0);
+    let mut names: Vec<String> = if aligned {
+        parts.iter().zip(earlier).filter(|(a, b)| a.1 != b.1).map(|(a, _)| a.0.clone()).collect()
+    } else {
+        let mut left = std::collections::HashMap::<&(String, Digest), usize>::new();
+        for part in earlier {
+            *left.entry(part).or_default() += 1;
+        }
+        let mut names = Vec::new();
+        for part in parts {
+            match left.get_mut(part) {
+                Some(count) if *count > 0 => *count -= 1,
+                _ => names.push(part.0.clone()),
+            }
+        }
+        for part in earlier {
+            if let Some(count) = left.get_mut(part)
+                && *count > 0
+            {
+                *count -= 1;
+                names.push(part.0.clone());
+            }
+        }
+        names
+    };
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(parts: &[(&str, &str)]) -> Vec<(String, Digest)> {
+        parts.iter().map(|(name, value)| ((*name).to_owned(), Digest::of(value.as_bytes()))).collect()
+    }
+
+    #[test]
+    fn the_nearest_run_explains() {
+        let key = parts(&[("args", "x"), ("input", "1"), ("env A", "a")]);
+        assert_eq!(explain(&key, &[]), MissReason::FirstRun);
+        assert_eq!(explain(&key, std::slice::from_ref(&key)), MissReason::Evicted);
+        let far = parts(&[("args", "y"), ("input", "2"), ("env A", "a")]);
+        let near = parts(&[("args", "x"), ("input", "2"), ("env A", "a")]);
+        assert_eq!(explain(&key, &[far, near]), MissReason::Changed(vec!["input".into()]));
+    }
+
+    #[test]
+    fn added_and_removed_parts_are_named_once() {
+        let key = parts(&[("args", "x"), ("env B", "b"), ("mount", "1"), ("mount", "2")]);
+        let earlier = parts(&[("args", "x"), ("env A", "a"), ("mount", "1"), ("mount", "3")]);
+        assert_eq!(
+            explain(&key, &[earlier]),
+            MissReason::Changed(vec!["env B".into(), "mount".into(), "env A".into()])
+        );
+    }
+}

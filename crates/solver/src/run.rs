@@ -1,0 +1,173 @@
+//! One run: the task around an operation's future.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use futures_util::future::BoxFuture;
+use futures_util::task::AtomicWaker;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::SolveError;
+use crate::job::{Solved, Start, Work};
+use crate::op::{Op, ReleaseSlots, RunContext};
+use crate::shared::Shared;
+
+/// Ends a run from outside.
+#[derive(Default)]
+pub(crate) struct Cancel {
+    token: CancellationToken,
+    waker: AtomicWaker,
+}
+
+impl Cancel {
+    /// Fires the token, and has the run's future dropped.
+    pub(crate) fn cancel(&self) {
+        self.token.cancel();
+        self.waker.wake();
+    }
+}
+
+/// Slots held. Given back once: when asked to, or at the end.
+struct Permit<O: Op> {
+    shared: Arc<Shared<O>>,
+    slots: u32,
+    released: AtomicBool,
+}
+
+impl<O: Op> ReleaseSlots for Permit<O> {
+    fn release(&self) {
+        if self.slots > 0 && !self.released.swap(true, Ordering::AcqRel) {
+            self.shared.update(|state, fx| state.release(fx, self.slots));
+        }
+    }
+}
+
+/// The task of a run. However it ends (well, by failure, panic, cancellation, shutdown), its future is dropped first,
+/// then its slots are given back, then the observer is told, and then those who wait.
+pub(crate) struct RunTask<O: Op> {
+    shared: Arc<Shared<O>>,
+    start: Start<O>,
+    stage: Stage<O>,
+    permit: Arc<Permit<O>>,
+    since: Instant,
+}
+
+enum Stage<O: Op> {
+    Begin,
+    Polling(BoxFuture<'static, Result<O::Value, O::Error>>),
+    Over,
+}
+
+// Nothing in it is pinned in place: the future has its own box.
+impl<O: Op> Unpin for RunTask<O> {}
+
+impl<O: Op> RunTask<O> {
+    pub(crate) fn new(shared: Arc<Shared<O>>, start: Start<O>) -> Self {
+        let permit =
+            Arc::new(Permit { shared: shared.clone(), slots: start.slots, released: AtomicBool::new(false) });
+        Self { shared, start, stage: Stage::Begin, permit, since: Instant::now() }
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>) -> Poll<Result<O::Value, O::Error>> {
+        if let Stage::Begin = self.stage {
+            self.since = Instant::now();
+            self.shared.tell_start(&self.start);
+            let run = RunContext {
+                context: self.start.scope.context.clone(),
+                cancel: self.start.cancel.token.clone(),
+                vertex: self.start.job,
+                reason: self.start.reason.clone(),
+                slots: self.permit.clone(),
+            };
+            let inputs = std::mem::take(&mut self.start.inputs);
+            self.stage = Stage::Polling(self.start.op.clone().run(inputs, run));
+        }
+        match &mut self.stage {
+            Stage::Polling(future) => future.as_mut().poll(cx),
+            Stage::Begin | Stage::Over => Poll::Pending,
+        }
+    }
+
+    fn end(&mut self, solved: Solved<O>) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(stage)));
+        self.permit.release();
+        let duration = self.since.elapsed();
+        self.shared.tell_finish(self.start.job, &self.start.op, &self.start.scope, solved.as_ref(), duration);
+        let job = self.start.job;
+        match solved {
+            Ok(value) => self.shared.update(|state, _| {
+                if state.job(job).is_some() {
+                    state.work.push_back(Work::Ran { job, value, duration });
+                }
+            }),
+            Err(error) => {
+                self.shared.update(|state, fx| state.complete(fx, job, Err(error), Instant::now()));
+            }
+        }
+        self.shared.kick(&self.start.scope.runtime);
+    }
+
+    /// The future is not polled any more.
+    fn abandon(&mut self) {
+        let (label, definition) = (self.shared.label(&self.start.op), self.start.definition);
+        self.end(Err(if self.start.cancel.token.is_cancelled() {
+            SolveError::Cancelled { label, definition }
+        } else {
+            SolveError::ShutDown { label, definition }
+        }));
+    }
+}
+
+impl<O: Op> Future for RunTask<O> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if matches!(this.stage, Stage::Over) {
+            return Poll::Ready(());
+        }
+        this.start.cancel.waker.register(cx.waker());
+        if this.start.cancel.token.is_cancelled() {
+            this.abandon();
+            return Poll::Ready(());
+        }
+        let definition = this.start.definition;
+        let solved = match catch_unwind(AssertUnwindSafe(|| this.step(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(Ok(value))) => Ok(value),
+            Ok(Poll::Ready(Err(error))) => {
+                Err(SolveError::Failed { label: this.shared.label(&this.start.op), definition, error })
+            }
+            Err(panic) => Err(SolveError::Panicked {
+                label: this.shared.label(&this.start.op),
+                definition,
+                message: panic_message(&*panic),
+            }),
+        };
+        this.end(solved);
+        Poll::Ready(())
+    }
+}
+
+impl<O: Op> Drop for RunTask<O> {
+    fn drop(&mut self) {
+        if !matches!(self.stage, Stage::Over) {
+            self.abandon();
+        }
+    }
+}
+
+/// What a panic says.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "panic without a message".to_owned())
+}

@@ -1,0 +1,412 @@
+//! The table of vertices in flight.
+//!
+//! Everything here happens under one lock, so nothing here calls operations, caches or observers: what is to be done
+//! is added to [`Effects`], and is done when the lock is free again. Nothing here recurses over the graph.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use kukri_model::Digest;
+use tokio::sync::oneshot;
+
+use crate::job::{
+    ByKey, Effects, Gate, Job, JobId, Joiner, Known, MemoryHit, Scope, Solved, Stage, Start, Storage, Waiter,
+    Work,
+};
+use crate::lru::Lru;
+use crate::observe::MissReason;
+use crate::op::{ContentKey, Op};
+use crate::run::Cancel;
+use crate::slots::Slots;
+
+pub(crate) struct State<O: Op> {
+    jobs: HashMap<JobId, Job<O>>,
+    in_flight: HashMap<Digest, JobId>,
+    keys_in_flight: HashMap<Digest, JobId>,
+    requests: HashMap<u64, (oneshot::Sender<Solved<O>>, JobId)>,
+    by_definition: Lru<Digest, Known<O::Value>>,
+    by_key: Lru<Digest, Known<O::Value>>,
+    slots: Slots,
+    next_id: u64,
+    pub(crate) work: VecDeque<Work<O>>,
+    pub(crate) drivers: usize,
+    /// Runs that may begin.
+    pub(crate) starts: VecDeque<Start<O>>,
+    /// Whether somebody is busy starting them.
+    pub(crate) starting: bool,
+}
+
+impl<O: Op> State<O> {
+    pub(crate) fn new(slots: u32, memory: usize) -> Self {
+        Self {
+            jobs: HashMap::new(),
+            in_flight: HashMap::new(),
+            keys_in_flight: HashMap::new(),
+            requests: HashMap::new(),
+            by_definition: Lru::new(memory),
+            by_key: Lru::new(memory),
+            slots: Slots::new(slots),
+            next_id: 1,
+            work: VecDeque::new(),
+            drivers: 0,
+            starts: VecDeque::new(),
+            starting: false,
+        }
+    }
+
+    pub(crate) fn new_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// Forgets what is in memory; to be dropped outside of the lock.
+    pub(crate) fn forget_all(&mut self) -> impl Sized + use<O> {
+        (self.by_definition.clear(), self.by_key.clear())
+    }
+
+    /// Number of vertices in flight, of requests, and of free slots.
+    #[cfg(test)]
+    pub(crate) fn census(&self) -> (usize, usize, u32) {
+        assert_eq!(self.in_flight.len(), self.jobs.len());
+        assert!(self.keys_in_flight.len() <= self.jobs.len());
+        (self.jobs.len(), self.requests.len(), self.slots.free())
+    }
+
+    /// The value, if it is in memory by definition.
+    pub(crate) fn known(&mut self, definition: &Digest) -> Option<(O::Value, Duration)> {
+        self.by_definition.get(definition).map(|known| (known.value.clone(), known.born.elapsed()))
+    }
+
+    /// A request for a vertex. Gives the value back if it is in memory.
+    pub(crate) fn enter(
+        &mut self,
+        fx: &mut Effects<O>,
+        scope: &Arc<Scope<O>>,
+        op: &Arc<O>,
+        definition: Digest,
+        answer: oneshot::Sender<Solved<O>>,
+    ) -> Option<O::Value> {
+        match self.attach(fx, scope, op, definition, Waiter::Request(scope.id)) {
+            Ok((value, _)) => Some(value),
+            Err(job) => {
+                self.requests.insert(scope.id, (answer, job));
+                None
+            }
+        }
+    }
+
+    /// The request does not want its answer any more.
+    pub(crate) fn withdraw(&mut self, fx: &mut Effects<O>, request: u64) {
+        if let Some((_, job)) = self.requests.remove(&request) {
+            self.leave(fx, vec![job]);
+        }
+    }
+
+    /// The value with whether it is stable, if it is known; otherwise the waiter now waits for the job.
+    fn attach(
+        &mut self,
+        fx: &mut Effects<O>,
+        scope: &Arc<Scope<O>>,
+        op: &Arc<O>,
+        definition: Digest,
+        waiter: Waiter,
+    ) -> Result<(O::Value, bool), JobId> {
+        let (first_time, private) = {
+            let mut memo = scope.memo();
+            (memo.seen.insert(definition), memo.private.get(&definition).cloned())
+        };
+        if let Some(value) = private {
+            return Ok((value, false));
+        }
+        if let Some((value, age)) = self.known(&definition) {
+            if first_time {
+                let (vertex, op, scope) = (self.new_id(), op.clone(), scope.clone());
+                fx.hits.push(MemoryHit { vertex, op, definition, scope, age });
+            }
+            return Ok((value, true));
+        }
+        if let Some(&id) = self.in_flight.get(&definition)
+            && let Some(job) = self.jobs.get_mut(&id)
+        {
+            if first_time && job.scope.id != scope.id {
+                let joiner = Arc::new(Joiner {
+                    vertex: id,
+                    op: op.clone(),
+                    definition,
+                    scope: scope.clone(),
+                    since: Instant::now(),
+                    waited: Duration::ZERO,
+                    gate: Mutex::new(Gate::Announcing),
+                });
+                job.joiners.push(joiner.clone());
+                fx.joined.push(joiner);
+            }
+            job.waiting += 1;
+            job.waiters.push(waiter);
+            if job.waiters.len() >= 64 && job.waiters.len() > 2 * job.waiting {
+                self.forget_stale_waiters(id);
+            }
+            return Err(id);
+        }
+        let id = self.new_id();
+        let job = Job {
+            op: op.clone(),
+            definition,
+            scope: scope.clone(),
+            met: Instant::now(),
+            evicted: false,
+            stable: true,
+            waiters: vec![waiter],
+            waiting: 1,
+            joiners: Vec::new(),
+            inputs: Vec::new(),
+            missing: 0,
+            waits_for: Vec::new(),
+            key: None,
+            stage: Stage::Pending,
+        };
+        self.jobs.insert(id, job);
+        self.in_flight.insert(definition, id);
+        self.work.push_back(Work::Meet(id));
+        Err(id)
+    }
+
+    /// A long run that is often joined and left must not pile up those who left.
+    fn forget_stale_waiters(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let mut waiters = std::mem::take(&mut job.waiters);
+        // The waiter added last is not in its table yet.
+        let last = waiters.pop();
+        waiters.retain(|waiter| match waiter {
+            Waiter::Request(request) => self.requests.contains_key(request),
+            Waiter::Input { job, .. } | Waiter::Follower(job) => self.jobs.contains_key(job),
+        });
+        waiters.extend(last);
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.waiters = waiters;
+        }
+    }
+
+    /// The job, if it is still wanted.
+    pub(crate) fn job(&mut self, id: JobId) -> Option<&mut Job<O>> {
+        self.jobs.get_mut(&id)
+    }
+
+    /// The job must wait for these inputs.
+    pub(crate) fn expand(&mut self, fx: &mut Effects<O>, id: JobId, inputs: &[(Arc<O>, Digest)]) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let scope = job.scope.clone();
+        let (mut values, mut waits_for, mut stable) = (Vec::with_capacity(inputs.len()), Vec::new(), true);
+        for (index, (op, definition)) in inputs.iter().enumerate() {
+            match self.attach(fx, &scope, op, *definition, Waiter::Input { job: id, index }) {
+                Ok((value, is_stable)) => {
+                    values.push(Some(value));
+                    stable &= is_stable;
+                }
+                Err(child) => {
+                    values.push(None);
+                    waits_for.push(child);
+                }
+            }
+        }
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.missing = waits_for.len();
+        job.inputs = values;
+        job.waits_for = waits_for;
+        job.stable &= stable;
+        if job.missing == 0 {
+            self.work.push_back(Work::Ready(id));
+        }
+    }
+
+    /// The values of the inputs, which are all there.
+    pub(crate) fn take_inputs(&mut self, id: JobId) -> Option<Vec<O::Value>> {
+        let job = self.jobs.get_mut(&id)?;
+        std::mem::take(&mut job.inputs).into_iter().collect()
+    }
+
+    /// Looks for somebody with the same key.
+    pub(crate) fn by_key(
+        &mut self,
+        fx: &mut Effects<O>,
+        id: JobId,
+        key: &Arc<ContentKey>,
+    ) -> ByKey<O::Value> {
+        let Some(job) = self.jobs.get_mut(&id) else { return ByKey::Gone };
+        job.key = Some(key.clone());
+        if let Some(known) = self.by_key.get(&key.digest) {
+            return ByKey::Known(known.value.clone(), known.born.elapsed());
+        }
+        match self.keys_in_flight.get(&key.digest).copied() {
+            Some(other) if other != id => {
+                let joiner = Arc::new(Joiner {
+                    vertex: id,
+                    op: job.op.clone(),
+                    definition: job.definition,
+                    scope: job.scope.clone(),
+                    since: Instant::now(),
+                    waited: job.met.elapsed(),
+                    gate: Mutex::new(Gate::Announcing),
+                });
+                job.joiners.push(joiner.clone());
+                fx.joined.push(joiner);
+                job.waits_for = vec![other];
+                if let Some(other) = self.jobs.get_mut(&other) {
+                    other.waiting += 1;
+                    other.waiters.push(Waiter::Follower(id));
+                }
+                ByKey::Follows
+            }
+            _ => {
+                self.keys_in_flight.insert(key.digest, id);
+                ByKey::Unknown
+            }
+        }
+    }
+
+    /// The job must run: it waits for its slots. Gives `false` back if it is not wanted any more.
+    pub(crate) fn queue(
+        &mut self,
+        fx: &mut Effects<O>,
+        id: JobId,
+        inputs: Vec<O::Value>,
+        reason: MissReason,
+        weight: u32,
+    ) -> bool {
+        let slots = self.slots.clamp(weight);
+        let Some(job) = self.jobs.get_mut(&id) else { return false };
+        job.stage = Stage::Queued(inputs, reason);
+        if slots == 0 {
+            self.start(fx, id, 0);
+        } else {
+            self.slots.ask(id, slots);
+            self.hand_out_slots(fx);
+        }
+        true
+    }
+
+    /// Slots have come back.
+    pub(crate) fn release(&mut self, fx: &mut Effects<O>, slots: u32) {
+        self.slots.release(slots);
+        self.hand_out_slots(fx);
+    }
+
+    fn hand_out_slots(&mut self, fx: &mut Effects<O>) {
+        while let Some((id, slots)) = self.slots.next(|id| self.jobs.contains_key(&id)) {
+            self.start(fx, id, slots);
+        }
+    }
+
+    fn start(&mut self, fx: &mut Effects<O>, id: JobId, slots: u32) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let cancel = Arc::new(Cancel::default());
+        if let Stage::Queued(inputs, reason) =
+            std::mem::replace(&mut job.stage, Stage::Running(cancel.clone()))
+        {
+            let (op, scope) = (job.op.clone(), job.scope.clone());
+            let definition = job.definition;
+            self.starts.push_back(Start { job: id, op, definition, scope, inputs, reason, slots, cancel });
+            fx.starts = true;
+        }
+    }
+
+    /// How the job's result is to be stored, if at all.
+    pub(crate) fn storage(&self, id: JobId) -> Option<Storage<O>> {
+        let job = self.jobs.get(&id)?;
+        let definition = job.stable.then_some(job.definition);
+        Some(Storage { op: job.op.clone(), key: job.key.clone()?, definition })
+    }
+
+    /// The job has its value, or will never have one. All who wait are served; those who cannot go on fail as well.
+    pub(crate) fn complete(&mut self, fx: &mut Effects<O>, id: JobId, solved: Solved<O>, born: Instant) {
+        let mut todo = vec![(id, solved)];
+        let mut left = Vec::new();
+        while let Some((id, solved)) = todo.pop() {
+            let Some(mut job) = self.remove(id) else { continue };
+            if let Ok(value) = &solved {
+                self.remember(fx, &job, value, born);
+            }
+            for joiner in job.joiners.drain(..) {
+                fx.finished.push((joiner, solved.clone()));
+            }
+            for waiter in std::mem::take(&mut job.waiters) {
+                match (waiter, &solved) {
+                    (Waiter::Request(request), _) => {
+                        if let Some((answer, _)) = self.requests.remove(&request) {
+                            fx.deliveries.push((answer, solved.clone()));
+                        }
+                    }
+                    (Waiter::Input { job: parent, .. } | Waiter::Follower(parent), Err(error)) => {
+                        if self.jobs.contains_key(&parent) {
+                            todo.push((parent, Err(error.clone())));
+                        }
+                    }
+                    (Waiter::Input { job: parent, index }, Ok(value)) => {
+                        let Some(waiting) = self.jobs.get_mut(&parent) else { continue };
+                        waiting.inputs[index] = Some(value.clone());
+                        waiting.missing -= 1;
+                        waiting.stable &= job.stable;
+                        if waiting.missing == 0 {
+                            self.work.push_back(Work::Ready(parent));
+                        }
+                    }
+                    (Waiter::Follower(follower), Ok(value)) => {
+                        if self.jobs.contains_key(&follower) {
+                            self.work.push_back(Work::Followed { job: follower, value: value.clone() });
+                        }
+                    }
+                }
+            }
+            left.append(&mut job.waits_for);
+            fx.garbage.push(job);
+        }
+        // Only now: among those who were left may be some that have just been served.
+        self.leave(fx, left);
+    }
+
+    fn remember(&mut self, fx: &mut Effects<O>, job: &Job<O>, value: &O::Value, born: Instant) {
+        if job.stable {
+            let gone = self.by_definition.insert(job.definition, Known { value: value.clone(), born });
+            fx.garbage_values.extend(gone);
+        } else {
+            for scope in std::iter::once(&job.scope).chain(job.joiners.iter().map(|joiner| &joiner.scope)) {
+                scope.memo().private.insert(job.definition, value.clone());
+            }
+        }
+        if let Some(key) = &job.key {
+            fx.garbage_values.extend(self.by_key.insert(key.digest, Known { value: value.clone(), born }));
+        }
+    }
+
+    /// One waiter less for each of these jobs, as far as they are still in flight. Those for whom it was the last one
+    /// are cancelled, and leave what they wait for.
+    fn leave(&mut self, fx: &mut Effects<O>, mut todo: Vec<JobId>) {
+        let mut freed = false;
+        while let Some(id) = todo.pop() {
+            let Some(job) = self.jobs.get_mut(&id) else { continue };
+            job.waiting -= 1;
+            if job.waiting == 0
+                && let Some(mut job) = self.remove(id)
+            {
+                todo.append(&mut job.waits_for);
+                freed |= matches!(job.stage, Stage::Queued(..));
+                fx.cancelled.push((id, job));
+            }
+        }
+        if freed {
+            self.hand_out_slots(fx);
+        }
+    }
+
+    fn remove(&mut self, id: JobId) -> Option<Job<O>> {
+        let job = self.jobs.remove(&id)?;
+        self.in_flight.remove(&job.definition);
+        if let Some(key) = &job.key
+            && self.keys_in_flight.get(&key.digest) == Some(&id)
+        {
+            self.keys_in_flight.remove(&key.digest);
+        }
+        Some(job)
+    }
+}
