@@ -1,0 +1,116 @@
+//! Errors as they stand in an answer.
+
+use kukri_engine::OpError;
+use serde_json::{Map, Value as Json, json};
+
+use crate::document::{Location, SyntaxError};
+
+/// At which point a request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The text is not a document.
+    Parse,
+    /// The document does not fit the schema, or the variables do not fit the document.
+    Validate,
+    /// A field failed.
+    Execute,
+}
+
+/// One element of an error's path.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(untagged)]
+pub enum PathKey {
+    /// A key of the answer.
+    Key(String),
+    /// An index of a list.
+    Index(usize),
+}
+
+/// An error of an answer. A request has at most one: the first.
+#[derive(Clone, Debug)]
+pub struct GraphqlError {
+    /// At which point it happened.
+    pub stage: Stage,
+    /// What is wrong.
+    pub message: String,
+    /// Where in the document.
+    pub location: Option<Location>,
+    /// Keys of the answer down to the field that failed.
+    pub path: Vec<PathKey>,
+    /// What else is known. Absent if there is nothing to say: clients stumble over null.
+    pub extensions: Option<Map<String, Json>>,
+}
+
+impl GraphqlError {
+    /// A document that does not parse.
+    #[must_use]
+    pub fn syntax(error: &SyntaxError, text: &str) -> Self {
+        Self {
+            stage: Stage::Parse,
+            message: error.message.clone(),
+            location: Some(error.location(text)),
+            path: Vec::new(),
+            extensions: code("GRAPHQL_PARSE_FAILED"),
+        }
+    }
+
+    /// A document or variables that do not fit.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>, location: Option<Location>) -> Self {
+        Self {
+            stage: Stage::Validate,
+            message: message.into(),
+            location,
+            path: Vec::new(),
+            extensions: code("GRAPHQL_VALIDATION_FAILED"),
+        }
+    }
+
+    /// A field that failed.
+    #[must_use]
+    pub fn failed(error: &OpError, path: Vec<PathKey>) -> Self {
+        let extensions = match error {
+            OpError::Exec(exec) => match json!({
+                "_type": "EXEC_ERROR",
+                "cmd": exec.cmd,
+                "exitCode": exec.exit_code,
+                "stdout": exec.stdout,
+                "stderr": exec.stderr,
+            }) {
+                Json::Object(map) => Some(map),
+                _ => None,
+            },
+            _ => None,
+        };
+        Self { stage: Stage::Execute, message: error.to_string(), location: None, path, extensions }
+    }
+
+    /// The answer with this error alone.
+    #[must_use]
+    pub fn to_body(&self) -> Vec<u8> {
+        let mut error = Map::new();
+        error.insert("message".to_owned(), json!(self.message));
+        if !self.path.is_empty() {
+            error.insert("path".to_owned(), json!(self.path));
+        }
+        if let Some(location) = self.location {
+            error.insert("locations".to_owned(), json!([location]));
+        }
+        if let Some(extensions) = &self.extensions {
+            error.insert("extensions".to_owned(), Json::Object(extensions.clone()));
+        }
+        json!({ "errors": [error], "data": null }).to_string().into_bytes()
+    }
+}
+
+fn code(code: &str) -> Option<Map<String, Json>> {
+    Some(Map::from_iter([("code".to_owned(), json!(code))]))
+}
+
+impl std::fmt::Display for GraphqlError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for GraphqlError {}
