@@ -9,7 +9,10 @@
 pub mod event;
 pub mod format;
 pub mod plain;
+mod style;
 pub mod summary;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod tty;
 pub mod view;
@@ -17,4 +20,5 @@ pub mod view;
 pub use event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
 pub use plain::{Plain, PlainConfig};
 pub use summary::Summary;
-pub use view::{Counters, Limits, Span, SpanState, View};
+pub use tty::Screen;
+pub use view::{Counters, Limits, LogLine, Progress, Span, SpanState, View};

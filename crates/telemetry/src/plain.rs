@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
 use crate::format;
-use crate::text::{Lines, clean};
+use crate::text::{Lines, clean, one_line};
 
 /// What [`Plain`] writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +188,96 @@ impl Step {
     }
 }
 
-fn one_line(label: &str) -> String {
-    let lines: Vec<_> = label.lines().map(str::trim).collect();
-    clean(&lines.join(" ")).into_owned()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{call, failure, finished, log, message, progress, span};
+
+    fn lines(config: PlainConfig, events: &[Event]) -> String {
+        let mut plain = Plain::new(config);
+        events.iter().map(|event| plain.render(event)).collect()
+    }
+
+    #[test]
+    fn steps_and_their_ends() {
+        let events = [
+            call(70, None, "container.stdout", 0.0),
+            span(10, Some(70), "withExec pytest -q", SpanKind::Exec, 10.0),
+            Event::SpanNotCached { id: 10, reason: "file src/x.py changed".into() },
+            log(10, Stream::Stdout, "12 passed\n", 10.531),
+            span(11, None, "withExec\n  sh -c 'a\n b'", SpanKind::Exec, 10.6),
+            Event::SpanCached { id: 11, reason: "same".into() },
+            finished(11, SpanOutcome::Ok, 10.6),
+            finished(10, SpanOutcome::Ok, 11.2),
+            span(12, None, "withExec false", SpanKind::Exec, 11.0),
+            finished(12, failure("process did not complete\n\nsecond line", Some(1)), 11.0),
+            span(13, None, "pull x", SpanKind::Pull, 11.0),
+            finished(13, failure("not found\ntry y", None), 11.0),
+            span(14, None, "export", SpanKind::Export, 11.0),
+            finished(14, SpanOutcome::Cancelled, 11.4),
+            message(Level::Debug, "hidden"),
+            message(Level::Warning, "old client\nupdate it"),
+            finished(70, SpanOutcome::Ok, 12.0),
+        ];
+        let expected = "\
+#1 withExec pytest -q
+#1 not cached: file src/x.py changed
+#1 0.531 12 passed
+#2 withExec sh -c 'a b'
+#2 CACHED
+#1 DONE 1.2s
+#3 withExec false
+#3 ERROR exit code 1
+#3 ERROR process did not complete
+#3 ERROR second line
+#4 pull x
+#4 ERROR not found
+#4 ERROR try y
+#5 export
+#5 CANCELLED after 0.4s
+warning: old client
+warning: update it
+";
+        assert_eq!(lines(PlainConfig::default(), &events), expected);
+        let with_calls = lines(PlainConfig { calls: true, level: Level::Error }, &events);
+        assert!(with_calls.starts_with("#1 container.stdout\n#2 withExec pytest"));
+        assert!(with_calls.ends_with("#1 DONE 12.0s\n"));
+    }
+
+    #[test]
+    fn half_lines_wait_for_their_other_half() {
+        let events = [
+            span(1, None, "a", SpanKind::Exec, 0.0),
+            span(2, None, "b", SpanKind::Exec, 0.0),
+            log(1, Stream::Stdout, "one ", 0.1),
+            log(1, Stream::Stderr, "error ", 0.2),
+            log(2, Stream::Stdout, "two\n\n", 0.3),
+            log(1, Stream::Stdout, "line\nrest", 0.4),
+            log(1, Stream::Stderr, "line\n", 0.5),
+            finished(1, SpanOutcome::Ok, 1.0),
+        ];
+        assert_eq!(
+            lines(PlainConfig::default(), &events),
+            "\
+#1 a
+#2 b
+#2 0.300 two
+#2 0.300
+#1 0.400 one line
+#1 0.500 error line
+#1 0.500 rest
+#1 DONE 1.0s
+"
+        );
+    }
+
+    #[test]
+    fn progress_is_a_few_lines() {
+        let mut events = vec![span(1, None, "pull", SpanKind::Pull, 0.0)];
+        events.extend((0..=1000).map(|n| progress(1, n * 1000, 1_000_000, "bytes")));
+        assert_eq!(
+            lines(PlainConfig::default(), &events),
+            "#1 pull\n#1 250.0 kB / 1.0 MB\n#1 500.0 kB / 1.0 MB\n#1 750.0 kB / 1.0 MB\n#1 1.0 MB / 1.0 MB\n"
+        );
+    }
 }

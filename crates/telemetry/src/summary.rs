@@ -79,3 +79,44 @@ impl fmt::Display for Summary {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{SpanKind, SpanOutcome};
+    use crate::testing::{call, failure, finished, progress, span, view};
+
+    #[test]
+    fn a_run_in_numbers() {
+        let mut events = vec![call(0, None, "f", 0.0)];
+        for (id, seconds) in [(1, 0.5), (2, 61.0), (3, 0.01), (4, 2.0), (5, 1.0)] {
+            events.push(span(id, Some(0), &format!("step {id}"), SpanKind::Exec, 1.0));
+            events.push(finished(id, SpanOutcome::Ok, 1.0 + seconds));
+        }
+        events.push(span(6, None, "cached", SpanKind::Exec, 1.0));
+        events.push(finished(6, SpanOutcome::Cached, 300.0));
+        events.push(span(7, None, "failed", SpanKind::Pull, 1.0));
+        events.push(progress(7, 1_500, 3_000, "bytes"));
+        events.push(finished(7, failure("m", None), 1.0));
+        events.push(span(8, None, "never ended", SpanKind::Exec, 1.0));
+        let summary = Summary::of(&view(&events));
+        assert_eq!(summary.cached_percent(), 12);
+        assert_eq!(
+            summary.to_string(),
+            "\
+8 steps, 1 cached (12%), 1 failed, 1 cancelled, 1.5 kB moved in 5m00s
+slowest:
+   1m01s  step 2
+    2.0s  step 4
+    1.0s  step 5
+"
+        );
+    }
+
+    #[test]
+    fn a_run_of_nothing() {
+        let summary = Summary::of(&View::default());
+        assert_eq!(summary.cached_percent(), 0);
+        assert_eq!(summary.to_string(), "0 steps in 0.0s\n");
+    }
+}

@@ -68,7 +68,8 @@ impl Lines {
             self.partial.drain(..=overwritten);
         }
         while self.partial.len() > Self::MAX_LINE {
-            let tail = self.partial.split_off(self.partial.floor_char_boundary(Self::MAX_LINE));
+            let cut = (0..=Self::MAX_LINE).rev().find(|at| self.partial.is_char_boundary(*at)).unwrap_or(0);
+            let tail = self.partial.split_off(cut);
             lines.push(self.take());
             self.partial = tail;
         }
@@ -127,6 +128,13 @@ pub fn clean(line: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// A text of several lines as one, cleaned.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    clean(&lines.join(" ")).into_owned()
 }
 
 #[cfg(test)]

@@ -1,0 +1,44 @@
+//! Short names for events, for tests.
+
+use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
+use crate::view::View;
+
+/// A time in nanoseconds.
+pub(crate) fn at(seconds: f64) -> u64 {
+    (seconds * 1e9).round() as u64
+}
+
+pub(crate) fn span(id: SpanId, parent: Option<SpanId>, label: &str, kind: SpanKind, time: f64) -> Event {
+    Event::SpanStarted { id, parent, label: label.into(), kind, time_ns: at(time) }
+}
+
+pub(crate) fn call(id: SpanId, parent: Option<SpanId>, label: &str, time: f64) -> Event {
+    span(id, parent, label, SpanKind::Call, time)
+}
+
+pub(crate) fn log(id: SpanId, stream: Stream, text: &str, time: f64) -> Event {
+    Event::SpanLog { id, stream, text: text.into(), time_ns: at(time) }
+}
+
+pub(crate) fn progress(id: SpanId, current: u64, total: u64, unit: &str) -> Event {
+    Event::SpanProgress { id, current, total: Some(total), unit: unit.into() }
+}
+
+pub(crate) fn finished(id: SpanId, outcome: SpanOutcome, time: f64) -> Event {
+    Event::SpanFinished { id, outcome, time_ns: at(time) }
+}
+
+pub(crate) fn failure(message: &str, exit_code: Option<i32>) -> SpanOutcome {
+    SpanOutcome::Failed { message: message.into(), exit_code }
+}
+
+pub(crate) fn message(level: Level, text: &str) -> Event {
+    Event::Message { level, text: text.into() }
+}
+
+/// The view after these events.
+pub(crate) fn view(events: &[Event]) -> View {
+    let mut view = View::default();
+    events.iter().for_each(|event| view.apply(event));
+    view
+}
