@@ -1,0 +1,357 @@
+//! The control group of one run.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::layout::{Hierarchy, Layout, Version, words};
+use super::limits::Setting;
+use super::{CgroupError, Inner};
+use crate::{Cgroup, CgroupUsage};
+
+/// Rounds of killing; each one catches what was forked during the round before.
+const KILL_ROUNDS: usize = 100;
+
+/// The control group of one run: a directory in each hierarchy that is needed; none where nothing is limited.
+#[derive(Debug)]
+pub struct Group {
+    dirs: Vec<(Vec<String>, PathBuf)>,
+    /// `cgroup.procs` of each directory, until they are taken.
+    join: Vec<OwnedFd>,
+    /// The v2 group itself, for `CLONE_INTO_CGROUP`.
+    descriptor: Option<OwnedFd>,
+    inner: Arc<Inner>,
+}
+
+impl Group {
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
+        Self { dirs: Vec::new(), join: Vec::new(), descriptor: None, inner }
+    }
+
+    /// Makes this run's directory in a hierarchy.
+    pub(super) fn add(
+        &mut self,
+        hierarchy: &Hierarchy,
+        layout: &Layout,
+        id: &str,
+    ) -> Result<(), CgroupError> {
+        let path = hierarchy.dir.join(id);
+        let made = match fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                layout.restore(hierarchy).and_then(|()| fs::create_dir(&path))
+            }
+            outcome => outcome,
+        };
+        let failed = |source| CgroupError::Create { path: path.clone(), source };
+        made.map_err(failed)?;
+        self.dirs.push((hierarchy.controllers.clone(), path.clone()));
+        let join = File::options().write(true).open(path.join("cgroup.procs")).map_err(failed)?;
+        self.join.push(join.into());
+        if layout.version == Some(Version::V2) {
+            self.descriptor = Some(File::open(&path).map_err(failed)?.into());
+        }
+        Ok(())
+    }
+
+    /// Writes one limit.
+    pub(super) fn set(&self, setting: &Setting) -> Result<(), CgroupError> {
+        let Some(dir) = self.dir(setting.controller.name()) else { return Ok(()) };
+        let path = dir.join(setting.file);
+        match fs::write(&path, &setting.value) {
+            Err(source) if setting.required => {
+                Err(CgroupError::Limit { path, value: setting.value.clone(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Moves a process into the group, from outside.
+    ///
+    /// # Errors
+    /// When the process is gone or the kernel refuses.
+    pub fn attach(&self, pid: u32) -> Result<(), CgroupError> {
+        for (_, dir) in &self.dirs {
+            let path = dir.join("cgroup.procs");
+            fs::write(&path, pid.to_string()).map_err(|source| CgroupError::Limit {
+                path,
+                value: pid.to_string(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The directory to name in `clone3` with `CLONE_INTO_CGROUP`; only on v2.
+    #[must_use]
+    pub fn clone_into(&self) -> Option<BorrowedFd<'_>> {
+        self.descriptor.as_ref().map(AsFd::as_fd)
+    }
+
+    /// How many tries to start a process the limit has stopped.
+    #[must_use]
+    pub fn refused_processes(&self) -> Option<u64> {
+        keyed(&self.dir("pids")?.join("pids.events"), "max")
+    }
+
+    fn dir(&self, controller: &str) -> Option<&Path> {
+        let has =
+            |(controllers, _): &&(Vec<String>, PathBuf)| controllers.iter().any(|name| name == controller);
+        self.dirs.iter().find(has).map(|(_, dir)| dir.as_path())
+    }
+
+    fn is_v2(&self) -> bool {
+        self.descriptor.is_some()
+    }
+}
+
+impl Cgroup for Group {
+    fn join_files(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.join)
+    }
+
+    fn kill(&self) {
+        let dirs: Vec<PathBuf> = self.dirs.iter().map(|(_, dir)| dir.clone()).collect();
+        kill_all(&dirs);
+    }
+
+    fn usage(&self) -> CgroupUsage {
+        let mut usage = CgroupUsage::default();
+        if let Some(dir) = self.dir("memory") {
+            let (peak, events) = if self.is_v2() {
+                ("memory.peak", "memory.events")
+            } else {
+                ("memory.max_usage_in_bytes", "memory.oom_control")
+            };
+            usage.memory_peak_bytes = number(&dir.join(peak));
+            usage.oom_kills = keyed(&dir.join(events), "oom_kill");
+        }
+        if self.is_v2() {
+            // Counted even where the controller is not enabled.
+            usage.cpu_micros =
+                self.dirs.first().and_then(|(_, dir)| keyed(&dir.join("cpu.stat"), "usage_usec"));
+        } else if let Some(dir) = self.dir("cpuacct") {
+            usage.cpu_micros = number(&dir.join("cpuacct.usage")).map(|nanos| nanos / 1000);
+        }
+        if self.is_v2()
+            && let Some(dir) = self.dir("io")
+        {
+            (usage.read_bytes, usage.write_bytes) = io_bytes(&dir.join("io.stat"));
+        }
+        usage
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let dirs = std::mem::take(&mut self.dirs).into_iter().map(|(_, dir)| dir).collect();
+        self.inner.remover.remove(dirs);
+    }
+}
+
+/// Kills every process in a group, given by its directories; returns when none is left or none can be killed.
+pub(super) fn kill_all(dirs: &[PathBuf]) {
+    // The kernel does it at once on v2 from 5.14 on.
+    if dirs.iter().any(|dir| fs::write(dir.join("cgroup.kill"), "1").is_ok()) {
+        return;
+    }
+    // No more forks, so that every round leaves fewer.
+    for dir in dirs {
+        let limit = dir.join("pids.max");
+        if limit.exists() {
+            let _ = fs::write(limit, "0");
+        }
+    }
+    for _ in 0..KILL_ROUNDS {
+        if dirs.iter().map(|dir| kill_round(dir)).sum::<usize>() == 0 {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// Kills the processes which are in the group now; returns how many there were.
+fn kill_round(dir: &Path) -> usize {
+    let file = dir.join("cgroup.procs");
+    let pid = |word: &String| word.parse().ok().and_then(Pid::from_raw);
+    let first: Vec<Pid> = words(&file).iter().filter_map(pid).collect();
+    let open: Vec<(Pid, OwnedFd)> = first
+        .into_iter()
+        .filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok().map(|descriptor| (pid, descriptor)))
+        .collect();
+    // A number may have been given to another process since it was read. The descriptors cannot change their process,
+    // so those whose number is still in the group are the right ones.
+    let second: Vec<Pid> = words(&file).iter().filter_map(pid).collect();
+    for (_, descriptor) in open.iter().filter(|(pid, _)| second.contains(pid)) {
+        let _ = pidfd_send_signal(descriptor, Signal::KILL);
+    }
+    second.len()
+}
+
+fn number(file: &Path) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// The number after a key, in a file of lines "key number".
+fn keyed(file: &Path, key: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+/// Bytes read and written, over all devices.
+fn io_bytes(file: &Path) -> (Option<u64>, Option<u64>) {
+    let Ok(text) = fs::read_to_string(file) else { return (None, None) };
+    let sum = |key: &str| {
+        let values = text.split_whitespace().filter_map(|word| word.strip_prefix(key)?.parse::<u64>().ok());
+        Some(values.sum())
+    };
+    (sum("rbytes="), sum("wbytes="))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::{Child, Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    use oci_spec::runtime::{LinuxMemoryBuilder, LinuxPidsBuilder, LinuxResources};
+
+    use super::super::ControlGroups;
+    use super::*;
+
+    #[expect(clippy::print_stderr, reason = "tells the reader of the test's output")]
+    fn groups() -> Option<ControlGroups> {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: needs root");
+            return None;
+        }
+        let groups = ControlGroups::detect();
+        if let Some(reason) = groups.reason() {
+            eprintln!("skipped: {reason}");
+            return None;
+        }
+        Some(groups)
+    }
+
+    fn limits(pids: Option<i64>, memory: Option<i64>) -> LinuxResources {
+        let mut resources = LinuxResources::default();
+        if let Some(limit) = pids {
+            resources.set_pids(Some(LinuxPidsBuilder::default().limit(limit).build().unwrap()));
+        }
+        if let Some(limit) = memory {
+            resources.set_memory(Some(LinuxMemoryBuilder::default().limit(limit).build().unwrap()));
+        }
+        resources
+    }
+
+    /// Starts a shell command which joins the group before it runs.
+    fn spawn(group: &mut Group, script: &str) -> Child {
+        let files = group.join_files();
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
+        // SAFETY: only writes to open files, as the native executor does.
+        unsafe {
+            command.pre_exec(move || {
+                for file in &files {
+                    rustix::io::write(file, b"0")?;
+                }
+                Ok(())
+            })
+        };
+        command.spawn().unwrap()
+    }
+
+    fn wait(child: &mut Child, patience: Duration) -> Option<std::process::ExitStatus> {
+        let begun = Instant::now();
+        while begun.elapsed() < patience {
+            if let Some(status) = child.try_wait().unwrap() {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+
+    #[test]
+    fn privileged_a_fork_bomb_is_held_and_killed() {
+        let Some(groups) = groups() else { return };
+        let resources = limits(Some(32), None);
+        let mut group = groups.create_group("bomb", Some(&resources)).unwrap();
+        let dir = group.dir("pids").unwrap().to_path_buf();
+        let mut child = spawn(&mut group, "bomb() { bomb | bomb & }; bomb; while :; do :; done");
+        let begun = Instant::now();
+        while group.refused_processes() == Some(0) && begun.elapsed() < Duration::from_secs(5) {
+            assert!(number(&dir.join("pids.current")).unwrap() <= 32);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(group.refused_processes().unwrap() > 0, "the limit was reached");
+        let begun = Instant::now();
+        group.kill();
+        assert!(wait(&mut child, Duration::from_secs(2)).is_some());
+        drop(group);
+        drop(groups);
+        assert!(!dir.exists(), "removed with all that was in it");
+        assert!(begun.elapsed() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn privileged_memory_is_limited_and_counted() {
+        let Some(groups) = groups() else { return };
+        let limit = 32 << 20;
+        let mut group = groups.create_group("memory", Some(&limits(None, Some(limit)))).unwrap();
+        let mut child = spawn(&mut group, "x=$(head -c 200000000 /dev/zero | tr '\\0' x)");
+        let status = wait(&mut child, Duration::from_secs(20)).expect("ends");
+        assert!(!status.success());
+        let usage = group.usage();
+        assert!(usage.oom_kills.unwrap() > 0);
+        let peak = usage.memory_peak_bytes.unwrap();
+        assert!(peak > 1 << 20 && peak <= limit as u64, "{peak}");
+    }
+
+    #[test]
+    fn privileged_cpu_time_is_counted() {
+        let Some(groups) = groups() else { return };
+        let groups = groups.with_accounting(true);
+        let mut group = groups.create_group("cpu", None).unwrap();
+        let mut child = spawn(&mut group, "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done");
+        wait(&mut child, Duration::from_secs(20)).expect("ends");
+        assert!(group.usage().cpu_micros.unwrap() > 1000);
+    }
+
+    #[test]
+    fn privileged_a_run_without_limits_needs_no_group_on_v1() {
+        let Some(groups) = groups() else { return };
+        let mut group = groups.create_group("free", None).unwrap();
+        let expected = usize::from(groups.version() == Some(Version::V2));
+        assert_eq!(group.join_files().len(), expected);
+    }
+
+    #[test]
+    fn limits_are_refused_where_there_are_no_groups() {
+        let groups = ControlGroups::none("because");
+        assert!(groups.create_group("a", None).is_ok());
+        let error = groups.create_group("a", Some(&limits(Some(5), None))).unwrap_err();
+        assert_eq!(error.to_string(), "limits cannot be set here: because");
+    }
+
+    #[test]
+    fn names_cannot_leave_the_engines_group() {
+        let groups = ControlGroups::none("because");
+        for name in ["", "..", "a/b", ".hidden"] {
+            assert!(matches!(groups.create_group(name, None), Err(CgroupError::Name(_))), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_by_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("memory.events");
+        fs::write(&file, "oom 3\noom_kill 2\noom_kill_x 9\n").unwrap();
+        assert_eq!((keyed(&file, "oom_kill"), keyed(&file, "max")), (Some(2), None));
+        fs::write(&file, "8:0 rbytes=10 wbytes=4 rios=1\n8:16 rbytes=1 wbytes=2\n").unwrap();
+        assert_eq!(io_bytes(&file), (Some(11), Some(6)));
+    }
+}
