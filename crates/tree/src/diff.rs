@@ -1,7 +1,11 @@
 //! Comparing two trees.
 
-use crate::node::{NodeReader, TreeError, TreeId};
-use crate::sealed::Sealed;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::node::{Entry, EntryKind, Meta, Node, NodeReader, TreeError, TreeId};
+use crate::path;
+use crate::sealed::{Sealed, Sealer};
 
 /// What counts as equal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,20 +39,334 @@ pub struct Change {
     pub is_dir: bool,
 }
 
+impl Equality {
+    fn trees(self, one: &TreeId, other: &TreeId) -> bool {
+        match self {
+            Self::Content => one.content == other.content,
+            Self::Stored => one.stored == other.stored,
+        }
+    }
+
+    fn metas(self, one: &Meta, other: &Meta) -> bool {
+        let timeless = |meta: &Meta| Meta { mtime_ns: 0, ..meta.clone() };
+        one == other || (self == Self::Content && timeless(one) == timeless(other))
+    }
+
+    /// Whether two entries that are not directories are the same. By content, which of a file's names are hard links
+    /// does not count: the numbers of link groups differ from one reading of a file system to the next.
+    fn entries(self, one: &EntryKind, other: &EntryKind) -> bool {
+        let plain = |kind: &EntryKind| {
+            let mut kind = kind.clone();
+            if let Some(meta) = kind.meta_mut() {
+                meta.mtime_ns = 0;
+            }
+            if let EntryKind::File { link_group, .. } = &mut kind {
+                *link_group = 0;
+            }
+            kind
+        };
+        one == other || (self == Self::Content && plain(one) == plain(other))
+    }
+}
+
+/// Two directories on the way.
+struct Frame {
+    before: Arc<Node>,
+    after: Arc<Node>,
+    left: usize,
+    right: usize,
+    /// Length of their path.
+    base: usize,
+}
+
+/// What is next in two sorted directories.
+enum Step<'a> {
+    Left(&'a Entry),
+    Right(&'a Entry),
+    Both(&'a Entry, &'a Entry),
+}
+
+fn step<'a>(before: &'a Node, after: &'a Node, left: &mut usize, right: &mut usize) -> Option<Step<'a>> {
+    let step = match (before.entries.get(*left), after.entries.get(*right)) {
+        (None, None) => return None,
+        (Some(old), None) => Step::Left(old),
+        (None, Some(new)) => Step::Right(new),
+        (Some(old), Some(new)) => match old.name.cmp(&new.name) {
+            Ordering::Less => Step::Left(old),
+            Ordering::Greater => Step::Right(new),
+            Ordering::Equal => Step::Both(old, new),
+        },
+    };
+    *left += usize::from(!matches!(step, Step::Right(_)));
+    *right += usize::from(!matches!(step, Step::Left(_)));
+    Some(step)
+}
+
 /// All differences, in walk order. A removed directory is one change; an added one is followed by all that is in it.
-/// Where a directory replaces something else or the other way round, the removal comes first.
+/// Where a directory replaces something else or the other way round, the removal comes first. Equal subtrees cost
+/// nothing.
+///
+/// # Errors
+/// The reader's.
 pub fn compare(
     reader: &dyn NodeReader,
     before: &TreeId,
     after: &TreeId,
     equality: Equality,
 ) -> Result<Vec<Change>, TreeError> {
-    let _ = (reader, before, after, equality);
-    unimplemented!()
+    let mut changes = Vec::new();
+    if equality.trees(before, after) {
+        return Ok(changes);
+    }
+    let nothing = Arc::new(Node::empty());
+    let enter =
+        |before: Arc<Node>, after: Arc<Node>, base: usize| Frame { before, after, left: 0, right: 0, base };
+    let (old, new) = (reader.node(&before.stored)?, reader.node(&after.stored)?);
+    if !equality.metas(&old.meta, &new.meta) {
+        changes.push(Change { path: Vec::new(), kind: ChangeKind::Modified, is_dir: true });
+    }
+    let mut path = Vec::new();
+    let mut stack = vec![enter(old, new, 0)];
+    while let Some(Frame { before, after, left, right, base }) = stack.last_mut() {
+        path.truncate(*base);
+        let Some(step) = step(before, after, left, right) else {
+            stack.pop();
+            continue;
+        };
+        let (old, new) = match step {
+            Step::Left(old) => (Some(old), None),
+            Step::Right(new) => (None, Some(new)),
+            Step::Both(old, new) => (Some(old), Some(new)),
+        };
+        path::push(&mut path, old.or(new).map_or(b"", |entry| &entry.name));
+        let mut note = |kind, is_dir| changes.push(Change { path: path.clone(), kind, is_dir });
+        match (old.map(|entry| &entry.kind), new.map(|entry| &entry.kind)) {
+            (Some(EntryKind::Dir(old)), Some(EntryKind::Dir(new))) => {
+                if !equality.trees(old, new) {
+                    let (old, new) = (reader.node(&old.stored)?, reader.node(&new.stored)?);
+                    if !equality.metas(&old.meta, &new.meta) {
+                        note(ChangeKind::Modified, true);
+                    }
+                    stack.push(enter(old, new, path.len()));
+                }
+            }
+            (Some(old), Some(new)) if !is_dir(old) && !is_dir(new) => {
+                if !equality.entries(old, new) {
+                    note(ChangeKind::Modified, false);
+                }
+            }
+            (old, new) => {
+                if let Some(old) = old {
+                    note(ChangeKind::Removed, is_dir(old));
+                }
+                if let Some(new) = new {
+                    note(ChangeKind::Added, is_dir(new));
+                }
+                if let Some(EntryKind::Dir(new)) = new {
+                    let new = reader.node(&new.stored)?;
+                    stack.push(enter(Arc::clone(&nothing), new, path.len()));
+                }
+            }
+        }
+    }
+    Ok(changes)
 }
 
-/// The tree of what is new or changed in `after`. Removals are not expressed.
+const fn is_dir(kind: &EntryKind) -> bool {
+    matches!(kind, EntryKind::Dir(_))
+}
+
+/// The tree of what is new or changed in `after`, times apart. Removals are not expressed. Directories on the way have
+/// the metadata of `after`. Without any change it is the plain empty directory.
+///
+/// # Errors
+/// The reader's.
 pub fn diff_tree(reader: &dyn NodeReader, before: &TreeId, after: &TreeId) -> Result<Sealed, TreeError> {
-    let _ = (reader, before, after);
-    unimplemented!()
+    struct Level {
+        frame: Frame,
+        name: Box<[u8]>,
+        kept: Vec<Entry>,
+    }
+    let equality = Equality::Content;
+    if equality.trees(before, after) {
+        return Ok(Sealed::empty());
+    }
+    let mut sealer = Sealer::default();
+    let enter = |old: &TreeId, new: &TreeId, name: &[u8]| -> Result<Level, TreeError> {
+        let (before, after) = (reader.node(&old.stored)?, reader.node(&new.stored)?);
+        Ok(Level {
+            frame: Frame { before, after, left: 0, right: 0, base: 0 },
+            name: name.into(),
+            kept: Vec::new(),
+        })
+    };
+    let mut stack = vec![enter(before, after, b"")?];
+    loop {
+        let level = stack.last_mut().expect("the root is left last");
+        let Frame { before, after, left, right, .. } = &mut level.frame;
+        match step(before, after, left, right) {
+            Some(Step::Left(_)) => {}
+            Some(Step::Right(new)) => level.kept.push(new.clone()),
+            Some(Step::Both(old, new)) => match (&old.kind, &new.kind) {
+                (EntryKind::Dir(old), EntryKind::Dir(inner)) => {
+                    if !equality.trees(old, inner) {
+                        let inner = enter(old, inner, &new.name)?;
+                        stack.push(inner);
+                    }
+                }
+                (old, kind) => {
+                    if is_dir(old) || is_dir(kind) || !equality.entries(old, kind) {
+                        level.kept.push(new.clone());
+                    }
+                }
+            },
+            None => {
+                let Level { frame, name, kept } = stack.pop().expect("it was just there");
+                let changed = !kept.is_empty() || !equality.metas(&frame.before.meta, &frame.after.meta);
+                let node = Node { meta: frame.after.meta.clone(), entries: kept };
+                match stack.last_mut() {
+                    Some(parent) if changed => {
+                        parent.kept.push(Entry { name, kind: EntryKind::Dir(sealer.seal(&node)) });
+                    }
+                    Some(_) => {}
+                    None if changed => {
+                        let id = sealer.seal(&node);
+                        return Ok(sealer.finish(id));
+                    }
+                    None => return Ok(Sealed::empty()),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::edit::{CopyOptions, Editor};
+    use crate::memory::Memory;
+    use crate::testing::{Item, dir, file, link, model, paths, random_items, tree};
+
+    fn changes(memory: &Memory, before: &TreeId, after: &TreeId) -> Vec<String> {
+        let sign = |kind| match kind {
+            ChangeKind::Added => '+',
+            ChangeKind::Modified => '~',
+            ChangeKind::Removed => '-',
+        };
+        let text = |change: &Change| {
+            format!(
+                "{}{}{}",
+                sign(change.kind),
+                path::text(&change.path),
+                if change.is_dir { "/" } else { "" }
+            )
+        };
+        compare(memory, before, after, Equality::Content).unwrap().iter().map(text).collect()
+    }
+
+    #[test]
+    fn every_kind_of_change() {
+        let memory = Memory::new();
+        let before = tree(
+            &memory,
+            &[
+                ("gone/x", file("1")),
+                ("kept/same", file("2")),
+                ("kept/text", file("3")),
+                ("mode", Item::Dir(Meta::new(0o700))),
+                ("swap", file("4")),
+                ("back/x", file("5")),
+            ],
+        );
+        let after = tree(
+            &memory,
+            &[
+                ("kept/same", file("2")),
+                ("kept/text", file("other")),
+                ("mode", dir()),
+                ("new/deep/x", file("6")),
+                ("swap/x", file("7")),
+                ("back", link("kept")),
+            ],
+        );
+        assert_eq!(
+            changes(&memory, &before, &after),
+            [
+                "-back/",
+                "+back",
+                "-gone/",
+                "~kept/text",
+                "~mode/",
+                "+new/",
+                "+new/deep/",
+                "+new/deep/x",
+                "-swap",
+                "+swap/",
+                "+swap/x",
+            ]
+        );
+        let diff = diff_tree(&memory, &before, &after).unwrap();
+        let diff = memory.put(&diff).unwrap();
+        assert_eq!(
+            paths(&memory, &diff),
+            ["back", "kept/", "kept/text", "mode/", "new/", "new/deep/", "new/deep/x", "swap/", "swap/x"]
+        );
+    }
+
+    #[test]
+    fn times_and_removals_alone() {
+        let memory = Memory::new();
+        let before = tree(&memory, &[("a/x", file("1")), ("a/y", file("2"))]);
+        let mut editor = Editor::new(&memory, Some(before)).unwrap();
+        editor.set_times(5).unwrap();
+        let touched = memory.put(&editor.finish().unwrap()).unwrap();
+        assert!(changes(&memory, &before, &touched).is_empty());
+        assert_eq!(compare(&memory, &before, &touched, Equality::Stored).unwrap().len(), 4);
+        assert_eq!(diff_tree(&memory, &before, &touched).unwrap(), Sealed::empty());
+
+        let fewer = tree(&memory, &[("a/x", file("1"))]);
+        assert_eq!(changes(&memory, &before, &fewer), ["-a/y"]);
+        assert_eq!(diff_tree(&memory, &before, &fewer).unwrap(), Sealed::empty());
+    }
+
+    proptest! {
+        #[test]
+        fn applying_the_changes_gives_the_later_tree(one in random_items(), other in random_items()) {
+            let memory = Memory::new();
+            let (before, after) = (tree(&memory, &one), tree(&memory, &other));
+            let wanted = model(&memory, &after);
+
+            // Removals by `compare`, the rest by `diff_tree`.
+            let mut editor = Editor::new(&memory, Some(before)).unwrap();
+            for change in compare(&memory, &before, &after, Equality::Content).unwrap() {
+                if change.kind == ChangeKind::Removed {
+                    editor.remove(&change.path).unwrap();
+                }
+            }
+            let diff = memory.put(&diff_tree(&memory, &before, &after).unwrap()).unwrap();
+            editor.merge("", &diff, CopyOptions::default()).unwrap();
+            let result = memory.put(&editor.finish().unwrap()).unwrap();
+            prop_assert_eq!(model(&memory, &result), wanted);
+            prop_assert_eq!(result.content, after.content);
+        }
+
+        #[test]
+        fn what_compare_says_is_what_two_listings_say(one in random_items(), other in random_items()) {
+            let memory = Memory::new();
+            let (before, after) = (tree(&memory, &one), tree(&memory, &other));
+            let (old, new) = (model(&memory, &before), model(&memory, &after));
+            let dirs = |item: Option<&Item>| matches!(item, Some(Item::Dir(_)));
+            for change in compare(&memory, &before, &after, Equality::Content).unwrap() {
+                let path = path::text(&change.path);
+                let (was, is) = (old.get(&path), new.get(&path));
+                match change.kind {
+                    ChangeKind::Modified => prop_assert!(was.is_some() && is.is_some() && was != is),
+                    ChangeKind::Added => prop_assert!(is.is_some() && (was.is_none() || dirs(was) != dirs(is))),
+                    ChangeKind::Removed => prop_assert!(was.is_some() && (is.is_none() || dirs(was) != dirs(is))),
+                }
+            }
+        }
+    }
 }

@@ -21,17 +21,19 @@ pub mod path;
 pub mod pattern;
 pub mod sealed;
 pub mod stat;
+#[cfg(test)]
+mod testing;
 pub mod walk;
 mod wire;
 
 pub use diff::{Change, ChangeKind, Equality, compare, diff_tree};
-pub use edit::{CopyOptions, Editor, FileSource};
-pub use filter::filter;
+pub use edit::{CopyOptions, Editor, FileSource, Kind};
+pub use filter::{Decision, Filter, filter};
 pub use glob::glob;
 pub use lookup::{Follow, Found, FoundKind, entries, lookup, try_exists};
 pub use memory::Memory;
 pub use node::{BlobReader, Entry, EntryKind, Meta, Node, NodeReader, TreeError, TreeId, Xattrs};
-pub use pattern::{Decision, Filter};
+pub use pattern::{Pattern, Patterns};
 pub use sealed::{Layered, Sealed};
 pub use stat::{FileKind, Stat, stat};
 pub use walk::{Walk, WalkEntry};

@@ -68,9 +68,9 @@ impl NodeReader for Memory {
 impl BlobReader for Memory {
     fn blob(&self, digest: &Digest) -> Result<Vec<u8>, TreeError> {
         let blobs = self.blobs.read().unwrap_or_else(PoisonError::into_inner);
-        blobs
-            .get(digest)
-            .map(|content| content.to_vec())
-            .ok_or_else(|| TreeError::Missing { digest: *digest, reason: "content is not in memory".to_owned() })
+        blobs.get(digest).map(|content| content.to_vec()).ok_or_else(|| TreeError::Missing {
+            digest: *digest,
+            reason: "content is not in memory".to_owned(),
+        })
     }
 }

@@ -80,7 +80,10 @@ fn components(path: &[u8]) -> Result<(Vec<&[u8]>, bool), TreeError> {
             b".." => left |= parts.pop().is_none(),
             _ if part.len() > MAX_NAME => return Err(TreeError::NameTooLong(text(part))),
             _ if part.contains(&0) => {
-                return Err(TreeError::Invalid(format!("{:?}: a path cannot contain a NUL byte", text(path))));
+                return Err(TreeError::Invalid(format!(
+                    "{:?}: a path cannot contain a NUL byte",
+                    text(path)
+                )));
             }
             _ => parts.push(part),
         }

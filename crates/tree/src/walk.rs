@@ -74,7 +74,8 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(id) = self.enter.take() {
-            let pruned = !self.path.is_empty() && self.prune.as_mut().is_some_and(|prune| prune(&self.path, &id));
+            let pruned =
+                !self.path.is_empty() && self.prune.as_mut().is_some_and(|prune| prune(&self.path, &id));
             if !pruned {
                 match self.reader.node(&id.stored) {
                     Ok(node) => self.stack.push(Frame { node, next: 0, base: self.path.len() }),
@@ -96,5 +97,63 @@ impl Iterator for Walk<'_> {
             }
             return Some(Ok(WalkEntry { path: self.path.clone(), kind: entry.kind.clone() }));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+    use crate::node::Entry;
+    use crate::testing::{dir, file, paths, tree};
+
+    fn sample(memory: &Memory) -> TreeId {
+        tree(memory, &[("a/b/c", file("1")), ("a.txt", file("2")), ("a/d", file("3")), ("z", dir())])
+    }
+
+    #[test]
+    fn parents_first_and_by_component() {
+        let memory = Memory::new();
+        let root = sample(&memory);
+        assert_eq!(paths(&memory, &root), ["a/", "a/b/", "a/b/c", "a/d", "a.txt", "z/"]);
+    }
+
+    #[test]
+    fn pruned_directories_are_seen_but_not_read() {
+        let memory = Memory::new();
+        let root = sample(&memory);
+        let walk = Walk::new(&memory, &root).prune(|path, _| path == b"a/b");
+        let seen: Vec<_> = walk.map(|entry| entry.unwrap().text()).collect();
+        assert_eq!(seen, ["a/", "a/b/", "a/d", "a.txt", "z/"]);
+    }
+
+    #[test]
+    fn skipping_the_last_directory() {
+        let memory = Memory::new();
+        let root = sample(&memory);
+        let mut walk = Walk::new(&memory, &root);
+        assert_eq!(walk.next().unwrap().unwrap().text(), "a/");
+        walk.skip_dir();
+        assert_eq!(walk.next().unwrap().unwrap().text(), "a.txt");
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        let memory = Memory::new();
+        let root = crate::testing::nested(&memory, 20_000);
+        let last = Walk::new(&memory, &root).last().unwrap().unwrap();
+        assert_eq!(last.path.len(), 20_000 * 2 - 1);
+    }
+
+    #[test]
+    fn a_missing_node_is_an_error_once() {
+        let memory = Memory::new();
+        let mut node = Node::empty();
+        node.set(Entry { name: (*b"gone").into(), kind: EntryKind::Dir(Node::empty().id()) });
+        let root = memory.put_node(node);
+        let seen: Vec<_> = Walk::new(&memory, &root).collect();
+        assert!(seen[0].is_ok());
+        assert!(matches!(seen[1], Err(TreeError::Missing { .. })));
+        assert_eq!(seen.len(), 2);
     }
 }
