@@ -31,7 +31,7 @@ struct Driver<O: Op> {
 
 impl<O: Op> Driver<O> {
     /// Does up to `limit` steps. `true`: there is no more work, and this driver has retired.
-    fn drive(&mut self, limit: usize, runtime: &Handle) -> bool {
+    fn drive(&mut self, limit: usize) -> bool {
         for _ in 0..limit {
             let work = self.shared.update(|state, _| {
                 let work = state.work.pop_front();
@@ -51,7 +51,7 @@ impl<O: Op> Driver<O> {
             }
             if self.shared.cache_may_block {
                 // This driver takes one of what there is.
-                self.shared.hire(1, runtime);
+                self.shared.hire(1);
             }
         }
         false
@@ -67,19 +67,17 @@ impl<O: Op> Drop for Driver<O> {
 }
 
 impl<O: Op> Shared<O> {
-    /// Sees to it that the work in the queue is done. `runtime` is used if a thread or task is needed.
-    pub(crate) fn kick(self: &Arc<Self>, runtime: &Handle) {
+    /// Sees to it that the work in the queue is done.
+    pub(crate) fn kick(self: &Arc<Self>) {
         if self.cache_may_block {
-            self.hire(0, runtime);
+            self.hire(0);
             return;
         }
-        let Some(mut driver) = self.new_driver(|state| state.drivers == 0 && !state.work.is_empty()) else {
-            return;
-        };
-        if !driver.drive(INLINE_STEPS, runtime) {
-            let handle = runtime.clone();
+        let wanted = |state: &State<O>| state.drivers == 0 && !state.work.is_empty();
+        let Some((mut driver, runtime)) = self.new_driver(wanted) else { return };
+        if !driver.drive(INLINE_STEPS) {
             runtime.spawn(async move {
-                while !driver.drive(INLINE_STEPS, &handle) {
+                while !driver.drive(INLINE_STEPS) {
                     tokio::task::yield_now().await;
                 }
             });
@@ -87,25 +85,28 @@ impl<O: Op> Shared<O> {
     }
 
     /// Adds drivers while there is more work than `spare` items that the caller will do itself.
-    fn hire(self: &Arc<Self>, spare: usize, runtime: &Handle) {
+    fn hire(self: &Arc<Self>, spare: usize) {
         let max = self.max_drivers;
         let mut hired = 0;
-        while let Some(mut driver) =
+        while let Some((mut driver, runtime)) =
             self.new_driver(|state| state.drivers < max && state.work.len() > spare + hired)
         {
             hired += 1;
-            let handle = runtime.clone();
-            runtime.spawn_blocking(move || while !driver.drive(usize::MAX, &handle) {});
+            runtime.spawn_blocking(move || while !driver.drive(usize::MAX) {});
         }
     }
 
-    fn new_driver(self: &Arc<Self>, wanted: impl FnOnce(&State<O>) -> bool) -> Option<Driver<O>> {
-        let hired = self.update(|state, _| {
-            let wanted = wanted(state);
-            state.drivers += usize::from(wanted);
-            wanted
-        });
-        hired.then(|| Driver { shared: self.clone(), retired: false })
+    /// A driver, if one is wanted, and where it should work.
+    fn new_driver(self: &Arc<Self>, wanted: impl FnOnce(&State<O>) -> bool) -> Option<(Driver<O>, Handle)> {
+        let runtime = self.update(|state, _| {
+            if !wanted(state) {
+                return None;
+            }
+            let runtime = state.next_runtime()?;
+            state.drivers += 1;
+            Some(runtime)
+        })?;
+        Some((Driver { shared: self.clone(), retired: false }, runtime))
     }
 
     fn step(self: &Arc<Self>, work: Work<O>) {
@@ -195,7 +196,7 @@ impl<O: Op> Shared<O> {
         let outcome = Outcome::Miss { reason: reason.clone() };
         self.tell_decision(job.id, &job.op, job.definition, &job.scope.context, outcome, job.met.elapsed());
         let weight = job.op.weight();
-        if !self.update(|state, fx| state.queue(fx, job.id, inputs, reason, weight)) {
+        if !self.update(|state, fx| state.queue(fx, job.id, job.scope.id, inputs, reason, weight)) {
             self.tell_cancelled(job.id, &job.op, job.definition, &job.scope);
         }
     }

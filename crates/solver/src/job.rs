@@ -53,7 +53,7 @@ impl<O: Op> Scope<O> {
 pub(crate) struct Job<O: Op> {
     pub(crate) op: Arc<O>,
     pub(crate) definition: Digest,
-    /// The request that met it first. It may be gone.
+    /// The request in whose name it runs: the one that met it first, or its heir.
     pub(crate) scope: Arc<Scope<O>>,
     pub(crate) met: Instant,
     /// Whether the cache had a result by definition once.
@@ -73,8 +73,10 @@ pub(crate) struct Job<O: Op> {
 }
 
 pub(crate) enum Stage<O: Op> {
-    /// Looking for results, waiting for inputs or for a run with the same key.
+    /// Looking for results, or waiting for inputs.
     Pending,
+    /// Waiting for a run with the same key.
+    Following,
     /// Waiting for slots.
     Queued(Vec<O::Value>, MissReason),
     /// Running, or run and not yet stored.
@@ -107,6 +109,13 @@ pub(crate) enum Gate<O: Op> {
     Finished(Solved<O>),
 }
 
+/// A caller who waits.
+pub(crate) struct Request<O: Op> {
+    pub(crate) answer: oneshot::Sender<Solved<O>>,
+    pub(crate) job: JobId,
+    pub(crate) scope: Arc<Scope<O>>,
+}
+
 /// Something to do outside of the lock which may take a moment: look-ups, keys, storing.
 pub(crate) enum Work<O: Op> {
     /// Look for a result by definition.
@@ -133,6 +142,8 @@ pub(crate) struct Effects<O: Op> {
     pub(crate) joined: Vec<Arc<Joiner<O>>>,
     pub(crate) finished: Vec<(Arc<Joiner<O>>, Solved<O>)>,
     pub(crate) cancelled: Vec<(JobId, Job<O>)>,
+    /// Vertices that wait for slots no more in the name of these requests, which have left.
+    pub(crate) orphaned: Vec<(Facts<O>, Arc<Scope<O>>)>,
     pub(crate) deliveries: Vec<(oneshot::Sender<Solved<O>>, Solved<O>)>,
     /// There are new entries in [`State::starts`].
     pub(crate) starts: bool,
@@ -191,6 +202,7 @@ impl<O: Op> Default for Effects<O> {
             joined: Vec::new(),
             finished: Vec::new(),
             cancelled: Vec::new(),
+            orphaned: Vec::new(),
             deliveries: Vec::new(),
             starts: false,
             garbage: Vec::new(),
@@ -230,7 +242,7 @@ impl<O: Op> Job<O> {
     pub(crate) fn cancel(&self) -> Option<&Arc<Cancel>> {
         match &self.stage {
             Stage::Running(cancel) => Some(cancel),
-            Stage::Pending | Stage::Queued(..) => None,
+            Stage::Pending | Stage::Following | Stage::Queued(..) => None,
         }
     }
 

@@ -20,6 +20,7 @@
 //!
 //! - A vertex takes slots only when all its inputs are done, so whoever holds slots waits for nobody.
 //! - A vertex in flight has at least one waiter; when the last one leaves, it is cancelled and so are its inputs.
+//! - A vertex in flight belongs to a request that is there: when its request leaves, another one inherits it.
 //! - Only results whose recipe tells all (no uncacheable vertex upstream) are kept by definition.
 #![forbid(unsafe_code)]
 

@@ -79,6 +79,10 @@ pub enum MissReason {
 /// [`on_start`](Observer::on_start) when it has its slots; for a miss and for a joined run
 /// [`on_finish`](Observer::on_finish). A hit is a decision and nothing more. A vertex whose input fails is not
 /// decided at all.
+///
+/// If the request in whose name a vertex was to run leaves while others wait, one of these inherits it: the decision,
+/// the start and the end of the run are then told to the heir, even if he was told before that he has joined (in
+/// which case he is told of the end twice).
 pub trait Observer<O: Op>: Send + Sync + 'static {
     /// It is known how the vertex gets its value.
     fn on_decision(&self, _vertex: &Vertex<'_, O>, _decision: &Decision) {}

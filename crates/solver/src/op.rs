@@ -71,7 +71,8 @@ pub struct ContentKey {
 
 /// What a run is given beside its inputs.
 pub struct RunContext<O: Op> {
-    /// The context of the request that started this run. It may leave while others wait for the result.
+    /// The context of a request that was there when the run began. It may leave while others wait for the result; if
+    /// the run fails after that, it is run again with the context of one of the others.
     pub context: O::Context,
     /// Fires when nobody waits for the result any more; the run's future is dropped at the same time. For work that
     /// the future has handed to threads and processes.

@@ -84,7 +84,8 @@ impl<O: Op> RunTask<O> {
                 reason: self.start.reason.clone(),
                 slots: self.permit.clone(),
             };
-            let inputs = std::mem::take(&mut self.start.inputs);
+            // Kept, for the case that it must run again for an heir.
+            let inputs = self.start.inputs.clone();
             self.stage = Stage::Polling(self.start.op.clone().run(inputs, run));
         }
         match &mut self.stage {
@@ -106,11 +107,16 @@ impl<O: Op> RunTask<O> {
                     state.work.push_back(Work::Ran { job, value, duration });
                 }
             }),
-            Err(error) => {
-                self.shared.update(|state, fx| state.complete(fx, job, Err(error), Instant::now()));
-            }
+            Err(error) => self.shared.update(|state, fx| {
+                // The reason may be that the request in whose name it ran has left.
+                let again = !matches!(error, SolveError::Panicked { .. })
+                    && state.again(job, self.start.scope.id, &self.start.inputs);
+                if !again {
+                    state.complete(fx, job, Err(error), Instant::now());
+                }
+            }),
         }
-        self.shared.kick(&self.start.scope.runtime);
+        self.shared.kick();
     }
 
     /// The future is not polled any more.

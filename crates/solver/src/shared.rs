@@ -81,6 +81,9 @@ impl<O: Op> Shared<O> {
                 self.apply(Effects { finished, ..Effects::default() });
             }
         }
+        for (job, gone) in fx.orphaned {
+            self.tell_cancelled(job.id, &job.op, job.definition, &gone);
+        }
         for (answer, solved) in fx.deliveries {
             // Whoever asked may just have left.
             let _ = answer.send(solved);

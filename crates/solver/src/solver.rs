@@ -79,15 +79,14 @@ impl<O: Op> Solver<O> {
             }
             (id, None) => id,
         };
-        let runtime = Handle::current();
-        let scope = Arc::new(Scope::new(id, cx, runtime.clone()));
+        let scope = Arc::new(Scope::new(id, cx, Handle::current()));
         let (answer, receiver) = oneshot::channel();
         if let Some(value) = self.shared.update(|state, fx| state.enter(fx, &scope, &op, definition, answer))
         {
             return Ok(value);
         }
         let _leave = Leave { shared: &self.shared, request: id };
-        self.shared.kick(&runtime);
+        self.shared.kick();
         drop(scope);
         receiver
             .await
@@ -115,5 +114,7 @@ struct Leave<'a, O: Op> {
 impl<O: Op> Drop for Leave<'_, O> {
     fn drop(&mut self) {
         self.shared.update(|state, fx| state.withdraw(fx, self.request));
+        // What is inherited by others may have to be decided anew.
+        self.shared.kick();
     }
 }

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use kukri_model::Digest;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::job::{
-    ByKey, Effects, Gate, Job, JobId, Joiner, Known, MemoryHit, Scope, Solved, Stage, Start, Storage, Waiter,
-    Work,
+    ByKey, Effects, Gate, Job, JobId, Joiner, Known, MemoryHit, Request, Scope, Solved, Stage, Start,
+    Storage, Waiter, Work,
 };
 use crate::lru::Lru;
 use crate::observe::MissReason;
@@ -24,7 +25,7 @@ pub(crate) struct State<O: Op> {
     jobs: HashMap<JobId, Job<O>>,
     in_flight: HashMap<Digest, JobId>,
     keys_in_flight: HashMap<Digest, JobId>,
-    requests: HashMap<u64, (oneshot::Sender<Solved<O>>, JobId)>,
+    requests: HashMap<u64, Request<O>>,
     by_definition: Lru<Digest, Known<O::Value>>,
     by_key: Lru<Digest, Known<O::Value>>,
     slots: Slots,
@@ -90,7 +91,7 @@ impl<O: Op> State<O> {
         match self.attach(fx, scope, op, definition, Waiter::Request(scope.id)) {
             Ok((value, _)) => Some(value),
             Err(job) => {
-                self.requests.insert(scope.id, (answer, job));
+                self.requests.insert(scope.id, Request { answer, job, scope: scope.clone() });
                 None
             }
         }
@@ -98,8 +99,8 @@ impl<O: Op> State<O> {
 
     /// The request does not want its answer any more.
     pub(crate) fn withdraw(&mut self, fx: &mut Effects<O>, request: u64) {
-        if let Some((_, job)) = self.requests.remove(&request) {
-            self.leave(fx, vec![job]);
+        if let Some(request) = self.requests.remove(&request) {
+            self.leave(fx, vec![request.job]);
         }
     }
 
@@ -252,6 +253,7 @@ impl<O: Op> State<O> {
                 job.joiners.push(joiner.clone());
                 fx.joined.push(joiner);
                 job.waits_for = vec![other];
+                job.stage = Stage::Following;
                 if let Some(other) = self.jobs.get_mut(&other) {
                     other.waiting += 1;
                     other.waiters.push(Waiter::Follower(id));
@@ -265,16 +267,21 @@ impl<O: Op> State<O> {
         }
     }
 
-    /// The job must run: it waits for its slots. Gives `false` back if it is not wanted any more.
+    /// The job must run in the name of `scope`: it waits for its slots. Gives `false` back if it is not wanted any
+    /// more, or not by that request.
     pub(crate) fn queue(
         &mut self,
         fx: &mut Effects<O>,
         id: JobId,
+        scope: u64,
         inputs: Vec<O::Value>,
         reason: MissReason,
         weight: u32,
     ) -> bool {
         let slots = self.slots.clamp(weight);
+        if self.again(id, scope, &inputs) {
+            return false;
+        }
         let Some(job) = self.jobs.get_mut(&id) else { return false };
         job.stage = Stage::Queued(inputs, reason);
         if slots == 0 {
@@ -286,6 +293,21 @@ impl<O: Op> State<O> {
         true
     }
 
+    /// If the job has gone from `scope` to another request meanwhile, it is decided anew in the name of that one.
+    pub(crate) fn again(&mut self, id: JobId, scope: u64, inputs: &[O::Value]) -> bool {
+        let Some(job) = self.jobs.get_mut(&id).filter(|job| job.scope.id != scope) else { return false };
+        job.inputs = inputs.iter().cloned().map(Some).collect();
+        job.stage = Stage::Pending;
+        self.work.push_back(Work::Ready(id));
+        true
+    }
+
+    /// The runtime of the request for which there is something to do.
+    pub(crate) fn next_runtime(&self) -> Option<Handle> {
+        let job = self.jobs.get(&self.work.front()?.job())?;
+        Some(job.scope.runtime.clone())
+    }
+
     /// Slots have come back.
     pub(crate) fn release(&mut self, fx: &mut Effects<O>, slots: u32) {
         self.slots.release(slots);
@@ -293,7 +315,7 @@ impl<O: Op> State<O> {
     }
 
     fn hand_out_slots(&mut self, fx: &mut Effects<O>) {
-        while let Some((id, slots)) = self.slots.next(|id| self.jobs.contains_key(&id)) {
+        while let Some((id, slots)) = self.slots.next(|id| self.jobs.get(&id).is_some_and(Job::is_queued)) {
             self.start(fx, id, slots);
         }
     }
@@ -333,8 +355,8 @@ impl<O: Op> State<O> {
             for waiter in std::mem::take(&mut job.waiters) {
                 match (waiter, &solved) {
                     (Waiter::Request(request), _) => {
-                        if let Some((answer, _)) = self.requests.remove(&request) {
-                            fx.deliveries.push((answer, solved.clone()));
+                        if let Some(request) = self.requests.remove(&request) {
+                            fx.deliveries.push((request.answer, solved.clone()));
                         }
                     }
                     (Waiter::Input { job: parent, .. } | Waiter::Follower(parent), Err(error)) => {
@@ -382,21 +404,62 @@ impl<O: Op> State<O> {
     /// One waiter less for each of these jobs, as far as they are still in flight. Those for whom it was the last one
     /// are cancelled, and leave what they wait for.
     fn leave(&mut self, fx: &mut Effects<O>, mut todo: Vec<JobId>) {
-        let mut freed = false;
+        let (mut freed, mut survivors) = (false, Vec::new());
         while let Some(id) = todo.pop() {
             let Some(job) = self.jobs.get_mut(&id) else { continue };
             job.waiting -= 1;
-            if job.waiting == 0
-                && let Some(mut job) = self.remove(id)
-            {
+            if job.waiting > 0 {
+                survivors.push(id);
+            } else if let Some(mut job) = self.remove(id) {
                 todo.append(&mut job.waits_for);
                 freed |= matches!(job.stage, Stage::Queued(..));
                 fx.cancelled.push((id, job));
             }
         }
+        self.find_heirs(fx, survivors);
         if freed {
             self.hand_out_slots(fx);
         }
+    }
+
+    /// Jobs that have outlived their request go on in the name of one that waits for them, and so do their inputs:
+    /// a run must not be given the context of a session that is gone.
+    fn find_heirs(&mut self, fx: &mut Effects<O>, survivors: Vec<JobId>) {
+        let mut todo: Vec<(JobId, Option<Arc<Scope<O>>>)> =
+            survivors.into_iter().map(|id| (id, None)).collect();
+        while let Some((id, heir)) = todo.pop() {
+            let Some(job) = self.jobs.get(&id).filter(|job| !self.is_there(&job.scope)) else { continue };
+            // Without an heir among its waiters, it is found again below one of them that gets one.
+            let Some(heir) = heir.or_else(|| self.heir(job)) else { continue };
+            todo.extend(job.waits_for.iter().map(|input| (*input, Some(heir.clone()))));
+            self.inherit(fx, id, heir);
+        }
+    }
+
+    fn is_there(&self, scope: &Scope<O>) -> bool {
+        self.requests.contains_key(&scope.id)
+    }
+
+    fn heir(&self, job: &Job<O>) -> Option<Arc<Scope<O>>> {
+        job.waiters.iter().find_map(|waiter| {
+            let scope = match waiter {
+                Waiter::Request(request) => &self.requests.get(request)?.scope,
+                Waiter::Input { job, .. } | Waiter::Follower(job) => &self.jobs.get(job)?.scope,
+            };
+            self.is_there(scope).then(|| scope.clone())
+        })
+    }
+
+    fn inherit(&mut self, fx: &mut Effects<O>, id: JobId, heir: Arc<Scope<O>>) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let gone = std::mem::replace(&mut job.scope, heir);
+        if let Stage::Queued(inputs, _) = &mut job.stage {
+            // Its place in the queue stays its own.
+            let inputs = std::mem::take(inputs);
+            fx.orphaned.push((job.facts(id), gone.clone()));
+            self.again(id, gone.id, &inputs);
+        }
+        // A run goes on with the context that it has. Should it fail, it is tried again: see `again`.
     }
 
     fn remove(&mut self, id: JobId) -> Option<Job<O>> {

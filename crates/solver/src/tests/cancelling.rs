@@ -94,3 +94,66 @@ async fn thousands_join_and_leave() {
     assert_eq!(stayer.await.unwrap().unwrap(), 0);
     bench.assert_idle(1).await;
 }
+
+/// What has outlived its request goes on in the name of one that is there, with all that it still needs.
+#[tokio::test]
+async fn a_run_is_given_the_context_of_somebody_who_is_there() {
+    let bench = Bench::new(1);
+    let (first, second) = (gate(), gate());
+    let bottom = bench.op("bottom", Do::Wait(first.clone()), &[]);
+    let queued = bench.op("queued", Do::Wait(second.clone()), &[]);
+    let middle = bench.op("middle", Do::Add(1), &[&bottom, &queued]);
+    let leaver = bench.spawn("a", &bench.op("x", Do::Add(1), &[&middle]));
+    eventually(|| bench.notes.all().contains(&"a first queued".to_owned())).await;
+    let stayer = bench.spawn("b", &bench.op("y", Do::Add(2), &[&middle]));
+    eventually(|| bench.notes.all().contains(&"b joined middle".to_owned())).await;
+    leaver.abort();
+    eventually(|| bench.notes.all().contains(&"b first queued".to_owned())).await;
+    second.add_permits(1);
+    first.add_permits(1);
+    assert_eq!(stayer.await.unwrap().unwrap(), 3);
+    let told = |request| {
+        let notes = bench.notes.all();
+        notes.into_iter().filter(|note| note.starts_with(request)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("a "),
+        ["a first bottom", "a first queued", "a start bottom", "a cancelled queued", "a =0 bottom"]
+    );
+    assert_eq!(
+        told("b "),
+        [
+            "b joined middle",
+            "b first queued",
+            "b start queued",
+            "b =0 queued",
+            "b first middle",
+            "b start middle",
+            "b =1 middle",
+            "b =1 middle",
+            "b first y",
+            "b start y",
+            "b =3 y"
+        ]
+    );
+    assert_eq!((bench.log.runs("bottom"), bench.log.runs("queued")), (1, 1));
+    bench.assert_idle(1).await;
+}
+
+/// A run may fail because the session in whose name it runs is gone: others do not suffer for that.
+#[tokio::test]
+async fn a_failure_in_the_name_of_somebody_who_left_is_tried_again() {
+    let bench = Bench::new(1);
+    let gate = gate();
+    let op = bench.op("fail", Do::FailAfter(gate.clone(), Arc::new(AtomicUsize::new(1))), &[]);
+    let leaver = bench.spawn("a", &op);
+    eventually(|| bench.log.runs("fail") == 1).await;
+    let stayer = bench.spawn("b", &op);
+    eventually(|| bench.notes.all().contains(&"b joined fail".to_owned())).await;
+    leaver.abort();
+    eventually(|| bench.solver.census().1 == 1).await;
+    gate.add_permits(2);
+    assert_eq!(stayer.await.unwrap().unwrap(), 0);
+    assert_eq!(bench.log.runs("fail"), 2);
+    bench.assert_idle(1).await;
+}

@@ -64,7 +64,8 @@ fn shutdown_of_one_runtime_fails_what_ran_there() {
     let runtime =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (first, second) = (runtime(), runtime());
-    let waits: Vec<_> = (0..5_000).map(|n| bench.op(&format!("w{n}"), Do::Wait(gate()), &[])).collect();
+    let gate = gate();
+    let waits: Vec<_> = (0..5_000).map(|n| bench.op(&format!("w{n}"), Do::Wait(gate.clone()), &[])).collect();
     let tops: Vec<_> =
         waits.iter().map(|wait| bench.op(&format!("top {}", wait.name), Do::Add(0), &[wait])).collect();
     let mut tasks = Vec::new();
@@ -80,11 +81,12 @@ fn shutdown_of_one_runtime_fails_what_ran_there() {
         .collect();
     second.block_on(eventually(|| bench.solver.census().1 == 10_000));
     first.shutdown_timeout(Duration::from_secs(5));
+    // What was inherited in time goes on in the other runtime.
+    gate.add_permits(5_000);
     second.block_on(async {
         for task in joined {
-            let error =
-                tokio::time::timeout(Duration::from_secs(20), task).await.unwrap().unwrap().unwrap_err();
-            assert!(matches!(error, SolveError::ShutDown { .. }), "{error:?}");
+            let solved = tokio::time::timeout(Duration::from_secs(20), task).await.unwrap().unwrap();
+            assert!(matches!(solved, Ok(0) | Err(SolveError::ShutDown { .. })), "{solved:?}");
         }
         assert_eq!(bench.solve(&bench.op("after", Do::Const(1), &[])).await.unwrap(), 1);
         bench.assert_idle(1).await;

@@ -38,6 +38,8 @@ enum Do {
     Sleep(Duration),
     /// Fails while the number is not 0, and counts it down.
     Fail(Arc<AtomicUsize>),
+    /// The same after a permit.
+    FailAfter(Arc<Semaphore>, Arc<AtomicUsize>),
     /// Panics at these moments.
     PanicInRun,
     PanicInPoll,
@@ -184,6 +186,9 @@ impl Op for Int {
             // As a whole: a future takes only the fields it names.
             let mut running = running;
             let sum: i64 = inputs.iter().sum();
+            if let Do::FailAfter(gate, _) = &self.what {
+                gate.acquire().await.unwrap().forget();
+            }
             let result = match &self.what {
                 Do::Const(n) => Ok(*n),
                 Do::Add(n) => Ok(sum + n),
@@ -196,7 +201,7 @@ impl Op for Int {
                     tokio::time::sleep(*time).await;
                     Ok(sum)
                 }
-                Do::Fail(times) => {
+                Do::Fail(times) | Do::FailAfter(_, times) => {
                     match times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)) {
                         Ok(_) => Err(Error::from("as told")),
                         Err(_) => Ok(sum),
