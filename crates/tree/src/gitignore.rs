@@ -36,7 +36,7 @@ impl Gitignores {
     /// Adds the file of the directory `dir`, seen from where paths start. Lines that are not valid mean nothing, as in
     /// git.
     pub fn add(&mut self, dir: &[u8], content: &[u8]) {
-        self.add_outer(&self.from_top(dir), content);
+        self.add_outer(&self.of_repository(dir), content);
     }
 
     /// Adds the file of the directory `dir`, seen from the top of the repository.
@@ -62,7 +62,7 @@ impl Gitignores {
         if self.files.is_empty() {
             return false;
         }
-        let full = self.from_top(path);
+        let full = self.of_repository(path);
         let mut dir = &full[..];
         while let Some((parent, _)) = path::split(dir) {
             dir = parent;
@@ -84,7 +84,7 @@ impl Gitignores {
         parents.map(|at| &path[..at]).any(|parent| self.ignores(parent, true)) || self.ignores(path, is_dir)
     }
 
-    fn from_top(&self, path: &[u8]) -> Vec<u8> {
+    fn of_repository(&self, path: &[u8]) -> Vec<u8> {
         match (self.prefix.is_empty(), path.is_empty()) {
             (true, _) => path.to_vec(),
             (_, true) => self.prefix.clone(),

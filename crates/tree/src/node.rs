@@ -59,7 +59,9 @@ pub enum EntryKind {
         blob: Digest,
         /// Length of the content in bytes.
         size: u64,
-        /// 0, or the number of the group of names that are hard links of each other within the whole tree.
+        /// 0, or the number of the group of names that are hard links of each other within the whole tree. Only names
+        /// whose content and metadata are equal too belong together: numbers are not renewed when trees are merged, and
+        /// changing one name takes it out of its group.
         link_group: u64,
     },
     /// A directory.
@@ -176,7 +178,7 @@ pub enum TreeError {
     /// A directory where a file is needed.
     #[error("path {0} is a directory, not a file")]
     IsADirectory(String),
-    /// The path leads out of the tree.
+    /// Something was to be made at a path that leads out of the tree.
     #[error("{0}: cannot create directory outside parent")]
     Escapes(String),
     /// A name longer than 255 bytes.

@@ -32,10 +32,13 @@ impl WalkEntry {
     }
 }
 
+/// Asked for each directory whether to leave out what is below it.
+type Prune<'a> = Box<dyn FnMut(&[u8], &TreeId) -> bool + 'a>;
+
 /// Iterator over all entries below a root, without the root itself.
 pub struct Walk<'a> {
     reader: &'a dyn NodeReader,
-    prune: Option<Box<dyn FnMut(&[u8], &TreeId) -> bool + 'a>>,
+    prune: Option<Prune<'a>>,
     stack: Vec<Frame>,
     path: Vec<u8>,
     enter: Option<TreeId>,

@@ -235,6 +235,8 @@ impl<'a> Input<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn sample(mtime_ns: i64) -> Node {
@@ -283,6 +285,48 @@ mod tests {
             assert!(Node::decode(&digest, &bytes[..len]).is_err(), "cut at {len}");
         }
         assert!(Node::decode(&digest, &[&bytes[..], b"x"].concat()).is_err());
+    }
+
+    fn meta() -> impl Strategy<Value = Meta> {
+        let bytes = || proptest::collection::vec(any::<u8>(), 0..4).prop_map(Into::into);
+        let xattrs = proptest::collection::vec((bytes(), bytes()), 0..3);
+        (any::<u32>(), any::<u32>(), any::<u32>(), any::<i64>(), xattrs)
+            .prop_map(|(mode, uid, gid, mtime_ns, xattrs)| Meta { mode, uid, gid, mtime_ns, xattrs })
+    }
+
+    fn kind() -> impl Strategy<Value = EntryKind> {
+        let digest = || any::<[u8; 32]>().prop_map(Digest::from_bytes);
+        prop_oneof![
+            (meta(), digest(), any::<u64>(), any::<u64>())
+                .prop_map(|(meta, blob, size, link_group)| EntryKind::File { meta, blob, size, link_group }),
+            (digest(), digest()).prop_map(|(stored, content)| EntryKind::Dir(TreeId { stored, content })),
+            (meta(), proptest::collection::vec(any::<u8>(), 0..300))
+                .prop_map(|(meta, target)| EntryKind::Symlink { meta, target: target.into() }),
+            (meta(), any::<u32>(), any::<u32>()).prop_map(|(meta, major, minor)| EntryKind::BlockDevice {
+                meta,
+                major,
+                minor
+            }),
+            meta().prop_map(|meta| EntryKind::Fifo { meta }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_node_is_read_as_it_was_written(
+            meta in meta(),
+            kinds in proptest::collection::btree_map("[^/\\x00.]{1,9}", kind(), 0..6),
+        ) {
+            let entry = |(name, kind): (String, _)| Entry { name: name.into_bytes().into(), kind };
+            let node = Node { meta, entries: kinds.into_iter().map(entry).collect() };
+            prop_assert_eq!(Node::decode(&node.id().stored, &node.encode()), Ok(node));
+        }
+
+        /// Bytes from a damaged disk may be anything; they must neither panic nor take memory without end.
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Node::decode(&Digest::of(b""), &[b"T\x01", &bytes[..]].concat());
+        }
     }
 
     /// Stored trees and cache keys of every release depend on these bytes.
