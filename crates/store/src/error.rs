@@ -114,6 +114,12 @@ pub enum StoreError {
     /// A tree cannot be read or is damaged.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// Directories are nested too deep to be put on disk.
+    #[error("{path:.200}…: directories are nested deeper than 512 levels")]
+    TooDeep {
+        /// Where.
+        path: String,
+    },
     /// A cache volume is being used.
     #[error("cache volume {key} is in use")]
     VolumeInUse {

@@ -1,10 +1,18 @@
-//! Results and calls.
-use std::time::SystemTime;
+//! Results of operations and descriptions of calls: what is found again after a restart.
+
+use std::time::{Duration, SystemTime};
 
 use kukri_model::Digest;
 use kukri_tree::TreeId;
+use rusqlite::{OptionalExtension as _, Row, params};
 
-use crate::{Result, Store};
+use crate::Store;
+use crate::error::Result;
+use crate::memory::lock;
+use crate::store::Inner;
+
+/// Most earlier results given by [`Store::nearest`].
+const MAX_NEAREST: u32 = 16;
 
 /// Something a result keeps alive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -20,13 +28,13 @@ pub enum Root {
 pub struct ResultRecord {
     /// The result, in the caller's encoding.
     pub value: Vec<u8>,
-    /// What it refers to.
+    /// What it refers to; kept as long as the result is.
     pub roots: Vec<Root>,
     /// What to show for it.
     pub label: String,
-    /// Identity of the step without its inputs.
+    /// Identity of the step without its inputs: two runs of one step with different inputs share it.
     pub slot: Digest,
-    /// The inputs by name.
+    /// The inputs by name, to explain a miss.
     pub inputs: Vec<(String, Digest)>,
     /// How long it took to make, milliseconds.
     pub cost_ms: u64,
@@ -45,33 +53,190 @@ pub struct ResultSummary {
     pub inputs: Vec<(String, Digest)>,
     /// How long it took to make, milliseconds.
     pub cost_ms: u64,
-    /// When it was made.
+    /// When it was made, to the second.
     pub created: SystemTime,
 }
 
 impl Store {
-    /// The value of a result; counts as a use of it.
-    pub fn get_result(&self, _key: &Digest) -> Result<Option<Vec<u8>>> {
-        todo!()
+    /// The value of a result; counts as a use of it. A result whose tree or content is not there any more is a miss.
+    pub fn get_result(&self, key: &Digest) -> Result<Option<Vec<u8>>> {
+        let inner = &*self.inner;
+        inner.recent.touch(key);
+        let found: Option<(Vec<u8>, Vec<u8>)> = inner.index.read("look up a result", |connection| {
+            let mut query = connection.prepare_cached("SELECT value, roots FROM results WHERE key=?")?;
+            query.query_row([key.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })?;
+        let Some((value, roots)) = found else { return Ok(None) };
+        let roots = decode_roots(&roots);
+        for root in &roots {
+            let there = match root {
+                Root::Tree(tree) => {
+                    inner.recent.touch(&tree.stored);
+                    inner.nodes.get(&tree.stored).is_some() || self.has_nodes(&[tree.stored])?[0]
+                }
+                Root::Blob(blob) => self.has_blobs(&[*blob])?[0],
+            };
+            if !there {
+                tracing::warn!(%key, ?root, "a result refers to what is gone; it counts as a miss");
+                self.forget_result(key)?;
+                return Ok(None);
+            }
+        }
+        lock(&inner.used).insert(*key, now());
+        Ok(Some(value))
     }
+
     /// Stores a result, replacing an earlier one with this key.
-    pub fn put_result(&self, _key: &Digest, _record: ResultRecord) -> Result<()> {
-        todo!()
+    pub fn put_result(&self, key: &Digest, record: ResultRecord) -> Result<()> {
+        let inner = &*self.inner;
+        inner.recent.touch(key);
+        inner.recent.touch_all(record.roots.iter().map(|root| match root {
+            Root::Tree(tree) => &tree.stored,
+            Root::Blob(blob) => blob,
+        }));
+        let created = seconds(record.created);
+        inner.index.write("store a result", |transaction| {
+            let mut insert =
+                transaction.prepare_cached("INSERT OR REPLACE INTO results VALUES(?,?,?,?,?,?,?,?,?)")?;
+            insert.execute(params![
+                key.as_bytes(),
+                record.value,
+                encode_roots(&record.roots),
+                record.label,
+                record.slot.as_bytes(),
+                encode_inputs(&record.inputs),
+                record.cost_ms as i64,
+                created,
+                now(),
+            ])?;
+            Ok(())
+        })
     }
+
     /// Earlier results of a slot, newest first, at most 16.
-    pub fn nearest(&self, _slot: &Digest) -> Result<Vec<ResultSummary>> {
-        todo!()
+    pub fn nearest(&self, slot: &Digest) -> Result<Vec<ResultSummary>> {
+        self.inner.index.read("look up earlier results", |connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT key, label, inputs, cost_ms, created FROM results WHERE slot=?
+                 ORDER BY created DESC, rowid DESC LIMIT ?",
+            )?;
+            query.query_map(params![slot.as_bytes(), MAX_NEAREST], summary)?.collect()
+        })
     }
-    /// Drops a result; whether there was one.
-    pub fn forget_result(&self, _key: &Digest) -> Result<bool> {
-        todo!()
+
+    /// Drops a result; whether there was one. What it referred to goes with the next collection.
+    pub fn forget_result(&self, key: &Digest) -> Result<bool> {
+        lock(&self.inner.used).remove(key);
+        self.inner.index.write("drop a result", |transaction| {
+            Ok(transaction.execute("DELETE FROM results WHERE key=?", [key.as_bytes()])? > 0)
+        })
     }
-    /// Stores encoded calls.
-    pub fn put_calls(&self, _calls: Vec<(Digest, Vec<u8>)>) -> Result<()> {
-        todo!()
+
+    /// Stores encoded calls in one transaction, each under its digest.
+    pub fn put_calls(&self, calls: Vec<(Digest, Vec<u8>)>) -> Result<()> {
+        if calls.is_empty() {
+            return Ok(());
+        }
+        let now = now();
+        self.inner.index.write("store calls", |transaction| {
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO calls VALUES(?,?,?) ON CONFLICT(digest) DO UPDATE SET used=excluded.used",
+            )?;
+            for (digest, bytes) in &calls {
+                insert.execute(params![digest.as_bytes(), bytes, now])?;
+            }
+            Ok(())
+        })
     }
+
     /// An encoded call.
-    pub fn get_call(&self, _digest: &Digest) -> Result<Option<Vec<u8>>> {
-        todo!()
+    pub fn get_call(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        self.inner.index.read("look up a call", |connection| {
+            let mut query = connection.prepare_cached("SELECT bytes FROM calls WHERE digest=?")?;
+            query.query_row([digest.as_bytes()], |row| row.get(0)).optional()
+        })
     }
+}
+
+impl Inner {
+    /// Writes the uses of results that were only noted in memory.
+    pub(crate) fn flush_used(&self) -> Result<()> {
+        let used = std::mem::take(&mut *lock(&self.used));
+        if used.is_empty() {
+            return Ok(());
+        }
+        self.index.write("note uses of results", |transaction| {
+            let mut update = transaction.prepare_cached("UPDATE results SET used=? WHERE key=?")?;
+            for (key, at) in &used {
+                update.execute(params![at, key.as_bytes()])?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<ResultSummary> {
+    let (key, inputs): (Vec<u8>, String) = (row.get(0)?, row.get(2)?);
+    let cost: i64 = row.get(3)?;
+    Ok(ResultSummary {
+        key: Digest::from_slice(&key).unwrap_or_else(|| Digest::from_bytes([0; 32])),
+        label: row.get(1)?,
+        inputs: serde_json::from_str(&inputs).unwrap_or_default(),
+        cost_ms: cost as u64,
+        created: time(row.get(4)?),
+    })
+}
+
+fn encode_inputs(inputs: &[(String, Digest)]) -> String {
+    // Texts and digests always have a JSON form.
+    serde_json::to_string(inputs).unwrap_or_default()
+}
+
+fn encode_roots(roots: &[Root]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(roots.len() * 65);
+    for root in roots {
+        match root {
+            Root::Tree(tree) => {
+                bytes.push(b't');
+                bytes.extend_from_slice(tree.stored.as_bytes());
+                bytes.extend_from_slice(tree.content.as_bytes());
+            }
+            Root::Blob(blob) => {
+                bytes.push(b'b');
+                bytes.extend_from_slice(blob.as_bytes());
+            }
+        }
+    }
+    bytes
+}
+
+/// Reads what `encode_roots` wrote; stops at anything else.
+pub(crate) fn decode_roots(mut bytes: &[u8]) -> Vec<Root> {
+    let mut roots = Vec::new();
+    while let Some((tag, rest)) = bytes.split_first() {
+        let digest = |at: usize| rest.get(at..at + Digest::LEN).and_then(Digest::from_slice);
+        let (root, len) = match tag {
+            b't' => (digest(0).zip(digest(32)).map(|(stored, content)| Root::Tree(TreeId { stored, content })), 64),
+            b'b' => (digest(0).map(Root::Blob), 32),
+            _ => (None, 0),
+        };
+        let Some(root) = root else { break };
+        roots.push(root);
+        bytes = &rest[len..];
+    }
+    roots
+}
+
+/// Now, in seconds since 1970.
+pub(crate) fn now() -> i64 {
+    seconds(SystemTime::now())
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}
+
+/// The time `seconds` after 1970.
+pub(crate) fn time(seconds: i64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.max(0) as u64)
 }

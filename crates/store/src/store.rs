@@ -1,28 +1,164 @@
-//! The handle.
-use std::path::Path;
-use std::sync::Arc;
+//! The handle of an open store, and what belongs to it.
 
-use crate::{OpenError, StoreConfig};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::collections::{HashMap, HashSet};
 
-/// A handle of an open store.
+use kukri_model::Digest;
+use rustix::fs::FlockOperation;
+
+use crate::care::caretaker::Caretaker;
+use crate::disk::index::Index;
+use crate::disk::layout::Layout;
+use crate::disk::packs::Packs;
+use crate::disk::{format, fsutil};
+use crate::error::OpenError;
+use crate::materialise::Stack;
+use crate::memory::cache::NodeCache;
+use crate::memory::leases::Leases;
+use crate::memory::recent::Recent;
+use crate::StoreConfig;
+
+/// A handle of an open store. Cheap to clone; usable from all threads. The store is closed with its last handle.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
+    /// Stops its thread with the last handle.
+    _caretaker: Arc<Caretaker>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) config: StoreConfig,
+    pub(crate) layout: Layout,
+    pub(crate) index: Index,
+    pub(crate) packs: Packs,
+    pub(crate) nodes: NodeCache,
+    pub(crate) recent: Recent,
+    pub(crate) leases: Arc<Leases>,
+    /// Held for reading while something is on disk that the index does not name yet; for writing while the collector
+    /// deletes.
+    pub(crate) gate: RwLock<()>,
+    /// One collection, verification or usage report at a time.
+    pub(crate) care: Mutex<()>,
+    /// One change of an object's metadata at a time.
+    pub(crate) adopting: Mutex<()>,
+    /// Stacks of layers that were looked up lately, by stored digest.
+    pub(crate) stacks: Mutex<HashMap<Digest, Arc<Stack>>>,
+    /// Trees that are being materialised.
+    pub(crate) building: Mutex<HashSet<Digest>>,
+    pub(crate) built: Condvar,
+    /// Uses of results that are not in the index yet, seconds since 1970.
+    pub(crate) used: Mutex<HashMap<Digest, i64>>,
+    pub(crate) next_layer: std::sync::atomic::AtomicU64,
+    /// Keeps the lock as long as anything of the store lives.
+    _lock: File,
 }
 
 impl Store {
-    /// Opens the store, making it if it does not exist.
+    /// Opens the store, making it if it does not exist. What an engine that died left behind is only renamed, so this
+    /// takes milliseconds however large the store is.
     pub fn open(config: StoreConfig) -> Result<Self, OpenError> {
-        Ok(Self { inner: Arc::new(Inner { config }) })
+        let root = config.root.clone();
+        let fail = |action, path: &Path| {
+            let path = path.to_owned();
+            move |source| OpenError::Io { action, path, source }
+        };
+        fs::create_dir_all(&root).map_err(fail("make", &root))?;
+        let lock = take_lock(&root)?;
+        format::check(&root)?;
+        let layout = Layout::open(&root)?;
+        let index = Index::open(&layout.index())?;
+        let packs = Packs::open(layout.packs()).map_err(fail("list", &layout.packs()))?;
+        let last_layer = last_layer(&layout).map_err(fail("list", &layout.layers()))?;
+        let inner = Arc::new(Inner {
+            nodes: NodeCache::new(config.node_cache_bytes),
+            recent: Recent::new(config.grace),
+            config,
+            layout,
+            index,
+            packs,
+            leases: Arc::default(),
+            gate: RwLock::default(),
+            care: Mutex::default(),
+            adopting: Mutex::default(),
+            stacks: Mutex::default(),
+            building: Mutex::default(),
+            built: Condvar::new(),
+            used: Mutex::default(),
+            next_layer: std::sync::atomic::AtomicU64::new(last_layer + 1),
+            _lock: lock,
+        });
+        let caretaker = Caretaker::start(&inner).map_err(fail("start the caretaker of", &root))?;
+        Ok(Self { inner, _caretaker: Arc::new(caretaker) })
     }
+
     /// Directory of the store.
     #[must_use]
     pub fn root(&self) -> &Path {
-        &self.inner.config.root
+        self.inner.layout.root()
     }
+
+    /// What it was opened with.
+    #[must_use]
+    pub fn config(&self) -> &StoreConfig {
+        &self.inner.config
+    }
+
+    /// A directory of one's own in the store's file system, gone when the value is dropped or the store is opened the
+    /// next time. For files that are going to be renamed or linked into the store, and for scratch space of execs.
+    pub fn scratch(&self) -> crate::Result<ScratchDir> {
+        let path = self.inner.layout.fresh_tmp();
+        fs::create_dir(&path).map_err(crate::StoreError::io("make", &path))?;
+        Ok(ScratchDir { inner: Arc::clone(&self.inner), path })
+    }
+}
+
+/// See [`Store::scratch`].
+#[derive(Debug)]
+pub struct ScratchDir {
+    inner: Arc<Inner>,
+    path: PathBuf,
+}
+
+impl ScratchDir {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for ScratchDir {
+    fn drop(&mut self) {
+        let _ = self.inner.layout.discard(&self.path);
+    }
+}
+
+fn take_lock(root: &Path) -> Result<File, OpenError> {
+    let path = root.join("lock");
+    let fail = |action| {
+        let path = path.clone();
+        move |source| OpenError::Io { action, path, source }
+    };
+    let options = OpenOptions::new().create(true).truncate(false).read(true).write(true).clone();
+    let mut file = options.open(&path).map_err(fail("open"))?;
+    if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let mut text = String::new();
+        let _ = file.read_to_string(&mut text);
+        return Err(OpenError::InUse { root: root.to_owned(), holder: text.trim().parse().ok() });
+    }
+    file.set_len(0).map_err(fail("write"))?;
+    file.rewind().map_err(fail("write"))?;
+    writeln!(file, "{}", std::process::id()).map_err(fail("write"))?;
+    Ok(file)
+}
+
+/// Highest number under which a layer lies on disk, whether the index knows it or not.
+fn last_layer(layout: &Layout) -> std::io::Result<u64> {
+    let dir = fsutil::open_dir_path(&layout.layers())?;
+    let names = fsutil::list(&dir)?;
+    Ok(names.iter().filter_map(|(name, _)| name.to_str().ok()?.parse().ok()).max().unwrap_or(0))
 }

@@ -1,28 +1,78 @@
 //! Nodes of trees.
+
 use std::sync::Arc;
 
 use kukri_model::Digest;
 use kukri_tree::{Node, NodeReader, TreeError, TreeId};
+use rusqlite::OptionalExtension as _;
 
-use crate::{Result, Store};
+use crate::Store;
+use crate::error::{Result, StoreError};
+use crate::sink::{Rows, Sink};
+use crate::store::Inner;
 
 impl NodeReader for Store {
-    fn node(&self, _digest: &Digest) -> std::result::Result<Arc<Node>, TreeError> {
-        todo!()
+    fn node(&self, digest: &Digest) -> std::result::Result<Arc<Node>, TreeError> {
+        self.inner.node(digest)
+    }
+}
+
+impl NodeReader for Inner {
+    fn node(&self, digest: &Digest) -> std::result::Result<Arc<Node>, TreeError> {
+        if let Some(node) = self.nodes.get(digest) {
+            return Ok(node);
+        }
+        let missing = |reason: String| TreeError::Missing { digest: *digest, reason };
+        let bytes = self.node_bytes(digest).map_err(|error| missing(error.to_string()))?;
+        let bytes = bytes.ok_or_else(|| missing("no such node in the store".to_owned()))?;
+        if Digest::of(&bytes) != *digest {
+            return Err(TreeError::Damaged { digest: *digest, reason: "its bytes have another digest" });
+        }
+        let node = Arc::new(Node::decode(digest, &bytes)?);
+        self.nodes.put(*digest, Arc::clone(&node), bytes.len());
+        Ok(node)
+    }
+}
+
+impl Inner {
+    /// The stored bytes of a node, unchecked.
+    pub(crate) fn node_bytes(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        self.index.read("read a node", |connection| {
+            let mut query = connection.prepare_cached("SELECT bytes FROM nodes WHERE digest=?")?;
+            query.query_row([digest.as_bytes()], |row| row.get(0)).optional()
+        })
     }
 }
 
 impl Store {
-    /// Stores encoded nodes, each under its `TreeId::stored`, in one transaction.
-    pub fn put_nodes(&self, _nodes: Vec<(Digest, Vec<u8>)>) -> Result<()> {
-        todo!()
+    /// Stores encoded nodes, each under its `TreeId::stored`, in one transaction. If the digest of one is not what it
+    /// should be, none is stored.
+    pub fn put_nodes(&self, nodes: Vec<(Digest, Vec<u8>)>) -> Result<()> {
+        for (expected, bytes) in &nodes {
+            let actual = Digest::of(bytes);
+            if actual != *expected {
+                return Err(StoreError::DigestMismatch { expected: *expected, actual });
+            }
+        }
+        Sink::default().finish(&self.inner, Rows { nodes, ..Rows::default() })
     }
-    /// Which of the nodes are there.
-    pub fn has_nodes(&self, _digests: &[Digest]) -> Result<Vec<bool>> {
-        todo!()
+
+    /// Which of the nodes are there, in the order of the digests. What is there stays, with all below it, for the time
+    /// of grace.
+    pub fn has_nodes(&self, digests: &[Digest]) -> Result<Vec<bool>> {
+        self.inner.recent.touch_all(digests.iter());
+        self.inner.index.read_many("look up nodes", |connection| {
+            let mut query = connection.prepare_cached("SELECT 1 FROM nodes WHERE digest=?")?;
+            digests.iter().map(|digest| query.exists([digest.as_bytes()])).collect()
+        })
     }
+
     /// Stores the empty directory.
     pub fn put_empty_tree(&self) -> Result<TreeId> {
-        todo!()
+        let (id, bytes) = Node::empty().seal();
+        if !self.has_nodes(&[id.stored])?[0] {
+            self.put_nodes(vec![(id.stored, bytes)])?;
+        }
+        Ok(id)
     }
 }

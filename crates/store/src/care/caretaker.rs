@@ -1,0 +1,117 @@
+//! The background thread of a store: moves the log of the index into the database, notes uses, deletes trash slowly.
+//!
+//! Slowly, because ext4 makes files many times slower for minutes after a mass deletion.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::disk::fsutil;
+use crate::memory::lock;
+use crate::store::Inner;
+
+/// Between two rounds.
+const TICK: Duration = Duration::from_millis(500);
+/// Length of the index's log from which on it is worth moving.
+const LOG_BYTES: u64 = 4 << 20;
+/// Deletions in a row, and the pause after them.
+const SLICE: u32 = 64;
+const PAUSE: Duration = Duration::from_millis(4);
+/// Longest time a round spends deleting.
+const ROUND: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub(crate) struct Caretaker {
+    stop: Arc<(Mutex<bool>, Condvar)>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Caretaker {
+    pub(crate) fn start(inner: &Arc<Inner>) -> io::Result<Self> {
+        let stop = Arc::new((Mutex::new(false), Condvar::new()));
+        let (weak, signal) = (Arc::downgrade(inner), Arc::clone(&stop));
+        let thread = std::thread::Builder::new().name("store-caretaker".to_owned());
+        let thread = thread.spawn(move || run(&weak, &signal))?;
+        Ok(Self { stop, thread: Mutex::new(Some(thread)) })
+    }
+}
+
+impl Drop for Caretaker {
+    fn drop(&mut self) {
+        *lock(&self.stop.0) = true;
+        self.stop.1.notify_all();
+        if let Some(thread) = lock(&self.thread).take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
+    loop {
+        let stopped = signal.1.wait_timeout_while(lock(&signal.0), TICK, |stop| !*stop);
+        let stop = *stopped.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        let Some(inner) = inner.upgrade() else { return };
+        if let Err(error) = inner.flush_used() {
+            tracing::warn!(%error, "uses of results are not noted");
+        }
+        if stop {
+            return;
+        }
+        if inner.index.log_bytes() > LOG_BYTES {
+            // First what the rows refer to, then the rows.
+            let _ = rustix::fs::syncfs(inner.layout.objects());
+            if let Err(error) = inner.index.checkpoint() {
+                tracing::warn!(%error, "the log of the index grows");
+            }
+        }
+        let mut round = Round { signal, start: Instant::now(), done: 0 };
+        if let Err(error) = round.empty(&inner.layout.trash()) {
+            tracing::warn!(%error, "the trash is not empty");
+        }
+    }
+}
+
+struct Round<'a> {
+    signal: &'a (Mutex<bool>, Condvar),
+    start: Instant,
+    done: u32,
+}
+
+impl Round<'_> {
+    /// Deletes what is in a directory. Whether all of it is gone.
+    fn empty(&mut self, dir: &Path) -> io::Result<bool> {
+        let fd = match fsutil::open_dir_path(dir) {
+            Err(rustix::io::Errno::ACCESS) => {
+                // Overlay's own work directories have no permissions at all.
+                use std::os::unix::fs::PermissionsExt as _;
+                fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+                fsutil::open_dir_path(dir)?
+            }
+            other => other?,
+        };
+        for (name, file_type) in fsutil::list(&fd)? {
+            let path = dir.join(std::os::unix::ffi::OsStrExt::from_bytes(name.to_bytes()) as &std::ffi::OsStr);
+            if file_type == rustix::fs::FileType::Directory {
+                if !self.empty(&path)? {
+                    return Ok(false);
+                }
+                fs::remove_dir(&path)?;
+            } else {
+                fs::remove_file(&path)?;
+            }
+            self.done += 1;
+            if self.done.is_multiple_of(SLICE) {
+                std::thread::sleep(PAUSE);
+                if *lock(&self.signal.0) || self.start.elapsed() > ROUND {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,12 @@
+//! Looking after a store: what it holds, what may go, whether it is sound.
+
+pub(crate) mod caretaker;
+mod mark;
+mod prune;
+mod sweep;
+mod usage;
+mod verify;
+
+pub use prune::{Dropped, PruneOptions, PruneReport};
+pub use usage::{Entry, EntryKind, KindUsage, Usage};
+pub use verify::{Problem, VerifyOptions, VerifyReport};

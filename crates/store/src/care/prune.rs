@@ -1,0 +1,239 @@
+//! Which results and volumes go, and why.
+
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime};
+
+use kukri_model::Digest;
+
+use crate::Store;
+use crate::care::mark::Marks;
+use crate::care::usage::{Entry, Stored};
+use crate::error::{Result, StoreError};
+use crate::memory::lock;
+use crate::records::{Root, now};
+use crate::store::Inner;
+
+/// Calls unused for longer are forgotten when a store is collected under its budget.
+const KEEP_CALLS: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// What to prune. With nothing set, only what no result needs goes.
+#[derive(Clone, Default, Debug)]
+pub struct PruneOptions {
+    /// Drop every result, whatever the budget. What running work uses stays on disk until it is done.
+    pub all: bool,
+    /// Drop least recently used results until the store has at most this many bytes.
+    pub max_bytes: Option<u64>,
+    /// Drop least recently used results until the disk has at least this many bytes free.
+    pub min_free_bytes: Option<u64>,
+    /// Drop results, and volumes if those are asked for, that were not used for longer.
+    pub keep_duration: Option<Duration>,
+    /// Only drop entries whose label or id contains this text.
+    pub filter: Option<String>,
+    /// Cache volumes as well: with `all` or without `keep_duration` every one that is not in use.
+    pub volumes: bool,
+    /// Only tell what would be done.
+    pub dry_run: bool,
+}
+
+/// One thing that was dropped, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dropped {
+    /// What it was.
+    pub entry: Entry,
+    /// Why, in words for a person.
+    pub reason: String,
+}
+
+/// What a prune did, or would do.
+#[derive(Clone, Default, Debug)]
+pub struct PruneReport {
+    /// Dropped results and volumes.
+    pub dropped: Vec<Dropped>,
+    /// Bytes that are free now, or will be when the background deletion is done. An estimate for a dry run.
+    pub freed_bytes: u64,
+    /// Bytes the store holds afterwards, without volumes. An estimate for a dry run.
+    pub kept_bytes: u64,
+    /// Nodes that went because nothing refers to them.
+    pub nodes: u64,
+    /// Small contents that went.
+    pub packed: u64,
+    /// Large contents that went.
+    pub objects: u64,
+    /// Layers that went.
+    pub layers: u64,
+}
+
+impl Store {
+    /// Prunes to the budget the store was opened with.
+    pub fn gc(&self) -> Result<PruneReport> {
+        let config = self.config();
+        let disk = rustix::fs::statvfs(self.root()).map_err(StoreError::os("look at the disk of", self.root()))?;
+        let total = disk.f_blocks.saturating_mul(disk.f_frsize);
+        self.inner.index.write("forget old calls", |transaction| {
+            let before = now() - config.keep_duration.unwrap_or(KEEP_CALLS).as_secs() as i64;
+            transaction.execute("DELETE FROM calls WHERE used < ?", [before]).map(drop)
+        })?;
+        self.prune(&PruneOptions {
+            max_bytes: Some(config.max_bytes.unwrap_or(total / 2)),
+            min_free_bytes: Some(config.min_free_bytes.unwrap_or(total / 5)),
+            keep_duration: config.keep_duration,
+            ..PruneOptions::default()
+        })
+    }
+
+    /// Drops what the options name, then everything that nothing needs any more. Others may go on using the store.
+    pub fn prune(&self, options: &PruneOptions) -> Result<PruneReport> {
+        let inner = &*self.inner;
+        let _one = lock(&inner.care);
+        let _log = Watching::start(inner);
+        let before = inner.data_bytes()?;
+        let mut report = PruneReport::default();
+        let mut marks = Marks::default();
+        let mut kept = 0;
+        for tree in inner.leases.leased_trees() {
+            kept += marks.root(inner, &Root::Tree(tree))?;
+        }
+        for digest in &_log.recent {
+            kept += marks.any(inner, digest)?;
+        }
+        let limit = limit(inner, options, before)?;
+        let mut doomed = Vec::new();
+        for stored in inner.results()? {
+            match reason(options, &stored, kept, limit) {
+                Some(reason) => doomed.push((stored, reason)),
+                None => {
+                    kept += stored.value_bytes;
+                    for root in &stored.roots {
+                        kept += marks.root(inner, root)?;
+                    }
+                }
+            }
+        }
+        // Sizes of what goes come after all that stays was counted.
+        let mut keys = Vec::new();
+        let mut counted = Marks { nodes: marks.nodes.clone(), blobs: marks.blobs.clone(), layers: marks.layers.clone() };
+        for (stored, reason) in doomed {
+            let mut bytes = stored.value_bytes;
+            for root in &stored.roots {
+                bytes += counted.root(inner, root)?;
+            }
+            report.freed_bytes += bytes;
+            keys.push(stored.key);
+            report.dropped.push(Dropped { entry: stored.entry(bytes), reason });
+        }
+        drop(counted);
+        if options.dry_run {
+            self.prune_volumes(options, &mut report)?;
+            report.kept_bytes = before.saturating_sub(report.freed_bytes);
+            return Ok(report);
+        }
+        inner.drop_results(&keys)?;
+        inner.sweep(&mut marks, &mut report)?;
+        let after = inner.data_bytes()?;
+        report.kept_bytes = after;
+        report.freed_bytes = before.saturating_sub(after);
+        self.prune_volumes(options, &mut report)?;
+        Ok(report)
+    }
+
+    fn prune_volumes(&self, options: &PruneOptions, report: &mut PruneReport) -> Result<()> {
+        if !options.volumes {
+            return Ok(());
+        }
+        for entry in self.inner.volume_entries(self)? {
+            let old = options.keep_duration.is_none_or(|keep| age(entry.last_used) > keep);
+            if entry.in_use || !selected(options, &entry.label, &entry.id) || !(options.all || old) {
+                continue;
+            }
+            if !options.dry_run {
+                match self.remove_volume(&entry.id) {
+                    Ok(true) => {}
+                    // Somebody took it meanwhile.
+                    Ok(false) | Err(StoreError::VolumeInUse { .. }) => continue,
+                    Err(error) => return Err(error),
+                }
+            }
+            report.freed_bytes += entry.bytes;
+            report.dropped.push(Dropped { entry, reason: "cache volumes were asked for".to_owned() });
+        }
+        Ok(())
+    }
+}
+
+/// Records what is touched as long as a collection runs.
+struct Watching<'a> {
+    inner: &'a Inner,
+    recent: Vec<Digest>,
+}
+
+impl<'a> Watching<'a> {
+    fn start(inner: &'a Inner) -> Self {
+        Self { inner, recent: inner.recent.start() }
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.inner.recent.stop();
+    }
+}
+
+fn age(time: SystemTime) -> Duration {
+    time.elapsed().unwrap_or_default()
+}
+
+fn selected(options: &PruneOptions, label: &str, id: &str) -> bool {
+    options.filter.as_ref().is_none_or(|filter| label.contains(filter) || id.contains(filter))
+}
+
+/// Bytes the results may have, and what to say about those that are over it.
+fn limit(inner: &Inner, options: &PruneOptions, now: u64) -> Result<Option<(u64, &'static str)>> {
+    let mut limit = options.max_bytes.map(|max| (max, "over the size limit of the store"));
+    if let Some(min_free) = options.min_free_bytes {
+        let root = inner.layout.root();
+        let disk = rustix::fs::statvfs(root).map_err(StoreError::os("look at the disk of", root))?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let need = min_free.saturating_sub(free);
+        let max = now.saturating_sub(need);
+        if need > 0 && limit.is_none_or(|(other, _)| max < other) {
+            limit = Some((max, "the disk is too full"));
+        }
+    }
+    Ok(limit)
+}
+
+/// Why a result goes; `kept` are the bytes of all that is used more recently.
+fn reason(
+    options: &PruneOptions,
+    stored: &Stored,
+    kept: u64,
+    limit: Option<(u64, &'static str)>,
+) -> Option<String> {
+    if !selected(options, &stored.label, &stored.key.hex()) {
+        return None;
+    }
+    if options.all {
+        return Some("everything was asked for".to_owned());
+    }
+    let unused = Duration::from_secs((now() - stored.used).max(0) as u64);
+    if let Some(keep) = options.keep_duration
+        && unused > keep
+    {
+        return Some(format!("not used for {} s, kept for {} s", unused.as_secs(), keep.as_secs()));
+    }
+    limit.filter(|(max, _)| kept >= *max).map(|(max, why)| format!("{why} ({max} bytes), least recently used"))
+}
+
+impl Inner {
+    /// Drops results, except those that were asked for meanwhile.
+    fn drop_results(&self, keys: &[Digest]) -> Result<()> {
+        let used: HashSet<Digest> = lock(&self.used).keys().copied().collect();
+        self.index.write("drop results", |transaction| {
+            let mut delete = transaction.prepare_cached("DELETE FROM results WHERE key=?")?;
+            for key in keys.iter().filter(|key| !used.contains(*key)) {
+                delete.execute([key.as_bytes()])?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! Deletes what was not marked.
+//!
+//! In small steps: each holds the gate, so nothing is half written meanwhile, first marks what was touched since the last
+//! step, and deletes rows before files, so that a crash leaves files without rows and never the other way round.
+
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLockWriteGuard};
+
+use kukri_model::Digest;
+use rusqlite::params;
+
+use crate::care::mark::Marks;
+use crate::care::prune::PruneReport;
+use crate::disk::fsutil;
+use crate::disk::packs::Place;
+use crate::error::{Result, StoreError};
+use crate::materialise::decode_layers;
+use crate::memory::lock;
+use crate::sink::Rows;
+use crate::store::Inner;
+
+/// Records deleted in one step.
+const STEP: usize = 1000;
+
+impl Inner {
+    pub(crate) fn sweep(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
+        self.sweep_layers(marks, report)?;
+        self.sweep_nodes(marks, report)?;
+        self.sweep_packed(marks, report)?;
+        self.sweep_objects(marks, report)?;
+        self.sweep_leftovers(marks)?;
+        self.compact(marks)?;
+        self.index.read("give pages back", |connection| connection.execute_batch("PRAGMA incremental_vacuum"))
+    }
+
+    /// Stops the others, and marks what they asked for up to now.
+    fn step(&self, marks: &mut Marks) -> Result<RwLockWriteGuard<'_, ()>> {
+        let gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        for digest in self.recent.drain() {
+            marks.any(self, &digest)?;
+        }
+        Ok(gate)
+    }
+
+    fn keys(&self, query: &str) -> Result<Vec<(Digest, Digest)>> {
+        self.index.read("list records", |connection| {
+            let mut statement = connection.prepare(query)?;
+            let digest = |bytes: Vec<u8>| Digest::from_slice(&bytes).unwrap_or_else(|| Digest::from_bytes([0; 32]));
+            statement.query_map([], |row| Ok((digest(row.get(0)?), digest(row.get(1)?))))?.collect()
+        })
+    }
+
+    fn delete(&self, query: &str, keys: &[Digest]) -> Result<()> {
+        self.index.write("delete records", |transaction| {
+            let mut delete = transaction.prepare_cached(query)?;
+            keys.iter().try_for_each(|key| delete.execute([key.as_bytes()]).map(drop))
+        })
+    }
+
+    fn sweep_nodes(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
+        let mut dead = self.keys("SELECT digest, digest FROM nodes")?;
+        dead.retain(|(digest, _)| !marks.nodes.contains(digest));
+        for part in dead.chunks(STEP) {
+            let _gate = self.step(marks)?;
+            let gone: Vec<Digest> = part.iter().map(|(d, _)| *d).filter(|d| !marks.nodes.contains(d)).collect();
+            self.delete("DELETE FROM nodes WHERE digest=?", &gone)?;
+            gone.iter().for_each(|digest| self.nodes.remove(digest));
+            report.nodes += gone.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn sweep_packed(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
+        let mut dead = self.keys("SELECT digest, digest FROM packed")?;
+        dead.retain(|(digest, _)| !marks.blobs.contains(digest));
+        for part in dead.chunks(STEP) {
+            let _gate = self.step(marks)?;
+            let gone: Vec<Digest> = part.iter().map(|(d, _)| *d).filter(|d| !marks.blobs.contains(d)).collect();
+            self.delete("DELETE FROM packed WHERE digest=?", &gone)?;
+            report.packed += gone.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn sweep_objects(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
+        let live = |marks: &Marks, (key, digest): &(Digest, Digest)| {
+            marks.blobs.contains(key) || marks.blobs.contains(digest)
+        };
+        let mut dead = self.keys("SELECT key, digest FROM objects")?;
+        dead.retain(|object| !live(marks, object));
+        for part in dead.chunks(STEP) {
+            let _gate = self.step(marks)?;
+            let gone: Vec<Digest> = part.iter().filter(|object| !live(marks, object)).map(|o| o.0).collect();
+            self.delete("DELETE FROM objects WHERE key=?", &gone)?;
+            gone.iter().try_for_each(|key| self.layout.discard(&self.layout.object(key)))?;
+            report.objects += gone.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Every tree that has a stack, with its layers.
+    pub(crate) fn all_stacks(&self) -> Result<Vec<(Digest, Vec<u64>)>> {
+        self.index.read("list layers", |connection| {
+            let mut query = connection.prepare("SELECT tree, layers FROM stacks")?;
+            let stack = |row: &rusqlite::Row<'_>| {
+                let (tree, layers): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+                let tree = Digest::from_slice(&tree).unwrap_or_else(|| Digest::from_bytes([0; 32]));
+                Ok((tree, decode_layers(&layers)))
+            };
+            query.query_map([], stack)?.collect()
+        })
+    }
+
+    /// All layers with the bytes that are theirs alone.
+    pub(crate) fn layers(&self) -> Result<Vec<(u64, u64)>> {
+        self.index.read("list layers", |connection| {
+            let mut query = connection.prepare("SELECT id, bytes FROM layers")?;
+            let layer = |row: &rusqlite::Row<'_>| {
+                let (id, bytes): (i64, i64) = (row.get(0)?, row.get(1)?);
+                Ok((id as u64, bytes as u64))
+            };
+            query.query_map([], layer)?.collect()
+        })
+    }
+
+    /// The layers of one tree with the bytes that are theirs alone.
+    pub(crate) fn layers_of(&self, tree: &Digest) -> Result<Vec<(u64, u64)>> {
+        self.index.read("look up layers", |connection| {
+            let mut stack = connection.prepare_cached("SELECT layers FROM stacks WHERE tree=?")?;
+            let mut layer = connection.prepare_cached("SELECT bytes FROM layers WHERE id=?")?;
+            let mut found = Vec::new();
+            let mut rows = stack.query([tree.as_bytes()])?;
+            while let Some(row) = rows.next()? {
+                for id in decode_layers(row.get_ref(0)?.as_blob()?) {
+                    let bytes: i64 = layer.query_row([id as i64], |row| row.get(0)).unwrap_or_default();
+                    found.push((id, bytes as u64));
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// Layers of trees that are needed, and of mounts.
+    pub(crate) fn live_layers(&self, marks: &Marks) -> Result<HashSet<u64>> {
+        let mut live: HashSet<u64> = self.leases.leased_layers().into_iter().collect();
+        live.extend(self.all_stacks()?.into_iter().filter(|(t, _)| marks.nodes.contains(t)).flat_map(|(_, l)| l));
+        Ok(live)
+    }
+
+    fn sweep_layers(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
+        let _gate = self.step(marks)?;
+        let dead: Vec<Digest> =
+            self.all_stacks()?.into_iter().map(|(tree, _)| tree).filter(|t| !marks.nodes.contains(t)).collect();
+        self.delete("DELETE FROM stacks WHERE tree=?", &dead)?;
+        lock(&self.stacks).clear();
+        let live = self.live_layers(marks)?;
+        let gone: Vec<u64> = self.layers()?.into_iter().map(|(id, _)| id).filter(|id| !live.contains(id)).collect();
+        self.index.write("delete layers", |transaction| {
+            let mut delete = transaction.prepare_cached("DELETE FROM layers WHERE id=?")?;
+            gone.iter().try_for_each(|id| delete.execute([*id as i64]).map(drop))
+        })?;
+        report.layers += gone.len() as u64;
+        // Directories: those, and what a crash left.
+        let rows: HashSet<u64> = self.layers()?.into_iter().map(|(id, _)| id).collect();
+        for id in self.layer_dirs()? {
+            if !rows.contains(&id) && !self.leases.has_layer(id) {
+                self.layout.discard(&self.layout.layer(id))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ids of the directories of layers.
+    pub(crate) fn layer_dirs(&self) -> Result<Vec<u64>> {
+        let dir = self.layout.layers();
+        let fail = |errno| StoreError::os("list", &dir)(errno);
+        let fd = fsutil::open_dir_path(&dir).map_err(fail)?;
+        let names = fsutil::list(&fd).map_err(fail)?;
+        Ok(names.iter().filter_map(|(name, _)| name.to_str().ok()?.parse().ok()).collect())
+    }
+
+    /// Keys of files that no row names.
+    pub(crate) fn loose_objects(&self, byte: u8) -> Result<Vec<Digest>> {
+        let dir = self.layout.root().join("objects").join(format!("{byte:02x}"));
+        let fail = |errno| StoreError::os("list", &dir)(errno);
+        let names = fsutil::list(&fsutil::open_dir_path(&dir).map_err(fail)?).map_err(fail)?;
+        let keys = names.iter().filter_map(|(name, _)| Digest::from_hex(name.to_str().ok()?));
+        self.index.read_many("look up objects", |connection| {
+            let mut query = connection.prepare_cached("SELECT 1 FROM objects WHERE key=?")?;
+            let mut loose = Vec::new();
+            for key in keys {
+                if !query.exists([key.as_bytes()])? {
+                    loose.push(key);
+                }
+            }
+            Ok(loose)
+        })
+    }
+
+    fn sweep_leftovers(&self, marks: &mut Marks) -> Result<()> {
+        for byte in 0..=255 {
+            if self.loose_objects(byte)?.is_empty() {
+                continue;
+            }
+            let _gate = self.step(marks)?;
+            for key in self.loose_objects(byte)? {
+                if !marks.blobs.contains(&key) {
+                    self.layout.discard(&self.layout.object(&key))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies what is left in packs that are mostly empty, and drops those.
+    fn compact(&self, marks: &mut Marks) -> Result<()> {
+        let packs = self.packs.list().map_err(StoreError::io("list", self.layout.packs()))?;
+        for (id, len) in packs {
+            let _gate = self.step(marks)?;
+            let live: i64 = self.index.read("add up a pack", |connection| {
+                let query = "SELECT coalesce(sum(size), 0) FROM packed WHERE pack=?";
+                connection.query_row(query, [id], |row| row.get(0))
+            })?;
+            if id == self.packs.current() || (live as u64) > len / 2 {
+                continue;
+            }
+            self.empty_pack(id)?;
+            self.packs.close(id);
+            self.layout.discard(&self.packs.path(id))?;
+        }
+        Ok(())
+    }
+
+    fn empty_pack(&self, id: u32) -> Result<()> {
+        let places: Vec<(Vec<u8>, Place)> = self.index.read("list a pack", |connection| {
+            let mut query =
+                connection.prepare("SELECT digest, offset, size FROM packed WHERE pack=? ORDER BY offset")?;
+            let place = |row: &rusqlite::Row<'_>| {
+                let offset: i64 = row.get(1)?;
+                Ok((row.get(0)?, Place { pack: id, offset: offset as u64, size: row.get(2)? }))
+            };
+            query.query_map([id], place)?.collect()
+        })?;
+        let mut contents = Vec::with_capacity(places.len());
+        for (digest, place) in places {
+            let Some(digest) = Digest::from_slice(&digest) else { continue };
+            // What is damaged is not carried along; it becomes a miss.
+            if let Ok(content) = self.packs.read(place)
+                && Digest::of(&content) == digest
+            {
+                contents.push((digest, content));
+            }
+        }
+        let packed = self.write_packed(&contents)?;
+        self.index.write("move contents to another pack", |transaction| {
+            transaction.execute("DELETE FROM packed WHERE pack=?", params![id])?;
+            Rows { packed, ..Rows::default() }.insert(transaction)
+        })
+    }
+}

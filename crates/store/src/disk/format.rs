@@ -1,0 +1,73 @@
+//! `format.json`: which version of the format a store has, and which features it needs.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::OpenError;
+
+/// The version this engine writes.
+const VERSION: u32 = 1;
+/// Features that an engine must know to open a store; this version has none.
+const KNOWN_FEATURES: [&str; 0] = [];
+
+#[derive(Serialize, Deserialize)]
+struct Format {
+    format: String,
+    version: u32,
+    /// An engine that does not know one of these must not open the store.
+    #[serde(default)]
+    incompatible: Vec<String>,
+    /// An engine that does not know one of these may open the store all the same.
+    #[serde(default)]
+    compatible: Vec<String>,
+}
+
+/// Refuses what this engine cannot read; marks a new store. Called with the lock held, before anything else is made.
+pub(crate) fn check(root: &Path) -> Result<(), OpenError> {
+    let path = root.join("format.json");
+    let bad = |reason: String| OpenError::BadFormat { path: path.clone(), reason };
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return create(root, &path),
+        Err(source) => return Err(OpenError::Io { action: "read", path, source }),
+    };
+    let format: Format = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+    if format.format != "kukri-store" {
+        return Err(bad(format!("it says {:?} instead of \"kukri-store\"", format.format)));
+    }
+    if format.version > VERSION {
+        return Err(OpenError::TooNew { root: root.to_owned(), found: format.version, supported: VERSION });
+    }
+    let unknown: Vec<String> =
+        format.incompatible.into_iter().filter(|f| !KNOWN_FEATURES.contains(&f.as_str())).collect();
+    if !unknown.is_empty() {
+        return Err(OpenError::UnknownFeatures { root: root.to_owned(), features: unknown });
+    }
+    Ok(())
+}
+
+fn create(root: &Path, path: &Path) -> Result<(), OpenError> {
+    let fail = |action| {
+        let path = path.to_owned();
+        move |source| OpenError::Io { action, path, source }
+    };
+    for entry in fs::read_dir(root).map_err(fail("list"))? {
+        let name = entry.map_err(fail("list"))?.file_name();
+        if name != "lock" && name != "lost+found" && name != "format.json.new" {
+            return Err(OpenError::NotAStore { root: root.to_owned() });
+        }
+    }
+    let format = Format {
+        format: "kukri-store".to_owned(),
+        version: VERSION,
+        incompatible: Vec::new(),
+        compatible: Vec::new(),
+    };
+    let text = serde_json::to_vec_pretty(&format).map_err(|error| fail("encode")(error.into()))?;
+    let new = root.join("format.json.new");
+    fs::write(&new, text).map_err(fail("write"))?;
+    fs::rename(&new, path).map_err(fail("write"))
+}

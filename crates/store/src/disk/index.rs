@@ -1,0 +1,130 @@
+//! The index: one SQLite database, one connection that writes, some that read.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::OpenError;
+use crate::error::{Result, StoreError};
+
+/// Reading connections kept for later use.
+const MAX_IDLE: usize = 8;
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS nodes(digest BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS packed(
+    digest BLOB PRIMARY KEY, pack INTEGER NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS objects(key BLOB PRIMARY KEY, digest BLOB NOT NULL, size INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS objects_by_digest ON objects(digest);
+CREATE TABLE IF NOT EXISTS layers(id INTEGER PRIMARY KEY, entries INTEGER NOT NULL, bytes INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS stacks(tree BLOB PRIMARY KEY, layers BLOB NOT NULL, parent BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS results(
+    key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, roots BLOB NOT NULL, label TEXT NOT NULL, slot BLOB NOT NULL,
+    inputs TEXT NOT NULL, cost_ms INTEGER NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS results_by_slot ON results(slot, created);
+CREATE TABLE IF NOT EXISTS calls(digest BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL, used INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS volumes(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, label TEXT NOT NULL,
+    created INTEGER NOT NULL, used INTEGER NOT NULL);
+";
+
+#[derive(Debug)]
+pub(crate) struct Index {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Index {
+    pub(crate) fn open(path: &Path) -> std::result::Result<Self, OpenError> {
+        let fail = |source| OpenError::Index { path: path.to_owned(), source };
+        let writer = connect(path).map_err(fail)?;
+        writer.execute_batch(SCHEMA).map_err(fail)?;
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })
+    }
+
+    /// Runs `work` in one transaction: all of it happens, or nothing.
+    pub(crate) fn write<T>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let mut writer = lock(&self.writer);
+        let run = move || {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        run().map_err(StoreError::index(action))
+    }
+
+    /// Runs `work` on a connection that only reads.
+    pub(crate) fn read<T>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let idle = lock(&self.readers).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.path).map_err(StoreError::index("open"))?,
+        };
+        let value = work(&connection).map_err(StoreError::index(action));
+        let mut readers = lock(&self.readers);
+        if readers.len() < MAX_IDLE {
+            readers.push(connection);
+        }
+        value
+    }
+
+    /// Like [`Index::read`], for many queries that see the same state and share the cost of starting.
+    pub(crate) fn read_many<T>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.read(action, |connection| {
+            connection.execute_batch("BEGIN")?;
+            let value = work(connection);
+            connection.execute_batch("COMMIT")?;
+            value
+        })
+    }
+
+    /// Moves the log into the database file. Blocks nobody.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        self.read("checkpoint", |connection| {
+            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        })
+    }
+
+    /// Bytes of the log.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        self.path.with_extension("db-wal").metadata().map_or(0, |meta| meta.len())
+    }
+
+    /// Bytes of the database and its log.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.path.metadata().map_or(0, |meta| meta.len()) + self.log_bytes()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(std::time::Duration::from_secs(30))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // Without a sync at each commit: a commit survives the death of the process, and the loss of power costs at most
+    // the last ones. The caretaker syncs files first and then moves the log, so a checkpoint of its own comes only
+    // when the log is very long (64 MiB).
+    connection.execute_batch(
+        "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=4194304; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=16384;
+         PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;",
+    )?;
+    Ok(connection)
+}

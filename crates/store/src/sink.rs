@@ -1,0 +1,198 @@
+//! Puts contents into the store, many at a time: small ones into a pack, large ones as objects; the index learns of
+//! them in one transaction after the bytes are written.
+
+use std::collections::HashSet;
+use std::ffi::CStr;
+use std::os::fd::AsFd;
+
+use kukri_model::Digest;
+use rusqlite::{Transaction, params};
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+use crate::disk::layout::object_name;
+use crate::disk::packs::Place;
+use crate::error::{Result, StoreError};
+use crate::store::Inner;
+
+/// Bytes of small contents collected before they are written.
+const FLUSH_BYTES: usize = 1 << 20;
+/// Rows collected before they are written.
+const FLUSH_ROWS: usize = 4096;
+
+/// A large content that has a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ObjectRow {
+    pub(crate) key: Digest,
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+}
+
+/// What is to be written to the index in one go.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) packed: Vec<(Digest, Place)>,
+    pub(crate) objects: Vec<ObjectRow>,
+    pub(crate) nodes: Vec<(Digest, Vec<u8>)>,
+}
+
+impl Rows {
+    pub(crate) fn insert(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        if !self.packed.is_empty() {
+            let mut insert = transaction.prepare_cached("INSERT OR IGNORE INTO packed VALUES(?,?,?,?)")?;
+            for (digest, place) in &self.packed {
+                insert.execute(params![digest.as_bytes(), place.pack, place.offset as i64, place.size])?;
+            }
+        }
+        if !self.objects.is_empty() {
+            let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO objects VALUES(?,?,?)")?;
+            for row in &self.objects {
+                insert.execute(params![row.key.as_bytes(), row.digest.as_bytes(), row.size as i64])?;
+            }
+        }
+        if !self.nodes.is_empty() {
+            let mut insert = transaction.prepare_cached("INSERT OR IGNORE INTO nodes VALUES(?,?)")?;
+            for (digest, bytes) in &self.nodes {
+                insert.execute(params![digest.as_bytes(), bytes])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.packed.is_empty() && self.objects.is_empty() && self.nodes.is_empty()
+    }
+}
+
+/// Collects contents; see [`Sink::flush`].
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    small: Vec<(Digest, Vec<u8>)>,
+    small_bytes: usize,
+    seen: HashSet<Digest>,
+    objects: Vec<ObjectRow>,
+}
+
+impl Sink {
+    /// Takes a small content whose digest is known to be right.
+    pub(crate) fn small(&mut self, inner: &Inner, digest: Digest, content: &[u8]) -> Result<()> {
+        if content.is_empty() || !self.seen.insert(digest) {
+            return Ok(());
+        }
+        self.small_bytes += content.len();
+        self.small.push((digest, content.to_vec()));
+        self.flush_if_full(inner)
+    }
+
+    /// Links a finished file into the objects. The file must never be written again.
+    pub(crate) fn link(
+        &mut self,
+        inner: &Inner,
+        row: ObjectRow,
+        dir: impl AsFd,
+        name: &CStr,
+    ) -> Result<()> {
+        inner.recent.touch_all([&row.digest, &row.key].into_iter());
+        if link_object(inner, &row.key, dir, name)? {
+            self.objects.push(row);
+            self.flush_if_full(inner)?;
+        }
+        Ok(())
+    }
+
+    /// Notes an object whose file is in place.
+    pub(crate) fn object(&mut self, row: ObjectRow) {
+        self.objects.push(row);
+    }
+
+    fn flush_if_full(&mut self, inner: &Inner) -> Result<()> {
+        let full = self.small_bytes >= FLUSH_BYTES || self.small.len() + self.objects.len() >= FLUSH_ROWS;
+        if full { self.finish(inner, Rows::default()) } else { Ok(()) }
+    }
+
+    /// Writes what was collected and commits it together with `rows` and what `more` adds. The caller must hold the
+    /// gate.
+    pub(crate) fn flush(
+        &mut self,
+        inner: &Inner,
+        mut rows: Rows,
+        more: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<()> {
+        inner.recent.touch_all(self.small.iter().map(|(digest, _)| digest));
+        inner.recent.touch_all(rows.nodes.iter().map(|(digest, _)| digest));
+        let mut small = std::mem::take(&mut self.small);
+        self.small_bytes = 0;
+        self.seen.clear();
+        if !small.is_empty() {
+            // Sorted, the index is walked once from front to back.
+            small.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            let digests: Vec<Digest> = small.iter().map(|(digest, _)| *digest).collect();
+            let known = inner.packed(&digests)?;
+            let mut known = known.iter();
+            small.retain(|_| known.next().is_some_and(Option::is_none));
+            rows.packed.append(&mut inner.write_packed(&small)?);
+        }
+        rows.objects.append(&mut self.objects);
+        inner.index.write("store contents", |transaction| {
+            rows.insert(transaction)?;
+            more(transaction)
+        })
+    }
+
+    /// [`Sink::flush`] without anything else, through the gate; costs nothing if there is nothing.
+    pub(crate) fn finish(&mut self, inner: &Inner, rows: Rows) -> Result<()> {
+        if self.small.is_empty() && self.objects.is_empty() && rows.is_empty() {
+            return Ok(());
+        }
+        let _gate = inner.enter();
+        self.flush(inner, rows, |_| Ok(()))
+    }
+}
+
+impl Inner {
+    /// To be held from the first byte that the index does not know until it does.
+    pub(crate) fn enter(&self) -> std::sync::RwLockReadGuard<'_, ()> {
+        self.gate.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Appends contents to the current pack.
+    pub(crate) fn write_packed(&self, contents: &[(Digest, Vec<u8>)]) -> Result<Vec<(Digest, Place)>> {
+        let total = contents.iter().map(|(_, content)| content.len() as u64).sum();
+        let fail = StoreError::io("write to a pack in", self.layout.packs());
+        let write = || {
+            let room = self.packs.reserve(total)?;
+            let slices: Vec<&[u8]> = contents.iter().map(|(_, content)| &content[..]).collect();
+            room.write(0, &slices)?;
+            let mut offset = room.offset;
+            Ok(contents
+                .iter()
+                .map(|(digest, content)| {
+                    let place = Place { pack: room.pack, offset, size: content.len() as u32 };
+                    offset += content.len() as u64;
+                    (*digest, place)
+                })
+                .collect())
+        };
+        write().map_err(fail)
+    }
+}
+
+/// Links `dir/name` as the object `key`. Whether the object is new to the index or had to be put in place again.
+fn link_object(inner: &Inner, key: &Digest, dir: impl AsFd, name: &CStr) -> Result<bool> {
+    let (objects, to) = (inner.layout.objects(), object_name(key));
+    let fail = |errno: Errno| StoreError::os("make object", inner.layout.object(key))(errno);
+    match rustix::fs::linkat(&dir, name, objects, &to, AtFlags::empty()) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) if inner.has_object(key)? => Ok(false),
+        // A file without a row was left by a crash and may be torn: replace it.
+        Err(Errno::EXIST) => {
+            let fresh = inner.layout.fresh_tmp();
+            rustix::fs::linkat(&dir, name, rustix::fs::CWD, &fresh, AtFlags::empty()).map_err(fail)?;
+            rustix::fs::renameat(rustix::fs::CWD, &fresh, objects, &to).map_err(fail)?;
+            // Renaming one link over another of the same file does nothing.
+            let _ = std::fs::remove_file(&fresh);
+            Ok(true)
+        }
+        Err(errno) => Err(fail(errno)),
+    }
+}

@@ -1,0 +1,10 @@
+//! The store through its public interface.
+#![expect(clippy::print_stderr, reason = "says why a test is skipped")]
+
+mod blobs;
+mod care;
+mod fixture;
+mod layers;
+mod open;
+mod overlay;
+mod records;

@@ -1,0 +1,66 @@
+//! Opening, and refusing to.
+
+use std::fs;
+
+use kukri_store::{OpenError, Store};
+
+use crate::fixture::{config, new_store};
+
+#[test]
+fn one_engine_at_a_time() {
+    let store = new_store();
+    let error = Store::open(config(store.dir.path())).unwrap_err();
+    assert!(matches!(error, OpenError::InUse { holder: Some(pid), .. } if pid == std::process::id()), "{error}");
+    store.reopen();
+}
+
+#[test]
+fn what_is_newer_is_refused_and_left_alone() {
+    let store = new_store();
+    let digest = store.put_blob(b"kept").unwrap();
+    let (path, dir) = (store.root().join("format.json"), store.dir);
+    drop(store.store);
+    let good = fs::read_to_string(&path).unwrap();
+    for (bad, newer) in [
+        (good.replace("\"version\": 1", "\"version\": 2"), "TooNew"),
+        (good.replace("\"incompatible\": []", "\"incompatible\": [\"encrypted\"]"), "UnknownFeatures"),
+        ("{".to_owned(), "BadFormat"),
+    ] {
+        assert_ne!(bad, good);
+        fs::write(&path, &bad).unwrap();
+        let error = Store::open(config(dir.path())).unwrap_err();
+        assert!(format!("{error:?}").starts_with(newer), "{error:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), bad);
+    }
+    fs::write(&path, good.replace("\"compatible\": []", "\"compatible\": [\"hints\"]")).unwrap();
+    assert_eq!(Store::open(config(dir.path())).unwrap().read_blob(&digest).unwrap(), b"kept");
+}
+
+#[test]
+fn a_directory_with_other_things_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("store")).unwrap();
+    fs::write(dir.path().join("store/thesis.txt"), "x").unwrap();
+    assert!(matches!(Store::open(config(dir.path())), Err(OpenError::NotAStore { .. })));
+    assert!(dir.path().join("store/thesis.txt").exists());
+}
+
+#[test]
+fn leftovers_of_a_crash_are_gone_at_once() {
+    let store = new_store();
+    let root = store.root().to_owned();
+    fs::create_dir_all(root.join("work/9/upper/deep/er")).unwrap();
+    fs::write(root.join("tmp/half"), "half").unwrap();
+    let store = store.reopen();
+    assert_eq!(fs::read_dir(root.join("work")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(root.join("tmp")).unwrap().count(), 0);
+    // The caretaker empties the trash in the background.
+    for _ in 0..100 {
+        if fs::read_dir(root.join("trash")).unwrap().count() == 0 {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    drop(store);
+    panic!("the trash stays");
+}
