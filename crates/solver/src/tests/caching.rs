@@ -116,33 +116,10 @@ async fn memory_is_bounded_and_the_cache_is_not_forgotten() {
     assert!((0..100).all(|n| log.runs(&format!("c{n}")) == 1));
 }
 
-/// A cache that lies on a disk: look-ups block, and must not hold up the runtime's threads.
-struct Disk(MemoryCache<i64>, Duration);
-
-impl crate::ResultCache<i64> for Disk {
-    fn by_definition(&self, definition: &Digest) -> crate::Lookup<i64> {
-        std::thread::sleep(self.1);
-        self.0.by_definition(definition)
-    }
-    fn by_key(&self, key: &Digest) -> crate::Lookup<i64> {
-        std::thread::sleep(self.1);
-        self.0.by_key(key)
-    }
-    fn nearest(&self, slot: &Digest) -> Vec<Vec<(String, Digest)>> {
-        self.0.nearest(slot)
-    }
-    fn store(&self, record: crate::Record<'_, i64>) {
-        self.0.store(record);
-    }
-    fn link(&self, definition: &Digest, key: &Digest) {
-        self.0.link(definition, key);
-    }
-}
-
 #[tokio::test(flavor = "current_thread")]
 async fn a_blocking_cache_does_not_block_the_runtime() {
     let log = Arc::<Log>::default();
-    let cache = Arc::new(Disk(MemoryCache::default(), Duration::from_millis(5)));
+    let cache = Arc::new(Disk(Arc::default(), Duration::from_millis(5)));
     let config = SolverConfig { cache_threads: 8, ..Default::default() };
     let solver = Solver::new(config, cache, Arc::new(crate::NoObserver));
     let inputs: Vec<_> = (0..32).map(|n| Int::new(&log, &format!("c{n}"), Do::Const(n), &[])).collect();

@@ -23,8 +23,8 @@ const DEEP: usize = 10_000;
 
 #[test]
 fn deep_chains_need_no_stack_and_little_time() {
-    for threads in [0, 2] {
-        let bench = Bench::new(2);
+    for (threads, disk) in [(0, false), (2, false), (0, true), (2, true)] {
+        let bench = Bench::on(2, disk);
         runtime(threads).block_on(async {
             let top = chain(&bench, DEEP, Do::Const(0));
             let begun = std::time::Instant::now();
@@ -139,9 +139,10 @@ proptest! {
         dag in dag(),
         slots in 1..4_u32,
         threads in 0..3_usize,
+        disk in any::<bool>(),
         asked in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), 0..400_u64), 1..12),
     ) {
-        let bench = Bench::new(slots);
+        let bench = Bench::on(slots, disk);
         runtime(threads).block_on(async {
             let (ops, expected) = build(&bench, &dag);
             let mut tasks = Vec::new();

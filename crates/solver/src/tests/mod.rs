@@ -289,10 +289,19 @@ struct Bench {
 
 impl Bench {
     fn new(slots: u32) -> Self {
+        Self::on(slots, false)
+    }
+
+    /// `disk`: with a cache that says that it may block.
+    fn on(slots: u32, disk: bool) -> Self {
         let (log, notes, cache) =
             (Arc::default(), Arc::<Notes>::default(), Arc::<MemoryCache<i64>>::default());
         let config = SolverConfig { slots, ..SolverConfig::default() };
-        let solver = Solver::new(config, cache.clone(), notes.clone());
+        let solver = if disk {
+            Solver::new(config, Arc::new(Disk(cache.clone(), Duration::ZERO)), notes.clone())
+        } else {
+            Solver::new(config, cache.clone(), notes.clone())
+        };
         Self { log, notes, cache, solver }
     }
 
@@ -321,6 +330,29 @@ impl Bench {
     /// Nothing is in flight and all slots are free.
     async fn assert_idle(&self, slots: u32) {
         eventually(|| self.solver.census() == (0, 0, slots)).await;
+    }
+}
+
+/// A cache that lies on a disk: look-ups block, and must not hold up the runtime's threads.
+struct Disk(Arc<MemoryCache<i64>>, Duration);
+
+impl crate::ResultCache<i64> for Disk {
+    fn by_definition(&self, definition: &Digest) -> crate::Lookup<i64> {
+        std::thread::sleep(self.1);
+        self.0.by_definition(definition)
+    }
+    fn by_key(&self, key: &Digest) -> crate::Lookup<i64> {
+        std::thread::sleep(self.1);
+        self.0.by_key(key)
+    }
+    fn nearest(&self, slot: &Digest) -> Vec<Vec<(String, Digest)>> {
+        self.0.nearest(slot)
+    }
+    fn store(&self, record: crate::Record<'_, i64>) {
+        self.0.store(record);
+    }
+    fn link(&self, definition: &Digest, key: &Digest) {
+        self.0.link(definition, key);
     }
 }
 
