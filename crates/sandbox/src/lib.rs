@@ -10,12 +10,18 @@
 pub mod cgroup;
 pub mod error;
 pub mod lease;
+pub mod native;
 pub mod network;
 pub mod oci_runtime;
 pub mod request;
 pub mod runtime;
+pub mod seccomp;
+pub mod spec;
+pub mod userns;
 
 pub use error::SandboxError;
 pub use lease::{Cgroup, CgroupUsage, Cgroups, NetworkLease, Networks};
+pub use native::{NativeConfig, NativeRuntime};
 pub use request::{FileSource, InjectedFile, NetworkMode, Rootfs, RunRequest, Stdin};
 pub use runtime::{BoxFuture, Exit, ExitStatus, Running, Runtime, Usage};
+pub use spec::{default_spec, privileged};
