@@ -286,7 +286,7 @@ impl<'r> Editor<'r> {
     /// Seals what changed. A tree that ends up as it began has no new nodes.
     ///
     /// # Errors
-    /// None at present; reserved for readers that must be asked again.
+    /// None at present: all that is needed was read before. Callers need not change when sealing comes to read.
     pub fn finish(self) -> Result<Sealed, TreeError> {
         self.seal()
     }
