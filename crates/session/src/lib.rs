@@ -20,6 +20,7 @@ mod hello;
 pub mod launch;
 pub mod link;
 pub mod proxy;
+mod records;
 pub mod socket;
 mod wire;
 

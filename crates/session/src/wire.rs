@@ -51,10 +51,12 @@ pub(crate) struct SyncBody {
 pub(crate) enum SyncUp {
     /// Contents read just now and still in the client's memory: digests. Answered with `wanted`.
     Offer,
-    /// Contents: records of digest, length (u32, little-endian), bytes.
+    /// Contents: a stream of records, cut anywhere.
     Blobs,
-    /// Everything was walked: the root. Also sent again when a file has changed before it was sent.
+    /// Everything was walked: the root.
     Root { id: WireTree },
+    /// Instead of contents that were asked for: a file has changed; everything is walked anew, with offers and a root.
+    Restart,
     /// Nodes that were asked for: records as in `blobs`.
     Nodes {
         #[serde(default)]
@@ -62,12 +64,6 @@ pub(crate) enum SyncUp {
     },
     /// Contents that were asked for with `want-blobs` are all sent.
     BlobsSent,
-    /// A large content follows in `part`s.
-    Large { size: u64, digest: Digest },
-    /// The next bytes of a large content.
-    Part,
-    /// The large content is complete.
-    LargeEnd,
 }
 
 /// Engine to client, within `sync`.

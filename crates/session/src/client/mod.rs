@@ -1,8 +1,15 @@
 //! The client's half: connects, and answers what the engine asks from the client's own machine.
 
+mod budget;
 mod connect;
 mod paths;
+mod read;
+mod remember;
 mod secret;
+mod send;
 mod serve;
+mod stat_cache;
+mod sync;
+mod walk;
 
 pub use connect::{Client, ConnectConfig, ConnectError, connect};

@@ -6,7 +6,9 @@
 mod accept;
 mod export;
 mod handle;
+mod receive;
 mod sync;
+mod take;
 
 pub use accept::{EngineLink, PendingSession, Upgrade, upgrade};
 pub use export::{ExportFileRequest, ExportRequest, TreeSource};

@@ -7,8 +7,10 @@ use kukri_model::Digest;
 use kukri_tree::TreeId;
 
 use super::StoreFailure;
-use crate::SessionError;
+use super::receive::Receiver;
 use crate::link::Link;
+use crate::wire::{SYNC, SyncBody};
+use crate::{RemoteError, SessionError};
 
 /// Which directory, or file, of the client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,13 +45,35 @@ pub trait SyncSink: Send + Sync + 'static {
 }
 
 /// One large content on its way into the store.
-pub trait BlobWriter: Send {
+pub trait BlobWriter: Send + Sync {
     /// The next bytes.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreFailure>;
     /// All bytes were written, and have the digest that was announced.
     fn finish(self: Box<Self>) -> Result<(), StoreFailure>;
 }
 
-pub(super) async fn run(_link: &Link, _request: SyncRequest, _sink: Arc<dyn SyncSink>) -> Result<TreeId, SessionError> {
-    unimplemented!()
+/// Takes over what the client walks. The steps are those of [`crate::wire::SyncUp`].
+pub(super) async fn run(link: &Link, request: SyncRequest, sink: Arc<dyn SyncSink>) -> Result<TreeId, SessionError> {
+    let SyncRequest { path, include, exclude, gitignore, single_file } = request;
+    let body = SyncBody { path, include, exclude, gitignore, single_file };
+    let call = link.call(SYNC, &body)?;
+    Receiver::new(call, sink).run().await
+}
+
+/// Runs a call to the sink where it may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreFailure> + Send + 'static,
+) -> Result<T, SessionError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(SessionError::Local),
+        Err(error) => Err(SessionError::Local(error.into())),
+    }
+}
+
+pub(super) fn check_length(given: usize, expected: usize) -> Result<(), SessionError> {
+    if given == expected {
+        return Ok(());
+    }
+    let message = format!("the store answered {given} of {expected} questions");
+    Err(SessionError::Local(RemoteError::new(crate::ErrorCode::Other, message).into()))
 }

@@ -1,0 +1,104 @@
+//! Reading and hashing one file.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use bytes::Bytes;
+use kukri_model::Digest;
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
+
+use super::stat_cache::Stamp;
+use crate::records::SMALL;
+
+/// A file as it was read.
+pub(super) struct ReadFile {
+    pub stamp: Stamp,
+    /// Length of what was read: may differ from the stamp's if the file was growing.
+    pub size: u64,
+    pub digest: Digest,
+    /// The content of a small file.
+    pub content: Option<Bytes>,
+}
+
+/// What lies under a name.
+pub(super) enum Opened {
+    File(OwnedFd, Stat),
+    /// Vanished, or turned into something else, since it was listed.
+    NotAFile,
+}
+
+/// A buffer for [`read`], to be used again and again.
+pub(super) fn buffer() -> Vec<u8> {
+    vec![0; SMALL as usize + 1]
+}
+
+/// Opens a regular file without following links, and without waiting for pipes.
+pub(super) fn open(dir: impl AsFd, name: &[u8]) -> io::Result<Opened> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = match openat(dir, name, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Ok(Opened::NotAFile),
+        Err(error) => return Err(error.into()),
+    };
+    let found = fstat(&file)?;
+    if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile {
+        Ok(Opened::File(file, found))
+    } else {
+        Ok(Opened::NotAFile)
+    }
+}
+
+/// Reads a file to its end and hashes it.
+pub(super) fn read(file: &OwnedFd, found: &Stat, buffer: &mut [u8]) -> io::Result<ReadFile> {
+    let stamp = stamp(found);
+    let mut filled = fill(file, buffer, stamp.size)?;
+    if filled < buffer.len() {
+        let content = Bytes::copy_from_slice(&buffer[..filled]);
+        return Ok(ReadFile { stamp, size: filled as u64, digest: Digest::of(&content), content: Some(content) });
+    }
+    let mut hasher = blake3::Hasher::new();
+    let mut size = 0;
+    while filled > 0 {
+        hasher.update(&buffer[..filled]);
+        size += filled as u64;
+        filled = fill(file, buffer, u64::MAX)?;
+    }
+    Ok(ReadFile { stamp, size, digest: hasher.finalize().into(), content: None })
+}
+
+/// Reads until the buffer is full or the file ends. A read that ends exactly where the file was said to end saves the
+/// one that would return nothing.
+pub(super) fn fill(file: &OwnedFd, buffer: &mut [u8], expected: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match rustix::io::read(file, &mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => {
+                filled += count;
+                if filled as u64 == expected {
+                    break;
+                }
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(filled)
+}
+
+/// The stamp of an open file.
+#[expect(clippy::unnecessary_cast, reason = "the fields' types differ between architectures")]
+pub(super) fn stamp(found: &Stat) -> Stamp {
+    Stamp {
+        size: found.st_size as u64,
+        mtime_ns: nanoseconds(found.st_mtime as i64, found.st_mtime_nsec as i64),
+        ctime_ns: nanoseconds(found.st_ctime as i64, found.st_ctime_nsec as i64),
+        ino: found.st_ino as u64,
+        mode: found.st_mode as u32,
+    }
+}
+
+/// Times beyond the years 1677 to 2262 become the nearest that can be kept.
+pub(super) const fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+}
