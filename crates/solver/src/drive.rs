@@ -73,7 +73,7 @@ impl<O: Op> Shared<O> {
             self.hire(0);
             return;
         }
-        let wanted = |state: &State<O>| state.drivers == 0 && !state.work.is_empty();
+        let wanted = |state: &State<O>| state.drivers == 0;
         let Some((mut driver, runtime)) = self.new_driver(wanted) else { return };
         if !driver.drive(INLINE_STEPS) {
             runtime.spawn(async move {
@@ -98,11 +98,11 @@ impl<O: Op> Shared<O> {
 
     /// A driver, if one is wanted, and where it should work.
     fn new_driver(self: &Arc<Self>, wanted: impl FnOnce(&State<O>) -> bool) -> Option<(Driver<O>, Handle)> {
-        let runtime = self.update(|state, _| {
+        let runtime = self.update(|state, fx| {
+            let runtime = state.next_runtime(fx)?;
             if !wanted(state) {
                 return None;
             }
-            let runtime = state.next_runtime()?;
             state.drivers += 1;
             Some(runtime)
         })?;

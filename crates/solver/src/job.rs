@@ -148,6 +148,7 @@ pub(crate) struct Effects<O: Op> {
     /// There are new entries in [`State::starts`].
     pub(crate) starts: bool,
     pub(crate) garbage: Vec<Job<O>>,
+    pub(crate) garbage_work: Vec<Work<O>>,
     pub(crate) garbage_values: Vec<Known<O::Value>>,
 }
 
@@ -206,6 +207,7 @@ impl<O: Op> Default for Effects<O> {
             deliveries: Vec::new(),
             starts: false,
             garbage: Vec::new(),
+            garbage_work: Vec::new(),
             garbage_values: Vec::new(),
         }
     }

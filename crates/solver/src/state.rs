@@ -302,10 +302,14 @@ impl<O: Op> State<O> {
         true
     }
 
-    /// The runtime of the request for which there is something to do.
-    pub(crate) fn next_runtime(&self) -> Option<Handle> {
-        let job = self.jobs.get(&self.work.front()?.job())?;
-        Some(job.scope.runtime.clone())
+    /// The runtime of the request for which there is something to do. Takes out what is done for nobody.
+    pub(crate) fn next_runtime(&mut self, fx: &mut Effects<O>) -> Option<Handle> {
+        loop {
+            if let Some(job) = self.jobs.get(&self.work.front()?.job()) {
+                return Some(job.scope.runtime.clone());
+            }
+            fx.garbage_work.extend(self.work.pop_front());
+        }
     }
 
     /// Slots have come back.
@@ -454,7 +458,7 @@ impl<O: Op> State<O> {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let gone = std::mem::replace(&mut job.scope, heir);
         if let Stage::Queued(inputs, _) = &mut job.stage {
-            // Its place in the queue stays its own.
+            // Its place in the queue stays its own, if it is back before its turn comes.
             let inputs = std::mem::take(inputs);
             fx.orphaned.push((job.facts(id), gone.clone()));
             self.again(id, gone.id, &inputs);
