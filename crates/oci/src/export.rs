@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use kukri_model::Platform;
 use kukri_store::{Store, StoreError};
+use kukri_tree::Meta;
+use serde_json::json;
 
+use crate::assemble::{Assembly, Document, Source, assemble, json_bytes};
 use crate::digest::Sha256Digest;
 use crate::image::ImageConfig;
 use crate::layer_out::{Compression, LayerError};
-use crate::manifest::MediaTypes;
+use crate::manifest::{DescriptorPlatform, Index, Manifest, MediaTypes, REF_NAME, media};
 use crate::pull::LayerInfo;
 use crate::reference::Reference;
+use crate::tar_read::Kind;
+use crate::tar_write::TarWriter;
 
 /// One image (one platform) that goes out.
 #[derive(Clone, PartialEq, Debug)]
@@ -68,6 +74,75 @@ pub fn export(
     options: &ExportOptions,
     out: &mut dyn Write,
 ) -> Result<Exported, ExportError> {
-    let _ = (store, images, options, out);
-    unimplemented!()
+    let assembly = assemble(store, images, options)?;
+    let root = assembly.root().ok_or(ExportError::Nothing)?;
+    let mut archive = TarWriter::new(out);
+    let (file, dir) = (Meta::new(0o644), Meta::new(0o755));
+    let mut document =
+        |path: &str, bytes: &[u8]| archive.file(path.as_bytes(), &file, bytes.len() as u64, bytes);
+    document("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    document("index.json", &index_json(root, options)?)?;
+    document("manifest.json", &docker_json(&assembly, options)?)?;
+    archive.entry(b"blobs", &dir, &Kind::Dir)?;
+    archive.entry(b"blobs/sha256", &dir, &Kind::Dir)?;
+    let mut blobs: BTreeMap<Sha256Digest, (u64, &Source)> =
+        assembly.blobs.iter().map(|(digest, (size, source))| (*digest, (*size, source))).collect();
+    let documents: Vec<(Sha256Digest, Source)> = assembly
+        .manifests
+        .iter()
+        .map(|(document, _)| document)
+        .chain(&assembly.index)
+        .map(|document| (document.descriptor.digest, Source::Bytes(document.bytes.clone())))
+        .collect();
+    for (digest, source) in &documents {
+        if let Source::Bytes(bytes) = source {
+            blobs.insert(*digest, (bytes.len() as u64, source));
+        }
+    }
+    for (digest, (size, source)) in blobs {
+        let path = blob_path(&digest);
+        match source {
+            Source::Bytes(bytes) => archive.file(path.as_bytes(), &file, size, &bytes[..])?,
+            Source::Stored(blob) => archive.file(path.as_bytes(), &file, size, store.open_blob(blob)?)?,
+        }
+    }
+    archive.finish()?.flush()?;
+    Ok(Exported { digest: root.descriptor.digest })
+}
+
+/// Annotation by which containerd and others know the full name of an image.
+pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
+
+pub(crate) fn blob_path(digest: &Sha256Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+fn index_json(root: &Document, options: &ExportOptions) -> Result<Vec<u8>, ExportError> {
+    let mut descriptor = root.descriptor.clone();
+    if let Some(name) = &options.name {
+        descriptor.annotations.insert(CONTAINERD_NAME.to_owned(), name.to_string());
+        if let Some(tag) = name.tag() {
+            descriptor.annotations.insert(REF_NAME.to_owned(), tag.to_owned());
+        }
+    }
+    json_bytes(&Index {
+        schema_version: 2,
+        media_type: Some(media::OCI_INDEX.to_owned()),
+        manifests: vec![descriptor],
+        annotations: BTreeMap::new(),
+    })
+}
+
+/// What `docker load` reads. It knows one platform only: that of this machine if it is there, else the first.
+fn docker_json(assembly: &Assembly, options: &ExportOptions) -> Result<Vec<u8>, ExportError> {
+    let host = DescriptorPlatform::from(&Platform::host());
+    let of_host =
+        |(document, _): &&(Document, Manifest)| document.descriptor.platform.as_ref() == Some(&host);
+    let Some((_, manifest)) = assembly.manifests.iter().find(of_host).or_else(|| assembly.manifests.first())
+    else {
+        return Err(ExportError::Nothing);
+    };
+    let tags = options.name.as_ref().and_then(|name| Some(vec![format!("{}:{}", name.name(), name.tag()?)]));
+    let layers: Vec<String> = manifest.layers.iter().map(|layer| blob_path(&layer.digest)).collect();
+    json_bytes(&json!([{"Config": blob_path(&manifest.config.digest), "RepoTags": tags, "Layers": layers}]))
 }

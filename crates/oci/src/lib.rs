@@ -4,16 +4,24 @@
 //! Must not know: the API, sandboxes, sessions.
 #![forbid(unsafe_code)]
 
+mod archive;
+mod assemble;
+mod compress;
 pub mod digest;
 pub mod export;
+mod gzip;
 pub mod image;
 pub mod import;
+mod known;
 pub mod layer_out;
 pub mod manifest;
 pub mod pull;
 pub mod push;
 pub mod reference;
 pub mod registry;
+mod tar_read;
+mod tar_write;
+mod tree_diff;
 pub mod unpack;
 
 pub use digest::Sha256Digest;

@@ -2,5 +2,6 @@
 
 mod fake;
 mod image;
+mod pull;
 mod real;
 mod registry;
