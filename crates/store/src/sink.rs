@@ -100,11 +100,6 @@ impl Sink {
         Ok(())
     }
 
-    /// Notes an object whose file is in place.
-    pub(crate) fn object(&mut self, row: ObjectRow) {
-        self.objects.push(row);
-    }
-
     fn flush_if_full(&mut self, inner: &Inner) -> Result<()> {
         let full = self.small_bytes >= FLUSH_BYTES || self.small.len() + self.objects.len() >= FLUSH_ROWS;
         if full { self.finish(inner, Rows::default()) } else { Ok(()) }

@@ -215,8 +215,13 @@ impl Commit<'_> {
             FileType::CharacterDevice if stat.st_rdev == 0 => None,
             FileType::RegularFile => self.file(dir, name, &stat)?,
             FileType::Socket => {
-                // Nothing can listen on it any more, and the layer must show what the tree says.
-                rustix::fs::unlinkat(dir, &**name, AtFlags::empty()).map_err(self.fail("remove", name))?;
+                // Nobody can listen on it any more, and the layer must show what the tree says.
+                let time = rustix::fs::fstat(dir).map(|stat| fsutil::mtime_ns(&stat));
+                time.and_then(|time| {
+                    rustix::fs::unlinkat(dir, &**name, AtFlags::empty())?;
+                    fsutil::set_mtime(dir, time)
+                })
+                .map_err(self.fail("remove", name))?;
                 None
             }
             other => Some(self.special(dir, name, &stat, other)?),

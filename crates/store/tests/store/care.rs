@@ -1,0 +1,242 @@
+//! Collection, usage, verification.
+
+use std::fs;
+use std::time::Duration;
+
+use kukri_model::Digest;
+use kukri_store::{PruneOptions, Root, Store, VerifyOptions};
+use kukri_tree::TreeId;
+
+use crate::fixture::{TestStore, config, flat, new_store, tree};
+use crate::records::record;
+
+const ALL: PruneOptions = PruneOptions {
+    all: true,
+    max_bytes: None,
+    min_free_bytes: None,
+    keep_duration: None,
+    filter: None,
+    volumes: false,
+    dry_run: false,
+};
+const DEEP: VerifyOptions = VerifyOptions { deep: true, repair: false };
+
+fn sound(store: &Store) {
+    let report = store.verify(DEEP).unwrap();
+    assert_eq!(report.problems, []);
+    assert_eq!(report.leftovers, 0);
+}
+
+/// A result with a tree of one small and one large file of its own, and one that all share.
+fn result(store: &TestStore, name: &str) -> (Digest, TreeId) {
+    let (small, large) = (name.as_bytes().repeat(100), name.as_bytes().repeat(20_000));
+    let tree = tree(store, &[("small", &small), ("dir/large", &large), ("shared", &[b's'; 40_000])]);
+    let key = Digest::of(name.as_bytes());
+    store.put_result(&key, record(name, vec![Root::Tree(tree)])).unwrap();
+    (key, tree)
+}
+
+#[test]
+fn what_a_result_needs_stays_and_the_rest_goes() {
+    let store = new_store();
+    let (key, kept) = result(&store, "kept");
+    let before = flat(&store, &kept);
+    let loose = tree(&store, &[("loose", &[1; 100]), ("big", &[2; 100_000]), ("shared", &[b's'; 40_000])]);
+    let blob = store.put_blob(&[3; 50_000]).unwrap();
+    let usage = store.du().unwrap();
+    assert_eq!(usage.objects.reclaimable, 150_000);
+    assert_eq!(usage.packed.reclaimable, 100);
+    let dry = store.prune(&PruneOptions { dry_run: true, ..Default::default() }).unwrap();
+    assert!(dry.dropped.is_empty() && store.has_nodes(&[loose.stored]).unwrap()[0]);
+    let report = store.prune(&PruneOptions::default()).unwrap();
+    assert_eq!((report.objects, report.packed, report.nodes, report.layers), (2, 1, 1, 0));
+    assert_eq!(store.has_nodes(&[loose.stored, kept.stored]).unwrap(), [false, true]);
+    assert_eq!(store.has_blobs(&[blob]).unwrap(), [false]);
+    assert!(store.get_result(&key).unwrap().is_some());
+    assert_eq!(flat(&store, &kept), before);
+    sound(&store);
+    assert_eq!(flat(&store.reopen(), &kept), before);
+}
+
+#[test]
+fn the_budget_drops_what_was_used_longest_ago() {
+    let store = new_store();
+    let results: Vec<_> = ["a", "b", "c", "d"].iter().map(|name| result(&store, name)).collect();
+    // Times of use have seconds.
+    std::thread::sleep(Duration::from_millis(1100));
+    store.get_result(&results[0].0).unwrap();
+    let one: u64 = 100 + 20_000;
+    let options = PruneOptions { max_bytes: Some(one + 40_000 + 8_000), dry_run: true, ..Default::default() };
+    let dry = store.prune(&options).unwrap();
+    let report = store.prune(&PruneOptions { dry_run: false, ..options }).unwrap();
+    let labels = |report: &kukri_store::PruneReport| -> Vec<String> {
+        report.dropped.iter().map(|dropped| dropped.entry.label.clone()).collect()
+    };
+    assert_eq!(labels(&dry), labels(&report));
+    // The newest two: the second is begun while there is room.
+    assert_eq!(labels(&report), ["b", "c", "d"][..2].iter().rev().collect::<Vec<_>>().into_iter().cloned().collect::<Vec<_>>());
+    assert!(report.dropped[0].reason.contains("size limit"), "{}", report.dropped[0].reason);
+    assert!(store.get_result(&results[0].0).unwrap().is_some());
+    assert!(store.get_result(&results[1].0).unwrap().is_none());
+    sound(&store);
+}
+
+#[test]
+fn what_is_leased_or_mounted_stays() {
+    let store = new_store();
+    let (_, leased) = result(&store, "leased");
+    let before = flat(&store, &leased);
+    let lease = store.lease(&leased);
+    store.prune(&ALL).unwrap();
+    assert_eq!(flat(&store, &leased), before);
+    drop(lease);
+    if std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap()) == 0 {
+        let mounted = store.materialise(&leased).unwrap();
+        let path = mounted.lowers[0].join("dir/large");
+        store.prune(&ALL).unwrap();
+        assert!(path.exists());
+        assert_eq!(flat(&store, &leased), before);
+        drop(mounted);
+        store.prune(&ALL).unwrap();
+        assert!(!path.exists());
+    }
+    store.prune(&ALL).unwrap();
+    assert_eq!(store.has_nodes(&[leased.stored]).unwrap(), [false]);
+    let usage = store.du().unwrap();
+    assert_eq!((usage.objects.count, usage.packed.count, usage.layers.count), (0, 0, 0));
+}
+
+#[test]
+fn what_is_new_is_spared() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.grace = Duration::from_secs(60);
+    let store = TestStore { store: Store::open(config).unwrap(), dir };
+    let fresh = tree(&store, &[("a/b/c", b"fresh"), ("large", &[1; 50_000])]);
+    let before = flat(&store, &fresh);
+    store.prune(&ALL).unwrap();
+    assert_eq!(flat(&store, &fresh), before);
+    // After a restart nobody can refer to it any more, unless it is asked for.
+    let store = store.reopen();
+    assert!(store.has_nodes(&[fresh.stored]).unwrap()[0]);
+    store.prune(&ALL).unwrap();
+    assert!(!store.has_nodes(&[fresh.stored]).unwrap()[0], "the fixture has no time of grace");
+}
+
+#[test]
+fn packs_that_are_mostly_empty_are_copied() {
+    let store = new_store();
+    let kept = tree(&store, &[("small", &[9; 500])]);
+    store.put_result(&Digest::of(b"k"), record("k", vec![Root::Tree(kept)])).unwrap();
+    // Two packs full of what nobody needs.
+    for round in 0..2_u32 {
+        let blobs = (0..2200_u32).map(|n| {
+            let content = [round.to_le_bytes(), n.to_le_bytes()].concat().repeat(4000);
+            (Digest::of(&content), content)
+        });
+        store.put_blobs(blobs.collect()).unwrap();
+    }
+    assert!(store.root().join("packs/2.pack").exists());
+    let before = store.du().unwrap().total_bytes;
+    let report = store.prune(&PruneOptions::default()).unwrap();
+    assert!(!store.root().join("packs/1.pack").exists());
+    assert_eq!(report.packed, 4400);
+    assert!(report.freed_bytes > 60 << 20 && store.du().unwrap().total_bytes < before);
+    assert_eq!(flat(&store, &kept).len(), 2);
+    sound(&store);
+}
+
+#[test]
+fn collecting_beside_work_loses_nothing() {
+    let store = new_store();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                store.prune(&PruneOptions::default()).unwrap();
+            }
+        });
+        for round in 0..60 {
+            let (key, tree) = loop {
+                // A collection may take what no result names yet (there is no time of grace): then it is made again.
+                let (key, tree) = result(&store, &format!("round {round}"));
+                if store.get_result(&key).unwrap().is_some() && complete(&store, &tree) {
+                    break (key, tree);
+                }
+            };
+            store.prune(&PruneOptions::default()).unwrap();
+            assert!(complete(&store, &tree), "round {round}: {key}");
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let report = store.verify(VerifyOptions { deep: true, repair: true }).unwrap();
+    assert!(report.problems.iter().all(|problem| problem.kind == "result"), "{:?}", report.problems);
+    sound(&store);
+}
+
+fn complete(store: &Store, tree: &TreeId) -> bool {
+    use kukri_tree::{EntryKind, NodeReader as _};
+    let Ok(node) = store.node(&tree.stored) else { return false };
+    store.has_nodes(&[tree.stored]).unwrap()[0]
+        && node.entries.iter().all(|entry| match &entry.kind {
+            EntryKind::Dir(id) => complete(store, id),
+            EntryKind::File { blob, .. } => store.read_blob(blob).is_ok(),
+            _ => true,
+        })
+}
+
+#[test]
+fn damage_is_found_and_repaired() {
+    let store = new_store();
+    let (key, tree) = result(&store, "one");
+    sound(&store);
+    for object in crate::blobs::walk(&store.root().join("objects")) {
+        let mut bytes = fs::read(&object).unwrap();
+        bytes[77] ^= 1;
+        fs::write(&object, bytes).unwrap();
+    }
+    assert_eq!(store.verify(VerifyOptions::default()).unwrap().problems, [], "lengths are right");
+    let found = store.verify(DEEP).unwrap().problems;
+    assert_eq!(found.iter().map(|problem| problem.kind).collect::<Vec<_>>(), ["object", "object"]);
+    let repaired = store.verify(VerifyOptions { deep: true, repair: true }).unwrap().problems;
+    assert!(repaired.iter().all(|problem| problem.repaired));
+    assert_eq!(repaired.last().unwrap().kind, "result", "what lacks a content counts as a miss");
+    sound(&store);
+    assert_eq!(store.get_result(&key).unwrap(), None);
+    let (_, again) = result(&store, "one");
+    assert_eq!(again, tree);
+    flat(&store, &tree);
+}
+
+#[test]
+fn volumes_go_only_when_asked_for() {
+    let store = new_store();
+    fs::write(store.volume("a", "cache a").unwrap().path().join("x"), [0; 10_000]).unwrap();
+    let used = store.volume("b", "cache b").unwrap();
+    store.prune(&ALL).unwrap();
+    assert_eq!(store.list_volumes().unwrap().len(), 2);
+    assert!(store.du().unwrap().volumes.bytes >= 10_000);
+    let report = store.prune(&PruneOptions { volumes: true, filter: Some("nothing".to_owned()), ..ALL }).unwrap();
+    assert!(report.dropped.is_empty());
+    let report = store.prune(&PruneOptions { volumes: true, ..ALL }).unwrap();
+    assert_eq!(report.dropped.len(), 1);
+    assert_eq!(store.list_volumes().unwrap()[0].key, "b");
+    drop(used);
+}
+
+#[test]
+fn gc_keeps_within_the_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    (config.max_bytes, config.min_free_bytes) = (Some(1), Some(0));
+    let store = TestStore { store: Store::open(config).unwrap(), dir };
+    let (first, _) = result(&store, "first");
+    let report = store.gc().unwrap();
+    // One result is always begun.
+    assert!(report.dropped.is_empty());
+    std::thread::sleep(Duration::from_millis(1100));
+    let (second, _) = result(&store, "second");
+    assert_eq!(store.gc().unwrap().dropped.len(), 1);
+    assert!(store.get_result(&first).unwrap().is_none());
+    assert!(store.get_result(&second).unwrap().is_some());
+}
