@@ -13,7 +13,12 @@ fn main() {
         .arg(variable("TARGET"))
         .args(["-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols", "-Crelocation-model=static"])
         .args(["-Ctarget-feature=+crt-static", "-Cdefault-linker-libraries=no"])
-        .args(["-Clink-arg=-nostartfiles", "-Clink-arg=-nostdlib", "-Clink-arg=-static", "-Clink-arg=-no-pie"])
+        .args([
+            "-Clink-arg=-nostartfiles",
+            "-Clink-arg=-nostdlib",
+            "-Clink-arg=-static",
+            "-Clink-arg=-no-pie",
+        ])
         .args(["-Clink-arg=-Wl,--build-id=none,-z,noexecstack,-z,norelro,--gc-sections"])
         .arg("-o")
         .arg(&output)
@@ -25,7 +30,9 @@ fn main() {
     if let Ok(linker) = env::var("RUSTC_LINKER") {
         rustc.arg(format!("-Clinker={linker}"));
     }
-    for path in ["init/main.rs", "src/native/exec.rs", "src/native/report.rs", "src/native/sys.rs", "build.rs"] {
+    for path in
+        ["init/main.rs", "src/native/exec.rs", "src/native/report.rs", "src/native/sys.rs", "build.rs"]
+    {
         println!("cargo::rerun-if-changed={path}");
     }
     let status = rustc.status().expect("rustc starts");

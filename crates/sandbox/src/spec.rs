@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{
-    Capabilities, Capability, Linux, LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, Mount, Process, Root,
-    Spec, User,
+    Capabilities, Capability, Linux, LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, Mount, Process,
+    Root, Spec, User,
 };
 
 use crate::native::ALL_CAPABILITIES;
@@ -33,8 +33,20 @@ const READONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", 
 const CAPABILITIES: [Capability; 14] = {
     use Capability::*;
     [
-        AuditWrite, Chown, DacOverride, Fowner, Fsetid, Kill, Mknod, NetBindService, NetRaw, Setfcap, Setgid,
-        Setpcap, Setuid, SysChroot,
+        AuditWrite,
+        Chown,
+        DacOverride,
+        Fowner,
+        Fsetid,
+        Kill,
+        Mknod,
+        NetBindService,
+        NetRaw,
+        Setfcap,
+        Setgid,
+        Setpcap,
+        Setuid,
+        SysChroot,
     ]
 };
 
@@ -112,7 +124,8 @@ pub fn privileged(mut spec: Spec) -> Spec {
     let mut listed = spec.mounts().clone().unwrap_or_default();
     for mount in &mut listed {
         if mount.typ().as_deref() == Some("sysfs") {
-            let options = mount.options().iter().flatten().filter(|option| *option != "ro").cloned().collect();
+            let options =
+                mount.options().iter().flatten().filter(|option| *option != "ro").cloned().collect();
             mount.set_options(Some(options));
         }
     }

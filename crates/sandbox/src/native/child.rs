@@ -81,8 +81,14 @@ fn execute(plan: &Plan) -> ! {
     let exec = &plan.exec;
     if let Some((fd, argv)) = &exec.init {
         // The init needs its signals blocked from the start, so the mask stays.
-        let result =
-            sys!(libc::SYS_execveat, *fd, EMPTY.as_ptr(), argv.as_ptr(), exec.envp.as_ptr(), libc::AT_EMPTY_PATH);
+        let result = sys!(
+            libc::SYS_execveat,
+            *fd,
+            EMPTY.as_ptr(),
+            argv.as_ptr(),
+            exec.envp.as_ptr(),
+            libc::AT_EMPTY_PATH
+        );
         fail(plan, plan.ops.len(), result.err().unwrap_or(0));
     }
     let none = 0_u64;
@@ -168,12 +174,8 @@ fn perform(op: &Op, plan: &Plan) -> Done {
             sys!(libc::SYS_fchmodat, CWD, path.as_ptr(), *mode & 0o7777)?;
             sys!(libc::SYS_fchownat, CWD, path.as_ptr(), owner.0, owner.1, 0).map(drop)
         }
-        Op::Link { path, target } => {
-            sys!(libc::SYS_symlinkat, target.as_ptr(), CWD, path.as_ptr()).map(drop)
-        }
-        Op::Propagation { path, flags } => {
-            sys!(libc::SYS_mount, 0, path.as_ptr(), 0, *flags, 0).map(drop)
-        }
+        Op::Link { path, target } => sys!(libc::SYS_symlinkat, target.as_ptr(), CWD, path.as_ptr()).map(drop),
+        Op::Propagation { path, flags } => sys!(libc::SYS_mount, 0, path.as_ptr(), 0, *flags, 0).map(drop),
         Op::Mask { path, slot } => mask(path, *slot, plan),
         Op::Readonly { path } => readonly(path),
         Op::RootReadonly => set_attributes(CWD, c"/", libc::MOUNT_ATTR_RDONLY, 0, 0),

@@ -95,13 +95,12 @@ pub struct Place {
 impl Place {
     /// Gives the calling thread its own root and an empty mount namespace. The thread must be of no other use.
     fn new() -> Result<Self, SandboxError> {
-        let stage = |stage: &'static str| move |source: io::Error| SandboxError::Stage { stage, path: None, source };
+        let stage =
+            |stage: &'static str| move |source: io::Error| SandboxError::Stage { stage, path: None, source };
         let namespace = || {
             let fd = check(
                 // SAFETY: a constant path.
-                unsafe {
-                    libc::open(c"/proc/thread-self/ns/mnt".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC)
-                },
+                unsafe { libc::open(c"/proc/thread-self/ns/mnt".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) },
             )?;
             // SAFETY: just opened, owned by nobody else.
             Ok(unsafe { OwnedFd::from_raw_fd(fd) })

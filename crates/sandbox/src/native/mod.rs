@@ -31,7 +31,8 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use crate::{
-    BoxFuture, Cgroup, Cgroups, NetworkLease, NetworkMode, Networks, RunRequest, Running, Runtime, SandboxError,
+    BoxFuture, Cgroup, Cgroups, NetworkLease, NetworkMode, Networks, RunRequest, Running, Runtime,
+    SandboxError,
 };
 use launcher::{LaunchFailure, Launchers, Place};
 use prepare::{Prepared, Surroundings};
@@ -136,7 +137,10 @@ impl Runtime for NativeRuntime {
                 drop(reply.send(result));
             }));
             let started = answer.await.unwrap_or_else(|_| {
-                Err(SandboxError::io("start a container", std::io::Error::other("the launcher thread failed")))
+                Err(SandboxError::io(
+                    "start a container",
+                    std::io::Error::other("the launcher thread failed"),
+                ))
             })?;
             Ok(Box::new(NativeRunning::new(started)?) as Box<dyn Running>)
         })

@@ -98,10 +98,12 @@ impl<'a> Mounting<'a> {
         let mount = match rootfs {
             Rootfs::Overlay { lowers, upper, work, userxattr } => {
                 if lowers.is_empty() {
-                    return Err(SandboxError::spec("rootfs", "an overlay needs at least one lower directory"));
+                    return Err(SandboxError::spec(
+                        "rootfs",
+                        "an overlay needs at least one lower directory",
+                    ));
                 }
-                let overlay =
-                    mounts::Overlay { lowers, upper: Some((upper, work)), userxattr: *userxattr };
+                let overlay = mounts::Overlay { lowers, upper: Some((upper, work)), userxattr: *userxattr };
                 mounts::overlay(&overlay, 0).map_err(failed("overlay", Path::new("/")))?
             }
             Rootfs::Bind(path) => {
@@ -174,13 +176,8 @@ impl<'a> Mounting<'a> {
             parameters.push(Parameter { key: text(key, "mounts")?, value });
         }
         let target = self.target(destination, false)?;
-        let op = Op::Mount {
-            kind: text(kind, "mounts")?,
-            parameters,
-            attributes: options.set,
-            nodes,
-            target,
-        };
+        let op =
+            Op::Mount { kind: text(kind, "mounts")?, parameters, attributes: options.set, nodes, target };
         self.builder.add(Label::Mount(kind.to_owned(), destination.to_owned()), op);
         if device_tree && self.ground.user_namespace {
             self.covered.push(destination.to_owned());
@@ -260,8 +257,13 @@ fn failed(what: &str, target: &Path) -> impl FnOnce(std::io::Error) -> SandboxEr
 
 /// An overlay from the options of a mount in the spec.
 fn spec_overlay(options: &MountOptions) -> std::io::Result<std::os::fd::OwnedFd> {
-    let lowers: Vec<PathBuf> =
-        options.value("lowerdir").unwrap_or_default().split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect();
+    let lowers: Vec<PathBuf> = options
+        .value("lowerdir")
+        .unwrap_or_default()
+        .split(':')
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+        .collect();
     if lowers.is_empty() {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "the option lowerdir= is missing"));
     }

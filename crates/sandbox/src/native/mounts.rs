@@ -66,8 +66,12 @@ fn overlay_by_fsconfig(overlay: &Overlay<'_>, attributes: u64) -> Result<OwnedFd
         }
     }
     if let Some((upper, work)) = overlay.upper {
-        context.set(c"upperdir", Some(&short_path(upper, &mut keep)?)).map_err(|error| with_path(error, upper))?;
-        context.set(c"workdir", Some(&short_path(work, &mut keep)?)).map_err(|error| with_path(error, work))?;
+        context
+            .set(c"upperdir", Some(&short_path(upper, &mut keep)?))
+            .map_err(|error| with_path(error, upper))?;
+        context
+            .set(c"workdir", Some(&short_path(work, &mut keep)?))
+            .map_err(|error| with_path(error, work))?;
         context.set(c"volatile", None)?;
     }
     if overlay.userxattr {
@@ -99,7 +103,9 @@ fn overlay_by_mount(overlay: &Overlay<'_>, attributes: u64) -> io::Result<OwnedF
     options.extend(overlay.lowers.iter().map(|lower| escape(lower)).collect::<Vec<_>>().join(&b':'));
     let mut place = overlay.lowers[0].as_path();
     if let Some((upper, work)) = overlay.upper {
-        options.extend([b",upperdir=", escape(upper).as_slice(), b",workdir=", &escape(work), b",volatile"].concat());
+        options.extend(
+            [b",upperdir=", escape(upper).as_slice(), b",workdir=", &escape(work), b",volatile"].concat(),
+        );
         place = upper;
     }
     options.extend_from_slice(if overlay.userxattr {
@@ -125,7 +131,8 @@ fn overlay_by_mount(overlay: &Overlay<'_>, attributes: u64) -> io::Result<OwnedF
 /// The path itself, or a short name for it where `fsconfig` would not take it.
 fn short_path(path: &Path, keep: &mut Vec<OwnedFd>) -> io::Result<CString> {
     if path.as_os_str().len() > FSCONFIG_MAX {
-        let directory = File::options().read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY).open(path)?;
+        let directory =
+            File::options().read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY).open(path)?;
         let short = CString::new(format!("/proc/thread-self/fd/{}", directory.as_raw_fd()))?;
         keep.push(directory.into());
         return Ok(short);
@@ -214,9 +221,8 @@ impl Context {
     fn mount(self, attributes: u64) -> io::Result<OwnedFd> {
         self.configure(6, std::ptr::null(), std::ptr::null())?;
         // SAFETY: no memory is passed.
-        let fd =
-            check(unsafe { libc::syscall(libc::SYS_fsmount, self.0.as_raw_fd(), 1, attributes) } as i32)
-                .map_err(|error| self.explain(error))?;
+        let fd = check(unsafe { libc::syscall(libc::SYS_fsmount, self.0.as_raw_fd(), 1, attributes) } as i32)
+            .map_err(|error| self.explain(error))?;
         // SAFETY: just opened.
         Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     }
@@ -227,8 +233,7 @@ impl Context {
         let mut buffer = [0_u8; 512];
         loop {
             // SAFETY: the buffer has this length.
-            let read =
-                unsafe { libc::read(self.0.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+            let read = unsafe { libc::read(self.0.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
             let Ok(read @ 1..) = usize::try_from(read) else { break };
             // Each message starts with its severity and a space.
             let message = String::from_utf8_lossy(&buffer[..read]);
@@ -249,12 +254,19 @@ fn open_tree(path: &CStr, recursive: bool) -> io::Result<OwnedFd> {
         flags |= libc::AT_RECURSIVE as u32;
     }
     // SAFETY: a string.
-    let fd = check(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) } as i32)?;
+    let fd =
+        check(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) } as i32)?;
     // SAFETY: just opened.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn set_attributes(mount: &OwnedFd, set: u64, clear: u64, propagation: u64, recursive: bool) -> io::Result<()> {
+fn set_attributes(
+    mount: &OwnedFd,
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    recursive: bool,
+) -> io::Result<()> {
     if (set, clear, propagation) == (0, 0, 0) {
         return Ok(());
     }
@@ -273,4 +285,3 @@ fn set_attributes(mount: &OwnedFd, set: u64, clear: u64, propagation: u64, recur
     } as i32)
     .map(drop)
 }
-

@@ -295,7 +295,9 @@ fn stdio(
     let stdin = match request.stdin {
         Stdin::Null => OwnedFd::from(File::open("/dev/null").map_err(failed("open /dev/null"))?),
         Stdin::File(fd) => fd,
-        Stdin::Bytes(bytes) => memory(c"stdin", &bytes).map_err(failed("keep the standard input in memory"))?,
+        Stdin::Bytes(bytes) => {
+            memory(c"stdin", &bytes).map_err(failed("keep the standard input in memory"))?
+        }
     };
     let terminal = rustix::termios::isatty(&stdin);
     let mut fds = [0; 3];
@@ -311,7 +313,8 @@ fn stdio(
     let mut container_end = None;
     if request.init {
         let (read, write) = std::io::pipe().map_err(failed("make the init's pipe"))?;
-        container_end = Some(builder.keep(above_stdio(write.into()).map_err(failed("move the init's pipe"))?));
+        container_end =
+            Some(builder.keep(above_stdio(write.into()).map_err(failed("move the init's pipe"))?));
         engine_end = Some(File::from(OwnedFd::from(read)));
         let mut argv = vec![CString::from(c"kukri-init")];
         argv.push(text(&builder.plan.exec.paths.len().to_string(), "process.args")?);
@@ -425,6 +428,7 @@ fn resource(limit: PosixRlimitType) -> u32 {
 /// The highest capability that the kernel knows.
 pub fn last_capability() -> u32 {
     let mut text = String::new();
-    let read = File::open("/proc/sys/kernel/cap_last_cap").and_then(|mut file| file.read_to_string(&mut text));
+    let read =
+        File::open("/proc/sys/kernel/cap_last_cap").and_then(|mut file| file.read_to_string(&mut text));
     read.ok().and_then(|_| text.trim().parse().ok()).unwrap_or(40)
 }

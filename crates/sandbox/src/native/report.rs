@@ -21,6 +21,7 @@ pub const TAG_STARTED: u32 = 0x6b75_0001;
 /// The command could not be executed; `value` is the errno.
 pub const TAG_EXEC_FAILED: u32 = 0x6b75_0002;
 /// The init could not make a process; `value` is the errno.
+#[allow(dead_code, reason = "only the init, which compiles this file too, uses it")]
 pub const TAG_CLONE_FAILED: u32 = 0x6b75_0003;
 /// The command ended; `value` is the raw wait status.
 pub const TAG_ENDED: u32 = 0x6b75_0004;

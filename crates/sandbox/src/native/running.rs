@@ -37,7 +37,11 @@ impl Drop for Started {
     fn drop(&mut self) {
         if let Some(pidfd) = self.pidfd.take() {
             let _ = wait::signal(&pidfd, libc::SIGKILL);
-            self.shared.reaper.take(Remains { pidfd, _cgroup: self.cgroup.take(), _lease: self.lease.take() });
+            self.shared.reaper.take(Remains {
+                pidfd,
+                _cgroup: self.cgroup.take(),
+                _lease: self.lease.take(),
+            });
         }
     }
 }
@@ -124,9 +128,7 @@ impl Running for NativeRunning {
     fn signal(&self, signal: i32) -> Result<(), SandboxError> {
         let doing = || format!("send signal {signal}");
         match &self.started.pidfd {
-            Some(pidfd) => {
-                wait::signal(pidfd, signal).map_err(|source| SandboxError::io(doing(), source))
-            }
+            Some(pidfd) => wait::signal(pidfd, signal).map_err(|source| SandboxError::io(doing(), source)),
             None => Err(SandboxError::io(doing(), io::Error::from_raw_os_error(libc::ESRCH))),
         }
     }

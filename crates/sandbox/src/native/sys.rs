@@ -68,7 +68,13 @@ pub unsafe fn clone_run(flags: usize, stack_top: *mut u8, main: ChildMain, argum
 
 /// # Safety
 /// As [`clone3_run`].
-unsafe fn clone_and_run(number: usize, first: usize, second: usize, main: ChildMain, argument: *mut u8) -> isize {
+unsafe fn clone_and_run(
+    number: usize,
+    first: usize,
+    second: usize,
+    main: ChildMain,
+    argument: *mut u8,
+) -> isize {
     let result: isize;
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the child leaves for `main` on its own stack and never comes back here, so no register or stack slot of

@@ -54,11 +54,8 @@ pub fn wait(pidfd: &OwnedFd, block: bool) -> io::Result<Option<Ended>> {
     if pid == 0 {
         return Ok(None);
     }
-    let status = if info.si_code == libc::CLD_EXITED {
-        ExitStatus::Code(status)
-    } else {
-        ExitStatus::Signal(status)
-    };
+    let status =
+        if info.si_code == libc::CLD_EXITED { ExitStatus::Code(status) } else { ExitStatus::Signal(status) };
     let duration = |time: libc::timeval| {
         Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0))
             + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))

@@ -52,9 +52,8 @@ impl Cache {
 pub fn supported() -> Result<(), SandboxError> {
     let action = libc::SECCOMP_RET_ERRNO;
     // SAFETY: the kernel reads four bytes.
-    let result = unsafe {
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, &raw const action)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, &raw const action) };
     if result == 0 {
         return Ok(());
     }

@@ -140,7 +140,10 @@ mod tests {
             ("getrlimit", libc::SYS_getrlimit),
             ("statx", libc::SYS_statx),
         ] {
-            assert_eq!(all().find(|(known, _)| *known == name).map(|(_, number)| number), Some(number as u32));
+            assert_eq!(
+                all().find(|(known, _)| *known == name).map(|(_, number)| number),
+                Some(number as u32)
+            );
         }
     }
 }

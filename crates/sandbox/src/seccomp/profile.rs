@@ -1,9 +1,8 @@
 //! The default profile: what Docker's profile lets a container call, as data.
 
 use oci_spec::runtime::{
-    Arch, Capabilities, Capability, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompArgBuilder,
-    LinuxSeccompOperator,
-    LinuxSyscall,
+    Arch, Capabilities, Capability, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg,
+    LinuxSeccompArgBuilder, LinuxSeccompOperator, LinuxSyscall,
 };
 
 /// Always allowed. Names of other architectures are left out when they are unknown here.
@@ -139,9 +138,9 @@ mod tests {
     fn every_name_of_the_profile_is_a_system_call() {
         if cfg!(target_arch = "x86_64") {
             let known: BTreeSet<&str> = super::super::numbers::all().map(|(name, _)| name).collect();
-            let names = ALLOWED.split_whitespace().chain(
-                BY_CAPABILITY.iter().flat_map(|(_, names)| names.split_whitespace()),
-            );
+            let names = ALLOWED
+                .split_whitespace()
+                .chain(BY_CAPABILITY.iter().flat_map(|(_, names)| names.split_whitespace()));
             let unknown: Vec<&str> = names.filter(|name| !known.contains(name)).collect();
             assert_eq!(unknown, Vec::<&str>::new());
         }

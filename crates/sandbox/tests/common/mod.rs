@@ -64,7 +64,8 @@ pub fn fixture() -> Option<Box_> {
         fs::create_dir(lower.join(name)).unwrap();
     }
     fs::write(lower.join("etc/hosts"), "").unwrap();
-    fs::write(lower.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home:/bin/sh\n").unwrap();
+    fs::write(lower.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home:/bin/sh\n")
+        .unwrap();
     Some(Box_ { dir, next: AtomicU32::new(0) })
 }
 

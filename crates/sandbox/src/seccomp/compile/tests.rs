@@ -146,7 +146,11 @@ fn comparisons_see_all_64_bits() {
                     args[index] = actual;
                     let expected = naive(&profile, "getpid", args);
                     let number = libc::SYS_getpid as u32;
-                    assert_eq!(run(&program, NATIVE, number, args), expected, "{actual:#x} {op:?} {value:#x}");
+                    assert_eq!(
+                        run(&program, NATIVE, number, args),
+                        expected,
+                        "{actual:#x} {op:?} {value:#x}"
+                    );
                 }
             }
         }
