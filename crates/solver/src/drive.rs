@@ -16,7 +16,7 @@ use crate::explain::explain;
 use crate::job::{ByKey, Facts, JobId, Storage, Work};
 use crate::observe::{HitBy, MissReason, Outcome};
 use crate::op::{CacheKey, Op};
-use crate::run::panic_message;
+use crate::run::{RunTask, panic_message};
 use crate::shared::Shared;
 use crate::state::State;
 
@@ -196,8 +196,16 @@ impl<O: Op> Shared<O> {
         let outcome = Outcome::Miss { reason: reason.clone() };
         self.tell_decision(job.id, &job.op, job.definition, &job.scope.context, outcome, job.met.elapsed());
         let weight = job.op.weight();
-        if !self.update(|state, fx| state.queue(fx, job.id, job.scope.id, inputs, reason, weight)) {
+        let (queued, start) = self.update(|state, fx| {
+            let queued = state.queue(fx, job.id, job.scope.id, inputs, reason, weight);
+            // On a thread of its own a driver can do cheap runs itself.
+            (queued, if weight == 0 && self.cache_may_block { state.take_start(job.id) } else { None })
+        });
+        if !queued {
             self.tell_cancelled(job.id, &job.op, job.definition, &job.scope);
+        }
+        if let Some(start) = start {
+            RunTask::new(self.clone(), start).drive();
         }
     }
 

@@ -34,7 +34,7 @@ pub trait Op: Send + Sync + Sized + 'static {
     /// The identity by content, computed from the values of the inputs. Must be quick and must not block.
     fn key(&self, inputs: &[Self::Value]) -> CacheKey;
 
-    /// How many slots a run takes; 0 for what is cheap. More than there are is treated as all of them.
+    /// How many slots a run takes; 0 for what takes microseconds, or waits without taking anything. More than there are is treated as all of them.
     fn weight(&self) -> u32;
 
     /// Computes the value. The future is dropped when nobody waits for it any more.

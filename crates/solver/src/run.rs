@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use futures_util::future::BoxFuture;
@@ -55,6 +55,8 @@ pub(crate) struct RunTask<O: Op> {
     stage: Stage<O>,
     permit: Arc<Permit<O>>,
     since: Instant,
+    /// It is polled by a driver, which goes on with what comes of it.
+    driven: bool,
 }
 
 enum Stage<O: Op> {
@@ -70,7 +72,18 @@ impl<O: Op> RunTask<O> {
     pub(crate) fn new(shared: Arc<Shared<O>>, start: Start<O>) -> Self {
         let permit =
             Arc::new(Permit { shared: shared.clone(), slots: start.slots, released: AtomicBool::new(false) });
-        Self { shared, start, stage: Stage::Begin, permit, since: Instant::now() }
+        Self { shared, start, stage: Stage::Begin, permit, since: Instant::now(), driven: false }
+    }
+
+    /// Polls it once on a driver's thread: what is over at once needs no task, and no change of threads.
+    pub(crate) fn drive(mut self) {
+        self.driven = true;
+        let poll = Pin::new(&mut self).poll(&mut Context::from_waker(Waker::noop()));
+        if poll.is_pending() {
+            self.driven = false;
+            let runtime = self.start.scope.runtime.clone();
+            runtime.spawn(self);
+        }
     }
 
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<Result<O::Value, O::Error>> {
@@ -116,7 +129,9 @@ impl<O: Op> RunTask<O> {
                 }
             }),
         }
-        self.shared.kick();
+        if !self.driven {
+            self.shared.kick();
+        }
     }
 
     /// The future is not polled any more.

@@ -337,6 +337,11 @@ impl<O: Op> State<O> {
         }
     }
 
+    /// Takes a run that was just added to those that may begin.
+    pub(crate) fn take_start(&mut self, id: JobId) -> Option<Start<O>> {
+        self.starts.back().is_some_and(|start| start.job == id).then(|| self.starts.pop_back())?
+    }
+
     /// How the job's result is to be stored, if at all.
     pub(crate) fn storage(&self, id: JobId) -> Option<Storage<O>> {
         let job = self.jobs.get(&id)?;

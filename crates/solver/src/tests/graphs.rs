@@ -11,10 +11,10 @@ fn runtime(threads: usize) -> tokio::runtime::Runtime {
     }
 }
 
-fn chain(bench: &Bench, length: usize, bottom: Do) -> Arc<Int> {
+fn chain(bench: &Bench, length: usize, weight: u32, bottom: Do) -> Arc<Int> {
     let mut op = bench.op("bottom", bottom, &[]);
     for n in 0..length {
-        op = bench.op(&format!("s{n}"), Do::Add(1), &[&op]);
+        op = Int::weighing(&bench.log, &format!("s{n}"), Do::Add(1), weight, &[&op]);
     }
     op
 }
@@ -23,10 +23,10 @@ const DEEP: usize = 10_000;
 
 #[test]
 fn deep_chains_need_no_stack_and_little_time() {
-    for (threads, disk) in [(0, false), (2, false), (0, true), (2, true)] {
+    for (threads, disk, weight) in [(0, false, 1), (2, false, 0), (0, true, 0), (2, true, 1)] {
         let bench = Bench::on(2, disk);
         runtime(threads).block_on(async {
-            let top = chain(&bench, DEEP, Do::Const(0));
+            let top = chain(&bench, DEEP, weight, Do::Const(0));
             let begun = std::time::Instant::now();
             assert_eq!(bench.solve(&top).await.unwrap(), DEEP as i64);
             let ran = begun.elapsed();
@@ -61,10 +61,10 @@ fn deep_chains_fail_and_are_cancelled_without_recursion() {
     for threads in [0, 2] {
         let bench = Bench::new(2);
         runtime(threads).block_on(async {
-            let fails = chain(&bench, DEEP, Do::Fail(Arc::new(AtomicUsize::new(1))));
+            let fails = chain(&bench, DEEP, 1, Do::Fail(Arc::new(AtomicUsize::new(1))));
             assert!(bench.solve(&fails).await.is_err());
             bench.assert_idle(2).await;
-            let top = chain(&bench, DEEP, Do::Wait(gate()));
+            let top = chain(&bench, DEEP, 1, Do::Wait(gate()));
             let task = bench.spawn("a", &bench.op("top", Do::Add(0), &[&top]));
             eventually(|| bench.log.runs("bottom") == 2).await;
             task.abort();
