@@ -14,6 +14,7 @@ mod coerce;
 pub mod document;
 pub mod error;
 mod exec;
+pub mod http;
 pub mod ids;
 pub mod schema;
 pub mod sdl;
