@@ -201,6 +201,11 @@ fn expand_enum(input: &DeriveInput) -> Result<Tokens> {
                 match self { #(#to),* }
             }
         }
+        impl crate::value::IntoValue for #ident {
+            fn into_value(self) -> crate::value::Value {
+                crate::value::Value::String(crate::args::ApiEnum::name(self).into())
+            }
+        }
     })
 }
 

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use kukri_tree::TreeId;
+
 use crate::call::Call;
 use crate::engine::Engine;
+use crate::error::OpError;
 use crate::session::Session;
+use crate::vertex::{SolveContext, TreeHandle, Vertex, VertexValue};
 
 /// Passed to every operation.
 pub struct Cx {
@@ -14,4 +18,36 @@ pub struct Cx {
     pub session: Arc<Session>,
     /// The call that is being evaluated.
     pub call: Arc<Call>,
+}
+
+impl Cx {
+    /// The call that made the object on which this operation is called: what `sync` gives back.
+    pub fn receiver(&self) -> Result<Arc<Call>, OpError> {
+        self.call.receiver.clone().ok_or_else(|| OpError::new("internal error: a call without a receiver"))
+    }
+
+    /// Computes a vertex.
+    pub async fn solve(&self, vertex: &Arc<Vertex>) -> Result<VertexValue, OpError> {
+        if let Some(value) = vertex.known() {
+            return Ok(value.clone());
+        }
+        let context = SolveContext { engine: Arc::clone(&self.engine), session: Arc::clone(&self.session) };
+        let value =
+            self.engine.solver().solve(Arc::clone(vertex), context).await.map_err(OpError::from_solve)?;
+        vertex.learn(value.clone());
+        Ok(value)
+    }
+
+    /// Computes a tree.
+    pub async fn tree(&self, handle: &TreeHandle) -> Result<TreeId, OpError> {
+        match handle {
+            TreeHandle::Known(tree) => Ok(*tree),
+            TreeHandle::Output(vertex, slot) => {
+                let value = self.solve(vertex).await?;
+                crate::vertex::tree_of(&value, *slot).ok_or_else(|| {
+                    OpError::new("internal error: a vertex has no tree in the slot that is asked for")
+                })
+            }
+        }
+    }
 }

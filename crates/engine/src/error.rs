@@ -49,3 +49,14 @@ impl<T, E: std::fmt::Display> OrFail<T> for Result<T, E> {
         self.map_err(|error| OpError::new(error.to_string()))
     }
 }
+
+impl OpError {
+    /// What the solver says, for the user.
+    #[must_use]
+    pub fn from_solve(error: kukri_solver::SolveError<Self>) -> Self {
+        match error {
+            kukri_solver::SolveError::Failed { error, .. } => error,
+            other => Self::new(other.to_string()),
+        }
+    }
+}

@@ -10,15 +10,28 @@ pub mod engine;
 pub mod error;
 pub mod objects;
 pub mod operation;
+pub mod progress;
 pub mod registry;
 pub mod session;
+pub mod text;
 pub mod value;
+pub mod vertex;
 
 pub use args::{ArgValue, Args};
 pub use call::Call;
 pub use context::Cx;
-pub use engine::Engine;
+pub use engine::{Engine, EngineConfig, ExecEnvironment};
 pub use error::{ExecError, OpError};
 pub use registry::Registry;
 pub use session::Session;
 pub use value::{ObjectValue, Value};
+
+/// Runs work that blocks where it may.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OpError> + Send + 'static,
+) -> Result<T, OpError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(OpError::new(format!("internal error: {error}"))),
+    }
+}

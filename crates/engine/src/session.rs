@@ -1,25 +1,63 @@
 //! One client's session, as the engine sees it: what it has evaluated, and what only its machine has.
 
+mod host;
+mod registry_auth;
+mod sink;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kukri_model::Digest;
+use kukri_model::{Digest, Platform};
+use kukri_oci::{Reference, RegistryClient, Resolved};
+use kukri_session::engine::SessionHandle;
 use tokio::sync::OnceCell;
 
+use crate::error::{OpError, OrFail};
+use crate::objects::secret::Secret;
+use crate::progress::Progress;
 use crate::value::Value;
+
+pub use host::HostPath;
+use registry_auth::SessionAuth;
 
 /// A session. Ends with the client's connection.
 pub struct Session {
     id: String,
     known: Mutex<HashMap<Digest, Value>>,
     once: Mutex<HashMap<Digest, Arc<OnceCell<Value>>>>,
+    secrets: Mutex<HashMap<Digest, Arc<[u8]>>>,
+    resolved: Mutex<HashMap<(String, String), Arc<OnceCell<Arc<Resolved>>>>>,
+    handle: Option<SessionHandle>,
+    progress: Progress,
+    auth: Arc<SessionAuth>,
+    registry: OnceCell<RegistryClient>,
 }
 
 impl Session {
-    /// A new session.
+    /// A session without a client's machine: for work of the engine's own and for tests.
     #[must_use]
     pub fn new(id: String) -> Self {
-        Self { id, known: Mutex::default(), once: Mutex::default() }
+        Self::build(id, None)
+    }
+
+    /// The session of a client.
+    #[must_use]
+    pub fn of_client(handle: SessionHandle) -> Self {
+        Self::build(handle.hello().session_id.clone(), Some(handle))
+    }
+
+    fn build(id: String, handle: Option<SessionHandle>) -> Self {
+        Self {
+            id,
+            known: Mutex::default(),
+            once: Mutex::default(),
+            secrets: Mutex::default(),
+            resolved: Mutex::default(),
+            progress: Progress::new(handle.clone()),
+            handle,
+            auth: Arc::default(),
+            registry: OnceCell::new(),
+        }
     }
 
     /// Unique among all sessions of all engines.
@@ -28,10 +66,16 @@ impl Session {
         &self.id
     }
 
+    /// Where what happens is told.
+    #[must_use]
+    pub const fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     /// The object that a call gave earlier in this session.
     #[must_use]
     pub fn known(&self, digest: &Digest) -> Option<Value> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+        lock(&self.known).get(digest).cloned()
     }
 
     /// Keeps an object, so that later steps start from it. Texts and numbers are not kept: they may be large, and they
@@ -43,14 +87,69 @@ impl Session {
             _ => false,
         };
         if keep {
-            self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(*digest, value.clone());
+            lock(&self.known).insert(*digest, value.clone());
         }
     }
 
     /// The place for a value that is found out once in this session.
     #[must_use]
     pub fn once(&self, digest: &Digest) -> Arc<OnceCell<Value>> {
-        let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(once.entry(*digest).or_default())
+        Arc::clone(lock(&self.once).entry(*digest).or_default())
     }
+
+    /// Gives a secret its value in this session.
+    pub fn set_secret(&self, secret: &Secret, plaintext: String) {
+        lock(&self.secrets).insert(secret.identity, plaintext.into_bytes().into());
+    }
+
+    /// The value of a secret: what this session was given, or what its client finds.
+    pub async fn secret(&self, secret: &Secret) -> Result<Arc<[u8]>, OpError> {
+        if let Some(value) = lock(&self.secrets).get(&secret.identity) {
+            return Ok(Arc::clone(value));
+        }
+        if secret.uri.is_empty() {
+            return Err(OpError::new(format!(
+                "secret \"{}\" is not known in this session: call setSecret in the session that uses it",
+                secret.name
+            )));
+        }
+        let value: Arc<[u8]> = Arc::from(&self.client()?.read_secret(&secret.uri).await.or_fail()?[..]);
+        lock(&self.secrets).insert(secret.identity, Arc::clone(&value));
+        Ok(value)
+    }
+
+    /// What a reference means for a platform: found out once in this session.
+    pub async fn resolve(
+        &self,
+        client: &RegistryClient,
+        reference: &Reference,
+        platform: &Platform,
+    ) -> Result<Arc<Resolved>, OpError> {
+        let key = (reference.to_string(), platform.to_string());
+        let cell = Arc::clone(lock(&self.resolved).entry(key).or_default());
+        let find = || async { client.resolve(reference, platform).await.or_fail().map(Arc::new) };
+        cell.get_or_try_init(find).await.cloned()
+    }
+
+    /// The registry client with this session's credentials.
+    pub async fn registry(&self, shared: &RegistryClient) -> RegistryClient {
+        self.registry.get_or_init(|| async { shared.with_auth(self.auth.clone()) }).await.clone()
+    }
+
+    /// Sets or forgets the credentials for a registry, or for a repository of it.
+    pub fn set_registry_auth(&self, address: &str, credentials: Option<(String, String)>) {
+        self.auth.set(address, credentials);
+        lock(&self.resolved).clear();
+    }
+
+    /// The client's machine.
+    pub(crate) fn client(&self) -> Result<&SessionHandle, OpError> {
+        self.handle
+            .as_ref()
+            .ok_or_else(|| OpError::new("this session has no client whose machine could be reached"))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

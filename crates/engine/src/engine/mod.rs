@@ -1,50 +1,159 @@
 //! The engine: all parts put together, and the evaluation of calls.
 
+mod cache;
+mod calls;
+mod codec;
+mod config;
 mod evaluate;
+mod observer;
+mod open;
+mod volumes;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use kukri_model::Digest;
 use kukri_model::schema::CacheRule;
+use kukri_oci::RegistryClient;
+use kukri_sandbox::Runtime;
+use kukri_solver::{Solver, SolverConfig};
+use kukri_store::Store;
 
-use crate::args::Args;
+use crate::args::{ArgValue, Args};
 use crate::call::Call;
-use crate::error::OpError;
+use crate::error::{OpError, OrFail};
 use crate::operation::Operation;
+use crate::progress::SpanNumbers;
 use crate::registry::Registry;
 use crate::session::Session;
+use crate::vertex::Vertex;
+
+pub use config::{EngineConfig, ExecEnvironment};
+pub use observer::Watchers;
+pub use open::{EngineOptions, OpenEngineError};
+pub use volumes::VolumeLocks;
+
+/// The argument by which a caller asks to look again at something of its machine.
+const NO_CACHE: &str = "noCache";
 
 /// The engine. One per store.
 pub struct Engine {
     registry: Registry,
     root: Arc<Call>,
-    calls: Mutex<HashMap<Digest, Arc<Call>>>,
+    calls: calls::Calls,
     unique: AtomicU64,
+    spans: SpanNumbers,
+    parts: OnceLock<Parts>,
+}
+
+/// What an engine needs to do work.
+struct Parts {
+    store: Store,
+    solver: Solver<Vertex>,
+    registry_client: RegistryClient,
+    runtime: Arc<dyn Runtime>,
+    environment: ExecEnvironment,
+    watchers: Arc<Watchers>,
+    volumes: VolumeLocks,
 }
 
 impl Engine {
-    /// An engine.
+    /// An engine over the parts in `config`.
     #[must_use]
-    pub fn new() -> Arc<Self> {
+    pub fn new(config: EngineConfig) -> Arc<Self> {
+        let engine = Self::in_memory(Registry::core());
+        let watchers = Arc::new(Watchers::default());
+        let solver = Solver::new(
+            SolverConfig { slots: config.parallelism, ..SolverConfig::default() },
+            Arc::new(cache::StoreCache(config.store.clone())),
+            Arc::new(observer::Reporter(Arc::clone(&watchers))),
+        );
+        let parts = Parts {
+            store: config.store,
+            solver,
+            registry_client: config.registry_client,
+            runtime: config.runtime,
+            environment: config.environment,
+            watchers,
+            volumes: VolumeLocks::default(),
+        };
+        assert!(engine.parts.set(parts).is_ok(), "a new engine has no parts yet");
+        engine
+    }
+
+    /// An engine that knows operations but has no store and cannot do work: for tests of what lies above it.
+    #[must_use]
+    pub fn in_memory(registry: Registry) -> Arc<Self> {
         Arc::new(Self {
-            registry: Registry::core(),
+            registry,
             root: Call::root(),
-            calls: Mutex::default(),
+            calls: calls::Calls::default(),
             unique: AtomicU64::new(1),
+            spans: SpanNumbers::default(),
+            parts: OnceLock::new(),
         })
+    }
+
+    fn parts(&self) -> &Parts {
+        self.parts.get().expect("operations that do work need an engine with a store")
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.parts().store
+    }
+
+    /// The solver.
+    #[must_use]
+    pub fn solver(&self) -> &Solver<Vertex> {
+        &self.parts().solver
+    }
+
+    /// The registry client that all sessions share, without credentials.
+    #[must_use]
+    pub fn registry_client(&self) -> &RegistryClient {
+        &self.parts().registry_client
+    }
+
+    /// What runs containers.
+    #[must_use]
+    pub fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.parts().runtime
+    }
+
+    /// What every exec gets from the engine's machine.
+    #[must_use]
+    pub fn environment(&self) -> &ExecEnvironment {
+        &self.parts().environment
+    }
+
+    /// Who is told what a vertex writes.
+    #[must_use]
+    pub fn watchers(&self) -> &Arc<Watchers> {
+        &self.parts().watchers
+    }
+
+    /// Locks of cache volumes.
+    #[must_use]
+    pub fn volumes(&self) -> &VolumeLocks {
+        &self.parts().volumes
+    }
+
+    /// A number for a span that is not a vertex.
+    pub fn next_span(&self) -> u64 {
+        self.spans.next()
     }
 
     /// All types and operations.
     #[must_use]
-    pub fn registry(&self) -> &Registry {
+    pub const fn registry(&self) -> &Registry {
         &self.registry
     }
 
     /// The call that is the root of every other.
     #[must_use]
-    pub fn root(&self) -> &Arc<Call> {
+    pub const fn root(&self) -> &Arc<Call> {
         &self.root
     }
 
@@ -59,10 +168,12 @@ impl Engine {
         operation: &'static Operation,
         args: Args,
     ) -> Arc<Call> {
+        let again =
+            args.iter().any(|(name, value)| *name == NO_CACHE && matches!(value, ArgValue::Bool(true)));
         let scope: Option<Arc<str>> = match operation.def.cache {
             CacheRule::Pure => None,
-            CacheRule::PerSession => Some(session.id().into()),
-            CacheRule::Never => {
+            CacheRule::PerSession if !again => Some(session.id().into()),
+            CacheRule::PerSession | CacheRule::Never => {
                 Some(format!("{}#{}", session.id(), self.unique.fetch_add(1, Ordering::Relaxed)).into())
             }
         };
@@ -72,12 +183,17 @@ impl Engine {
     /// Keeps a call whose ID is given to a client, with all that it is made of, so that [`Engine::find_call`] knows it,
     /// now and after a restart.
     pub fn remember(&self, call: &Arc<Call>) -> Result<(), OpError> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(call.digest, Arc::clone(call));
-        Ok(())
+        self.calls.remember(self.parts.get().map(|parts| &parts.store), call)
     }
 
     /// The call with this digest, if its ID was ever given out by this engine's store.
     pub fn find_call(&self, digest: &Digest) -> Result<Option<Arc<Call>>, OpError> {
-        Ok(self.calls.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned())
+        self.calls.find(self.parts.get().map(|parts| &parts.store), &self.registry, &self.root, digest)
+    }
+
+    /// A text that the store keeps. Bytes that are not UTF-8 are replaced.
+    pub async fn read_text(&self, digest: &Digest) -> Result<String, OpError> {
+        let (store, digest) = (self.store().clone(), *digest);
+        crate::blocking(move || store.read_blob(&digest).or_fail().map(crate::objects::text_of)).await
     }
 }

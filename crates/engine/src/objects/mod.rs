@@ -1,22 +1,61 @@
 //! The object types, each with a folder: one file per operation.
+//!
+//! `state.rs` in a folder is the type's own state; its `mod.rs` is generated from the other files.
 
+pub mod cache_volume;
+pub mod container;
+pub mod directory;
+pub mod env_variable;
+pub mod file;
+pub mod host;
+pub mod label;
+pub mod port;
 pub mod query;
+mod read;
+pub mod secret;
+pub mod stat;
 
-use kukri_model::schema::{EnumDef, ObjectDef, ScalarDef};
+use kukri_model::schema::{CacheRule, EnumDef, ObjectDef, OperationDef, ScalarDef, TypeRef};
 
+use crate::args::ApiEnum;
+use crate::error::OpError;
 use crate::operation::Operation;
 use crate::registry::InterfaceDef;
+
+pub use read::{
+    Hashes, below, directory_tree, exists, file_at, file_entry, file_text, read_directory, read_tree, text_of,
+};
 
 /// Every object type with its operations.
 #[must_use]
 pub fn all() -> Vec<(&'static ObjectDef, &'static [Operation])> {
-    vec![(&query::DEF, query::OPERATIONS)]
+    vec![
+        (&cache_volume::DEF, cache_volume::OPERATIONS),
+        (&container::DEF, container::OPERATIONS),
+        (&directory::DEF, directory::OPERATIONS),
+        (&env_variable::DEF, env_variable::OPERATIONS),
+        (&file::DEF, file::OPERATIONS),
+        (&host::DEF, host::OPERATIONS),
+        (&label::DEF, label::OPERATIONS),
+        (&port::DEF, port::OPERATIONS),
+        (&query::DEF, query::OPERATIONS),
+        (&secret::DEF, secret::OPERATIONS),
+        (&stat::DEF, stat::OPERATIONS),
+    ]
 }
 
 /// Every enum.
 #[must_use]
 pub fn enums() -> &'static [&'static EnumDef] {
-    &[]
+    &[
+        &cache_volume::CacheSharingMode::DEF,
+        &container::as_tarball::ImageLayerCompression::DEF,
+        &container::as_tarball::ImageMediaTypes::DEF,
+        &container::with_exec::ReturnType::DEF,
+        &port::NetworkProtocol::DEF,
+        &stat::ExistsType::DEF,
+        &stat::FileType::DEF,
+    ]
 }
 
 /// Every scalar beside `String`, `Int`, `Float` and `Boolean`.
@@ -39,5 +78,56 @@ pub fn scalars() -> &'static [ScalarDef] {
 /// Every interface.
 #[must_use]
 pub fn interfaces() -> &'static [InterfaceDef] {
-    &[]
+    const ID: OperationDef = OperationDef {
+        on: "Node",
+        name: "id",
+        doc: "Identifies the object.",
+        args: &[],
+        returns: TypeRef::NonNull(&TypeRef::Named("ID")),
+        expected_type: None,
+        cache: CacheRule::Pure,
+        eager: false,
+        deprecated: None,
+        experimental: None,
+    };
+    const SYNC: OperationDef =
+        OperationDef { on: "Syncer", name: "sync", doc: "Computes the object, and gives its ID.", ..ID };
+    const EXPORT: OperationDef = OperationDef {
+        on: "Exportable",
+        name: "export",
+        doc: "Writes the object to the client's machine.",
+        args: &[kukri_model::schema::ArgDef {
+            name: "path",
+            doc: "Where, relative to the client's working directory.",
+            ty: TypeRef::NonNull(&TypeRef::Named("String")),
+            default: None,
+            expected_type: None,
+            deprecated: None,
+            sensitive: false,
+        }],
+        returns: TypeRef::NonNull(&TypeRef::Named("String")),
+        ..ID
+    };
+    &[
+        InterfaceDef {
+            name: "Exportable",
+            doc: "What can be written to the client's machine.",
+            fields: &[EXPORT, ID],
+        },
+        InterfaceDef { name: "Node", doc: "Every object.", fields: &[ID] },
+        InterfaceDef { name: "Syncer", doc: "What can be computed ahead of time.", fields: &[ID, SYNC] },
+    ]
+}
+
+/// Permission bits from an argument.
+pub fn mode(permissions: i64) -> Result<u32, OpError> {
+    u32::try_from(permissions)
+        .ok()
+        .filter(|mode| *mode <= 0o7777)
+        .ok_or_else(|| OpError::new(format!("{permissions}: not permission bits (expected 0 to 0o7777)")))
+}
+
+/// Permission bits from an argument that may be left out.
+pub fn optional_mode(permissions: Option<i64>) -> Result<Option<u32>, OpError> {
+    permissions.map(mode).transpose()
 }

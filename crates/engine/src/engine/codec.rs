@@ -1,0 +1,170 @@
+//! Values of vertices as bytes. Fields that are added later must have defaults; what cannot be read is a miss.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use kukri_model::{Digest, Platform};
+use kukri_oci::{ImageConfig, LayerInfo};
+use kukri_store::{Root, Store};
+use kukri_tree::TreeId;
+use serde::{Deserialize, Serialize};
+
+use crate::vertex::{BlobRef, ExecOutput, ImageOutput, VertexValue};
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// Milliseconds since 1970.
+    created_ms: u64,
+    #[serde(flatten)]
+    value: KeptValue,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum KeptValue {
+    Tree {
+        tree: KeptTree,
+    },
+    Exec {
+        rootfs: KeptTree,
+        mounts: Vec<KeptTree>,
+        stdout: BlobRef,
+        stderr: BlobRef,
+        combined: BlobRef,
+        exit_code: i32,
+    },
+    Image {
+        tree: KeptTree,
+        config: String,
+        platform: String,
+        layers: Vec<KeptLayer>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptTree {
+    stored: Digest,
+    content: Digest,
+}
+
+impl From<TreeId> for KeptTree {
+    fn from(tree: TreeId) -> Self {
+        Self { stored: tree.stored, content: tree.content }
+    }
+}
+
+impl From<KeptTree> for TreeId {
+    fn from(tree: KeptTree) -> Self {
+        Self { stored: tree.stored, content: tree.content }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptLayer {
+    media_type: String,
+    digest: String,
+    size: u64,
+    diff_id: String,
+    blob: Digest,
+    tree: KeptTree,
+}
+
+/// As bytes.
+pub fn encode(value: &VertexValue) -> Vec<u8> {
+    let kept = match value {
+        VertexValue::Tree(tree) => KeptValue::Tree { tree: (*tree).into() },
+        VertexValue::Exec(exec) => KeptValue::Exec {
+            rootfs: exec.rootfs.into(),
+            mounts: exec.mounts.iter().map(|tree| (*tree).into()).collect(),
+            stdout: exec.stdout,
+            stderr: exec.stderr,
+            combined: exec.combined,
+            exit_code: exec.exit_code,
+        },
+        VertexValue::Image(image) => KeptValue::Image {
+            tree: image.tree.into(),
+            config: String::from_utf8_lossy(&image.config.to_json()).into_owned(),
+            platform: image.platform.to_string(),
+            layers: image.layers.iter().map(keep_layer).collect(),
+        },
+    };
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let created_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    serde_json::to_vec(&Kept { created_ms, value: kept }).unwrap_or_default()
+}
+
+fn keep_layer(layer: &LayerInfo) -> KeptLayer {
+    KeptLayer {
+        media_type: layer.media_type.clone(),
+        digest: layer.digest.to_string(),
+        size: layer.size,
+        diff_id: layer.diff_id.to_string(),
+        blob: layer.blob,
+        tree: layer.tree.into(),
+    }
+}
+
+/// From bytes, with the time it was kept, in milliseconds since 1970.
+pub fn decode(bytes: &[u8]) -> Option<(VertexValue, u64)> {
+    let kept: Kept = serde_json::from_slice(bytes).ok()?;
+    let value = match kept.value {
+        KeptValue::Tree { tree } => VertexValue::Tree(tree.into()),
+        KeptValue::Exec { rootfs, mounts, stdout, stderr, combined, exit_code } => {
+            VertexValue::Exec(Arc::new(ExecOutput {
+                rootfs: rootfs.into(),
+                mounts: mounts.into_iter().map(Into::into).collect(),
+                stdout,
+                stderr,
+                combined,
+                exit_code,
+            }))
+        }
+        KeptValue::Image { tree, config, platform, layers } => VertexValue::Image(Arc::new(ImageOutput {
+            tree: tree.into(),
+            config: ImageConfig::from_json(config.as_bytes()).ok()?,
+            platform: platform.parse::<Platform>().ok()?,
+            layers: layers.into_iter().map(layer).collect::<Option<_>>()?,
+        })),
+    };
+    Some((value, kept.created_ms))
+}
+
+fn layer(kept: KeptLayer) -> Option<LayerInfo> {
+    Some(LayerInfo {
+        media_type: kept.media_type,
+        digest: kept.digest.parse().ok()?,
+        size: kept.size,
+        diff_id: kept.diff_id.parse().ok()?,
+        blob: kept.blob,
+        tree: kept.tree.into(),
+    })
+}
+
+/// What a value keeps alive in the store.
+pub fn roots(value: &VertexValue) -> Vec<Root> {
+    match value {
+        VertexValue::Tree(tree) => vec![Root::Tree(*tree)],
+        VertexValue::Exec(exec) => std::iter::once(exec.rootfs)
+            .chain(exec.mounts.iter().copied())
+            .map(Root::Tree)
+            .chain([exec.stdout, exec.stderr, exec.combined].map(|blob| Root::Blob(blob.digest)))
+            .collect(),
+        VertexValue::Image(image) => std::iter::once(Root::Tree(image.tree))
+            .chain(image.layers.iter().map(|layer| Root::Blob(layer.blob)))
+            .collect(),
+    }
+}
+
+/// Whether the roots of a value are in the store.
+pub fn is_complete(store: &Store, value: &VertexValue) -> bool {
+    let trees: Vec<Digest> = match value {
+        VertexValue::Tree(tree) => vec![tree.stored],
+        VertexValue::Exec(exec) => {
+            std::iter::once(exec.rootfs).chain(exec.mounts.iter().copied()).map(|tree| tree.stored).collect()
+        }
+        VertexValue::Image(image) => vec![image.tree.stored],
+    };
+    let empty = kukri_tree::Node::empty().id().stored;
+    let trees: Vec<Digest> = trees.into_iter().filter(|tree| *tree != empty).collect();
+    store.has_nodes(&trees).is_ok_and(|found| found.into_iter().all(|found| found))
+}

@@ -1,0 +1,143 @@
+//! What the solver decides, as events for the sessions concerned.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kukri_solver::{Decision, HitBy, MissReason, Observer, Outcome, SolveError, Vertex as Solved};
+use kukri_telemetry::{Event, SpanKind, SpanOutcome};
+
+use crate::error::OpError;
+use crate::progress::{failed, now};
+use crate::session::Session;
+use crate::vertex::{Vertex, VertexOp, VertexValue};
+
+/// Which sessions wait for which vertex: all of them see its output.
+#[derive(Default)]
+pub struct Watchers(Mutex<HashMap<u64, Vec<Arc<Session>>>>);
+
+impl Watchers {
+    fn add(&self, vertex: u64, session: &Arc<Session>) {
+        let mut watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sessions = watchers.entry(vertex).or_default();
+        if !sessions.iter().any(|known| known.id() == session.id()) {
+            sessions.push(Arc::clone(session));
+        }
+    }
+
+    fn remove(&self, vertex: u64, session: &Arc<Session>) {
+        let mut watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sessions) = watchers.get_mut(&vertex) {
+            sessions.retain(|known| known.id() != session.id());
+            if sessions.is_empty() {
+                watchers.remove(&vertex);
+            }
+        }
+    }
+
+    /// Tells all that wait for a vertex.
+    pub fn tell(&self, vertex: u64, event: &Event) {
+        let sessions = {
+            let watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            watchers.get(&vertex).cloned().unwrap_or_default()
+        };
+        for session in sessions {
+            session.progress().tell(event);
+        }
+    }
+}
+
+/// Tells sessions what the solver does for them.
+pub struct Reporter(pub Arc<Watchers>);
+
+/// Tree operations are too many and too quick to be told.
+const fn kind(vertex: &Vertex) -> Option<SpanKind> {
+    match vertex.op {
+        VertexOp::Edit(_) => None,
+        VertexOp::Exec(_) => Some(SpanKind::Exec),
+        VertexOp::Pull(_) | VertexOp::Import(_) => Some(SpanKind::Pull),
+        VertexOp::Tarball(_) => Some(SpanKind::Export),
+    }
+}
+
+impl Observer<Vertex> for Reporter {
+    fn on_decision(&self, vertex: &Solved<'_, Vertex>, decision: &Decision) {
+        let Some(kind) = kind(vertex.op) else { return };
+        let session = &vertex.context.session;
+        let progress = session.progress();
+        if !progress.is_on() {
+            return;
+        }
+        let id = match decision.outcome {
+            // A hit has no run, and so no number of its own.
+            Outcome::Hit { .. } => vertex.context.engine.next_span(),
+            _ => vertex.id,
+        };
+        let started = Event::SpanStarted {
+            id,
+            parent: None,
+            label: decision.label.clone(),
+            kind,
+            time_ns: now().saturating_sub(nanos(decision.duration)),
+        };
+        progress.tell(&started);
+        match &decision.outcome {
+            Outcome::Hit { by, age } => {
+                let reason = match by {
+                    HitBy::Definition => format!("the same step ran {} ago", ago(*age)),
+                    HitBy::Content => format!("a step with the same content ran {} ago", ago(*age)),
+                };
+                progress.tell(&Event::SpanCached { id, reason });
+                progress.tell(&Event::SpanFinished { id, outcome: SpanOutcome::Cached, time_ns: now() });
+            }
+            Outcome::Miss { reason } => {
+                self.0.add(vertex.id, session);
+                progress.tell(&Event::SpanNotCached { id, reason: why(reason) });
+            }
+            Outcome::Joined => self.0.add(vertex.id, session),
+        }
+    }
+
+    fn on_finish(
+        &self,
+        vertex: &Solved<'_, Vertex>,
+        result: Result<&VertexValue, &SolveError<OpError>>,
+        _: Duration,
+    ) {
+        let session = &vertex.context.session;
+        if kind(vertex.op).is_none() || !session.progress().is_on() {
+            return;
+        }
+        let outcome = match result {
+            Ok(_) => SpanOutcome::Ok,
+            Err(SolveError::Failed { error, .. }) => failed(error),
+            Err(error) => SpanOutcome::Failed { message: error.to_string(), exit_code: None },
+        };
+        session.progress().tell(&Event::SpanFinished { id: vertex.id, outcome, time_ns: now() });
+        self.0.remove(vertex.id, session);
+    }
+}
+
+/// Why a step runs, in words.
+#[must_use]
+pub fn why(reason: &MissReason) -> String {
+    match reason {
+        MissReason::FirstRun => "first run".to_owned(),
+        MissReason::Changed(parts) => format!("changed: {}", parts.join(", ")),
+        MissReason::NotCacheable => "never cached".to_owned(),
+        MissReason::Evicted => "the earlier result is gone".to_owned(),
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn ago(age: Duration) -> String {
+    match age.as_secs() {
+        0..=119 => format!("{} s", age.as_secs()),
+        120..=7199 => format!("{} min", age.as_secs() / 60),
+        7200..=172_799 => format!("{} h", age.as_secs() / 3600),
+        seconds => format!("{} days", seconds / 86400),
+    }
+}

@@ -1,0 +1,166 @@
+//! Puts an engine together from plain settings.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kukri_oci::registry::NoAuth;
+use kukri_oci::{ProxyConfig, RegistryClient, RegistryConfig};
+use kukri_sandbox::cgroup::ControlGroups;
+use kukri_sandbox::network::{Pool, PoolConfig};
+use kukri_sandbox::{NativeConfig, NativeRuntime, NetworkMode, Networks, Runtime, SandboxError};
+use kukri_store::{OpenError, Store, StoreConfig};
+
+use super::{Engine, EngineConfig, ExecEnvironment};
+
+/// Settings of an engine, all plain: whoever starts it has read files and variables already.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Directory of the engine: store and run-time state.
+    pub root: PathBuf,
+    /// Most bytes the store keeps; `None`: half of the disk.
+    pub max_bytes: Option<u64>,
+    /// Bytes left free on the disk; `None`: a fifth of it.
+    pub min_free_bytes: Option<u64>,
+    /// Results unused for longer are dropped; `None`: no limit.
+    pub keep_duration: Option<Duration>,
+    /// How many containers may run at the same time.
+    pub parallelism: u32,
+    /// A program that runs containers in the place of the engine itself: `crun`, `runc`, or a path.
+    pub oci_runtime: Option<String>,
+    /// How much of a network containers see.
+    pub network: NetworkMode,
+    /// The machine's DNS servers.
+    pub dns: Vec<IpAddr>,
+    /// Domains for short names.
+    pub dns_search: Vec<String>,
+    /// Mirrors of registries, by host.
+    pub mirrors: BTreeMap<String, Vec<String>>,
+    /// Registries that speak plain HTTP.
+    pub plain_http: Vec<String>,
+    /// Registries whose certificates are not checked.
+    pub insecure: Vec<String>,
+    /// Certificate authorities for registries and containers: a PEM file.
+    pub ca_bundle: Option<PathBuf>,
+    /// Proxy variables for containers.
+    pub proxy: Vec<(String, String)>,
+    /// Most processes in one exec; `None`: no limit.
+    pub pids_max: Option<i64>,
+    /// Most bytes of memory of one exec; `None`: no limit.
+    pub memory_max: Option<i64>,
+}
+
+impl EngineOptions {
+    /// Defaults, with everything under `root`.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            max_bytes: None,
+            min_free_bytes: None,
+            keep_duration: None,
+            parallelism: 4 * std::thread::available_parallelism()
+                .map_or(1, |count| u32::try_from(count.get()).unwrap_or(1)),
+            oci_runtime: None,
+            network: NetworkMode::Bridge,
+            dns: Vec::new(),
+            dns_search: Vec::new(),
+            mirrors: BTreeMap::new(),
+            plain_http: Vec::new(),
+            insecure: Vec::new(),
+            ca_bundle: None,
+            proxy: Vec::new(),
+            pids_max: None,
+            memory_max: None,
+        }
+    }
+}
+
+/// Why an engine cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenEngineError {
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// Containers cannot be run.
+    #[error("containers cannot be run on this machine: {0}")]
+    Sandbox(#[from] SandboxError),
+    /// Containers cannot get a network.
+    #[error(
+        "containers cannot get a network on this machine: {0}\nhint: --network host or --network none runs them without one of their own"
+    )]
+    Network(String),
+}
+
+impl Engine {
+    /// Opens the store and starts everything an engine needs. Blocks; must be called inside a Tokio runtime.
+    pub fn open(options: EngineOptions) -> Result<Arc<Self>, OpenEngineError> {
+        let store = Store::open(StoreConfig {
+            max_bytes: options.max_bytes,
+            min_free_bytes: options.min_free_bytes,
+            keep_duration: options.keep_duration,
+            ..StoreConfig::new(options.root.join("store"))
+        })?;
+        let mut resolv_conf = String::new();
+        let networks: Option<Arc<dyn Networks>> = if options.network == NetworkMode::Bridge {
+            let config = PoolConfig { dns: options.dns, search: options.dns_search, ..PoolConfig::default() };
+            let pool = Pool::start(config).map_err(|error| OpenEngineError::Network(error.to_string()))?;
+            for warning in pool.warnings() {
+                tracing::warn!("{warning}");
+            }
+            pool.resolv_conf().clone_into(&mut resolv_conf);
+            Some(Arc::new(pool))
+        } else {
+            None
+        };
+        if options.network == NetworkMode::Host {
+            resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+        }
+        let cgroups = Arc::new(ControlGroups::detect());
+        let runtime: Arc<dyn Runtime> = match &options.oci_runtime {
+            Some(program) => {
+                return Err(OpenEngineError::Network(format!("--oci-runtime {program}: not wired yet")));
+            }
+            None => Arc::new(NativeRuntime::new(NativeConfig {
+                networks,
+                cgroups: Some(cgroups),
+                ..NativeConfig::default()
+            })?),
+        };
+        let proxy = |names: [&str; 2]| {
+            options
+                .proxy
+                .iter()
+                .find(|(name, _)| names.contains(&name.as_str()))
+                .map(|(_, value)| value.clone())
+        };
+        let registry = RegistryConfig {
+            mirrors: options.mirrors,
+            plain_http: options.plain_http.into_iter().collect(),
+            insecure: options.insecure.into_iter().collect(),
+            ca_bundles: options.ca_bundle.iter().cloned().collect(),
+            proxy: ProxyConfig {
+                http: proxy(["HTTP_PROXY", "http_proxy"]),
+                https: proxy(["HTTPS_PROXY", "https_proxy"]),
+                no_proxy: proxy(["NO_PROXY", "no_proxy"]),
+            },
+            ..RegistryConfig::default()
+        };
+        Ok(Self::new(EngineConfig {
+            store,
+            registry_client: RegistryClient::new(registry, Arc::new(NoAuth)),
+            runtime,
+            parallelism: options.parallelism,
+            environment: ExecEnvironment {
+                proxy: options.proxy,
+                ca_bundle: options.ca_bundle,
+                resolv_conf,
+                network: options.network,
+                pids_max: options.pids_max,
+                memory_max: options.memory_max,
+            },
+        }))
+    }
+}

@@ -1,0 +1,25 @@
+//! `Container.combinedOutput`: both outputs of the last exec, in the order in which they came.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Container;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// Both outputs of the last exec, in the order in which they came.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "String!")]
+pub struct CombinedOutput {}
+
+impl Run for CombinedOutput {
+    type On = Container;
+    type Output = String;
+
+    async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<String, OpError> {
+        let output = on.last_output(cx).await?;
+        cx.engine.read_text(&output.combined.digest).await
+    }
+}

@@ -1,0 +1,33 @@
+//! `Container.directory`: A directory of the container, mounted ones included.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Container;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects;
+use crate::operation::Run;
+
+/// A directory of the container, mounted ones included.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "Directory!")]
+pub struct Directory {
+    /// Which.
+    path: String,
+    /// Replace `$NAME` and `${NAME}` in the path by the container's variables.
+    #[arg(default = "false")]
+    expand: bool,
+}
+
+impl Run for Directory {
+    type On = Container;
+    type Output = objects::directory::Directory;
+
+    async fn run(self, on: Arc<Container>, _: &Cx) -> Result<objects::directory::Directory, OpError> {
+        on.check()?;
+        let path = on.path(&self.path, self.expand)?;
+        Ok(objects::directory::Directory { source: on.source(&path)? })
+    }
+}

@@ -1,0 +1,33 @@
+//! `Container.file`: A file of the container, mounted ones included.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Container;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects;
+use crate::operation::Run;
+
+/// A file of the container, mounted ones included.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "File!")]
+pub struct File {
+    /// Which.
+    path: String,
+    /// Replace `$NAME` and `${NAME}` in the path by the container's variables.
+    #[arg(default = "false")]
+    expand: bool,
+}
+
+impl Run for File {
+    type On = Container;
+    type Output = objects::file::File;
+
+    async fn run(self, on: Arc<Container>, _: &Cx) -> Result<objects::file::File, OpError> {
+        on.check()?;
+        let path = on.path(&self.path, self.expand)?;
+        objects::file::File::at(on.source(&path)?)
+    }
+}

@@ -1,0 +1,45 @@
+//! `Container.from`: starts from an image of a registry.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+use kukri_oci::Reference;
+
+use super::{BaseImage, Container};
+use crate::context::Cx;
+use crate::error::{OpError, OrFail};
+use crate::operation::Run;
+use crate::vertex::pull::Pull;
+use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp};
+
+/// Starts from an image of a registry.
+///
+/// A tag is resolved when this step is selected, once per session. The image's configuration is put over the present
+/// one: variables and labels are merged, the rest is replaced where the image says something. Mounts and secrets stay.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "Container!", cache = "session", eager = "")]
+pub struct From {
+    /// The image: `alpine`, `docker.io/library/alpine:3.20`, `registry.example.com/a/b@sha256:…`.
+    address: String,
+}
+
+impl Run for From {
+    type On = Container;
+    type Output = Container;
+
+    async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<Container, OpError> {
+        let reference: Reference = self.address.parse().or_fail()?;
+        let client = cx.session.registry(cx.engine.registry_client()).await;
+        let platform = on.config.platform.clone();
+        let resolved = cx.session.resolve(&client, &reference, &platform).await?;
+        let pinned = resolved.pinned().to_string();
+        let pull = Pull { reference: pinned.clone(), resolved: Arc::clone(&resolved), client };
+        let vertex = Vertex::new(VertexOp::Pull(pull));
+        let mut next = on.with_image(&resolved.config);
+        next.rootfs = TreeHandle::Output(Arc::clone(&vertex), Slot::Tree);
+        next.base = Some(Arc::new(BaseImage(vertex)));
+        next.image_ref = Some(pinned.into());
+        next.last_exec = None;
+        Ok(next)
+    }
+}

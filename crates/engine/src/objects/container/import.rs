@@ -1,0 +1,51 @@
+//! `Container.import`: starts from an image in a tar.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::{BaseImage, Container};
+use crate::args::Ref;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects::file::File;
+use crate::operation::Run;
+use crate::vertex::pull::Import as ImportVertex;
+use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp, VertexValue};
+
+/// Starts from an image in an archive: an OCI layout, or what `docker save` writes.
+///
+/// Of several platforms, the one of the container is taken.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "Container!")]
+pub struct Import {
+    /// The archive.
+    source: Ref<File>,
+    /// Which image of the archive. Empty: the only one.
+    #[arg(default = "\"\"")]
+    tag: String,
+}
+
+impl Run for Import {
+    type On = Container;
+    type Output = Container;
+
+    async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<Container, OpError> {
+        let source = &self.source.object.source;
+        let vertex = Vertex::new(VertexOp::Import(ImportVertex {
+            source: source.tree.clone(),
+            path: Arc::clone(&source.path),
+            tag: self.tag,
+            platform: on.config.platform.clone(),
+        }));
+        // Like that of `from`, the configuration can only be known by looking.
+        let VertexValue::Image(image) = cx.solve(&vertex).await? else {
+            return Err(OpError::new("internal error: an import did not give an image"));
+        };
+        let mut next = on.with_image(&image.config);
+        next.rootfs = TreeHandle::Output(Arc::clone(&vertex), Slot::Tree);
+        next.base = Some(Arc::new(BaseImage(vertex)));
+        next.last_exec = None;
+        Ok(next)
+    }
+}

@@ -1,0 +1,368 @@
+//! A container: a configuration, and trees that are not computed yet.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kukri_model::Platform;
+use kukri_oci::ImageConfig;
+
+use kukri_model::schema::ObjectDef;
+
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects::file::File;
+use crate::objects::port::{NetworkProtocol, Port, PortDetail};
+use crate::objects::secret::Secret;
+use crate::value::ObjectType;
+use crate::vertex::edit::{Owner, Source, Step, edit};
+use crate::vertex::exec::ExecMount;
+use crate::vertex::{ExecOutput, TreeHandle, Vertex, VertexValue};
+
+/// Description of the type.
+pub const DEF: ObjectDef = ObjectDef {
+    name: "Container",
+    doc: "A container: a configuration and a file system.",
+    interfaces: &["Exportable", "Syncer"],
+};
+
+/// A container. Cheap to clone: every step makes a new one.
+#[derive(Clone)]
+pub struct Container {
+    /// Configuration, as an image has it.
+    pub config: Arc<ImageConfig>,
+    /// The root file system.
+    pub rootfs: TreeHandle,
+    /// What is mounted, in order.
+    pub mounts: Arc<Vec<ExecMount>>,
+    /// Variables whose values are secrets.
+    pub secret_env: Arc<Vec<(String, Arc<Secret>)>>,
+    /// Variables whose values are not part of any identity.
+    pub volatile_env: Arc<Vec<(String, String)>>,
+    /// Exposed ports with what the steps said about them.
+    pub ports: Arc<Vec<PortDetail>>,
+    /// Annotations of the manifest.
+    pub annotations: Arc<BTreeMap<String, String>>,
+    /// The last command.
+    pub last_exec: Option<Arc<Vertex>>,
+    /// The reference it was made from, as long as nothing else was done to it.
+    pub image_ref: Option<Arc<str>>,
+    /// The image below, for exports that keep its layers.
+    pub base: Option<Arc<BaseImage>>,
+    /// Why nothing more can be done with it (`withError`).
+    pub error: Option<Arc<str>>,
+}
+
+/// The image that a container was made from: the vertex that gives it.
+#[derive(Debug)]
+pub struct BaseImage(pub Arc<Vertex>);
+
+impl ObjectType for Container {
+    const NAME: &'static str = "Container";
+}
+
+/// A place in a container: which tree, and where in it.
+pub enum Place<'a> {
+    /// In the root file system.
+    Root(String),
+    /// In a mount; `String` is the path below its root, empty for the mount itself.
+    Mount(usize, &'a ExecMount, String),
+}
+
+impl Container {
+    /// An empty container.
+    #[must_use]
+    pub fn scratch(platform: Platform) -> Self {
+        Self {
+            config: Arc::new(ImageConfig::empty(platform)),
+            rootfs: TreeHandle::empty(),
+            mounts: Arc::default(),
+            secret_env: Arc::default(),
+            volatile_env: Arc::default(),
+            ports: Arc::default(),
+            annotations: Arc::default(),
+            last_exec: None,
+            image_ref: None,
+            base: None,
+            error: None,
+        }
+    }
+
+    /// A copy with something changed: it is not the image it was made from any more.
+    #[must_use]
+    pub fn changed(&self) -> Self {
+        Self { image_ref: None, ..self.clone() }
+    }
+
+    /// A copy with the configuration changed.
+    #[must_use]
+    pub fn configured(&self, change: impl FnOnce(&mut ImageConfig)) -> Self {
+        let mut next = self.changed();
+        change(Arc::make_mut(&mut next.config));
+        next
+    }
+
+    /// A copy with the configuration of an image put over its own: variables and labels are merged, the rest is replaced
+    /// where the image says something.
+    #[must_use]
+    pub fn with_image(&self, image: &ImageConfig) -> Self {
+        let mut config = image.clone();
+        config.env = self.config.env.clone();
+        for (name, value) in &image.env {
+            config.set_env(name, value);
+        }
+        for (name, value) in &self.config.labels {
+            config.labels.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        config.exposed_ports.extend(self.config.exposed_ports.iter().cloned());
+        config.entrypoint = config.entrypoint.or_else(|| self.config.entrypoint.clone());
+        config.cmd = config.cmd.or_else(|| self.config.cmd.clone());
+        for (own, present) in
+            [(&mut config.user, &self.config.user), (&mut config.working_dir, &self.config.working_dir)]
+        {
+            if own.is_empty() {
+                own.clone_from(present);
+            }
+        }
+        let mut next = self.changed();
+        next.config = Arc::new(config);
+        next
+    }
+
+    /// Fails if the container was given an error.
+    pub fn check(&self) -> Result<(), OpError> {
+        self.error.as_ref().map_or(Ok(()), |error| Err(OpError::new(&**error)))
+    }
+
+    /// `path` as an absolute path: relative ones start at the working directory. Cleaned by its text.
+    #[must_use]
+    pub fn absolute(&self, path: &str) -> String {
+        let joined = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!(
+                "{}/{path}",
+                if self.config.working_dir.is_empty() { "/" } else { &self.config.working_dir }
+            )
+        };
+        clean(&joined)
+    }
+
+    /// `path`, with variables replaced if asked.
+    pub fn path(&self, path: &str, expand: bool) -> Result<String, OpError> {
+        let path = if expand { self.expand(path)? } else { path.to_owned() };
+        Ok(self.absolute(&path))
+    }
+
+    /// Replaces `$NAME` and `${NAME}` by variables; unknown ones by nothing.
+    pub fn expand(&self, text: &str) -> Result<String, OpError> {
+        super::expand::expand(text, |name| {
+            if self.secret_env.iter().any(|(secret, _)| secret == name) {
+                return Err(OpError::new(format!(
+                    "expand cannot be used with secret env variable \"{name}\""
+                )));
+            }
+            if self.volatile_env.iter().any(|(volatile, _)| volatile == name) {
+                return Err(OpError::new(format!(
+                    "expand cannot be used with volatile env variable \"{name}\""
+                )));
+            }
+            Ok(self.config.env_var(name).unwrap_or_default().to_owned())
+        })
+    }
+
+    /// Where an absolute, clean path lies: in the innermost mount above it, or in the root.
+    #[must_use]
+    pub fn place(&self, path: &str) -> Place<'_> {
+        let below = |mount: &ExecMount| -> Option<String> {
+            let rest = path.strip_prefix(&*mount.path)?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/').to_owned())
+        };
+        self.mounts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, mount)| below(mount).map(|rest| (index, mount, rest)))
+            .max_by_key(|(index, mount, _)| (mount.path.len(), *index))
+            .map_or_else(
+                || Place::Root(path.trim_start_matches('/').to_owned()),
+                |(index, mount, rest)| Place::Mount(index, mount, rest),
+            )
+    }
+
+    /// The tree and path behind an absolute path.
+    pub fn source(&self, path: &str) -> Result<Source, OpError> {
+        use crate::vertex::exec::MountKind;
+        match self.place(path) {
+            Place::Root(path) => Ok(Source { tree: self.rootfs.clone(), path: path.into() }),
+            Place::Mount(_, mount, rest) => match &mount.kind {
+                MountKind::Directory { source, .. } => Ok(source.join(&rest)),
+                MountKind::File { source } if rest.is_empty() => Ok(source.clone()),
+                MountKind::File { .. } => {
+                    Err(OpError::new(format!("path {} is a file, not a directory", mount.path)))
+                }
+                MountKind::Temp { .. } => {
+                    Err(OpError::new(format!("{path}: cannot retrieve path from tmpfs")))
+                }
+                MountKind::Cache(_) => Err(OpError::new(format!("{path}: cannot retrieve path from cache"))),
+                MountKind::Secret { .. } => {
+                    Err(OpError::new(format!("{path}: cannot retrieve path from secret")))
+                }
+            },
+        }
+    }
+
+    /// Changes the tree in which `path` (absolute) lies: `change` gets it and the path within it. A mount exactly at
+    /// `path` is removed first.
+    pub fn edited(
+        &self,
+        path: &str,
+        change: impl FnOnce(TreeHandle, String) -> TreeHandle,
+    ) -> Result<Self, OpError> {
+        use crate::vertex::exec::MountKind;
+        let mut next = self.changed();
+        match self.place(path) {
+            Place::Root(rest) => next.rootfs = change(next.rootfs.clone(), rest),
+            Place::Mount(_, _, rest) if rest.is_empty() => {
+                return self.without_mount(path).edited(path, change);
+            }
+            Place::Mount(index, mount, rest) => match &mount.kind {
+                MountKind::Directory { source, read_only } => {
+                    let kind = MountKind::Directory {
+                        source: Source { tree: change(source.root(), rest), path: "".into() },
+                        read_only: *read_only,
+                    };
+                    Arc::make_mut(&mut next.mounts)[index].kind = kind;
+                }
+                _ => {
+                    return Err(OpError::new(format!(
+                        "{path}: cannot be changed: {} is not a directory mount",
+                        mount.path
+                    )));
+                }
+            },
+        }
+        Ok(next)
+    }
+
+    /// Without what is mounted exactly at `path`.
+    #[must_use]
+    pub fn without_mount(&self, path: &str) -> Self {
+        let mut next = self.changed();
+        Arc::make_mut(&mut next.mounts).retain(|mount| &*mount.path != path);
+        next
+    }
+
+    /// With a mount, in place of one at the same path.
+    #[must_use]
+    pub fn mounted(&self, mount: ExecMount) -> Self {
+        let mut next = self.without_mount(&mount.path);
+        Arc::make_mut(&mut next.mounts).push(mount);
+        next
+    }
+}
+
+/// An absolute path without `.`, `..`, doubled and trailing slashes.
+#[must_use]
+pub fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+impl Container {
+    /// Where names of owners are looked up for a path: in the root file system, also for what lies in a mount.
+    #[must_use]
+    pub fn names_for(&self, path: &str) -> Option<TreeHandle> {
+        match self.place(path) {
+            Place::Root(_) => None,
+            Place::Mount(_, _, rest) if rest.is_empty() => None,
+            Place::Mount(..) => Some(self.rootfs.clone()),
+        }
+    }
+
+    /// Like [`Container::edited`], for steps that change what is in the directory at `path`: a mount exactly there is
+    /// changed, not removed.
+    pub fn edited_below(
+        &self,
+        path: &str,
+        change: impl FnOnce(TreeHandle, String) -> TreeHandle,
+    ) -> Result<Self, OpError> {
+        use crate::vertex::exec::MountKind;
+        match self.place(path) {
+            Place::Mount(index, ExecMount { kind: MountKind::Directory { source, read_only }, .. }, rest) => {
+                let source = Source { tree: change(source.root(), rest), path: "".into() };
+                let mut next = self.changed();
+                Arc::make_mut(&mut next.mounts)[index].kind =
+                    MountKind::Directory { source, read_only: *read_only };
+                Ok(next)
+            }
+            _ => self.edited(path, change),
+        }
+    }
+
+    /// With a copy of a file. `path` may end with `/` to mean a directory.
+    pub fn with_file(
+        &self,
+        path: &str,
+        file: &File,
+        mode: Option<u32>,
+        owner: &str,
+        into: bool,
+    ) -> Result<Self, OpError> {
+        let into = into || path.is_empty() || path == "." || path.ends_with('/');
+        let path = self.absolute(path);
+        let owner = Some(Owner { spec: owner.into(), names: self.names_for(&path) });
+        let (source, name) = (file.source.clone(), file.name().into());
+        let change = |tree: TreeHandle, path: String| {
+            edit(tree, Step::PutFile { path: path.into(), source, name, into, mode, owner })
+        };
+        if into { self.edited_below(&path, change) } else { self.edited(&path, change) }
+    }
+
+    /// What the last exec gave.
+    pub async fn last_output(&self, cx: &Cx) -> Result<Arc<ExecOutput>, OpError> {
+        self.check()?;
+        let exec = self.last_exec.as_ref().ok_or_else(|| {
+            OpError::new("no command has been set: call withExec before asking for its output")
+        })?;
+        match cx.solve(exec).await? {
+            VertexValue::Exec(output) => Ok(output),
+            _ => Err(OpError::new("internal error: an exec without an output")),
+        }
+    }
+
+    /// Computes everything.
+    pub async fn evaluate(&self, cx: &Cx) -> Result<(), OpError> {
+        self.check()?;
+        if self.last_exec.is_some() {
+            self.last_output(cx).await?;
+        }
+        cx.tree(&self.rootfs).await?;
+        Ok(())
+    }
+
+    /// The exposed ports: those with details, then those that only the image knows.
+    #[must_use]
+    pub fn all_ports(&self) -> Vec<Port> {
+        let mut details: Vec<PortDetail> = self.ports.to_vec();
+        for port in &self.config.exposed_ports {
+            let protocol = if port.protocol == "udp" { NetworkProtocol::Udp } else { NetworkProtocol::Tcp };
+            if !details.iter().any(|detail| (detail.port, detail.protocol) == (port.port, protocol)) {
+                details.push(PortDetail {
+                    port: port.port,
+                    protocol,
+                    description: None,
+                    skip_healthcheck: true,
+                });
+            }
+        }
+        details.into_iter().map(|detail| Port { detail }).collect()
+    }
+}

@@ -1,0 +1,27 @@
+//! `Container.stdout`: the standard output of the last exec, as it came.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Container;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// The standard output of the last exec, as it came.
+///
+/// Runs the exec if that was not done yet. Without any exec it is an error.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "String!")]
+pub struct Stdout {}
+
+impl Run for Stdout {
+    type On = Container;
+    type Output = String;
+
+    async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<String, OpError> {
+        let output = on.last_output(cx).await?;
+        cx.engine.read_text(&output.stdout.digest).await
+    }
+}

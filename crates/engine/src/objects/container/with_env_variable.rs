@@ -1,0 +1,37 @@
+//! `Container.withEnvVariable`: sets an environment variable.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Container;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// Sets an environment variable.
+///
+/// A variable of that name is replaced in place.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "Container!")]
+pub struct WithEnvVariable {
+    /// Name of the variable.
+    name: String,
+    /// Its value.
+    value: String,
+    /// Replace `$NAME` and `${NAME}` in the value by the variables set so far.
+    #[arg(default = "false")]
+    expand: bool,
+}
+
+impl Run for WithEnvVariable {
+    type On = Container;
+    type Output = Container;
+
+    async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
+        let value = if self.expand { on.expand(&self.value)? } else { self.value };
+        let mut next = on.configured(|config| config.set_env(&self.name, &value));
+        Arc::make_mut(&mut next.secret_env).retain(|(name, _)| *name != self.name);
+        Ok(next)
+    }
+}

@@ -1,0 +1,31 @@
+//! `Container.withError`: makes every later evaluation fail with a message. An empty message changes nothing.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Container;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// Makes every later evaluation fail with a message. An empty message changes nothing.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "Container!")]
+pub struct WithError {
+    /// The message.
+    err: String,
+}
+
+impl Run for WithError {
+    type On = Container;
+    type Output = Container;
+
+    async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
+        let mut next = on.changed();
+        if !self.err.is_empty() {
+            next.error = Some(self.err.into());
+        }
+        Ok(next)
+    }
+}

@@ -1,0 +1,48 @@
+//! `Container.withMountedFile`: mounts a file.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Container;
+use crate::args::Ref;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects::file::File;
+use crate::operation::Run;
+use crate::vertex::edit::{Owner, Source, Step, edit};
+use crate::vertex::exec::{ExecMount, MountKind};
+
+/// Mounts a file.
+///
+/// What execs write to it is seen by later execs; the source does not change.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "Container!")]
+pub struct WithMountedFile {
+    /// Where, in the container.
+    path: String,
+    /// What is mounted.
+    source: Ref<File>,
+    /// `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd` and `/etc/group`. Empty: root.
+    #[arg(default = "\"\"")]
+    owner: String,
+    /// Replace `$NAME` and `${NAME}` in the path by the container's variables.
+    #[arg(default = "false")]
+    expand: bool,
+}
+
+impl Run for WithMountedFile {
+    type On = Container;
+    type Output = Container;
+
+    async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
+        let path = on.path(&self.path, self.expand)?;
+        let mut source = self.source.object.source.clone();
+        if !self.owner.is_empty() {
+            let owner = Owner { spec: self.owner.into(), names: Some(on.rootfs.clone()) };
+            let step = Step::Chown { path: Arc::clone(&source.path), owner };
+            source = Source { tree: edit(source.tree.clone(), step), path: source.path };
+        }
+        Ok(on.mounted(ExecMount { path: path.into(), kind: MountKind::File { source } }))
+    }
+}

@@ -1,0 +1,37 @@
+//! `Container.withSecretVariable`: sets an environment variable to the value of a secret.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Container;
+use crate::args::Ref;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects::secret::Secret;
+use crate::operation::Run;
+
+/// Sets an environment variable to the value of a secret.
+///
+/// The value reaches no cache key, log or image.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "Container!")]
+pub struct WithSecretVariable {
+    /// Name of the variable.
+    name: String,
+    /// The secret.
+    secret: Ref<Secret>,
+}
+
+impl Run for WithSecretVariable {
+    type On = Container;
+    type Output = Container;
+
+    async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
+        let mut next = on.configured(|config| config.env.retain(|(name, _)| *name != self.name));
+        let variables = Arc::make_mut(&mut next.secret_env);
+        variables.retain(|(name, _)| *name != self.name);
+        variables.push((self.name, self.secret.object));
+        Ok(next)
+    }
+}

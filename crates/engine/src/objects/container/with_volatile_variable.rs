@@ -1,0 +1,33 @@
+//! `Container.withVolatileVariable`: sets an environment variable that execs see, but whose value is not part of any cache key or image.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Container;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// Sets an environment variable that execs see, but whose value is not part of any cache key or image.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "Container!")]
+pub struct WithVolatileVariable {
+    /// Name of the variable.
+    name: String,
+    /// Its value. A changed value alone runs nothing again.
+    value: String,
+}
+
+impl Run for WithVolatileVariable {
+    type On = Container;
+    type Output = Container;
+
+    async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
+        let mut next = on.changed();
+        let variables = Arc::make_mut(&mut next.volatile_env);
+        variables.retain(|(name, _)| *name != self.name);
+        variables.push((self.name, self.value));
+        Ok(next)
+    }
+}

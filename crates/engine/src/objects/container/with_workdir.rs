@@ -1,0 +1,33 @@
+//! `Container.withWorkdir`: sets the directory in which later execs start, and from which relative paths count.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Container;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// Sets the directory in which later execs start, and from which relative paths count.
+///
+/// It is made, owned by the user, when an exec finds it missing.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "Container!")]
+pub struct WithWorkdir {
+    /// Absolute, or relative to the present one.
+    path: String,
+    /// Replace `$NAME` and `${NAME}` in the path by the container's variables.
+    #[arg(default = "false")]
+    expand: bool,
+}
+
+impl Run for WithWorkdir {
+    type On = Container;
+    type Output = Container;
+
+    async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
+        let path = on.path(&self.path, self.expand)?;
+        Ok(on.configured(|config| config.working_dir = path))
+    }
+}

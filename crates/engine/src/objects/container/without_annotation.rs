@@ -1,0 +1,29 @@
+//! `Container.withoutAnnotation`: removes an annotation. One that is not set is no error.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Container;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// Removes an annotation. One that is not set is no error.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "Container!")]
+pub struct WithoutAnnotation {
+    /// Name of the annotation.
+    name: String,
+}
+
+impl Run for WithoutAnnotation {
+    type On = Container;
+    type Output = Container;
+
+    async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
+        let mut next = on.changed();
+        Arc::make_mut(&mut next.annotations).remove(&self.name);
+        Ok(next)
+    }
+}

@@ -1,0 +1,28 @@
+//! `Directory.directory`: A directory in this one.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Directory;
+use super::checked;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// A directory in this one.
+#[derive(Operation)]
+#[operation(on = "Directory", returns = "Directory!", name = "directory")]
+pub struct Subdirectory {
+    /// Which.
+    path: String,
+}
+
+impl Run for Subdirectory {
+    type On = Directory;
+    type Output = Directory;
+
+    async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
+        Ok(Directory { source: on.source.join(&checked(&self.path)?) })
+    }
+}

@@ -1,0 +1,34 @@
+//! `Directory.export`: writes the directory to the client's machine, merging with what is there.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Directory;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects;
+use crate::operation::Run;
+
+/// Writes the directory to the client's machine, merging with what is there.
+///
+/// Only what differs is written. Modes and times are kept; the owner is the client.
+#[derive(Operation)]
+#[operation(on = "Directory", returns = "String!", cache = "never")]
+pub struct Export {
+    /// Where, relative to the client's working directory.
+    path: String,
+    /// Remove what is there and not in the directory.
+    #[arg(default = "false")]
+    wipe: bool,
+}
+
+impl Run for Export {
+    type On = Directory;
+    type Output = String;
+
+    async fn run(self, on: Arc<Directory>, cx: &Cx) -> Result<String, OpError> {
+        let tree = objects::directory_tree(cx, &on.source).await?;
+        cx.session.export_tree(cx, tree, self.path, self.wipe).await
+    }
+}

@@ -1,0 +1,29 @@
+//! `Directory.file`: A file in this directory.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Directory;
+use super::checked;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects;
+use crate::operation::Run;
+
+/// A file in this directory.
+#[derive(Operation)]
+#[operation(on = "Directory", returns = "File!")]
+pub struct File {
+    /// Which.
+    path: String,
+}
+
+impl Run for File {
+    type On = Directory;
+    type Output = objects::file::File;
+
+    async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<objects::file::File, OpError> {
+        objects::file::File::at(on.source.join(&checked(&self.path)?))
+    }
+}

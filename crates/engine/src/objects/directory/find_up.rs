@@ -1,0 +1,50 @@
+//! `Directory.findUp`: the path of the nearest entry of a name, from a directory upwards; null if there is none.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+use kukri_tree::Follow;
+
+use super::Directory;
+use super::checked;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::error::OrFail;
+use crate::objects;
+use crate::operation::Run;
+
+/// The path of the nearest entry of a name, from a directory upwards; null if there is none.
+#[derive(Operation)]
+#[operation(on = "Directory", returns = "String")]
+pub struct FindUp {
+    /// Which name.
+    name: String,
+    /// Where the search starts.
+    start: String,
+}
+
+impl Run for FindUp {
+    type On = Directory;
+    type Output = Option<String>;
+
+    async fn run(self, on: Arc<Directory>, cx: &Cx) -> Result<Option<String>, OpError> {
+        objects::read_directory(cx, &on.source, move |store, tree| {
+            let mut directory = checked(&self.start)?.to_string();
+            loop {
+                let path = if directory.is_empty() {
+                    self.name.clone()
+                } else {
+                    format!("{directory}/{}", self.name)
+                };
+                if kukri_tree::try_exists(store, tree, &path, Follow::Parents).or_fail()? {
+                    return Ok(Some(path));
+                }
+                if directory.is_empty() {
+                    return Ok(None);
+                }
+                directory.truncate(directory.rfind('/').unwrap_or(0));
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,88 @@
+//! A directory: a place in a tree that may not be computed yet.
+
+use std::sync::Arc;
+
+use kukri_model::schema::ObjectDef;
+use kukri_tree::TreeId;
+
+use crate::error::OpError;
+use crate::objects::file::File;
+use crate::value::ObjectType;
+use crate::vertex::TreeHandle;
+use crate::vertex::edit::{Owner, Source, Step, edit};
+
+/// Description of the type.
+pub const DEF: ObjectDef = ObjectDef {
+    name: "Directory",
+    doc: "A directory with all in it.",
+    interfaces: &["Exportable", "Syncer"],
+};
+
+/// A directory.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    /// Where it is.
+    pub source: Source,
+}
+
+impl ObjectType for Directory {
+    const NAME: &'static str = "Directory";
+}
+
+impl Directory {
+    /// The root of a known tree.
+    #[must_use]
+    pub fn of(tree: TreeId) -> Self {
+        Self::of_handle(TreeHandle::Known(tree))
+    }
+
+    /// The root of a tree.
+    #[must_use]
+    pub fn of_handle(tree: TreeHandle) -> Self {
+        Self { source: Source { tree, path: "".into() } }
+    }
+
+    /// The directory after a step.
+    #[must_use]
+    pub fn edited(&self, step: Step) -> Self {
+        Self::of_handle(edit(self.source.root(), step))
+    }
+
+    /// The directory with a copy of a file.
+    pub fn with_file(
+        &self,
+        path: &str,
+        file: &File,
+        mode: Option<u32>,
+        owner: Option<Owner>,
+        into: bool,
+    ) -> Result<Self, OpError> {
+        let slash = if path.ends_with('/') { "/" } else { "" };
+        let path = format!("{}{slash}", checked(path)?).into();
+        let (source, name) = (file.source.clone(), file.name().into());
+        Ok(self.edited(Step::PutFile { path, source, name, into, mode, owner }))
+    }
+}
+
+/// A path below the directory's root, cleaned.
+pub fn checked(path: &str) -> Result<Arc<str>, OpError> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts
+                    .pop()
+                    .ok_or_else(|| OpError::new(format!("{path}: cannot create directory outside parent")))?;
+            }
+            name if name.len() > 255 => {
+                let start: String = name.chars().take(40).collect();
+                return Err(OpError::new(format!(
+                    "{start}…: File name length exceeds the maximum supported 255 characters"
+                )));
+            }
+            name => parts.push(name),
+        }
+    }
+    Ok(parts.join("/").into())
+}

@@ -1,0 +1,39 @@
+//! `Directory.withFile`: copies a file into the directory.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Directory;
+use crate::args::Ref;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects::file::File;
+use crate::operation::Run;
+use crate::vertex::edit::Owner;
+
+/// Copies a file into the directory.
+#[derive(Operation)]
+#[operation(on = "Directory", returns = "Directory!")]
+pub struct WithFile {
+    /// Where: the full path of the copy; or, if it is empty, `.`, ends with `/` or is an existing directory, the directory it goes into.
+    path: String,
+    /// What.
+    source: Ref<File>,
+    /// Permission bits. Default: those of the source.
+    permissions: Option<i64>,
+    /// `user[:group]`. Empty: the source's.
+    #[arg(default = "\"\"")]
+    owner: String,
+}
+
+impl Run for WithFile {
+    type On = Directory;
+    type Output = Directory;
+
+    async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
+        let owner = (!self.owner.is_empty()).then(|| Owner { spec: self.owner.into(), names: None });
+        let mode = crate::objects::optional_mode(self.permissions)?;
+        on.with_file(&self.path, &self.source.object, mode, owner, false)
+    }
+}

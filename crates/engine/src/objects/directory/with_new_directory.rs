@@ -1,0 +1,37 @@
+//! `Directory.withNewDirectory`: makes a directory. An existing one is left as it is.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Directory;
+use super::checked;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+use crate::vertex::edit::Step;
+
+/// Makes a directory. An existing one is left as it is.
+#[derive(Operation)]
+#[operation(on = "Directory", returns = "Directory!")]
+pub struct WithNewDirectory {
+    /// Where. Missing parents are made.
+    path: String,
+    /// Permission bits; 0 and 420 mean 0755.
+    #[arg(default = "420")]
+    permissions: i64,
+}
+
+impl Run for WithNewDirectory {
+    type On = Directory;
+    type Output = Directory;
+
+    async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
+        // The schema's default is 0644, which nobody means for a directory; 0 means 0755 as well.
+        let mode = match crate::objects::mode(self.permissions)? {
+            0 | 0o644 => 0o755,
+            mode => mode,
+        };
+        Ok(on.edited(Step::NewDirectory { path: checked(&self.path)?, mode }))
+    }
+}

@@ -1,0 +1,28 @@
+//! `Directory.withoutFile`: removes a file. One that is not there is no error.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Directory;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+use crate::vertex::edit::Step;
+
+/// Removes a file. One that is not there is no error.
+#[derive(Operation)]
+#[operation(on = "Directory", returns = "Directory!")]
+pub struct WithoutFile {
+    /// Which; may be a pattern (`*.log`).
+    path: String,
+}
+
+impl Run for WithoutFile {
+    type On = Directory;
+    type Output = Directory;
+
+    async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
+        Ok(on.edited(Step::Remove(vec![self.path])))
+    }
+}

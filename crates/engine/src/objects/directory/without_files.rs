@@ -1,0 +1,28 @@
+//! `Directory.withoutFiles`: removes files. Those that are not there are no error.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Directory;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+use crate::vertex::edit::Step;
+
+/// Removes files. Those that are not there are no error.
+#[derive(Operation)]
+#[operation(on = "Directory", returns = "Directory!")]
+pub struct WithoutFiles {
+    /// Which; may be patterns.
+    paths: Vec<String>,
+}
+
+impl Run for WithoutFiles {
+    type On = Directory;
+    type Output = Directory;
+
+    async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
+        Ok(on.edited(Step::Remove(self.paths)))
+    }
+}

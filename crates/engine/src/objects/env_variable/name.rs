@@ -1,0 +1,24 @@
+//! `EnvVariable.name`: its name.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::EnvVariable;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// Its name.
+#[derive(Operation)]
+#[operation(on = "EnvVariable", returns = "String!")]
+pub struct Name {}
+
+impl Run for Name {
+    type On = EnvVariable;
+    type Output = String;
+
+    async fn run(self, on: Arc<EnvVariable>, _: &Cx) -> Result<String, OpError> {
+        Ok(on.name.clone())
+    }
+}

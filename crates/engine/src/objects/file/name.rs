@@ -1,0 +1,24 @@
+//! `File.name`: the base name.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::File;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// The base name.
+#[derive(Operation)]
+#[operation(on = "File", returns = "String!")]
+pub struct Name {}
+
+impl Run for Name {
+    type On = File;
+    type Output = String;
+
+    async fn run(self, on: Arc<File>, _: &Cx) -> Result<String, OpError> {
+        Ok(on.name().to_owned())
+    }
+}

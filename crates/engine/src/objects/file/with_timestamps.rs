@@ -1,0 +1,32 @@
+//! `File.withTimestamps`: gives the file a modification time.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::File;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+use crate::vertex::edit::Step;
+
+/// Gives the file a modification time.
+#[derive(Operation)]
+#[operation(on = "File", returns = "File!")]
+pub struct WithTimestamps {
+    /// Seconds since 1970, UTC.
+    timestamp: i64,
+}
+
+impl Run for WithTimestamps {
+    type On = File;
+    type Output = File;
+
+    async fn run(self, on: Arc<File>, _: &Cx) -> Result<File, OpError> {
+        let nanoseconds = self
+            .timestamp
+            .checked_mul(1_000_000_000)
+            .ok_or_else(|| OpError::new(format!("{}: too far from 1970 for a timestamp", self.timestamp)))?;
+        Ok(on.alone(Step::Timestamps(nanoseconds)))
+    }
+}

@@ -1,0 +1,52 @@
+//! `Host.directory`: A directory of the client's machine, as it is when first asked for in this session.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Host;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects;
+use crate::operation::Run;
+use crate::session::HostPath;
+
+/// A directory of the client's machine, as it is when first asked for in this session.
+///
+/// Only what the engine does not have yet is sent. Owners become root; modes, times and links are kept.
+#[derive(Operation)]
+#[operation(on = "Host", returns = "Directory!", cache = "session", eager = "")]
+pub struct Directory {
+    /// Where, relative to the client's working directory. `~` is the home directory.
+    path: String,
+    /// Patterns of what is left out, as in `.dockerignore`.
+    #[arg(default = "[]")]
+    exclude: Vec<String>,
+    /// Patterns of what is taken; all if empty.
+    #[arg(default = "[]")]
+    include: Vec<String>,
+    /// Leave out what `.gitignore` files say, those above it in the repository included.
+    #[arg(default = "false")]
+    gitignore: bool,
+    /// Look again at every call.
+    #[arg(default = "false")]
+    #[expect(dead_code, reason = "`Engine::step` reads it: such a call is never the same as another")]
+    no_cache: bool,
+}
+
+impl Run for Directory {
+    type On = Host;
+    type Output = objects::directory::Directory;
+
+    async fn run(self, _: Arc<Host>, cx: &Cx) -> Result<objects::directory::Directory, OpError> {
+        let wanted = HostPath {
+            path: self.path,
+            include: self.include,
+            exclude: self.exclude,
+            gitignore: self.gitignore,
+            only: None,
+        };
+        let tree = cx.session.sync_directory(cx, wanted).await?;
+        Ok(objects::directory::Directory::of(tree))
+    }
+}

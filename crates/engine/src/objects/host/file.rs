@@ -1,0 +1,45 @@
+//! `Host.file`: A file of the client's machine, as it is when first asked for in this session.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Host;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects;
+use crate::operation::Run;
+use crate::session::HostPath;
+use crate::vertex::TreeHandle;
+use crate::vertex::edit::Source;
+
+/// A file of the client's machine, as it is when first asked for in this session.
+#[derive(Operation)]
+#[operation(on = "Host", returns = "File!", cache = "session", eager = "")]
+pub struct File {
+    /// Where, relative to the client's working directory. `~` is the home directory.
+    path: String,
+    /// Look again at every call.
+    #[arg(default = "false")]
+    #[expect(dead_code, reason = "`Engine::step` reads it: such a call is never the same as another")]
+    no_cache: bool,
+}
+
+impl Run for File {
+    type On = Host;
+    type Output = objects::file::File;
+
+    async fn run(self, _: Arc<Host>, cx: &Cx) -> Result<objects::file::File, OpError> {
+        let (directory, name) = self.path.rsplit_once('/').unwrap_or((".", &self.path));
+        let wanted = HostPath {
+            path: if directory.is_empty() { "/".to_owned() } else { directory.to_owned() },
+            include: Vec::new(),
+            exclude: Vec::new(),
+            gitignore: false,
+            only: Some(name.to_owned()),
+        };
+        let tree = cx.session.sync_directory(cx, wanted).await?;
+        let source = Source { tree: TreeHandle::Known(tree), path: name.into() };
+        objects::file::File::at(source)
+    }
+}

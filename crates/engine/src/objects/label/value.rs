@@ -1,0 +1,24 @@
+//! `Label.value`: its value.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Label;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// Its value.
+#[derive(Operation)]
+#[operation(on = "Label", returns = "String!")]
+pub struct Value {}
+
+impl Run for Value {
+    type On = Label;
+    type Output = String;
+
+    async fn run(self, on: Arc<Label>, _: &Cx) -> Result<String, OpError> {
+        Ok(on.value.clone())
+    }
+}

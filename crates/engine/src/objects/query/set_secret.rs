@@ -1,0 +1,35 @@
+//! `Query.setSecret`: A secret with a given value.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Query;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects::secret::Secret;
+use crate::operation::Run;
+
+/// A secret with a given value.
+///
+/// Its identity is its name: a changed value alone runs nothing again. The value reaches no cache key, log or disk.
+#[derive(Operation)]
+#[operation(on = "Query", returns = "Secret!", cache = "session", eager = "")]
+pub struct SetSecret {
+    /// Its name in this session; given again, it replaces the value.
+    name: String,
+    /// Its value.
+    #[arg(sensitive = "")]
+    plaintext: String,
+}
+
+impl Run for SetSecret {
+    type On = Query;
+    type Output = Secret;
+
+    async fn run(self, _: Arc<Query>, cx: &Cx) -> Result<Secret, OpError> {
+        let secret = Secret::named(&self.name);
+        cx.session.set_secret(&secret, self.plaintext);
+        Ok(secret)
+    }
+}

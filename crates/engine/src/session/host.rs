@@ -1,0 +1,90 @@
+//! Files of the client's machine: taken over, and written.
+
+use std::sync::Arc;
+
+use kukri_model::Digest;
+use kukri_session::engine::{ExportFileRequest, ExportRequest, SyncRequest};
+use kukri_telemetry::SpanKind;
+use kukri_tree::TreeId;
+
+use super::Session;
+use super::sink::{StoreSink, StoreSource};
+use crate::context::Cx;
+use crate::error::{OpError, OrFail};
+
+/// What of the client's files is wanted.
+pub struct HostPath {
+    /// Relative to the client's working directory, or absolute.
+    pub path: String,
+    /// Patterns of what is taken; all if empty.
+    pub include: Vec<String>,
+    /// Patterns of what is left out.
+    pub exclude: Vec<String>,
+    /// Leave out what `.gitignore` files say.
+    pub gitignore: bool,
+    /// Only the file of this name.
+    pub only: Option<String>,
+}
+
+impl Session {
+    /// Takes over a directory, or one file, of the client's machine. Only what the store lacks is sent.
+    pub async fn sync_directory(&self, cx: &Cx, wanted: HostPath) -> Result<TreeId, OpError> {
+        let (path, single_file) = match &wanted.only {
+            Some(name) => (format!("{}/{name}", wanted.path.trim_end_matches('/')), true),
+            None => (wanted.path, false),
+        };
+        let span = self.progress().begin(&cx.engine, format!("sync {path}"), SpanKind::Sync);
+        let request = SyncRequest {
+            path,
+            include: wanted.include,
+            exclude: wanted.exclude,
+            gitignore: wanted.gitignore,
+            single_file,
+        };
+        let sink = Arc::new(StoreSink(cx.engine.store().clone()));
+        let result = self.client()?.sync_directory(request, sink).await.or_fail();
+        span.end(&result);
+        result
+    }
+
+    /// Writes a tree to the client's machine. Gives the absolute path.
+    pub async fn export_tree(
+        &self,
+        cx: &Cx,
+        tree: TreeId,
+        path: String,
+        wipe: bool,
+    ) -> Result<String, OpError> {
+        let span = self.progress().begin(&cx.engine, format!("export directory to {path}"), SpanKind::Export);
+        let request = ExportRequest { path, wipe, remove: Vec::new() };
+        let source = Arc::new(StoreSource(cx.engine.store().clone()));
+        let _lease = cx.engine.store().lease(&tree);
+        let result = self.client()?.export_tree(request, tree, source).await.or_fail();
+        span.end(&result);
+        result
+    }
+
+    /// Writes a file, given by digest, permission bits and length, to the client's machine. Gives the absolute path.
+    pub async fn export_file(
+        &self,
+        cx: &Cx,
+        name: &str,
+        (digest, mode, _): (Digest, u32, u64),
+        path: String,
+        allow_parent_dir: bool,
+    ) -> Result<String, OpError> {
+        let span = self.progress().begin(&cx.engine, format!("export file to {path}"), SpanKind::Export);
+        let request =
+            ExportFileRequest { path, allow_parent_dir, name: name.to_owned(), mode, mtime_ns: None };
+        let store = cx.engine.store().clone();
+        let content = crate::blocking(move || store.open_blob(&digest).or_fail()).await?;
+        let result = self.client()?.export_file(request, Box::new(content)).await.or_fail();
+        span.end(&result);
+        result
+    }
+
+    /// The path of the nearest entry of a name, from the client's working directory upwards.
+    pub async fn find_up(&self, name: &str) -> Result<Option<String>, OpError> {
+        self.client()?.find_up(name).await.or_fail()
+    }
+}

@@ -1,0 +1,221 @@
+//! A command in a container: what identifies it.
+//!
+//! How it is run is in `exec_run`.
+
+use std::sync::Arc;
+
+use kukri_model::{Digest, Encoder};
+use kukri_solver::ContentKey;
+use kukri_tree::TreeId;
+
+use super::TreeHandle;
+use super::edit::Source;
+use crate::objects::cache_volume::VolumeUse;
+use crate::objects::container::with_exec::ReturnType;
+use crate::objects::secret::Secret;
+
+/// One command.
+pub struct Exec {
+    /// The root file system.
+    pub rootfs: TreeHandle,
+    /// Final argument vector.
+    pub args: Vec<String>,
+    /// Variables that are part of the identity, in order.
+    pub env: Vec<(String, String)>,
+    /// Variables whose values are not part of the identity.
+    pub volatile_env: Vec<(String, String)>,
+    /// Variables whose values are secrets.
+    pub secret_env: Vec<(String, Arc<Secret>)>,
+    /// Working directory; absolute.
+    pub cwd: String,
+    /// `user[:group]`; empty means root.
+    pub user: String,
+    /// What is mounted, in order.
+    pub mounts: Vec<ExecMount>,
+    /// Text for standard input.
+    pub stdin: Option<String>,
+    /// File in the container for standard input.
+    pub redirect_stdin: Option<String>,
+    /// File in the container that gets standard output.
+    pub redirect_stdout: Option<String>,
+    /// File in the container that gets standard error.
+    pub redirect_stderr: Option<String>,
+    /// Which exit statuses are no failure.
+    pub expect: ReturnType,
+    /// With all capabilities and devices.
+    pub privileged: bool,
+    /// With an init as PID 1.
+    pub init: bool,
+    /// Fail with this message instead of running (`withError`).
+    pub fail: Option<Arc<str>>,
+}
+
+/// Something mounted.
+#[derive(Clone, Debug)]
+pub struct ExecMount {
+    /// Absolute path in the container.
+    pub path: Arc<str>,
+    /// What.
+    pub kind: MountKind,
+}
+
+/// What is mounted.
+#[derive(Clone, Debug)]
+pub enum MountKind {
+    /// A directory; what execs write is seen by later ones.
+    Directory {
+        /// Which.
+        source: Source,
+        /// Refuse writes.
+        read_only: bool,
+    },
+    /// A file; what execs write is seen by later ones.
+    File {
+        /// Which.
+        source: Source,
+    },
+    /// An empty directory in memory, new for every exec.
+    Temp {
+        /// Largest size in bytes.
+        size: Option<i64>,
+    },
+    /// A directory that outlives sessions.
+    Cache(Arc<VolumeUse>),
+    /// A secret as a file in memory.
+    Secret {
+        /// Which.
+        secret: Arc<Secret>,
+        /// `user[:group]`; empty means root.
+        owner: Arc<str>,
+        /// Permission bits.
+        mode: u32,
+    },
+}
+
+impl ExecMount {
+    /// Whether the exec gives back a tree for it.
+    #[must_use]
+    pub const fn is_tree(&self) -> bool {
+        matches!(self.kind, MountKind::Directory { .. } | MountKind::File { .. })
+    }
+}
+
+impl Exec {
+    /// Identity by recipe.
+    #[must_use]
+    pub fn recipe(&self) -> Digest {
+        let mut key = Encoder::new("kukri.exec.v1");
+        for (_, part) in self.parts(&mut |handle, key| handle.encode(key)) {
+            key.digest(&part);
+        }
+        key.finish()
+    }
+
+    /// Identity by content, with its parts by name for the explanation of misses. `trees` are the values of
+    /// [`Exec::trees`].
+    #[must_use]
+    pub fn content_key(&self, trees: &[TreeId]) -> ContentKey {
+        let mut trees = trees.iter();
+        let parts = self.parts(&mut |_, key| {
+            if let Some(tree) = trees.next() {
+                key.digest(&tree.content);
+            }
+        });
+        let mut key = Encoder::new("kukri.exec.content.v1");
+        for (_, part) in &parts {
+            key.digest(part);
+        }
+        let mut slot = Encoder::new("kukri.exec.slot.v1");
+        slot.strs(self.args.iter()).str(&self.cwd);
+        ContentKey { digest: key.finish(), slot: slot.finish(), parts }
+    }
+
+    /// The parts of the identity by name.
+    fn parts(&self, tree: &mut dyn FnMut(&TreeHandle, &mut Encoder)) -> Vec<(String, Digest)> {
+        let mut parts = Vec::new();
+        let mut part = |name: String, fill: &mut dyn FnMut(&mut Encoder)| {
+            let mut key = Encoder::new(&name);
+            fill(&mut key);
+            parts.push((name, key.finish()));
+        };
+        part("root file system".into(), &mut |key| tree(&self.rootfs, key));
+        part("command".into(), &mut |key| {
+            key.strs(self.args.iter());
+        });
+        part("working directory".into(), &mut |key| {
+            key.str(&self.cwd);
+        });
+        part("user".into(), &mut |key| {
+            key.str(&self.user);
+        });
+        part("standard input".into(), &mut |key| {
+            key.opt_str(self.stdin.as_deref()).opt_str(self.redirect_stdin.as_deref());
+        });
+        part("options".into(), &mut |key| {
+            key.opt_str(self.redirect_stdout.as_deref()).opt_str(self.redirect_stderr.as_deref());
+            key.str(crate::args::ApiEnum::name(self.expect)).bool(self.privileged).bool(self.init);
+            key.opt_str(self.fail.as_deref());
+        });
+        for (name, value) in &self.env {
+            part(format!("variable {name}"), &mut |key| {
+                key.str(value);
+            });
+        }
+        for (name, _) in &self.volatile_env {
+            part(format!("volatile variable {name}"), &mut |_| {});
+        }
+        for (name, secret) in &self.secret_env {
+            part(format!("secret variable {name}"), &mut |key| {
+                key.digest(&secret.identity);
+            });
+        }
+        for mount in &self.mounts {
+            part(format!("mount {}", mount.path), &mut |key| match &mount.kind {
+                MountKind::Directory { source, read_only } => {
+                    key.str("directory").str(&source.path).bool(*read_only);
+                    tree(&source.tree, key);
+                }
+                MountKind::File { source } => {
+                    key.str("file").str(&source.path);
+                    tree(&source.tree, key);
+                }
+                MountKind::Temp { size } => {
+                    key.str("temp").i64(size.unwrap_or(-1));
+                }
+                MountKind::Cache(volume) => {
+                    key.str("cache").str(&volume.key);
+                }
+                MountKind::Secret { secret, owner, mode } => {
+                    key.str("secret").digest(&secret.identity).str(owner).u64(u64::from(*mode));
+                }
+            });
+        }
+        parts
+    }
+
+    /// The trees it needs: the root, then those of mounts in order.
+    #[must_use]
+    pub fn trees(&self) -> Vec<TreeHandle> {
+        let mounts = self.mounts.iter().filter_map(|mount| match &mount.kind {
+            MountKind::Directory { source, .. } | MountKind::File { source } => Some(source.tree.clone()),
+            _ => None,
+        });
+        std::iter::once(self.rootfs.clone()).chain(mounts).collect()
+    }
+
+    /// Visits the handles this holds.
+    pub fn each_tree(&mut self, visit: &mut dyn FnMut(&mut TreeHandle)) {
+        visit(&mut self.rootfs);
+        for mount in &mut self.mounts {
+            if let MountKind::Directory { source, .. } | MountKind::File { source } = &mut mount.kind {
+                visit(&mut source.tree);
+            }
+        }
+    }
+
+    /// For progress and messages.
+    #[must_use]
+    pub fn label(&self) -> String {
+        crate::text::command(&self.args)
+    }
+}

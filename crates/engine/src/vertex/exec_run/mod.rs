@@ -1,0 +1,158 @@
+//! Runs a command: prepares its file systems, starts it, follows its output, and keeps what it left.
+
+mod environment;
+mod mounts;
+mod output;
+mod scrub;
+mod settle;
+
+use std::sync::Arc;
+
+use kukri_sandbox::{ExitStatus, Rootfs, RunRequest, SandboxError, Stdin};
+use kukri_solver::RunContext;
+use kukri_tree::{EntryKind, Follow, FoundKind, TreeError, TreeId, lookup};
+
+use super::exec::Exec;
+use super::{Vertex, VertexValue};
+use crate::error::{ExecError, OpError, OrFail};
+use output::{Captured, Streams};
+
+impl Exec {
+    /// Does it. `trees` are the values of [`Exec::trees`].
+    pub async fn run(&self, trees: &[TreeId], run: &RunContext<Vertex>) -> Result<VertexValue, OpError> {
+        if let Some(message) = &self.fail {
+            return Err(OpError::new(&**message));
+        }
+        let engine = &run.context.engine;
+        let root = *trees.first().ok_or_else(|| OpError::new("internal error: an exec without a root"))?;
+        let user = self.user(engine.store(), root).await?;
+        let secrets = environment::Secrets::load(self, &run.context.session).await?;
+        let locks = mounts::lock_volumes(self, engine).await;
+        let prepared = mounts::prepare(self, engine, trees, &user, &secrets, &run.context).await?;
+        let streams = Streams::new().or_fail()?;
+        let (stdout, stderr) = (streams.stdout_writer, streams.stderr_writer);
+        let spec = environment::spec(self, engine.environment(), &user, &secrets, &prepared)?;
+        let request = RunRequest {
+            id: format!("{}-{}", std::process::id(), run.vertex),
+            spec,
+            rootfs: Rootfs::Overlay {
+                lowers: prepared.root.lowers.clone(),
+                upper: prepared.workspace.upper().to_owned(),
+                work: prepared.workspace.work().to_owned(),
+                userxattr: false,
+            },
+            files: prepared.files.clone(),
+            network: engine.environment().network,
+            stdin: self.stdin(engine.store(), trees).await?,
+            stdout,
+            stderr,
+            init: self.init,
+        };
+        let mut running = match engine.runtime().run(request).await {
+            Ok(running) => running,
+            Err(error) => return Err(self.not_started(&error)),
+        };
+        let follow = output::follow(streams.stdout, streams.stderr, secrets.values(), engine, run.vertex);
+        tokio::pin!(follow);
+        // What a command leaves behind may hold the pipes open; once it has ended, its tree is killed and they close.
+        let (exit, captured) = tokio::join!(running.wait(), &mut follow);
+        let exit = exit.or_fail()?;
+        drop(running);
+        let captured = captured.or_fail()?;
+        drop(locks);
+        let code = match exit.status {
+            ExitStatus::Code(code) => code,
+            ExitStatus::Signal(signal) => 128 + signal,
+        };
+        if !self.expect.accepts(code) {
+            return Err(self.failure(code, &captured, &exit));
+        }
+        let output = settle::settle(self, engine, prepared, &user, captured, &exit, code).await?;
+        Ok(VertexValue::Exec(Arc::new(output)))
+    }
+
+    /// Who the command runs as.
+    async fn user(
+        &self,
+        store: &kukri_store::Store,
+        root: TreeId,
+    ) -> Result<kukri_tree::owner::User, OpError> {
+        let (store, spec) = (store.clone(), self.user.clone());
+        crate::blocking(move || {
+            let passwd = read_small(&store, &root, "etc/passwd")?;
+            let group = read_small(&store, &root, "etc/group")?;
+            kukri_tree::owner::lookup_user(&spec, passwd.as_deref(), group.as_deref()).or_fail()
+        })
+        .await
+    }
+
+    async fn stdin(&self, store: &kukri_store::Store, trees: &[TreeId]) -> Result<Stdin, OpError> {
+        if let Some(text) = &self.stdin {
+            return Ok(Stdin::Bytes(text.clone().into_bytes()));
+        }
+        let Some(path) = &self.redirect_stdin else { return Ok(Stdin::Null) };
+        let (tree, inner) = mounts::tree_at(self, trees, path)?;
+        let (store, path) = (store.clone(), path.clone());
+        crate::blocking(move || {
+            read_small(&store, &tree, &inner)?
+                .map(Stdin::Bytes)
+                .ok_or_else(|| OpError::new(format!("redirectStdin: {path}: no such file or directory")))
+        })
+        .await
+    }
+
+    /// The command could not be started. As in a shell, 127 is "not found" and 126 "found, but cannot be executed".
+    fn not_started(&self, error: &SandboxError) -> OpError {
+        let exit_code = match error {
+            SandboxError::CommandNotFound { .. } => 127,
+            SandboxError::NotExecutable { .. }
+            | SandboxError::MissingInterpreter { .. }
+            | SandboxError::WrongFormat { .. } => 126,
+            _ => return OpError::new(format!("{}: {error}", crate::text::command(&self.args))),
+        };
+        OpError::Exec(Arc::new(ExecError {
+            cmd: self.args.clone(),
+            exit_code,
+            stdout: String::new(),
+            stderr: error.to_string(),
+            note: Some(error.to_string()),
+        }))
+    }
+
+    fn failure(&self, exit_code: i32, captured: &Captured, exit: &kukri_sandbox::Exit) -> OpError {
+        let note = match exit.status {
+            _ if exit.usage.cgroup.oom_kills.is_some_and(|kills| kills > 0) => {
+                Some("killed: it needed more memory than it may have".to_owned())
+            }
+            ExitStatus::Signal(signal) => Some(format!("killed by signal {signal}")),
+            ExitStatus::Code(_) => None,
+        };
+        OpError::Exec(Arc::new(ExecError {
+            cmd: self.args.clone(),
+            exit_code,
+            stdout: captured.stdout.window(),
+            stderr: captured.stderr.window(),
+            note,
+        }))
+    }
+}
+
+/// Longest file that is read into memory as a whole for the engine's own needs.
+const SMALL: u64 = 64 << 20;
+
+/// The content of a file, if it is there.
+fn read_small(store: &kukri_store::Store, tree: &TreeId, path: &str) -> Result<Option<Vec<u8>>, OpError> {
+    match lookup(store, tree, path, Follow::All) {
+        Ok(found) => match found.kind {
+            FoundKind::Entry(EntryKind::File { blob, size, .. }) if size <= SMALL => {
+                store.read_blob(&blob).or_fail().map(Some)
+            }
+            FoundKind::Entry(EntryKind::File { size, .. }) => {
+                Err(OpError::new(format!("/{path}: {size} bytes are too many to be read as a whole")))
+            }
+            _ => Ok(None),
+        },
+        Err(TreeError::NotFound(_) | TreeError::NotADirectory(_)) => Ok(None),
+        Err(error) => Err(OpError::new(error.to_string())),
+    }
+}

@@ -1,0 +1,334 @@
+//! File systems of an exec: the root, copy-on-write mounts, volumes, secrets, and files of the engine.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kukri_sandbox::{FileSource, InjectedFile, NetworkMode};
+use kukri_store::{Materialisation, Store, VolumeDir, Workspace};
+use kukri_tree::owner::User;
+use kukri_tree::{EntryKind, TreeId};
+use oci_spec::runtime::{Mount, MountBuilder};
+use tokio::sync::OwnedMutexGuard;
+
+use super::environment::Secrets;
+use super::read_small;
+use crate::engine::Engine;
+use crate::error::{OpError, OrFail};
+use crate::objects::cache_volume::{CacheSharingMode, VolumeUse};
+use crate::objects::file_at;
+use crate::vertex::SolveContext;
+use crate::vertex::edit::Source;
+use crate::vertex::edit_run::directory_at;
+use crate::vertex::exec::{Exec, MountKind};
+
+/// Where the certificate authorities of the engine's machine are put into containers.
+const CA_PATH: &str = "/run/kukri/ca-certificates.crt";
+
+/// Everything that is mounted, alive as long as the exec runs.
+pub struct Prepared {
+    /// The tree of the root.
+    pub root_tree: TreeId,
+    /// Its layers.
+    pub root: Materialisation,
+    /// What the exec writes.
+    pub workspace: Workspace,
+    /// Mounts beside those of every container.
+    pub mounts: Vec<Mount>,
+    /// Small files.
+    pub files: Vec<InjectedFile>,
+    /// Mounted directories and files, in the order of the exec's mounts that are trees.
+    pub trees: Vec<MountedTree>,
+    /// Where certificate authorities were put.
+    pub ca_path: Option<&'static str>,
+    /// Volumes in use.
+    _volumes: Vec<VolumeDir>,
+}
+
+/// A mounted directory or file whose changes are kept.
+pub enum MountedTree {
+    /// A directory.
+    Directory {
+        /// Its tree before.
+        tree: TreeId,
+        /// Its layers.
+        _layers: Materialisation,
+        /// What the exec writes there.
+        workspace: Workspace,
+    },
+    /// A file.
+    File {
+        /// The entry before.
+        entry: EntryKind,
+        /// Its name.
+        name: String,
+        /// The copy that is mounted.
+        copy: PathBuf,
+        /// The directory of the copy.
+        _workspace: Workspace,
+    },
+}
+
+/// Takes the locks of volumes that only one exec may use at a time, in an order that is the same for all.
+pub async fn lock_volumes(exec: &Exec, engine: &Engine) -> Vec<OwnedMutexGuard<()>> {
+    let mut keys: Vec<&str> = exec
+        .mounts
+        .iter()
+        .filter_map(|mount| match &mount.kind {
+            MountKind::Cache(volume) if volume.sharing != CacheSharingMode::Shared => {
+                Some(volume.key.as_str())
+            }
+            _ => None,
+        })
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let mut locks = Vec::with_capacity(keys.len());
+    for key in keys {
+        locks.push(engine.volumes().lock(key).await);
+    }
+    locks
+}
+
+/// The tree in which an absolute path of the container lies, and the path in it.
+pub fn tree_at(exec: &Exec, trees: &[TreeId], path: &str) -> Result<(TreeId, String), OpError> {
+    let mut tree_index = 0;
+    let mut best: Option<(usize, TreeId, String)> = None;
+    for mount in &exec.mounts {
+        let source = match &mount.kind {
+            MountKind::Directory { source, .. } | MountKind::File { source } => source,
+            _ => continue,
+        };
+        tree_index += 1;
+        let Some(rest) = path.strip_prefix(&*mount.path) else { continue };
+        if !(rest.is_empty() || rest.starts_with('/')) {
+            continue;
+        }
+        let tree =
+            *trees.get(tree_index).ok_or_else(|| OpError::new("internal error: a mount has no tree"))?;
+        if best.as_ref().is_none_or(|(length, _, _)| mount.path.len() >= *length) {
+            best = Some((mount.path.len(), tree, source.join(rest.trim_start_matches('/')).path.to_string()));
+        }
+    }
+    match (best, trees.first()) {
+        (Some((_, tree, path)), _) => Ok((tree, path)),
+        (None, Some(root)) => Ok((*root, path.trim_start_matches('/').to_owned())),
+        (None, None) => Err(OpError::new("internal error: an exec without a root")),
+    }
+}
+
+/// Prepares everything. Volumes that are new get their seed first.
+pub async fn prepare(
+    exec: &Exec,
+    engine: &Arc<Engine>,
+    trees: &[TreeId],
+    user: &User,
+    secrets: &Secrets,
+    context: &SolveContext,
+) -> Result<Prepared, OpError> {
+    let mut plans = Vec::with_capacity(exec.mounts.len());
+    for mount in &exec.mounts {
+        let path = Arc::clone(&mount.path);
+        plans.push(match &mount.kind {
+            MountKind::Directory { source, read_only } => {
+                Plan::Directory { path, inner: Arc::clone(&source.path), read_only: *read_only }
+            }
+            MountKind::File { source } => Plan::File { path, inner: Arc::clone(&source.path) },
+            MountKind::Temp { size } => Plan::Temp { path, size: *size },
+            MountKind::Cache(volume) => {
+                Plan::Volume { path, seed: seed_tree(volume, context).await?, volume: Arc::clone(volume) }
+            }
+            MountKind::Secret { secret, owner, mode } => Plan::Secret {
+                path,
+                value: Arc::clone(secrets.get(&secret.identity)?),
+                owner: Arc::clone(owner),
+                mode: *mode,
+            },
+        });
+    }
+    let (store, machine) = (engine.store().clone(), engine.environment().clone());
+    let (trees, user) = (trees.to_vec(), user.clone());
+    crate::blocking(move || build(&store, &machine, &trees, &user, plans)).await
+}
+
+async fn seed_tree(
+    volume: &VolumeUse,
+    context: &SolveContext,
+) -> Result<Option<(TreeId, Arc<str>)>, OpError> {
+    let Some(Source { tree, path }) = &volume.seed else { return Ok(None) };
+    let cx = crate::Cx {
+        engine: Arc::clone(&context.engine),
+        session: Arc::clone(&context.session),
+        call: Arc::clone(context.engine.root()),
+    };
+    Ok(Some((cx.tree(tree).await?, Arc::clone(path))))
+}
+
+/// A mount with everything looked up that may be waited for.
+enum Plan {
+    Directory { path: Arc<str>, inner: Arc<str>, read_only: bool },
+    File { path: Arc<str>, inner: Arc<str> },
+    Temp { path: Arc<str>, size: Option<i64> },
+    Volume { path: Arc<str>, volume: Arc<VolumeUse>, seed: Option<(TreeId, Arc<str>)> },
+    Secret { path: Arc<str>, value: Arc<[u8]>, owner: Arc<str>, mode: u32 },
+}
+
+fn build(
+    store: &Store,
+    machine: &crate::engine::ExecEnvironment,
+    trees: &[TreeId],
+    user: &User,
+    plans: Vec<Plan>,
+) -> Result<Prepared, OpError> {
+    let mut trees = trees.iter();
+    let root_tree = *trees.next().ok_or_else(|| OpError::new("internal error: an exec without a root"))?;
+    let root = store.materialise(&root_tree).or_fail()?;
+    let workspace = store.workspace(Some(&root_tree)).or_fail()?;
+    let mut prepared = Prepared {
+        root_tree,
+        root,
+        workspace,
+        mounts: Vec::new(),
+        files: Vec::new(),
+        trees: Vec::new(),
+        ca_path: None,
+        _volumes: Vec::new(),
+    };
+    for plan in plans {
+        let mut next = || trees.next().ok_or_else(|| OpError::new("internal error: a mount has no tree"));
+        match plan {
+            Plan::Directory { path, inner, read_only } => {
+                let tree = directory_at(store, next()?, &inner)?;
+                prepared.directory(store, &path, tree, read_only)?;
+            }
+            Plan::File { path, inner } => {
+                let tree = next()?;
+                prepared.file(store, &path, tree, &inner)?;
+            }
+            Plan::Temp { path, size } => prepared.temp(&path, size)?,
+            Plan::Volume { path, volume, seed } => prepared.volume(store, &path, &volume, seed)?,
+            Plan::Secret { path, value, owner, mode } => {
+                let (uid, gid) = if owner.is_empty() { (0, 0) } else { ids(store, &root_tree, &owner)? };
+                prepared.files.push(InjectedFile {
+                    path: PathBuf::from(&*path),
+                    source: FileSource::Content(value.to_vec()),
+                    uid,
+                    gid,
+                    mode,
+                });
+            }
+        }
+    }
+    prepared.machine_files(machine, user);
+    Ok(prepared)
+}
+
+/// Numbers of an owner whose names the root file system knows.
+fn ids(store: &Store, root: &TreeId, owner: &str) -> Result<(u32, u32), OpError> {
+    let passwd = read_small(store, root, "etc/passwd")?;
+    let group = read_small(store, root, "etc/group")?;
+    kukri_tree::owner::resolve_owner(owner, passwd.as_deref(), group.as_deref()).or_fail()
+}
+
+fn option(name: &str, path: &Path) -> String {
+    // `:` separates layers and `,` options where these are joined again.
+    let text = path.display().to_string();
+    format!("{name}={}", text.replace('\\', "\\\\").replace(':', "\\:").replace(',', "\\,"))
+}
+
+impl Prepared {
+    fn mount(&mut self, path: &str, kind: &str, source: &str, options: Vec<String>) -> Result<(), OpError> {
+        let mount = MountBuilder::default()
+            .destination(path)
+            .typ(kind)
+            .source(source)
+            .options(options)
+            .build()
+            .or_fail()?;
+        self.mounts.push(mount);
+        Ok(())
+    }
+
+    fn directory(&mut self, store: &Store, path: &str, tree: TreeId, read_only: bool) -> Result<(), OpError> {
+        let layers = store.materialise(&tree).or_fail()?;
+        let workspace = store.workspace(Some(&tree)).or_fail()?;
+        let lowers: Vec<String> = layers.lowers.iter().map(|lower| lower.display().to_string()).collect();
+        let mut options = vec![
+            format!("lowerdir={}", lowers.join(":")),
+            option("upperdir", workspace.upper()),
+            option("workdir", workspace.work()),
+        ];
+        if read_only {
+            options.push("ro".to_owned());
+        }
+        self.mount(path, "overlay", "overlay", options)?;
+        self.trees.push(MountedTree::Directory { tree, _layers: layers, workspace });
+        Ok(())
+    }
+
+    fn file(&mut self, store: &Store, path: &str, tree: &TreeId, inner: &str) -> Result<(), OpError> {
+        let entry = file_at(store, tree, inner)?;
+        let name = inner.rsplit('/').next().unwrap_or_default().to_owned();
+        let workspace = store.workspace(None).or_fail()?;
+        let copy = workspace.upper().join("file");
+        super::settle::write_copy(store, &entry, &copy)?;
+        let source = copy.display().to_string();
+        self.mount(path, "bind", &source, vec!["bind".to_owned(), "rw".to_owned()])?;
+        self.trees.push(MountedTree::File { entry, name, copy, _workspace: workspace });
+        Ok(())
+    }
+
+    fn temp(&mut self, path: &str, size: Option<i64>) -> Result<(), OpError> {
+        let mut options = vec!["nosuid".to_owned(), "nodev".to_owned(), "mode=1777".to_owned()];
+        if let Some(size) = size {
+            if size <= 0 {
+                return Err(OpError::new(format!(
+                    "withMountedTemp {path}: size must be at least 1 byte, not {size}"
+                )));
+            }
+            options.push(format!("size={size}"));
+        }
+        self.mount(path, "tmpfs", "tmpfs", options)
+    }
+
+    fn volume(
+        &mut self,
+        store: &Store,
+        path: &str,
+        volume: &VolumeUse,
+        seed: Option<(TreeId, Arc<str>)>,
+    ) -> Result<(), OpError> {
+        let directory = store.volume(&volume.key, &volume.label).or_fail()?;
+        let marker = super::settle::Marker::of(directory.path());
+        if !marker.is_set() {
+            if let Some((tree, inner)) = seed {
+                let tree = directory_at(store, &tree, &inner)?;
+                super::settle::write_tree(store, &tree, directory.path())?;
+            }
+            if let Some((owner, _)) = &volume.owner {
+                let (uid, gid) = ids(store, &self.root_tree, owner)?;
+                std::os::unix::fs::chown(directory.path(), Some(uid), Some(gid)).or_fail()?;
+            }
+            marker.set().or_fail()?;
+        }
+        let source = directory.path().display().to_string();
+        self.mount(path, "bind", &source, vec!["rbind".to_owned(), "rw".to_owned()])?;
+        self._volumes.push(directory);
+        Ok(())
+    }
+
+    /// Names, resolvers and certificate authorities.
+    fn machine_files(&mut self, machine: &crate::engine::ExecEnvironment, _: &User) {
+        let mut inject = |path: &str, source: FileSource| {
+            self.files.push(InjectedFile { path: PathBuf::from(path), source, uid: 0, gid: 0, mode: 0o644 });
+        };
+        let hosts = "127.0.0.1\tlocalhost dagger\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+        inject("/etc/hosts", FileSource::Content(hosts.as_bytes().to_vec()));
+        if machine.network != NetworkMode::None && !machine.resolv_conf.is_empty() {
+            inject("/etc/resolv.conf", FileSource::Content(machine.resolv_conf.clone().into_bytes()));
+        }
+        if let Some(bundle) = &machine.ca_bundle {
+            inject(CA_PATH, FileSource::Host(bundle.clone()));
+            self.ca_path = Some(CA_PATH);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Images into trees: from a registry, or from a tar.
+
+use std::sync::Arc;
+
+use kukri_model::{Digest, Encoder, Platform};
+use kukri_oci::{PullProgress, RegistryClient, Resolved, Sha256Digest};
+use kukri_solver::RunContext;
+use kukri_tree::TreeId;
+
+use super::edit::Source;
+use super::{ImageOutput, TreeHandle, Vertex, VertexValue};
+use crate::error::{OpError, OrFail};
+use crate::progress::Progress;
+use crate::vertex::edit_run::file_at;
+
+/// Fetches and unpacks an image.
+pub struct Pull {
+    /// The reference with its digest.
+    pub reference: String,
+    /// What was found at the registry.
+    pub resolved: Arc<Resolved>,
+    /// With the credentials of the session that resolved it.
+    pub client: RegistryClient,
+}
+
+impl Pull {
+    /// The same manifest is the same image, wherever it comes from.
+    #[must_use]
+    pub fn recipe(&self) -> Digest {
+        Encoder::new("kukri.pull.v1").str(&self.resolved.manifest_digest.to_string()).finish()
+    }
+
+    /// Does it.
+    pub async fn run(&self, run: &RunContext<Vertex>) -> Result<VertexValue, OpError> {
+        let store = run.context.engine.store();
+        let progress = PullReport { progress: run.context.session.progress(), span: run.vertex };
+        let image = kukri_oci::pull(&self.client, store, &self.resolved, &progress).await.or_fail()?;
+        Ok(VertexValue::Image(Arc::new(ImageOutput {
+            tree: image.tree,
+            config: image.config,
+            platform: self.resolved.platform.clone(),
+            layers: image.layers,
+        })))
+    }
+}
+
+struct PullReport<'a> {
+    progress: &'a Progress,
+    span: u64,
+}
+
+impl PullProgress for PullReport<'_> {
+    fn layer(&self, digest: &Sha256Digest, size: u64, present: bool) {
+        self.progress.layer(self.span, &digest.to_string(), size, present);
+    }
+
+    fn downloaded(&self, digest: &Sha256Digest, bytes: u64) {
+        self.progress.layer_bytes(self.span, &digest.to_string(), bytes);
+    }
+
+    fn unpacked(&self, _: &Sha256Digest) {}
+}
+
+/// Reads an image from a tar.
+pub struct Import {
+    /// The tree that has the tar.
+    pub source: TreeHandle,
+    /// Path of the tar in it.
+    pub path: Arc<str>,
+    /// Which image; empty: the only one.
+    pub tag: String,
+    /// For which platform.
+    pub platform: Platform,
+}
+
+impl Import {
+    /// Identity by recipe.
+    #[must_use]
+    pub fn recipe(&self) -> Digest {
+        let mut key = self.key();
+        self.source.encode(&mut key);
+        key.finish()
+    }
+
+    /// Identity by content.
+    #[must_use]
+    pub fn content_key(&self, trees: &[TreeId]) -> Digest {
+        let mut key = self.key();
+        for tree in trees {
+            key.digest(&tree.content);
+        }
+        key.finish()
+    }
+
+    fn key(&self) -> Encoder {
+        let mut key = Encoder::new("kukri.import.v1");
+        key.str(&self.path).str(&self.tag).str(&self.platform.to_string());
+        key
+    }
+
+    /// Does it.
+    pub async fn run(&self, trees: &[TreeId], run: &RunContext<Vertex>) -> Result<VertexValue, OpError> {
+        let store = run.context.engine.store().clone();
+        let tree =
+            *trees.first().ok_or_else(|| OpError::new("internal error: an import without a source"))?;
+        let source = Source { tree: TreeHandle::Known(tree), path: Arc::clone(&self.path) };
+        let (platform, tag) = (self.platform.clone(), self.tag.clone());
+        crate::blocking(move || {
+            let entry = file_at(&store, &tree, &source)?;
+            let kukri_tree::EntryKind::File { blob, .. } = entry else {
+                return Err(OpError::new(format!("{}: not a regular file", source.path)));
+            };
+            let archive = store.open_blob(&blob).or_fail()?;
+            let tag = (!tag.is_empty()).then_some(tag.as_str());
+            let image = kukri_oci::import(&store, archive, &platform, tag).or_fail()?;
+            Ok(VertexValue::Image(Arc::new(ImageOutput {
+                tree: image.tree,
+                platform: image.config.platform.clone(),
+                config: image.config,
+                layers: image.layers,
+            })))
+        })
+        .await
+    }
+}
