@@ -117,9 +117,12 @@ pub async fn pull(
     let (to_apply, mut from_fetch) = mpsc::channel::<Fetched>(layers.len().max(1));
     let fetch = async {
         let cx = &cx;
-        let mut fetched = stream::iter(layers.iter().zip(plans).zip(&resolved.config.diff_ids))
-            .map(|((layer, plan), diff_id)| cx.fetch(layer, *diff_id, plan))
-            .buffered(LAYERS_AT_ONCE);
+        // Collected first: a closure that makes futures of borrowed arguments keeps `pull` from being `Send`.
+        let mut fetches = Vec::with_capacity(layers.len());
+        for ((layer, plan), diff_id) in layers.iter().zip(plans).zip(&resolved.config.diff_ids) {
+            fetches.push(cx.fetch(layer, *diff_id, plan));
+        }
+        let mut fetched = stream::iter(fetches).buffered(LAYERS_AT_ONCE);
         while let Some(layer) = fetched.try_next().await? {
             // The receiver lives as long as this future.
             let _ = to_apply.send(layer).await;

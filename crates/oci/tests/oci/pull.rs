@@ -81,10 +81,12 @@ pub fn listing(store: &Store, tree: &TreeId) -> Vec<String> {
 }
 
 pub fn layers() -> [Vec<u8>; 3] {
-    let base = Layer::new()
-        .dir("bin", 0o755)
-        .file("bin/sh", b"shell")
-        .link(tar::EntryType::Link, "bin/ash", "bin/sh")
+    layers_with(|bin| bin.link(tar::EntryType::Link, "bin/ash", "bin/sh"))
+}
+
+/// Three layers that use everything there is; `more` adds to `bin` in the first one.
+pub fn layers_with(more: impl FnOnce(Layer) -> Layer) -> [Vec<u8>; 3] {
+    let base = more(Layer::new().dir("bin", 0o755).file("bin/sh", b"shell"))
         .link(tar::EntryType::Symlink, "bin/link", "../sbin/x")
         .dir("etc", 0o750)
         .file("etc/a", b"a")
