@@ -27,7 +27,7 @@ use meta::{Meta, MetaValue};
 use output::{Key, NodeIx, Out, Output};
 
 /// Most values in one answer: fragments make it possible to ask for more than a document is long.
-pub const MAX_NODES: usize = 4_000_000;
+pub const MAX_NODES: usize = 1_000_000;
 
 /// Steps after which other tasks of the thread get their turn.
 const STEPS_BEFORE_YIELD: usize = 512;
