@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use kukri_engine::{Engine, Registry, Session};
+use kukri_engine::{Engine, Session};
 use kukri_model::Digest;
 use serde_json::{Map, Value as Json};
 
@@ -53,8 +53,6 @@ pub struct Response {
 /// GraphQL over one engine.
 pub struct Api {
     engine: Arc<Engine>,
-    /// In tests: other types than the engine's own.
-    registry: Option<Registry>,
     schemas: Mutex<HashMap<View, Arc<Schema>>>,
     documents: DocumentCache,
 }
@@ -64,13 +62,7 @@ impl Api {
     #[must_use]
     pub fn new(engine: Arc<Engine>, config: &ApiConfig) -> Self {
         let documents = DocumentCache::new(config.document_cache);
-        Self { engine, registry: None, schemas: Mutex::default(), documents }
-    }
-
-    /// The same, with the types of another registry. Its operations run in `engine`.
-    #[must_use]
-    pub fn with_registry(engine: Arc<Engine>, registry: Registry, config: &ApiConfig) -> Self {
-        Self { registry: Some(registry), ..Self::new(engine, config) }
+        Self { engine, schemas: Mutex::default(), documents }
     }
 
     /// The engine.
@@ -86,8 +78,8 @@ impl Api {
         if !schemas.contains_key(&view) && schemas.len() >= MOST_VIEWS {
             schemas.clear();
         }
-        let registry = self.registry.as_ref().unwrap_or_else(|| self.engine.registry());
-        Arc::clone(schemas.entry(view).or_insert_with(|| Arc::new(Schema::build(registry, &view))))
+        let build = || Arc::new(Schema::build(self.engine.registry(), &view));
+        Arc::clone(schemas.entry(view).or_insert_with(build))
     }
 
     /// Answers a request. Dropping the future ends the request's work.

@@ -60,7 +60,7 @@ fn setup() -> Setup {
             }
         })
     }));
-    let api = Api::with_registry(world::engine(), world::registry(), &ApiConfig::default());
+    let api = Api::new(world::engine(), &ApiConfig::default());
     let server = Server::with_api(api, config);
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(Arc::clone(&server).serve(listener, shutdown.clone()));
@@ -92,7 +92,8 @@ impl Setup {
 
     async fn open(&self, head: &str, body: &[u8]) -> UnixStream {
         let mut stream = UnixStream::connect(self.socket()).await.unwrap();
-        let head = format!("{head}\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head =
+            format!("{head}\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
         stream.write_all(head.as_bytes()).await.unwrap();
         // A server that refuses early may close before it has read all.
         let _ = stream.write_all(body).await;
@@ -117,7 +118,9 @@ impl Setup {
     }
 
     async fn query(&self, session: &str, extra: &str, body: &str) -> Reply {
-        let head = format!("POST /query HTTP/1.1\r\nContent-Type: application/json\r\nKukri-Session: {session}{extra}");
+        let head = format!(
+            "POST /query HTTP/1.1\r\nContent-Type: application/json\r\nKukri-Session: {session}{extra}"
+        );
         self.send(&head, body.as_bytes()).await
     }
 
@@ -149,14 +152,21 @@ async fn statuses_and_types() {
         (r#"{"variables":{}}"#, "", 400, json),
     ] {
         let reply = setup.query("s", accept, body).await;
-        assert_eq!((reply.status, reply.content_type.as_str()), (status, content_type), "{body} {}", reply.body);
+        assert_eq!(
+            (reply.status, reply.content_type.as_str()),
+            (status, content_type),
+            "{body} {}",
+            reply.body
+        );
         assert!(reply.body.starts_with("{\"data\":") || !reply.message().is_empty(), "{body}");
     }
     let reply = setup.query("s", "", r#"{"query":"{version}","variables":null,"operationName":""}"#).await;
     assert_eq!(reply.body, r#"{"data":{"version":"v1"}}"#);
     let get = setup.send("GET /query?query={version} HTTP/1.1\r\nKukri-Session: s", b"").await;
     assert_eq!((get.status, get.message().starts_with("transport not supported")), (400, true));
-    let form = setup.send("POST /query HTTP/1.1\r\nKukri-Session: s\r\nContent-Type: multipart/form-data", b"{}").await;
+    let form = setup
+        .send("POST /query HTTP/1.1\r\nKukri-Session: s\r\nContent-Type: multipart/form-data", b"{}")
+        .await;
     assert_eq!((form.status, form.message().starts_with("transport not supported")), (400, true));
     let large = format!(r#"{{"query":"{}"}}"#, "x".repeat(2 << 20));
     let reply = setup.query("s", "", &large).await;
@@ -187,7 +197,9 @@ async fn sessions_begin_and_end() {
     stream.read_to_string(&mut text).await.unwrap();
     assert!(text.starts_with("HTTP/1.1 503") && text.contains("the session has ended"), "{text}");
     setup.until(|activity| activity.sessions == 0 && activity.requests == 0).await;
-    tokio::time::timeout(Duration::from_secs(5), setup.server.sessions().idle(Duration::from_millis(50))).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), setup.server.sessions().idle(Duration::from_millis(50)))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -237,5 +249,8 @@ async fn administration_and_ping() {
     assert_eq!(setup.send("GET /v1/admin/echo HTTP/1.1", b"").await.status, 405);
     let ping = setup.send("GET /v1/ping HTTP/1.1", b"").await;
     let ping: Json = serde_json::from_str(&ping.body).unwrap();
-    assert_eq!((ping["version"].as_str(), ping["sessions"].as_u64()), (Some(env!("CARGO_PKG_VERSION")), Some(0)));
+    assert_eq!(
+        (ping["version"].as_str(), ping["sessions"].as_u64()),
+        (Some(env!("CARGO_PKG_VERSION")), Some(0))
+    );
 }

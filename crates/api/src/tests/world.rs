@@ -324,7 +324,7 @@ pub struct World {
 
 /// The engine in which the operations run.
 pub fn engine() -> Arc<Engine> {
-    Engine::new()
+    Engine::in_memory(registry())
 }
 
 impl World {
@@ -333,7 +333,7 @@ impl World {
     }
 
     pub fn with(config: &ApiConfig) -> Self {
-        let api = Api::with_registry(engine(), registry(), config);
+        let api = Api::new(engine(), config);
         Self { api, session: Arc::new(Session::new("test".to_owned())) }
     }
 
