@@ -139,7 +139,7 @@ impl ImageConfig {
             working_dir,
             labels,
             exposed_ports,
-            volumes: volumes.into_iter().map(|(path, _)| path).collect(),
+            volumes: volumes.into_keys().collect(),
             healthcheck,
             stop_signal,
             diff_ids: document.rootfs.diff_ids,

@@ -78,7 +78,7 @@ pub enum PullError {
         reference: String,
         /// Why.
         #[source]
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     /// A layer cannot be unpacked.
     #[error("failed to unpack {reference}: {source}")]
@@ -87,7 +87,7 @@ pub enum PullError {
         reference: String,
         /// Why.
         #[source]
-        source: UnpackError,
+        source: Box<UnpackError>,
     },
     /// The store failed.
     #[error("failed to store {reference}: {source}")]
@@ -185,7 +185,7 @@ enum Content {
 enum Arrived {
     /// Only the compressed bytes were wanted.
     Known(TreeId),
-    New(Result<Unpacked, UnpackError>),
+    New(Box<Result<Unpacked, UnpackError>>),
 }
 
 struct Context<'a> {
@@ -201,11 +201,11 @@ impl Context<'_> {
     }
 
     fn registry(&self, source: RegistryError) -> PullError {
-        PullError::Registry { reference: self.name(), source }
+        PullError::Registry { reference: self.name(), source: Box::new(source) }
     }
 
     fn unpacking(&self, source: UnpackError) -> PullError {
-        PullError::Unpack { reference: self.name(), source }
+        PullError::Unpack { reference: self.name(), source: Box::new(source) }
     }
 
     fn storing(&self, source: StoreError) -> PullError {
@@ -323,7 +323,7 @@ impl Context<'_> {
                 return Ok((sha256, kept, Arrived::Known(tree)));
             }
             let Outcome { sha256, kept, unpacked } = unpack(&store, digest, incoming, keep)?;
-            Ok::<_, io::Error>((sha256, kept, Arrived::New(unpacked)))
+            Ok::<_, io::Error>((sha256, kept, Arrived::New(Box::new(unpacked))))
         });
         while let Some(piece) = download.next_chunk().await.map_err(|error| self.registry(error))? {
             self.progress.downloaded(&digest, piece.len() as u64);
@@ -337,7 +337,7 @@ impl Context<'_> {
         })?;
         download.check(sha256).map_err(|error| self.registry(error))?;
         let content = match arrived {
-            Arrived::New(unpacked) => Content::New(self.checked(digest, diff_id, unpacked)?),
+            Arrived::New(unpacked) => Content::New(self.checked(digest, diff_id, *unpacked)?),
             Arrived::Known(tree) => Content::Known(tree),
         };
         let took = start.elapsed();
@@ -371,7 +371,7 @@ impl Context<'_> {
 }
 
 /// The result of a blocking task; a panic in it goes on here.
-fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
+pub(crate) fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
     match result {
         Ok(value) => value,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

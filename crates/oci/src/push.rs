@@ -1,12 +1,19 @@
 //! Images to a registry.
 
+use std::io::{self, Read};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use kukri_model::Digest;
 use kukri_store::Store;
+use tokio::sync::mpsc;
 
+use crate::assemble::{Document, Source, assemble};
 use crate::export::{ExportError, ExportImage, ExportOptions};
+use crate::pull::joined;
 use crate::reference::Reference;
-use crate::registry::{RegistryClient, RegistryError};
+use crate::registry::{Payload, RegistryClient, RegistryError};
 
 /// An image could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +25,7 @@ pub enum PushError {
         reference: String,
         /// Why.
         #[source]
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     /// The image cannot be made.
     #[error("failed to push {reference}: {source}")]
@@ -31,8 +38,13 @@ pub enum PushError {
     },
 }
 
+/// Blobs on their way at once.
+const BLOBS_AT_ONCE: usize = 3;
+const PIECE: usize = 256 << 10;
+const DEFAULT_TAG: &str = "latest";
+
 /// Publishes images, one per platform, as `reference`. Returns the reference pinned to what was pushed. Blobs that the
-/// repository has are not sent.
+/// repository has are not sent. `options.name` is not used.
 pub async fn push(
     client: &RegistryClient,
     store: &Store,
@@ -40,6 +52,76 @@ pub async fn push(
     options: ExportOptions,
     reference: &Reference,
 ) -> Result<Reference, PushError> {
-    let _ = (client, store, images, options, reference, Arc::new(()));
-    unimplemented!()
+    let registry =
+        |source| PushError::Registry { reference: reference.to_string(), source: Box::new(source) };
+    let image = |source| PushError::Image { reference: reference.to_string(), source };
+    let assembling = store.clone();
+    let assembly = tokio::task::spawn_blocking(move || assemble(&assembling, &images, &options));
+    let assembly = joined(assembly.await).map_err(image)?;
+    let root = assembly.root().ok_or(ExportError::Nothing).map_err(image)?;
+
+    let uploads = assembly.blobs.iter().map(|(digest, (size, source))| {
+        let payload = match source {
+            Source::Bytes(bytes) => Payload::Bytes(bytes.clone().into()),
+            Source::Stored(blob) => streamed(store, *blob, *size),
+        };
+        client.put_blob(reference, digest, payload)
+    });
+    let mut uploads = stream::iter(uploads).buffer_unordered(BLOBS_AT_ONCE);
+    while let Some(uploaded) = uploads.next().await {
+        uploaded.map_err(registry)?;
+    }
+    drop(uploads);
+
+    let tag = reference.tag().unwrap_or(DEFAULT_TAG);
+    for (Document { descriptor, bytes }, _) in assembly.manifests.iter().filter(|_| assembly.index.is_some())
+    {
+        let target = descriptor.digest.to_string();
+        let bytes = bytes.clone().into();
+        client.put_manifest(reference, &target, &descriptor.media_type, bytes).await.map_err(registry)?;
+    }
+    let bytes = root.bytes.clone().into();
+    client.put_manifest(reference, tag, &root.descriptor.media_type, bytes).await.map_err(registry)?;
+    let tagged = if reference.tag().is_some() { reference.clone() } else { with_default_tag(reference) };
+    Ok(tagged.with_digest(root.descriptor.digest))
+}
+
+fn with_default_tag(reference: &Reference) -> Reference {
+    // The tag is a constant that is valid.
+    reference.with_tag(DEFAULT_TAG).unwrap_or_else(|_| reference.clone())
+}
+
+/// A stored blob as the body of a request, read on a blocking thread.
+fn streamed(store: &Store, blob: Digest, length: u64) -> Payload {
+    let store = store.clone();
+    let make = move || {
+        let (pieces, incoming) = mpsc::channel::<io::Result<Bytes>>(4);
+        let store = store.clone();
+        tokio::task::spawn_blocking(move || {
+            let send = |piece| pieces.blocking_send(piece).is_ok();
+            let mut reader = match store.open_blob(&blob) {
+                Ok(reader) => reader,
+                Err(error) => {
+                    send(Err(io::Error::other(error)));
+                    return;
+                }
+            };
+            loop {
+                let mut piece = Vec::with_capacity(PIECE);
+                match (&mut reader).take(PIECE as u64).read_to_end(&mut piece) {
+                    Ok(0) => return,
+                    Ok(_) if send(Ok(piece.into())) => {}
+                    Ok(_) => return,
+                    Err(error) => {
+                        send(Err(error));
+                        return;
+                    }
+                }
+            }
+        });
+        reqwest::Body::wrap_stream(stream::unfold(incoming, |mut incoming| async {
+            incoming.recv().await.map(|piece| (piece, incoming))
+        }))
+    };
+    Payload::Stream { length, make: Arc::new(make) }
 }

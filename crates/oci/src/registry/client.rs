@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderName};
 use reqwest::{Method, Response, StatusCode, Url};
 
@@ -14,6 +13,7 @@ use super::error::RegistryError;
 use super::request::{Failure, Request, send_once};
 use super::token::{self, TokenCache};
 use super::transport::Transport;
+use super::upload::Payload;
 
 /// Talks to registries. Cheap to clone; clones share connections and tokens.
 #[derive(Clone)]
@@ -42,7 +42,9 @@ pub(super) struct Call<'a> {
     /// After the repository's path (`/manifests/latest`), or a complete URL.
     pub(super) path: &'a str,
     pub(super) headers: Vec<(HeaderName, String)>,
-    pub(super) body: Option<Bytes>,
+    pub(super) body: Option<Payload>,
+    /// Do not try again when it fails.
+    pub(super) once: bool,
     pub(super) access: Access,
     /// `manifest` or `blob`, for messages.
     pub(super) what: &'static str,
@@ -57,6 +59,7 @@ impl<'a> Call<'a> {
             path,
             headers: Vec::new(),
             body: None,
+            once: false,
             access: Access::Pull,
             what,
             also: &[],
@@ -146,7 +149,7 @@ impl RegistryClient {
                     continue;
                 }
             }
-            match failure.delay(self.config(), attempt) {
+            match failure.delay(self.config(), attempt).filter(|_| !call.once) {
                 Some(delay) => tokio::time::sleep(delay).await,
                 None => {
                     return Err(failure.into_error(call.what, reference, &endpoint.name, had_credentials));

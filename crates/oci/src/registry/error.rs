@@ -123,6 +123,15 @@ impl RegistryError {
         }
     }
 
+    /// Whether the same request may succeed later.
+    pub(super) const fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Status { status, .. } => *status >= 500 || *status == 429 || *status == 408,
+            _ => false,
+        }
+    }
+
     pub(crate) fn wrong_digest(
         reference: &str,
         host: &str,

@@ -11,6 +11,7 @@ mod request;
 mod resolve;
 mod token;
 mod transport;
+mod upload;
 
 pub use auth::{AuthProvider, BoxFuture, Credentials, NoAuth, StaticAuth};
 pub use blob::BlobDownload;
@@ -18,3 +19,4 @@ pub use client::RegistryClient;
 pub use config::{ProxyConfig, RegistryConfig};
 pub use error::{RegistryError, ResolveError};
 pub use resolve::Resolved;
+pub(crate) use upload::Payload;

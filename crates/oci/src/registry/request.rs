@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::Deserialize;
 
@@ -13,6 +13,7 @@ use super::challenge::{self, Challenge};
 use super::config::RegistryConfig;
 use super::error::RegistryError;
 use super::transport::{Security, Transport};
+use super::upload::Payload;
 
 const MAX_REDIRECTS: usize = 10;
 const MAX_ERROR_BODY: usize = 16 << 10;
@@ -26,7 +27,7 @@ pub(super) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: Vec<(HeaderName, String)>,
-    pub(super) body: Option<Bytes>,
+    pub(super) body: Option<Payload>,
 }
 
 impl Request {
@@ -57,7 +58,7 @@ pub(super) async fn send_once(
             builder = builder.header(name, value);
         }
         if let Some(body) = &request.body {
-            builder = builder.body(body.clone());
+            builder = builder.header(CONTENT_LENGTH, body.length()).body(body.body());
         }
         let response = builder.send().await.map_err(|error| Failure::connection(&error))?;
         let target = match response.status() {

@@ -14,6 +14,7 @@ use super::endpoint::{Endpoint, is_loopback};
 use super::error::RegistryError;
 use super::request::{Failure, Request, basic, send_once};
 use super::transport::{Security, Transport};
+use super::upload::Payload;
 
 /// Lifetime of tokens that do not say theirs (from the token specification).
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(60);
@@ -119,7 +120,7 @@ async fn fetch(
         }
         let mut request = Request::new(Method::POST, url);
         request.headers.push((CONTENT_TYPE, "application/x-www-form-urlencoded".to_owned()));
-        request.body = Some(form.into());
+        request.body = Some(Payload::Bytes(form.into()));
         request
     } else {
         {

@@ -32,6 +32,9 @@ impl Security {
     }
 }
 
+type MakeTls = fn(&RegistryConfig) -> Result<ClientConfig, String>;
+type MakeProxy = fn(&str) -> reqwest::Result<Proxy>;
+
 /// Makes the clients when they are first needed: reading the system's certificates takes milliseconds.
 pub(super) struct Transport {
     config: RegistryConfig,
@@ -50,7 +53,7 @@ impl Transport {
     }
 
     pub(super) fn client(&self, security: Security) -> Result<&Client, RegistryError> {
-        let (cell, make): (_, fn(&RegistryConfig) -> Result<ClientConfig, String>) = match security {
+        let (cell, make): (_, MakeTls) = match security {
             Security::Plain => (&self.plain, plain_tls),
             Security::Checked => (&self.checked, checked_tls),
             Security::Unchecked => (&self.unchecked, unchecked_tls),
@@ -73,7 +76,7 @@ fn build(config: &RegistryConfig, tls: ClientConfig) -> Result<Client, String> {
         .no_proxy();
     let direct =
         format!("localhost,127.0.0.0/8,::1,{}", config.proxy.no_proxy.as_deref().unwrap_or_default());
-    let make: [(_, fn(&str) -> reqwest::Result<Proxy>); 2] =
+    let make: [(_, MakeProxy); 2] =
         [(&config.proxy.http, |url| Proxy::http(url)), (&config.proxy.https, |url| Proxy::https(url))];
     for (url, make) in make {
         if let Some(url) = url {

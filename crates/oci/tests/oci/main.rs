@@ -4,5 +4,6 @@ mod archive;
 mod fake;
 mod image;
 mod pull;
+mod push;
 mod real;
 mod registry;

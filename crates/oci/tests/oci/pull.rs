@@ -153,6 +153,13 @@ async fn privileged_layers_become_a_tree() {
     }
 }
 
+fn unpack_error(error: &PullError) -> &UnpackError {
+    match error {
+        PullError::Unpack { source, .. } => source,
+        other => panic!("{other}"),
+    }
+}
+
 #[derive(Default)]
 struct Log(Mutex<Vec<String>>);
 
@@ -219,7 +226,7 @@ async fn privileged_forged_and_hostile_layers_are_refused() {
     let other = Layer::new().file("x", b"y").tar();
     fake.add("diff", "latest", &Image::with_layers("linux/amd64", vec![(media_type, gzip(&tar), other)]));
     let error = pulled(&store, &fake.name("diff")).await.unwrap_err();
-    assert!(matches!(error, PullError::Unpack { source: UnpackError::WrongDiffId { .. }, .. }), "{error}");
+    assert!(matches!(unpack_error(&error), UnpackError::WrongDiffId { .. }), "{error}");
 
     // The registry sends other bytes than the manifest promises.
     let image = Image::new("linux/amd64", &[tar.clone()]);
@@ -229,10 +236,8 @@ async fn privileged_forged_and_hostile_layers_are_refused() {
     forged[last] ^= 1;
     fake.state.lock().unwrap().blobs.insert(Sha256Digest::of(&image.blobs[0]).to_string(), forged);
     let error = pulled(&store, &fake.name("bytes")).await.unwrap_err();
-    assert!(
-        matches!(error, PullError::Registry { source: RegistryError::WrongDigest { .. }, .. }),
-        "{error}"
-    );
+    let PullError::Registry { source, .. } = &error else { panic!("{error}") };
+    assert!(matches!(**source, RegistryError::WrongDigest { .. }), "{error}");
 
     for (name, tar, part) in [
         ("cut", tar[..700].to_vec(), "cut off"),
@@ -248,7 +253,7 @@ async fn privileged_forged_and_hostile_layers_are_refused() {
     let strange = vec![("application/vnd.example", tar.clone(), tar)];
     fake.add("type", "latest", &Image::with_layers("linux/amd64", strange));
     let error = pulled(&store, &fake.name("type")).await.unwrap_err();
-    assert!(matches!(error, PullError::Unpack { source: UnpackError::MediaType { .. }, .. }), "{error}");
+    assert!(matches!(unpack_error(&error), UnpackError::MediaType { .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
