@@ -100,7 +100,12 @@ fn request(dir: &Path, lowers: &[PathBuf], init: bool, network: NetworkMode) -> 
             hostname: "floor".to_owned(),
             ..Command::default()
         }),
-        rootfs: Rootfs::Overlay { lowers: lowers.to_vec(), upper, work, userxattr: false },
+        rootfs: Rootfs::Overlay {
+            lowers: lowers.to_vec(),
+            upper,
+            work,
+            userxattr: kukri_sandbox::userns::inside(),
+        },
         files: Vec::new(),
         network,
         stdin: Stdin::Null,

@@ -413,3 +413,32 @@ async fn privileged_hundred_runs_four_at_a_time() {
 fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
+
+#[tokio::test]
+async fn privileged_a_terminal_controls_the_session() {
+    let Some(boxed) = fixture() else { return };
+    let runtime = native();
+    for init in [true, false] {
+        let master = rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
+        let slave = rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty()).unwrap();
+        let (copy, second) = (slave.try_clone().unwrap(), slave.try_clone().unwrap());
+        let script = "trap 'echo interrupted; exit 5' INT; echo on > /dev/tty; while :; do sleep 0.02; done";
+        let (mut request, _) = boxed.request(boxed.spec(&["sh", "-c", script]), copy, second);
+        request.stdin = Stdin::File(slave);
+        request.init = init;
+        let mut running = runtime.run(request).await.unwrap();
+        let mut text = String::new();
+        while !text.contains("on\r\n") {
+            let mut buffer = [0; 64];
+            let read = rustix::io::read(&master, &mut buffer).unwrap();
+            text.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+        }
+        // Control-C reaches the foreground of the session that the terminal controls.
+        rustix::io::write(&master, b"\x03").unwrap();
+        let exit = running.wait().await.unwrap();
+        assert_eq!(exit.status, ExitStatus::Code(5), "{init}");
+    }
+}

@@ -8,7 +8,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 
 use super::exec::exec_first;
-use super::plan::{CapabilityMasks, Node, Op, Plan, Target};
+use super::plan::{CapabilityMasks, Node, Op, Parameter, Plan, Target};
 use super::sys::syscall;
 
 /// The directory of the launcher's namespace on which roots are attached.
@@ -145,19 +145,7 @@ fn perform(op: &Op, plan: &Plan) -> Done {
         Op::Attach { fd, target } => attach(*fd, target, plan),
         Op::AttachSlot { slot, target } => attach(plan.slots[*slot].get(), target, plan),
         Op::Mount { kind, parameters, attributes, nodes, target } => {
-            let context = sys!(libc::SYS_fsopen, kind.as_ptr(), 1)?;
-            let mut at = 0;
-            while at < parameters.len() {
-                let parameter = &parameters[at];
-                match &parameter.value {
-                    Some(value) => {
-                        sys!(libc::SYS_fsconfig, context, 1, parameter.key.as_ptr(), value.as_ptr(), 0)
-                    }
-                    None => sys!(libc::SYS_fsconfig, context, 0, parameter.key.as_ptr(), 0, 0),
-                }?;
-                at += 1;
-            }
-            let mount = create_mount(context, *attributes)?;
+            let mount = make_mount(kind, parameters, *attributes)?;
             let mut at = 0;
             while at < nodes.len() {
                 make_node(mount, &nodes[at])?;
@@ -165,6 +153,11 @@ fn perform(op: &Op, plan: &Plan) -> Done {
             }
             attach(mount, target, plan)?;
             close(mount)
+        }
+        Op::Make { kind, parameters, attributes, slot } => {
+            let mount = make_mount(kind, parameters, *attributes)?;
+            plan.slots[*slot].set(mount as RawFd);
+            Ok(())
         }
         Op::DeviceNode { path, mode, device, owner } => {
             match sys!(libc::SYS_mknodat, CWD, path.as_ptr(), *mode, *device) {
@@ -313,6 +306,21 @@ fn create(path: &CStr, file: bool, owner: Option<(u32, u32)>) -> Done {
         sys!(libc::SYS_fchownat, parent, name, uid, gid, libc::AT_SYMLINK_NOFOLLOW)?;
     }
     close(parent)
+}
+
+/// A mount of a new file system, not attached yet.
+fn make_mount(kind: &CStr, parameters: &[Parameter], attributes: u64) -> Result<usize, isize> {
+    let context = sys!(libc::SYS_fsopen, kind.as_ptr(), 1)?;
+    let mut at = 0;
+    while at < parameters.len() {
+        let key = parameters[at].key.as_ptr();
+        match &parameters[at].value {
+            Some(value) => sys!(libc::SYS_fsconfig, context, 1, key, value.as_ptr(), 0),
+            None => sys!(libc::SYS_fsconfig, context, 0, key, 0, 0),
+        }?;
+        at += 1;
+    }
+    create_mount(context, attributes)
 }
 
 /// Ends the configuration of a file system and gives a mount of it that is not attached yet.

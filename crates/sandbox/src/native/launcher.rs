@@ -119,7 +119,7 @@ impl Place {
         })?;
         let empty = namespace().map_err(stage("open the mount namespace"))?;
         // SAFETY: acts on the new namespace only, with constant strings.
-        unsafe { empty_root() }.map_err(stage("make an empty root"))?;
+        unsafe { empty_root(crate::userns::inside()) }.map_err(stage("make an empty root"))?;
         // SAFETY: the umask belongs to this thread alone since the unshare.
         unsafe { libc::umask(0) };
         let stack = Stack::new().map_err(stage("map a stack"))?;
@@ -211,9 +211,17 @@ impl Place {
 
 /// Turns the calling thread's root into an empty tmpfs with the places for mounts.
 ///
+/// With `keep_kernel`, `/proc` and `/sys` stay: inside a user namespace the kernel gives out new ones only to those
+/// who see them already.
+///
 /// # Safety
 /// The calling thread must be in a mount namespace of its own.
-unsafe fn empty_root() -> io::Result<()> {
+unsafe fn empty_root(keep_kernel: bool) -> io::Result<()> {
+    let kept: Vec<_> = if keep_kernel { vec![c"/proc", c"/sys"] } else { Vec::new() };
+    let mut trees = Vec::new();
+    for path in &kept {
+        trees.push(super::mounts::open_tree(path, true)?);
+    }
     // SAFETY: constant strings; effects stay in the namespace.
     unsafe {
         check(libc::mount(
@@ -237,6 +245,12 @@ unsafe fn empty_root() -> io::Result<()> {
         check(libc::chdir(c"/".as_ptr()))?;
         check(libc::mkdir(child::ROOT_PLACE.as_ptr(), 0o700))?;
         check(libc::mkdir(child::FILES_PLACE.as_ptr(), 0o700))?;
+        for (path, tree) in kept.iter().zip(trees) {
+            check(libc::mkdir(path.as_ptr(), 0o700))?;
+            let flags = libc::MOVE_MOUNT_F_EMPTY_PATH;
+            let (from, to) = (tree.as_raw_fd(), libc::AT_FDCWD);
+            check(libc::syscall(libc::SYS_move_mount, from, c"".as_ptr(), to, path.as_ptr(), flags) as i32)?;
+        }
     }
     Ok(())
 }

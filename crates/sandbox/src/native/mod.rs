@@ -9,18 +9,18 @@
 mod capability;
 mod child;
 mod exec;
-mod failure;
+pub(crate) mod failure;
 mod launcher;
-mod mounting;
-mod mounts;
+pub(crate) mod mounting;
+pub(crate) mod mounts;
 mod namespaces;
-mod options;
-mod plan;
-mod prepare;
-mod report;
+pub(crate) mod options;
+pub(crate) mod plan;
+pub(crate) mod prepare;
+pub(crate) mod report;
 mod running;
 mod sys;
-mod wait;
+pub(crate) mod wait;
 
 use std::fs::File;
 use std::io::Read;
@@ -43,7 +43,7 @@ pub use capability::ALL as ALL_CAPABILITIES;
 pub use prepare::DEFAULT_PATH;
 
 /// The program that is PID 1 of containers, see `init/main.rs`.
-static INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kukri-init"));
+pub(crate) static INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kukri-init"));
 
 /// What a [`NativeRuntime`] works with.
 pub struct NativeConfig {
@@ -70,7 +70,7 @@ pub struct NativeRuntime {
 }
 
 /// What is the same for all runs.
-struct Ground {
+pub(crate) struct Ground {
     /// The init, in memory that nobody can change.
     init: OwnedFd,
     /// What the engine may use, as a mask.
@@ -238,7 +238,7 @@ fn limits_anything(resources: &oci_spec::runtime::LinuxResources) -> bool {
 }
 
 /// One record, or `None` at the end of the pipe.
-fn read_record(pipe: &mut File) -> Option<Record> {
+pub(crate) fn read_record(pipe: &mut File) -> Option<Record> {
     let mut bytes = [0_u8; size_of::<Record>()];
     pipe.read_exact(&mut bytes).ok()?;
     let word = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);

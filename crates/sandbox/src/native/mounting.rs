@@ -9,7 +9,7 @@ use super::options::MountOptions;
 use super::plan::{Label, Node, Op, Parameter};
 use super::prepare::{Builder, components, text};
 use super::{Ground, mounts};
-use crate::{FileSource, Rootfs, RunRequest, SandboxError};
+use crate::{FileSource, Rootfs, RunRequest, SandboxError, userns};
 
 /// Devices that every container has: name and number.
 const DEVICES: [(&str, u32, u32); 6] =
@@ -32,17 +32,20 @@ pub struct Mounting<'a> {
     ground: &'a Ground,
     /// Where something is mounted already: what is created below does not land in the root.
     covered: Vec<PathBuf>,
+    /// Slots of mounts that are made before the root is entered, by destination.
+    early: Vec<(PathBuf, usize)>,
 }
 
 impl<'a> Mounting<'a> {
     /// For one plan.
     pub fn new(builder: &'a mut Builder, spec: &'a Spec, ground: &'a Ground) -> Self {
-        Self { builder, spec, ground, covered: Vec::new() }
+        Self { builder, spec, ground, covered: Vec::new(), early: Vec::new() }
     }
 
     /// Adds everything in order; returns the number of the root mount's descriptor.
     pub fn mount(mut self, request: &RunRequest) -> Result<RawFd, SandboxError> {
         let slots = self.clone_files(request)?;
+        self.make_early()?;
         let root = self.root(&request.rootfs)?;
         let spec = self.spec;
         for mount in spec.mounts().iter().flatten() {
@@ -67,6 +70,31 @@ impl<'a> Mounting<'a> {
             }
         }
         Ok(root)
+    }
+
+    /// In a user namespace the kernel must see its own `/proc` and `/sys` to give out others, so they are made while
+    /// the launcher's are still there.
+    fn make_early(&mut self) -> Result<(), SandboxError> {
+        if !self.ground.user_namespace {
+            return Ok(());
+        }
+        for mount in self.spec.mounts().iter().flatten() {
+            let kind = mount.typ().as_deref().unwrap_or_default();
+            if kind != "proc" && kind != "sysfs" {
+                continue;
+            }
+            let options = MountOptions::parse(mount.options().as_deref().unwrap_or_default());
+            let slot = self.builder.slot();
+            self.early.push((mount.destination().clone(), slot));
+            let op = Op::Make {
+                kind: text(kind, "mounts")?,
+                parameters: parameters(&options)?,
+                attributes: options.set,
+                slot,
+            };
+            self.builder.add(Label::Mount(kind.to_owned(), mount.destination().clone()), op);
+        }
+        Ok(())
     }
 
     /// Writes the files with content and has the child clone each; returns their slots.
@@ -167,15 +195,20 @@ impl<'a> Mounting<'a> {
     ) -> Result<(), SandboxError> {
         let device_tree = destination == Path::new("/dev") && kind == "tmpfs";
         let nodes = if device_tree && !self.ground.user_namespace { nodes()? } else { Vec::new() };
-        let mut parameters = Vec::with_capacity(options.data.len());
-        for (key, value) in &options.data {
-            let value = match value {
-                Some(value) => Some(text(value, "mounts")?),
-                None => None,
-            };
-            parameters.push(Parameter { key: text(key, "mounts")?, value });
+        if let Some(index) = self.early.iter().position(|(place, _)| place == destination) {
+            let (_, slot) = self.early.remove(index);
+            let target = self.target(destination, false)?;
+            let label = Label::Mount(kind.to_owned(), destination.to_owned());
+            self.builder.add(label, Op::AttachSlot { slot, target });
+            return Ok(());
         }
         let target = self.target(destination, false)?;
+        let mut parameters = parameters(options)?;
+        if kind == "devpts" && self.ground.user_namespace {
+            let mapped = options.value("gid").and_then(|gid| gid.parse().ok()).is_some_and(userns::has_group);
+            // The group of terminals is a nicety; without it they belong to their user's group.
+            parameters.retain(|parameter| mapped || parameter.key.as_c_str() != c"gid");
+        }
         let op =
             Op::Mount { kind: text(kind, "mounts")?, parameters, attributes: options.set, nodes, target };
         self.builder.add(Label::Mount(kind.to_owned(), destination.to_owned()), op);
@@ -256,7 +289,7 @@ fn failed(what: &str, target: &Path) -> impl FnOnce(std::io::Error) -> SandboxEr
 }
 
 /// An overlay from the options of a mount in the spec.
-fn spec_overlay(options: &MountOptions) -> std::io::Result<std::os::fd::OwnedFd> {
+pub fn spec_overlay(options: &MountOptions) -> std::io::Result<std::os::fd::OwnedFd> {
     let lowers: Vec<PathBuf> = options
         .value("lowerdir")
         .unwrap_or_default()
@@ -270,6 +303,18 @@ fn spec_overlay(options: &MountOptions) -> std::io::Result<std::os::fd::OwnedFd>
     let upper = options.value("upperdir").map(Path::new).zip(options.value("workdir").map(Path::new));
     let userxattr = options.data.iter().any(|(key, _)| key == "userxattr");
     mounts::overlay(&mounts::Overlay { lowers: &lowers, upper, userxattr }, options.set)
+}
+
+fn parameters(options: &MountOptions) -> Result<Vec<Parameter>, SandboxError> {
+    let mut parameters = Vec::with_capacity(options.data.len());
+    for (key, value) in &options.data {
+        let value = match value {
+            Some(value) => Some(text(value, "mounts")?),
+            None => None,
+        };
+        parameters.push(Parameter { key: text(key, "mounts")?, value });
+    }
+    Ok(parameters)
 }
 
 fn nodes() -> Result<Vec<Node>, SandboxError> {
@@ -304,8 +349,11 @@ fn device_node(device: &LinuxDevice) -> Result<Op, SandboxError> {
     })
 }
 
-/// The v1 hierarchies of this machine, from `/proc/self/cgroup`: directory, file system type, its options.
-fn hierarchies() -> Vec<(String, &'static str, Vec<(String, Option<String>)>)> {
+/// Directory, file system type, and options of a hierarchy of control groups.
+type Hierarchy = (String, &'static str, Vec<(String, Option<String>)>);
+
+/// The v1 hierarchies of this machine, from `/proc/self/cgroup`.
+fn hierarchies() -> Vec<Hierarchy> {
     let text = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mut found = Vec::new();
     for line in text.lines() {

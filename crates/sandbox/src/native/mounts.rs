@@ -248,7 +248,11 @@ impl Context {
     }
 }
 
-fn open_tree(path: &CStr, recursive: bool) -> io::Result<OwnedFd> {
+/// A detached copy of the mount at a path.
+///
+/// # Errors
+/// The kernel's.
+pub fn open_tree(path: &CStr, recursive: bool) -> io::Result<OwnedFd> {
     let mut flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
     if recursive {
         flags |= libc::AT_RECURSIVE as u32;

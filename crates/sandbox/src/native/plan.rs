@@ -156,6 +156,8 @@ pub enum Op {
     AttachSlot { slot: usize, target: Target },
     /// Makes a file system and attaches it.
     Mount { kind: CString, parameters: Vec<Parameter>, attributes: u64, nodes: Vec<Node>, target: Target },
+    /// Makes a file system and keeps it in a slot.
+    Make { kind: CString, parameters: Vec<Parameter>, attributes: u64, slot: usize },
     /// Creates a device node by path.
     DeviceNode { path: CString, mode: u32, device: u64, owner: (u32, u32) },
     /// Creates a symbolic link by path.

@@ -241,7 +241,7 @@ impl Namespaces {
 }
 
 /// How the command is executed, and the directories that are searched for it.
-fn exec(process: &Process) -> Result<(Exec, Vec<String>), SandboxError> {
+pub fn exec(process: &Process) -> Result<(Exec, Vec<String>), SandboxError> {
     let args = process.args().as_deref().unwrap_or_default();
     let command = args.first().ok_or_else(|| SandboxError::spec("process.args", "is empty"))?;
     let env = process.env().as_deref().unwrap_or_default();
