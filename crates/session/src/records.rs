@@ -159,6 +159,29 @@ pub(crate) fn unpack_digests(bytes: &[u8]) -> Result<Vec<Digest>, SessionError> 
     Ok(chunks.filter_map(Digest::from_slice).collect())
 }
 
+/// Digests and lengths, one after the other.
+pub(crate) fn pack_sized<'a>(contents: impl IntoIterator<Item = (&'a Digest, u64)>) -> Bytes {
+    let mut out = Vec::new();
+    for (digest, size) in contents {
+        out.extend_from_slice(digest.as_bytes());
+        out.extend_from_slice(&size.to_le_bytes());
+    }
+    out.into()
+}
+
+/// Reads what [`pack_sized`] wrote.
+pub(crate) fn unpack_sized(bytes: &[u8]) -> Result<Vec<(Digest, u64)>, SessionError> {
+    let chunks = bytes.chunks_exact(HEAD);
+    if !chunks.remainder().is_empty() {
+        return Err(SessionError::protocol("a cut list of contents"));
+    }
+    let parse = |chunk: &[u8]| {
+        let (digest, size) = chunk.split_at(Digest::LEN);
+        Some((Digest::from_slice(digest)?, u64::from_le_bytes(size.try_into().ok()?)))
+    };
+    Ok(chunks.filter_map(parse).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -97,7 +97,7 @@ pub(crate) struct ExportBody {
 pub(crate) enum ExportUp {
     /// Asks for nodes: stored digests in the payload.
     WantNodes,
-    /// Asks for contents: digests in the payload. They are sent in this order.
+    /// Asks for contents: digests and lengths in the payload. They are sent in this order.
     WantBlobs,
 }
 
@@ -110,9 +110,9 @@ pub(crate) enum ExportDown {
         #[serde(default)]
         last: bool,
     },
-    /// Whole small contents, as records.
+    /// Contents: a stream of records, cut anywhere.
     Blobs,
-    /// A part of a large content, or of the file.
+    /// A part of the file.
     Part {
         #[serde(default)]
         last: bool,

@@ -2,69 +2,20 @@
 
 mod common;
 
-use std::collections::HashMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use common::pair::{Setup, setup};
 use common::store::Store;
-use common::{ToyEngine, toy_engine};
-use kukri_session::client::{Client, ConnectConfig, connect};
-use kukri_session::engine::{SessionHandle, SyncRequest};
-use kukri_session::{ClientHello, EngineHello, ErrorCode, SessionError};
-use kukri_tree::TreeId;
-
-struct Setup {
-    dir: tempfile::TempDir,
-    _engine: ToyEngine,
-    _client: Client,
-    session: SessionHandle,
-    store: Arc<Store>,
-}
-
-async fn setup() -> Setup {
-    let dir = tempfile::tempdir().unwrap();
-    let socket = dir.path().join("run/engine.sock");
-    fs::create_dir(dir.path().join("work")).unwrap();
-    let mut engine = toy_engine(&socket, EngineHello::new("")).await;
-    let client = connect(ConnectConfig {
-        socket,
-        hello: ClientHello::new("c", "s", dir.path().join("work").to_str().unwrap()),
-        home: Some(dir.path().to_owned()),
-        cache_dir: Some(dir.path().join("cache")),
-        env: HashMap::new(),
-        timeout: Duration::from_secs(10),
-    })
-    .await
-    .unwrap();
-    let session = engine.session("s").await;
-    Setup { dir, _engine: engine, _client: client, session, store: Arc::default() }
-}
+use kukri_session::engine::SyncRequest;
+use kukri_session::{ErrorCode, SessionError};
 
 impl Setup {
-    fn path(&self, path: &str) -> PathBuf {
-        self.dir.path().join("work").join(path)
-    }
-
-    fn write(&self, path: &str, content: impl AsRef<[u8]>) {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
-    async fn try_sync(&self, request: SyncRequest) -> Result<TreeId, SessionError> {
-        let sync = self.session.sync_directory(request, Arc::clone(&self.store) as Arc<_>);
-        tokio::time::timeout(Duration::from_secs(60), sync).await.expect("the sync hangs")
-    }
-
-    async fn sync(&self) -> TreeId {
-        self.try_sync(SyncRequest { path: ".".into(), ..SyncRequest::default() }).await.unwrap()
-    }
-
     /// Paths and descriptions of what a request takes.
     async fn listed(&self, request: SyncRequest) -> Vec<String> {
         let id = self.try_sync(request).await.unwrap();
@@ -104,7 +55,7 @@ async fn everything_is_taken_as_it_is() {
     let _socket = std::os::unix::net::UnixListener::bind(setup.path("socket")).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, setup.path("pipe"), 0o600.into()).unwrap();
 
-    let id = setup.sync().await;
+    let id = setup.sync(".").await;
     let list = setup.store.list(id);
     let list: Vec<_> = list.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     assert_eq!(
@@ -134,35 +85,35 @@ async fn only_what_changed_is_sent() {
     for n in 0..300 {
         setup.write(&format!("d{}/e{}/f{n}", n % 7, n % 3), format!("content {n}"));
     }
-    let first = setup.sync().await;
+    let first = setup.sync(".").await;
     assert_eq!(setup.store.puts(), (1 + 7 + 21, 300));
-    assert_eq!(setup.sync().await, first);
+    assert_eq!(setup.sync(".").await, first);
     assert_eq!(setup.store.puts(), (0, 0));
 
     setup.write("d0/e0/f0", "changed");
-    let second = setup.sync().await;
+    let second = setup.sync(".").await;
     assert_ne!(second, first);
     assert_eq!(setup.store.puts(), (3, 1));
     assert_eq!(setup.store.list(second)["d0/e0/f0"], "f 644 changed");
 
     fs::rename(setup.path("d1/e1/f1"), setup.path("d1/e1/renamed")).unwrap();
-    let third = setup.sync().await;
+    let third = setup.sync(".").await;
     assert_eq!(setup.store.puts(), (3, 0));
     assert!(setup.store.list(third).contains_key("d1/e1/renamed"));
 
     fs::remove_dir_all(setup.path("d2")).unwrap();
-    let fourth = setup.sync().await;
+    let fourth = setup.sync(".").await;
     assert_eq!(setup.store.puts(), (1, 0));
     assert!(!setup.store.list(fourth).keys().any(|path| path.starts_with("d2")));
 
     fs::set_permissions(setup.path("d3/e0/f3"), fs::Permissions::from_mode(0o755)).unwrap();
-    let fifth = setup.sync().await;
+    let fifth = setup.sync(".").await;
     assert_eq!(setup.store.puts(), (3, 0));
     assert_eq!(setup.store.list(fifth)["d3/e0/f3"], "f 755 content 3");
     assert_ne!(fifth.content, fourth.content);
 
     age(&setup.path("d4/e1/f4"));
-    let sixth = setup.sync().await;
+    let sixth = setup.sync(".").await;
     assert_eq!(sixth.content, fifth.content, "a time alone is no change of the content");
     assert_ne!(sixth.stored, fifth.stored);
 }
@@ -173,7 +124,7 @@ async fn a_change_within_the_same_instant_is_seen() {
     // Same size, same inode, and as near in time as can be.
     for n in 0..40 {
         setup.write("f", format!("{n:04}"));
-        let id = setup.sync().await;
+        let id = setup.sync(".").await;
         assert_eq!(setup.store.list(id)["f"], format!("f 644 {n:04}"));
     }
 }
@@ -183,7 +134,7 @@ async fn what_is_remembered_is_not_read_again() {
     let setup = setup().await;
     setup.write("f", "content");
     std::thread::sleep(Duration::from_millis(80));
-    let first = setup.sync().await;
+    let first = setup.sync(".").await;
     // Another engine, which has nothing: all is named from memory, and the content is read for sending only.
     let other = Arc::new(Store::default());
     let request = SyncRequest { path: ".".into(), ..SyncRequest::default() };
@@ -193,7 +144,7 @@ async fn what_is_remembered_is_not_read_again() {
     for entry in fs::read_dir(setup.dir.path().join("cache")).unwrap() {
         fs::write(entry.unwrap().path(), "garbage").unwrap();
     }
-    assert_eq!(setup.sync().await, first);
+    assert_eq!(setup.sync(".").await, first);
 }
 
 #[tokio::test]
@@ -217,7 +168,7 @@ async fn patterns_prune_the_walk() {
     assert_eq!(list, ["src", "src/main.rs"]);
     fs::set_permissions(setup.path("target"), fs::Permissions::from_mode(0o755)).unwrap();
     // A filtered walk must not forget, nor spoil, what a full walk knows.
-    assert_eq!(setup.sync().await, setup.sync().await);
+    assert_eq!(setup.sync(".").await, setup.sync(".").await);
 }
 
 #[tokio::test]
@@ -279,7 +230,7 @@ async fn bad_requests_name_the_path() {
     let error = setup.try_sync(at(".")).await.unwrap_err();
     assert!(matches!(&error, SessionError::Local(_)) && error.to_string().contains("no space left"), "{error}");
     setup.store.full.store(false, Ordering::SeqCst);
-    setup.sync().await;
+    setup.sync(".").await;
 }
 
 #[tokio::test]
@@ -314,7 +265,7 @@ async fn files_that_change_all_the_time_do_not_spoil_a_sync() {
     }
     stop.store(true, Ordering::SeqCst);
     writer.join().unwrap();
-    setup.sync().await;
+    setup.sync(".").await;
 }
 
 #[tokio::test]
@@ -328,7 +279,7 @@ async fn dropping_a_sync_stops_the_client_and_the_next_one_works() {
         let sync = setup.session.sync_directory(request, Arc::new(Store::default()));
         let _ = tokio::time::timeout(Duration::from_millis(millis), sync).await;
     }
-    let id = setup.sync().await;
+    let id = setup.sync(".").await;
     assert_eq!(setup.store.list(id).len(), 2021);
 }
 
@@ -343,7 +294,7 @@ async fn large_flat_and_deep_directories_are_no_special_case() {
         path.push_str(&format!("/d{n}"));
     }
     setup.write(&format!("{path}/end"), "end");
-    let id = setup.sync().await;
+    let id = setup.sync(".").await;
     // The node of the flat directory is larger than a frame may be; the one content is sent once.
     assert_eq!(setup.store.puts(), (1 + 1 + 201, 2));
     let list = setup.store.list(id);
@@ -391,9 +342,9 @@ async fn open_files_are_bounded() {
     for n in 0..5000 {
         setup.write(&format!("d{}/e{}/f{n}", n % 100, n % 7), format!("{n}"));
     }
-    let id = setup.sync().await;
+    let id = setup.sync(".").await;
     assert_eq!(setup.store.puts().1, 5000);
-    assert_eq!(setup.sync().await, id);
+    assert_eq!(setup.sync(".").await, id);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod budget;
 mod connect;
+mod export;
 mod paths;
 mod read;
 mod remember;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::{ConnectConfig, paths, secret, sync};
+use super::{ConnectConfig, export, paths, secret, sync};
 use crate::engine::{HostStat, HostStatKind};
 use crate::link::{Answer, Handler, Message, Request};
-use crate::wire::{FIND_UP, FindUpBody, FoundUp, READ_SECRET, STAT, SYNC, SecretBody, StatBody};
+use crate::wire::{EXPORT_FILE, EXPORT_TREE, FIND_UP, FindUpBody, FoundUp, READ_SECRET, STAT, SYNC, SecretBody, StatBody};
 use crate::{ErrorCode, RemoteError};
 
 /// This machine, as far as the engine may use it.
@@ -43,6 +43,8 @@ impl Handler for Host {
 async fn answer(facts: Arc<Facts>, request: Request) -> Result<Message, RemoteError> {
     match request.kind.as_str() {
         SYNC => sync::serve(&facts, parse(&request)?, request.channel).await,
+        EXPORT_TREE => export::serve_tree(&facts, parse(&request)?, request.channel).await,
+        EXPORT_FILE => export::serve_file(&facts, parse(&request)?, request.channel).await,
         READ_SECRET => {
             let SecretBody { uri } = parse(&request)?;
             let payload = secret::read(&uri, &facts.bases, &facts.env).await?;

@@ -6,10 +6,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kukri_model::Digest;
 use kukri_tree::TreeId;
+use tokio::sync::mpsc;
 
 use super::StoreFailure;
+use super::sync::blocking;
 use crate::SessionError;
-use crate::link::Link;
+use crate::link::{CHUNK, Call, Link, Sender, Step};
+use crate::records::{RecordEncoder, SMALL, unpack_digests, unpack_sized};
+use crate::wire::{EXPORT_FILE, EXPORT_TREE, ExportBody, ExportDown, ExportFileBody, ExportUp, Exported};
+
+/// Payloads that may wait between the reading thread and the connection.
+const AHEAD: usize = 4;
 
 /// Where to write a tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,19 +53,133 @@ pub trait TreeSource: Send + Sync + 'static {
     fn blob(&self, digest: &Digest) -> Result<Box<dyn Read + Send>, StoreFailure>;
 }
 
+/// Names the tree and sends what the client asks for, until it is written.
 pub(super) async fn tree(
-    _link: &Link,
-    _request: ExportRequest,
-    _tree: TreeId,
-    _source: Arc<dyn TreeSource>,
+    link: &Link,
+    request: ExportRequest,
+    tree: TreeId,
+    source: Arc<dyn TreeSource>,
 ) -> Result<String, SessionError> {
-    unimplemented!()
+    let ExportRequest { path, wipe, remove } = request;
+    let mut call = link.call(EXPORT_TREE, &ExportBody { path, wipe, remove, root: tree.into() })?;
+    let sender = call.sender();
+    loop {
+        let message = match call.next().await? {
+            Step::Reply(reply) => return Ok(reply.parse::<Exported>()?.path),
+            Step::Message(message) => message,
+        };
+        let sent = match message.parse()? {
+            ExportUp::WantNodes => send_nodes(&sender, &source, &message.payload).await,
+            ExportUp::WantBlobs => send_blobs(&sender, &source, message.payload).await,
+        };
+        prefer_reply(sent, &mut call).await?;
+    }
 }
 
+/// When the client has given up, sending fails, and its reply says why.
+async fn prefer_reply(sent: Result<(), SessionError>, call: &mut Call) -> Result<(), SessionError> {
+    if !matches!(sent, Err(SessionError::Closed)) {
+        return sent;
+    }
+    while let Step::Message(_) = call.next().await? {}
+    sent
+}
+
+async fn send_nodes(sender: &Sender, source: &Arc<dyn TreeSource>, wanted: &[u8]) -> Result<(), SessionError> {
+    let (wanted, source) = (unpack_digests(wanted)?, Arc::clone(source));
+    let nodes = blocking(move || {
+        wanted.into_iter().map(|digest| source.node(&digest).map(|bytes| (digest, bytes))).collect::<Result<Vec<_>, _>>()
+    });
+    let mut encoder = RecordEncoder::default();
+    for (digest, bytes) in nodes.await? {
+        encoder.record(&digest, &bytes);
+        while let Some(payload) = encoder.take_full() {
+            sender.send(&ExportDown::Nodes { last: false }, payload).await?;
+        }
+    }
+    sender.send(&ExportDown::Nodes { last: true }, encoder.take_rest().unwrap_or_default()).await
+}
+
+async fn send_blobs(sender: &Sender, source: &Arc<dyn TreeSource>, wanted: Bytes) -> Result<(), SessionError> {
+    let (wanted, source) = (unpack_sized(&wanted)?, Arc::clone(source));
+    let (payloads, queue) = mpsc::channel(AHEAD);
+    let reading = blocking(move || read_blobs(source.as_ref(), &wanted, &payloads));
+    let (read, sent) = tokio::join!(reading, forward(sender, queue, |payload| (ExportDown::Blobs, payload)));
+    sent?;
+    read
+}
+
+/// Sends what the reading thread gives; ends it by dropping the queue when sending fails.
+async fn forward<T>(
+    sender: &Sender,
+    mut queue: mpsc::Receiver<T>,
+    step: impl Fn(T) -> (ExportDown, Bytes),
+) -> Result<(), SessionError> {
+    while let Some(next) = queue.recv().await {
+        let (step, payload) = step(next);
+        sender.send(&step, payload).await?;
+    }
+    Ok(())
+}
+
+fn read_blobs(
+    source: &dyn TreeSource,
+    wanted: &[(Digest, u64)],
+    payloads: &mpsc::Sender<Bytes>,
+) -> Result<(), StoreFailure> {
+    let mut encoder = RecordEncoder::default();
+    let mut buffer = vec![0; SMALL as usize];
+    for (digest, size) in wanted {
+        let mut content = source.blob(digest)?;
+        encoder.begin(digest, *size);
+        let mut left = *size;
+        loop {
+            let count = content.read(&mut buffer)?;
+            left = match (count, left.checked_sub(count as u64)) {
+                (0, Some(0)) => break,
+                (0, _) | (_, None) => return Err(format!("content {digest} has not the length of {size} bytes").into()),
+                (_, Some(left)) => left,
+            };
+            encoder.extend(&buffer[..count]);
+            while let Some(payload) = encoder.take_full() {
+                if payloads.blocking_send(payload).is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    if let Some(payload) = encoder.take_rest() {
+        let _ = payloads.blocking_send(payload);
+    }
+    Ok(())
+}
+
+/// Sends one file.
 pub(super) async fn file(
-    _link: &Link,
-    _request: ExportFileRequest,
-    _content: Box<dyn Read + Send>,
+    link: &Link,
+    request: ExportFileRequest,
+    mut content: Box<dyn Read + Send>,
 ) -> Result<String, SessionError> {
-    unimplemented!()
+    let ExportFileRequest { path, allow_parent_dir, name, mode, mtime_ns } = request;
+    let mut call = link.call(EXPORT_FILE, &ExportFileBody { path, allow_parent_dir, name, mode, mtime_ns })?;
+    let (parts, queue) = mpsc::channel(AHEAD);
+    let reading = blocking(move || {
+        loop {
+            let mut part = Vec::with_capacity(CHUNK);
+            (&mut content).take(CHUNK as u64).read_to_end(&mut part)?;
+            let last = part.len() < CHUNK;
+            if parts.blocking_send((last, Bytes::from(part))).is_err() || last {
+                return Ok(());
+            }
+        }
+    });
+    let sender = call.sender();
+    let sending = forward(&sender, queue, |(last, part)| (ExportDown::Part { last }, part));
+    let (read, sent) = tokio::join!(reading, sending);
+    read?;
+    prefer_reply(sent, &mut call).await?;
+    match call.next().await? {
+        Step::Reply(reply) => Ok(reply.parse::<Exported>()?.path),
+        Step::Message(_) => Err(SessionError::protocol("a message from an export of a file")),
+    }
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod pair;
 pub mod store;
 
 use std::collections::HashMap;
