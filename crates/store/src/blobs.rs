@@ -8,6 +8,7 @@ use std::sync::Arc;
 use kukri_model::Digest;
 use rusqlite::{OptionalExtension as _, params};
 
+use crate::Store;
 use crate::disk::fsutil;
 use crate::disk::layout::object_name;
 use crate::disk::objects::raw_key;
@@ -15,9 +16,8 @@ use crate::disk::packs::{PACK_LIMIT, Place};
 use crate::error::{Result, StoreError};
 use crate::sink::{ObjectRow, Rows, Sink};
 use crate::store::Inner;
-use crate::Store;
 
-/// From this many bytes on, hashing and writing is shared by two threads.
+/// From this many bytes on, one thread hashes while another writes.
 const SHARE_BYTES: usize = 4 << 20;
 
 impl Store {
@@ -106,7 +106,10 @@ impl Store {
             return Ok(BlobReader { len: 0, source: Source::Memory(Cursor::default()) });
         }
         if let Some(content) = inner.read_packed(digest)? {
-            return Ok(BlobReader { len: content.len() as u64, source: Source::Memory(Cursor::new(content)) });
+            return Ok(BlobReader {
+                len: content.len() as u64,
+                source: Source::Memory(Cursor::new(content)),
+            });
         }
         match inner.open_object(digest)? {
             Some((file, len)) => Ok(BlobReader { len, source: Source::File(file) }),
@@ -164,7 +167,7 @@ impl Inner {
 
     /// Checks, writes and places small contents that are not there yet. The caller holds the gate.
     fn put_small(&self, mut contents: Vec<(Digest, Vec<u8>)>) -> Result<Vec<(Digest, Place)>> {
-        contents.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        contents.sort_unstable_by_key(|(digest, _)| *digest);
         contents.dedup_by(|a, b| a.0 == b.0);
         contents.retain(|(_, content)| !content.is_empty());
         let digests: Vec<Digest> = contents.iter().map(|(digest, _)| *digest).collect();
@@ -184,26 +187,19 @@ impl Inner {
         }
         let fail = |source| StoreError::io("write to a pack in", self.layout.packs())(source);
         let room = self.packs.reserve(total).map_err(fail)?;
-        let write = |part: &[(Digest, &[u8], u64)]| -> Result<()> {
-            for group in part.chunks(512) {
-                for (digest, content, _) in group {
-                    check(digest, content)?;
-                }
-                let slices: Vec<&[u8]> = group.iter().map(|(_, content, _)| *content).collect();
-                room.write(group[0].2, &slices).map_err(fail)?;
-            }
-            Ok(())
-        };
+        let slices: Vec<&[u8]> = new.iter().map(|(_, content, _)| *content).collect();
+        let check_all = || new.iter().try_for_each(|(digest, content, _)| check(digest, content));
         if total as usize >= SHARE_BYTES {
-            let (left, right) = new.split_at(new.len() / 2);
+            // Two threads cannot write to one file at a time, but one can hash while the other writes. What was
+            // written for nothing is only wasted room.
             std::thread::scope(|scope| {
-                let other = scope.spawn(|| write(right));
-                let mine = write(left);
-                let theirs = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                mine.and(theirs)
+                let hashing = scope.spawn(check_all);
+                let written = room.write(0, &slices).map_err(fail);
+                hashing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(written)
             })?;
         } else {
-            write(&new)?;
+            check_all()?;
+            room.write(0, &slices).map_err(fail)?;
         }
         let place = |(digest, content, at): (Digest, &[u8], u64)| {
             (digest, Place { pack: room.pack, offset: room.offset + at, size: content.len() as u32 })
@@ -247,7 +243,9 @@ impl Inner {
                 Ok(file) if file.metadata().is_ok_and(|meta| meta.len() == size as u64) => {
                     return Ok(Some((file, size as u64)));
                 }
-                Ok(_) => reason = Some(format!("{} has the wrong length", self.layout.object(&key).display())),
+                Ok(_) => {
+                    reason = Some(format!("{} has the wrong length", self.layout.object(&key).display()))
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     reason = Some(format!("{} is gone", self.layout.object(&key).display()));
                 }

@@ -41,7 +41,9 @@ pub enum OpenError {
         features: Vec<String>,
     },
     /// `format.json` is not readable.
-    #[error("{path} is damaged: {reason}; nothing was changed: restore the file, or move the store away to start anew")]
+    #[error(
+        "{path} is damaged: {reason}; nothing was changed: restore the file, or move the store away to start anew"
+    )]
     BadFormat {
         /// The file.
         path: PathBuf,
@@ -55,7 +57,9 @@ pub enum OpenError {
         root: PathBuf,
     },
     /// The index is not readable.
-    #[error("the index {path} of the store cannot be opened: {source}; nothing was changed: move the store away to start anew")]
+    #[error(
+        "the index {path} of the store cannot be opened: {source}; nothing was changed: move the store away to start anew"
+    )]
     Index {
         /// The database file.
         path: PathBuf,

@@ -25,7 +25,8 @@ mod volumes;
 
 pub use blobs::{BlobReader, BlobWriter};
 pub use care::{
-    Dropped, Entry, EntryKind, KindUsage, Problem, PruneOptions, PruneReport, Usage, VerifyOptions, VerifyReport,
+    Dropped, Entry, EntryKind, KindUsage, Problem, PruneOptions, PruneReport, Usage, VerifyOptions,
+    VerifyReport,
 };
 pub use config::{OverlayXattr, StoreConfig};
 pub use error::{OpenError, Result, StoreError};

@@ -273,9 +273,11 @@ fn insert_stack(
     layer: NewLayer,
     stack: &Stack,
 ) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached("INSERT INTO layers VALUES(?,?,?)")?
-        .execute(params![layer.id as i64, layer.entries as i64, layer.bytes as i64])?;
+    transaction.prepare_cached("INSERT INTO layers VALUES(?,?,?)")?.execute(params![
+        layer.id as i64,
+        layer.entries as i64,
+        layer.bytes as i64
+    ])?;
     transaction.prepare_cached("INSERT OR REPLACE INTO stacks VALUES(?,?,?)")?.execute(params![
         tree.stored.as_bytes(),
         encode_layers(&stack.layers),

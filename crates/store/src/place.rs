@@ -179,7 +179,11 @@ impl<'a> Placer<'a> {
             let path = [&self.at[..], name.to_bytes()].concat();
             self.groups.entry(group).or_insert_with(|| (path, *blob, meta.clone()));
         }
-        if size <= PACK_LIMIT as u64 { self.small(dir, name, meta, blob, size) } else { self.large(dir, name, meta, blob, size) }
+        if size <= PACK_LIMIT as u64 {
+            self.small(dir, name, meta, blob, size)
+        } else {
+            self.large(dir, name, meta, blob, size)
+        }
     }
 
     fn small(&mut self, dir: &OwnedFd, name: &CStr, meta: &Meta, blob: &Digest, size: u64) -> Result<()> {

@@ -124,6 +124,20 @@ impl Store {
         })
     }
 
+    /// Slots of results whose label has `part` in it, latest first, at most `limit`. Records without a label are not
+    /// results of steps and are left out.
+    pub fn slots_labelled(&self, part: &str, limit: u32) -> Result<Vec<Digest>> {
+        self.inner.index.read("search results", |connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT slot, max(created) AS latest FROM results WHERE label<>'' AND instr(label, ?)>0
+                 GROUP BY slot ORDER BY latest DESC LIMIT ?",
+            )?;
+            let slots: Vec<Vec<u8>> =
+                query.query_map(params![part, limit], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            Ok(slots.iter().filter_map(|slot| Digest::from_slice(slot)).collect())
+        })
+    }
+
     /// Drops a result; whether there was one. What it referred to goes with the next collection.
     pub fn forget_result(&self, key: &Digest) -> Result<bool> {
         lock(&self.inner.used).remove(key);
@@ -216,7 +230,10 @@ pub(crate) fn decode_roots(mut bytes: &[u8]) -> Vec<Root> {
     while let Some((tag, rest)) = bytes.split_first() {
         let digest = |at: usize| rest.get(at..at + Digest::LEN).and_then(Digest::from_slice);
         let (root, len) = match tag {
-            b't' => (digest(0).zip(digest(32)).map(|(stored, content)| Root::Tree(TreeId { stored, content })), 64),
+            b't' => (
+                digest(0).zip(digest(32)).map(|(stored, content)| Root::Tree(TreeId { stored, content })),
+                64,
+            ),
             b'b' => (digest(0).map(Root::Blob), 32),
             _ => (None, 0),
         };

@@ -85,13 +85,7 @@ impl Sink {
     }
 
     /// Links a finished file into the objects. The file must never be written again.
-    pub(crate) fn link(
-        &mut self,
-        inner: &Inner,
-        row: ObjectRow,
-        dir: impl AsFd,
-        name: &CStr,
-    ) -> Result<()> {
+    pub(crate) fn link(&mut self, inner: &Inner, row: ObjectRow, dir: impl AsFd, name: &CStr) -> Result<()> {
         inner.recent.touch_all([&row.digest, &row.key].into_iter());
         if link_object(inner, &row.key, dir, name)? {
             self.objects.push(row);
@@ -120,7 +114,7 @@ impl Sink {
         self.seen.clear();
         if !small.is_empty() {
             // Sorted, the index is walked once from front to back.
-            small.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            small.sort_unstable_by_key(|(digest, _)| *digest);
             let digests: Vec<Digest> = small.iter().map(|(digest, _)| *digest).collect();
             let known = inner.packed(&digests)?;
             let mut known = known.iter();

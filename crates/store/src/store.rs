@@ -1,14 +1,15 @@
 //! The handle of an open store, and what belongs to it.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
-use std::collections::{HashMap, HashSet};
 
 use kukri_model::Digest;
 use rustix::fs::FlockOperation;
 
+use crate::StoreConfig;
 use crate::care::caretaker::Caretaker;
 use crate::disk::index::Index;
 use crate::disk::layout::Layout;
@@ -19,7 +20,6 @@ use crate::materialise::Stack;
 use crate::memory::cache::NodeCache;
 use crate::memory::leases::Leases;
 use crate::memory::recent::Recent;
-use crate::StoreConfig;
 
 /// A handle of an open store. Cheap to clone; usable from all threads. The store is closed with its last handle.
 #[derive(Clone, Debug)]

@@ -292,13 +292,20 @@ impl Commit<'_> {
         Ok(Some(kind))
     }
 
-    fn special(&mut self, dir: &OwnedFd, name: &CString, stat: &Stat, file_type: FileType) -> Result<EntryKind> {
+    fn special(
+        &mut self,
+        dir: &OwnedFd,
+        name: &CString,
+        stat: &Stat,
+        file_type: FileType,
+    ) -> Result<EntryKind> {
         let xattrs = fsutil::xattrs_at(dir, name).map_err(self.fail("read the attributes of", name))?;
         let mut meta = fsutil::meta_of(stat, xattrs.own);
         let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
         Ok(match file_type {
             FileType::Symlink => {
-                let target = rustix::fs::readlinkat(dir, &**name, Vec::new()).map_err(self.fail("read", name))?;
+                let target =
+                    rustix::fs::readlinkat(dir, &**name, Vec::new()).map_err(self.fail("read", name))?;
                 meta.mode = 0o777;
                 EntryKind::Symlink { meta, target: target.into_bytes().into() }
             }
@@ -325,7 +332,11 @@ impl Commit<'_> {
     }
 
     /// Takes away the marks that only mean something in an upper directory.
-    fn strip(&self, xattrs: &FoundXattrs, remove: impl Fn(&[u8]) -> std::result::Result<(), Errno>) -> Result<()> {
+    fn strip(
+        &self,
+        xattrs: &FoundXattrs,
+        remove: impl Fn(&[u8]) -> std::result::Result<(), Errno>,
+    ) -> Result<()> {
         for (name, _) in &xattrs.overlay {
             if !name.ends_with(b".opaque") {
                 remove(name).map_err(self.fail("remove an attribute of", c""))?;
@@ -338,4 +349,3 @@ impl Commit<'_> {
 fn same_but_time(a: &Meta, b: &Meta) -> bool {
     (a.mode, a.uid, a.gid, &a.xattrs) == (b.mode, b.uid, b.gid, &b.xattrs)
 }
-

@@ -34,8 +34,9 @@ impl Store {
     /// All volumes, most recently used first.
     pub fn list_volumes(&self) -> Result<Vec<VolumeInfo>> {
         let rows: Vec<(i64, VolumeInfo)> = self.inner.index.read("list cache volumes", |connection| {
-            let mut query = connection
-                .prepare_cached("SELECT id, key, label, created, used FROM volumes ORDER BY used DESC, id DESC")?;
+            let mut query = connection.prepare_cached(
+                "SELECT id, key, label, created, used FROM volumes ORDER BY used DESC, id DESC",
+            )?;
             let volume = |row: &rusqlite::Row<'_>| {
                 let info = VolumeInfo {
                     key: row.get(1)?,

@@ -59,7 +59,10 @@ fn kill_at_random_moments() {
         let report = store.verify(VerifyOptions { deep: true, repair: false }).unwrap();
         assert_eq!(report.problems, [], "round {round}");
         for key in &confirmed {
-            assert!(store.get_result(key).unwrap().is_some(), "round {round}: result {key} was confirmed and is gone");
+            assert!(
+                store.get_result(key).unwrap().is_some(),
+                "round {round}: result {key} was confirmed and is gone"
+            );
         }
         if round % 4 == 3 {
             drop(store);
@@ -79,12 +82,16 @@ fn work(root: &Path, round: u32) {
     std::thread::scope(|scope| {
         for thread in 0..2_u32 {
             let store = store.clone();
-            scope.spawn(move || (0..).for_each(|step| one(&store, format!("{round}.{thread}.{step}").as_str())));
+            scope.spawn(move || {
+                for step in 0..u32::MAX {
+                    one(&store, &format!("{round}.{thread}.{step}"));
+                }
+            });
         }
-        (0..).for_each(|_: u32| {
+        for _ in 0..u32::MAX {
             store.prune(&PruneOptions::default()).unwrap();
             std::thread::sleep(Duration::from_millis(20));
-        });
+        }
     });
 }
 
@@ -100,7 +107,12 @@ fn one(store: &Store, name: &str) {
     let large = store.put_blob(&content(60_000)).unwrap();
     let mut node = Node { meta: Meta { mode: 0o755, ..meta.clone() }, entries: Vec::new() };
     for (at, blob) in blobs.iter().enumerate() {
-        let kind = EntryKind::File { meta: meta.clone(), blob: Digest::of(blob), size: blob.len() as u64, link_group: 0 };
+        let kind = EntryKind::File {
+            meta: meta.clone(),
+            blob: Digest::of(blob),
+            size: blob.len() as u64,
+            link_group: 0,
+        };
         node.set(Entry { name: format!("{at}").into_bytes().into(), kind });
     }
     let kind = EntryKind::File { meta: meta.clone(), blob: large, size: 60_000, link_group: 0 };

@@ -17,6 +17,8 @@ use crate::store::Inner;
 const TICK: Duration = Duration::from_millis(500);
 /// Length of the index's log from which on it is worth moving.
 const LOG_BYTES: u64 = 4 << 20;
+/// Shortest time between two moves of the log: each waits for the disk.
+const MOVE_EVERY: Duration = Duration::from_secs(5);
 /// Deletions in a row, and the pause after them.
 const SLICE: u32 = 64;
 const PAUSE: Duration = Duration::from_millis(4);
@@ -52,6 +54,8 @@ impl Drop for Caretaker {
 }
 
 fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
+    // Transactions at the last move of the log, and when it was.
+    let mut moved = (0, Instant::now());
     loop {
         let stopped = signal.1.wait_timeout_while(lock(&signal.0), TICK, |stop| !*stop);
         let stop = *stopped.unwrap_or_else(std::sync::PoisonError::into_inner).0;
@@ -62,7 +66,9 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
         if stop {
             return;
         }
-        if inner.index.log_bytes() > LOG_BYTES {
+        let writes = inner.index.writes();
+        if writes > moved.0 && moved.1.elapsed() > MOVE_EVERY && inner.index.log_bytes() > LOG_BYTES {
+            moved = (writes, Instant::now());
             // First what the rows refer to, then the rows.
             let _ = rustix::fs::syncfs(inner.layout.objects());
             if let Err(error) = inner.index.checkpoint() {
@@ -95,7 +101,8 @@ impl Round<'_> {
             other => other?,
         };
         for (name, file_type) in fsutil::list(&fd)? {
-            let path = dir.join(std::os::unix::ffi::OsStrExt::from_bytes(name.to_bytes()) as &std::ffi::OsStr);
+            let path =
+                dir.join(std::os::unix::ffi::OsStrExt::from_bytes(name.to_bytes()) as &std::ffi::OsStr);
             if file_type == rustix::fs::FileType::Directory {
                 if !self.empty(&path)? {
                     return Ok(false);

@@ -11,22 +11,61 @@ use crate::records::Root;
 use crate::store::Inner;
 
 /// Reachable things.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
     pub(crate) nodes: HashSet<Digest>,
     pub(crate) blobs: HashSet<Digest>,
     /// Layers whose bytes were counted.
     pub(crate) layers: HashSet<u64>,
+    /// What was marked since [`Marks::try_roots`] began, to take it back.
+    journal: Option<Journal>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Journal {
+    nodes: Vec<Digest>,
+    blobs: Vec<Digest>,
+    layers: Vec<u64>,
 }
 
 impl Marks {
+    /// Marks all below some roots if that adds at most `room` bytes; returns the bytes, or `None` and nothing is marked.
+    pub(crate) fn try_roots(&mut self, inner: &Inner, roots: &[Root], room: u64) -> Result<Option<u64>> {
+        self.journal = Some(Journal::default());
+        let bytes: Result<u64> = roots.iter().try_fold(0, |bytes, root| Ok(bytes + self.root(inner, root)?));
+        let journal = self.journal.take().unwrap_or_default();
+        let bytes = bytes?;
+        if bytes <= room {
+            return Ok(Some(bytes));
+        }
+        for digest in &journal.nodes {
+            self.nodes.remove(digest);
+        }
+        for digest in &journal.blobs {
+            self.blobs.remove(digest);
+        }
+        for id in &journal.layers {
+            self.layers.remove(id);
+        }
+        Ok(None)
+    }
+
     /// Marks all below a root; returns the bytes that were not marked before. What is missing is passed over.
     pub(crate) fn root(&mut self, inner: &Inner, root: &Root) -> Result<u64> {
         match root {
             Root::Tree(tree) => Ok(self.tree(inner, &tree.stored)? + self.layers_of(inner, &tree.stored)?),
-            Root::Blob(blob) if self.blobs.insert(*blob) => Ok(inner.size_of(blob)?.unwrap_or_default()),
+            Root::Blob(blob) if self.blob(blob) => Ok(inner.size_of(blob)?.unwrap_or_default()),
             Root::Blob(_) => Ok(0),
         }
+    }
+
+    /// Whether the content is new.
+    fn blob(&mut self, blob: &Digest) -> bool {
+        let new = self.blobs.insert(*blob);
+        if new && let Some(journal) = &mut self.journal {
+            journal.blobs.push(*blob);
+        }
+        new
     }
 
     fn layers_of(&mut self, inner: &Inner, tree: &Digest) -> Result<u64> {
@@ -34,6 +73,9 @@ impl Marks {
         for (id, len) in inner.layers_of(tree)? {
             if self.layers.insert(id) {
                 bytes += len;
+                if let Some(journal) = &mut self.journal {
+                    journal.layers.push(id);
+                }
             }
         }
         Ok(bytes)
@@ -54,11 +96,14 @@ impl Marks {
             }
             let Some((node, len)) = inner.peek_node(&digest)? else { continue };
             self.nodes.insert(digest);
+            if let Some(journal) = &mut self.journal {
+                journal.nodes.push(digest);
+            }
             bytes += len;
             for entry in &node.entries {
                 match &entry.kind {
                     EntryKind::Dir(id) => todo.push(id.stored),
-                    EntryKind::File { blob, size, .. } if self.blobs.insert(*blob) => bytes += size,
+                    EntryKind::File { blob, size, .. } if self.blob(blob) => bytes += size,
                     _ => {}
                 }
             }

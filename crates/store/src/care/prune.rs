@@ -67,7 +67,8 @@ impl Store {
     /// Prunes to the budget the store was opened with.
     pub fn gc(&self) -> Result<PruneReport> {
         let config = self.config();
-        let disk = rustix::fs::statvfs(self.root()).map_err(StoreError::os("look at the disk of", self.root()))?;
+        let disk =
+            rustix::fs::statvfs(self.root()).map_err(StoreError::os("look at the disk of", self.root()))?;
         let total = disk.f_blocks.saturating_mul(disk.f_frsize);
         self.inner.index.write("forget old calls", |transaction| {
             let before = now() - config.keep_duration.unwrap_or(KEEP_CALLS).as_secs() as i64;
@@ -98,20 +99,38 @@ impl Store {
         }
         let limit = limit(inner, options, before)?;
         let mut doomed = Vec::new();
+        // Strictly by age: once there is no room, older ones do not slip through because they are small.
+        let mut full = false;
         for stored in inner.results()? {
-            match reason(options, &stored, kept, limit) {
-                Some(reason) => doomed.push((stored, reason)),
-                None => {
-                    kept += stored.value_bytes;
-                    for root in &stored.roots {
-                        kept += marks.root(inner, root)?;
+            let mut reason = reason(options, &stored);
+            if reason.is_none() {
+                let room = match limit {
+                    Some((max, _)) if selected(options, &stored) => {
+                        max.saturating_sub(kept + stored.value_bytes)
                     }
+                    _ => u64::MAX,
+                };
+                let room = if full && room != u64::MAX { None } else { Some(room) };
+                let added = match room {
+                    Some(room) => marks.try_roots(inner, &stored.roots, room)?,
+                    None => None,
+                };
+                match (added, limit) {
+                    (Some(bytes), _) => kept += stored.value_bytes + bytes,
+                    (None, Some((max, why))) => {
+                        full = true;
+                        reason = Some(format!("{why} ({max} bytes), least recently used"));
+                    }
+                    (None, None) => {}
                 }
+            }
+            if let Some(reason) = reason {
+                doomed.push((stored, reason));
             }
         }
         // Sizes of what goes come after all that stays was counted.
         let mut keys = Vec::new();
-        let mut counted = Marks { nodes: marks.nodes.clone(), blobs: marks.blobs.clone(), layers: marks.layers.clone() };
+        let mut counted = marks.clone();
         for (stored, reason) in doomed {
             let mut bytes = stored.value_bytes;
             for root in &stored.roots {
@@ -142,7 +161,7 @@ impl Store {
         }
         for entry in self.inner.volume_entries(self)? {
             let old = options.keep_duration.is_none_or(|keep| age(entry.last_used) > keep);
-            if entry.in_use || !selected(options, &entry.label, &entry.id) || !(options.all || old) {
+            if entry.in_use || !matches(options, &entry.label, &entry.id) || !(options.all || old) {
                 continue;
             }
             if !options.dry_run {
@@ -182,7 +201,11 @@ fn age(time: SystemTime) -> Duration {
     time.elapsed().unwrap_or_default()
 }
 
-fn selected(options: &PruneOptions, label: &str, id: &str) -> bool {
+fn selected(options: &PruneOptions, stored: &Stored) -> bool {
+    matches(options, &stored.label, &stored.key.hex())
+}
+
+fn matches(options: &PruneOptions, label: &str, id: &str) -> bool {
     options.filter.as_ref().is_none_or(|filter| label.contains(filter) || id.contains(filter))
 }
 
@@ -202,26 +225,19 @@ fn limit(inner: &Inner, options: &PruneOptions, now: u64) -> Result<Option<(u64,
     Ok(limit)
 }
 
-/// Why a result goes; `kept` are the bytes of all that is used more recently.
-fn reason(
-    options: &PruneOptions,
-    stored: &Stored,
-    kept: u64,
-    limit: Option<(u64, &'static str)>,
-) -> Option<String> {
-    if !selected(options, &stored.label, &stored.key.hex()) {
+/// Why a result goes whatever the budget.
+fn reason(options: &PruneOptions, stored: &Stored) -> Option<String> {
+    if !selected(options, stored) {
         return None;
     }
     if options.all {
         return Some("everything was asked for".to_owned());
     }
     let unused = Duration::from_secs((now() - stored.used).max(0) as u64);
-    if let Some(keep) = options.keep_duration
-        && unused > keep
-    {
-        return Some(format!("not used for {} s, kept for {} s", unused.as_secs(), keep.as_secs()));
-    }
-    limit.filter(|(max, _)| kept >= *max).map(|(max, why)| format!("{why} ({max} bytes), least recently used"))
+    options
+        .keep_duration
+        .filter(|keep| unused > *keep)
+        .map(|keep| format!("not used for {} s, kept for {} s", unused.as_secs(), keep.as_secs()))
 }
 
 impl Inner {

@@ -45,7 +45,8 @@ impl Inner {
     fn keys(&self, query: &str) -> Result<Vec<(Digest, Digest)>> {
         self.index.read("list records", |connection| {
             let mut statement = connection.prepare(query)?;
-            let digest = |bytes: Vec<u8>| Digest::from_slice(&bytes).unwrap_or_else(|| Digest::from_bytes([0; 32]));
+            let digest =
+                |bytes: Vec<u8>| Digest::from_slice(&bytes).unwrap_or_else(|| Digest::from_bytes([0; 32]));
             statement.query_map([], |row| Ok((digest(row.get(0)?), digest(row.get(1)?))))?.collect()
         })
     }
@@ -62,7 +63,8 @@ impl Inner {
         dead.retain(|(digest, _)| !marks.nodes.contains(digest));
         for part in dead.chunks(STEP) {
             let _gate = self.step(marks)?;
-            let gone: Vec<Digest> = part.iter().map(|(d, _)| *d).filter(|d| !marks.nodes.contains(d)).collect();
+            let gone: Vec<Digest> =
+                part.iter().map(|(d, _)| *d).filter(|d| !marks.nodes.contains(d)).collect();
             self.delete("DELETE FROM nodes WHERE digest=?", &gone)?;
             gone.iter().for_each(|digest| self.nodes.remove(digest));
             report.nodes += gone.len() as u64;
@@ -75,7 +77,8 @@ impl Inner {
         dead.retain(|(digest, _)| !marks.blobs.contains(digest));
         for part in dead.chunks(STEP) {
             let _gate = self.step(marks)?;
-            let gone: Vec<Digest> = part.iter().map(|(d, _)| *d).filter(|d| !marks.blobs.contains(d)).collect();
+            let gone: Vec<Digest> =
+                part.iter().map(|(d, _)| *d).filter(|d| !marks.blobs.contains(d)).collect();
             self.delete("DELETE FROM packed WHERE digest=?", &gone)?;
             report.packed += gone.len() as u64;
         }
@@ -143,18 +146,25 @@ impl Inner {
     /// Layers of trees that are needed, and of mounts.
     pub(crate) fn live_layers(&self, marks: &Marks) -> Result<HashSet<u64>> {
         let mut live: HashSet<u64> = self.leases.leased_layers().into_iter().collect();
-        live.extend(self.all_stacks()?.into_iter().filter(|(t, _)| marks.nodes.contains(t)).flat_map(|(_, l)| l));
+        live.extend(
+            self.all_stacks()?.into_iter().filter(|(t, _)| marks.nodes.contains(t)).flat_map(|(_, l)| l),
+        );
         Ok(live)
     }
 
     fn sweep_layers(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
         let _gate = self.step(marks)?;
-        let dead: Vec<Digest> =
-            self.all_stacks()?.into_iter().map(|(tree, _)| tree).filter(|t| !marks.nodes.contains(t)).collect();
+        let dead: Vec<Digest> = self
+            .all_stacks()?
+            .into_iter()
+            .map(|(tree, _)| tree)
+            .filter(|t| !marks.nodes.contains(t))
+            .collect();
         self.delete("DELETE FROM stacks WHERE tree=?", &dead)?;
         lock(&self.stacks).clear();
         let live = self.live_layers(marks)?;
-        let gone: Vec<u64> = self.layers()?.into_iter().map(|(id, _)| id).filter(|id| !live.contains(id)).collect();
+        let gone: Vec<u64> =
+            self.layers()?.into_iter().map(|(id, _)| id).filter(|id| !live.contains(id)).collect();
         self.index.write("delete layers", |transaction| {
             let mut delete = transaction.prepare_cached("DELETE FROM layers WHERE id=?")?;
             gone.iter().try_for_each(|id| delete.execute([*id as i64]).map(drop))

@@ -104,8 +104,10 @@ impl Store {
             usage.results.count += 1;
             usage.results.bytes += stored.value_bytes;
             let mut entry = stored.entry(bytes);
-            entry.in_use =
-                stored.roots.iter().any(|root| matches!(root, Root::Tree(tree) if leased.contains(&tree.stored)));
+            entry.in_use = stored
+                .roots
+                .iter()
+                .any(|root| matches!(root, Root::Tree(tree) if leased.contains(&tree.stored)));
             usage.entries.push(entry);
         }
         usage.nodes = inner.count("SELECT digest, length(bytes) FROM nodes", |d| marks.nodes.contains(d))?;

@@ -124,7 +124,8 @@ impl Verify<'_> {
         let packs = inner.packs.list().map_err(StoreError::io("list", inner.layout.packs()))?;
         let lengths: HashMap<u32, u64> = packs.into_iter().collect();
         let rows: Vec<(Vec<u8>, Place)> = inner.index.read("list contents", |connection| {
-            let mut query = connection.prepare("SELECT digest, pack, offset, size FROM packed ORDER BY pack, offset")?;
+            let mut query =
+                connection.prepare("SELECT digest, pack, offset, size FROM packed ORDER BY pack, offset")?;
             let place = |row: &rusqlite::Row<'_>| {
                 let offset: i64 = row.get(2)?;
                 Ok((row.get(0)?, Place { pack: row.get(1)?, offset: offset as u64, size: row.get(3)? }))
@@ -134,7 +135,8 @@ impl Verify<'_> {
         for (key, place) in rows {
             self.report.checked += 1;
             let digest = Digest::from_slice(&key);
-            let inside = lengths.get(&place.pack).is_some_and(|len| place.offset + u64::from(place.size) <= *len);
+            let inside =
+                lengths.get(&place.pack).is_some_and(|len| place.offset + u64::from(place.size) <= *len);
             let sound = || match inner.packs.read(place) {
                 Ok(content) if Some(Digest::of(&content)) == digest => None,
                 Ok(_) => Some("its bytes have another digest".to_owned()),
@@ -165,7 +167,9 @@ impl Verify<'_> {
         })?;
         for (key, digest, size) in rows {
             self.report.checked += 1;
-            let (Some(key), Some(digest)) = (Digest::from_slice(&key), Digest::from_slice(&digest)) else { continue };
+            let (Some(key), Some(digest)) = (Digest::from_slice(&key), Digest::from_slice(&digest)) else {
+                continue;
+            };
             if let Err(reason) = self.object(&key, &digest, size as u64)
                 && self.inner.has_object(&key)?
             {
@@ -194,14 +198,20 @@ impl Verify<'_> {
                 count => hasher.update(&buffer[..count]),
             };
         }
-        if Digest::from(hasher.finalize()) == *digest { Ok(()) } else { Err("it has another content".to_owned()) }
+        if Digest::from(hasher.finalize()) == *digest {
+            Ok(())
+        } else {
+            Err("it has another content".to_owned())
+        }
     }
 
     fn layers(&mut self) -> Result<()> {
         let dirs: HashSet<u64> = self.inner.layer_dirs()?.into_iter().collect();
         for (tree, layers) in self.inner.all_stacks()? {
             self.report.checked += 1;
-            if let Some(gone) = layers.iter().find(|id| !dirs.contains(id) && !self.inner.layout.layer(**id).is_dir()) {
+            if let Some(gone) =
+                layers.iter().find(|id| !dirs.contains(id) && !self.inner.layout.layer(**id).is_dir())
+            {
                 let reason = format!("layer {gone} is gone");
                 self.problem("layer", tree.hex(), reason, |inner| inner.drop_stack(&tree))?;
             }

@@ -72,7 +72,7 @@ fn times(mtime_ns: i64) -> Timestamps {
 
 /// Modification time of a `stat`, nanoseconds since 1970.
 pub(crate) fn mtime_ns(stat: &Stat) -> i64 {
-    (stat.st_mtime as i64).saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64)
+    stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64)
 }
 
 /// Gives an open file or directory its metadata. `fresh` files belong to this process's user already.

@@ -1,6 +1,7 @@
 //! The index: one SQLite database, one connection that writes, some that read.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -34,6 +35,8 @@ pub(crate) struct Index {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// Transactions since the store was opened.
+    writes: AtomicU64,
 }
 
 impl Index {
@@ -41,7 +44,12 @@ impl Index {
         let fail = |source| OpenError::Index { path: path.to_owned(), source };
         let writer = connect(path).map_err(fail)?;
         writer.execute_batch(SCHEMA).map_err(fail)?;
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+            writes: AtomicU64::new(0),
+        })
     }
 
     /// Runs `work` in one transaction: all of it happens, or nothing.
@@ -51,6 +59,7 @@ impl Index {
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
         let mut writer = lock(&self.writer);
+        self.writes.fetch_add(1, Ordering::Relaxed);
         let run = move || {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&transaction)?;
@@ -98,6 +107,11 @@ impl Index {
         self.read("checkpoint", |connection| {
             connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
         })
+    }
+
+    /// Transactions since the store was opened.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
     }
 
     /// Bytes of the log.

@@ -47,7 +47,8 @@ impl LayerWriter {
     }
 
     fn at(&self, dir: usize, action: &'static str) -> impl FnOnce(Errno) -> StoreError + use<> {
-        let path = if dir == 0 { Vec::new() } else { self.path_of(self.dirs[dir].parent, &self.dirs[dir].name) };
+        let path =
+            if dir == 0 { Vec::new() } else { self.path_of(self.dirs[dir].parent, &self.dirs[dir].name) };
         StoreError::os(action, self.path.join(String::from_utf8_lossy(&path).as_ref()))
     }
 
@@ -93,7 +94,7 @@ impl LayerWriter {
     }
 
     fn mark_opaque(&self, dir: &std::os::fd::OwnedFd, name: &[u8]) -> std::result::Result<(), Errno> {
-        let child = fsutil::open_dir(dir, &*fsutil::c_name(name)?)?;
+        let child = fsutil::open_dir(dir, &fsutil::c_name(name)?)?;
         rustix::fs::fsetxattr(child, self.inner.config.overlay_xattr.opaque(), b"y", XattrFlags::empty())
     }
 
@@ -133,7 +134,7 @@ impl LayerWriter {
         let dir = self.take_open(parent).map_err(fail)?;
         let inner = Arc::clone(&self.inner);
         let mut placer = Placer::new(&inner, &self.path)?;
-        placer.leaf(&dir, &*fsutil::c_name(name).map_err(fail)?, kind)?;
+        placer.leaf(&dir, &fsutil::c_name(name).map_err(fail)?, kind)?;
         self.entries += placer.entries;
         self.bytes += placer.bytes;
         placer.sink.finish(&inner, Rows::default())?;

@@ -44,12 +44,14 @@ pub struct LayerWriter {
     dirs: Vec<Dir>,
     open: Vec<(usize, OwnedFd)>,
     sink: Sink,
-    /// Hard links to files of lower layers: directory, name, target.
-    foreign: Vec<(usize, Box<[u8]>, Vec<Box<[u8]>>)>,
+    foreign: Vec<ForeignLink>,
     buffer: Vec<u8>,
     entries: u64,
     bytes: u64,
 }
+
+/// A hard link to a file of a lower layer: directory, name, parts of the target.
+type ForeignLink = (usize, Box<[u8]>, Vec<Box<[u8]>>);
 
 #[derive(Debug)]
 struct Dir {
@@ -75,7 +77,14 @@ impl Store {
         let path = self.inner.layout.fresh_tmp();
         fs::create_dir(&path).map_err(StoreError::io("make", &path))?;
         let root = fsutil::open_dir_path(&path).map_err(StoreError::os("open", &path))?;
-        let top = Dir { meta: None, children: BTreeMap::new(), opaque: false, parent: 0, name: Box::default(), depth: 0 };
+        let top = Dir {
+            meta: None,
+            children: BTreeMap::new(),
+            opaque: false,
+            parent: 0,
+            name: Box::default(),
+            depth: 0,
+        };
         Ok(LayerWriter {
             inner: Arc::clone(&self.inner),
             path,
@@ -172,7 +181,14 @@ impl LayerWriter {
     }
 
     /// A character device, or with `block` a block device.
-    pub fn add_device(&mut self, path: &[u8], meta: &Meta, block: bool, major: u32, minor: u32) -> Result<()> {
+    pub fn add_device(
+        &mut self,
+        path: &[u8],
+        meta: &Meta,
+        block: bool,
+        major: u32,
+        minor: u32,
+    ) -> Result<()> {
         let (kind, file_type) = if block {
             (EntryKind::BlockDevice { meta: meta.clone(), major, minor }, FileType::BlockDevice)
         } else if (major, minor) == (0, 0) {
@@ -223,7 +239,8 @@ impl LayerWriter {
             self.foreign.push((parent, name, parts.into_iter().map(Into::into).collect()));
             return Ok(());
         };
-        let Some(Child::Leaf(mut kind)) = self.dirs[target_dir].children.get(&target_name).map(Child::leaf) else {
+        let Some(Child::Leaf(mut kind)) = self.dirs[target_dir].children.get(&target_name).map(Child::leaf)
+        else {
             return Err(refused_for(path, "the target of the hard link is a directory"));
         };
         if self.locate(path)? == Some((target_dir, target_name.clone())) {
@@ -238,7 +255,8 @@ impl LayerWriter {
         let from = self.take_open(target_dir).map_err(fail)?;
         let to = if parent == target_dir { None } else { Some(self.take_open(parent).map_err(fail)?) };
         let (old, new) = (fsutil::c_name(&target_name).map_err(fail)?, fsutil::c_name(&name).map_err(fail)?);
-        rustix::fs::linkat(&from, &old, to.as_ref().unwrap_or(&from), &new, AtFlags::empty()).map_err(fail)?;
+        rustix::fs::linkat(&from, &old, to.as_ref().unwrap_or(&from), &new, AtFlags::empty())
+            .map_err(fail)?;
         self.open.push((target_dir, from));
         self.open.extend(to.map(|to| (parent, to)));
         self.dirs[target_dir].children.insert(target_name, Child::Leaf(kind.clone()));

@@ -173,7 +173,10 @@ pub fn tree(store: &Store, files: &[(&str, &[u8])]) -> TreeId {
         for (name, content) in &dir.files {
             let blob = store.put_blob(content).unwrap();
             let (meta, size) = (Meta { mtime_ns: 5_000_000_007, ..Meta::new(0o644) }, content.len() as u64);
-            node.set(Entry { name: name.as_bytes().into(), kind: EntryKind::File { meta, blob, size, link_group: 0 } });
+            node.set(Entry {
+                name: name.as_bytes().into(),
+                kind: EntryKind::File { meta, blob, size, link_group: 0 },
+            });
         }
         let (id, bytes) = node.seal();
         nodes.push((id.stored, bytes));

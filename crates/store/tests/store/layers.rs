@@ -60,7 +60,10 @@ fn privileged_layers_stack_up() {
         writer.add_dir(b"run/pipe", &meta(0o711)).unwrap();
     });
     let list = paths(&store, &two);
-    assert!(list.contains(&"/usr/bin/only".to_owned()) && !list.contains(&"/usr/bin/tool".to_owned()), "{list:?}");
+    assert!(
+        list.contains(&"/usr/bin/only".to_owned()) && !list.contains(&"/usr/bin/tool".to_owned()),
+        "{list:?}"
+    );
     assert!(!list.contains(&"/etc/group".to_owned()));
     assert!(flat(&store, &two)["/etc/"].starts_with("dir 700"), "{:?}", flat(&store, &two));
     for tree in [one, two] {
@@ -165,7 +168,14 @@ fn privileged_hard_links_reach_into_the_base() {
 fn a_layer_that_is_dropped_leaves_nothing() {
     let store = new_store();
     let mut writer = store.layer_writer().unwrap();
-    writer.add_file(b"a/b", &Meta { uid: nix_uid(&store), gid: nix_gid(&store), ..meta(0o600) }, 1, &mut &b"x"[..]).unwrap();
+    writer
+        .add_file(
+            b"a/b",
+            &Meta { uid: nix_uid(&store), gid: nix_gid(&store), ..meta(0o600) },
+            1,
+            &mut &b"x"[..],
+        )
+        .unwrap();
     drop(writer);
     assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
     assert_eq!(store.du().unwrap().layers.count, 0);

@@ -10,7 +10,10 @@ use crate::fixture::{config, new_store};
 fn one_engine_at_a_time() {
     let store = new_store();
     let error = Store::open(config(store.dir.path())).unwrap_err();
-    assert!(matches!(error, OpenError::InUse { holder: Some(pid), .. } if pid == std::process::id()), "{error}");
+    assert!(
+        matches!(error, OpenError::InUse { holder: Some(pid), .. } if pid == std::process::id()),
+        "{error}"
+    );
     store.reopen();
 }
 

@@ -117,7 +117,14 @@ fn everything(root: &Path) {
     fs::set_permissions(root.join("bin/sh"), fs::Permissions::from_mode(0o4751)).unwrap();
     std::os::unix::fs::chown(root.join("etc"), Some(12), Some(34)).unwrap();
     rustix::fs::lsetxattr(root.join("etc/passwd"), "user.note", b"x", XattrFlags::empty()).unwrap();
-    rustix::fs::mknodat(CWD, root.join("tmp/null"), FileType::CharacterDevice, Mode::from_raw_mode(0o666), 259).unwrap();
+    rustix::fs::mknodat(
+        CWD,
+        root.join("tmp/null"),
+        FileType::CharacterDevice,
+        Mode::from_raw_mode(0o666),
+        259,
+    )
+    .unwrap();
     rustix::fs::mknodat(CWD, root.join("tmp/pipe"), FileType::Fifo, Mode::from_raw_mode(0o640), 0).unwrap();
     drop(UnixListener::bind(root.join("tmp/socket")).unwrap());
 }
@@ -213,7 +220,12 @@ fn privileged_nothing_done_is_nothing_changed() {
     assert_eq!(same, base);
     // A touched file is another stored tree with the same content.
     let touched = run(&store, &base, |root| {
-        fs::File::options().write(true).open(root.join("bin/ls")).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(root.join("bin/ls"))
+            .unwrap()
+            .set_modified(std::time::SystemTime::now())
+            .unwrap();
     });
     assert_ne!(touched.stored, base.stored);
     assert_eq!(touched.content, base.content);
