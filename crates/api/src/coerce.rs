@@ -82,12 +82,17 @@ impl<'a> Coercer<'a> {
 
     /// One argument or field of an input object; null where the default applies.
     fn arg(&self, arg: &Arg, input: Option<Input<'a>>) -> Result<ArgValue> {
-        let value = match input {
-            Some(input) => self
-                .value(arg.ty.nullable(), arg.expected_type.as_deref(), input, 0)
-                .map_err(|error| format!("argument {:?}: {error}", arg.name))?,
-            None => ArgValue::Null,
-        };
+        let value =
+            match input {
+                Some(input) => self
+                    .value(arg.ty.nullable(), arg.expected_type.as_deref(), input, 0)
+                    .map_err(|error| match arg.sensitive {
+                        // The usual message shows what was given.
+                        true => format!("argument {:?}: expected {}", arg.name, self.schema.show(&arg.ty)),
+                        false => format!("argument {:?}: {error}", arg.name),
+                    })?,
+                None => ArgValue::Null,
+            };
         if matches!(value, ArgValue::Null) && arg.is_required() {
             return Err(format!(
                 "argument {:?} of type {:?} is required",

@@ -1,14 +1,16 @@
 //! Requests in, answers out: parsing, validation, execution and the caches between them.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use kukri_engine::{Engine, Session};
+use futures_util::FutureExt;
+use kukri_engine::{Engine, OpError, Session};
 use kukri_model::Digest;
 use serde_json::{Map, Value as Json};
 
-use crate::document::{self, Document, DocumentCache, Prepared, Range};
+use crate::document::{self, Document, DocumentCache, MAX_KEPT_ANSWER, Prepared, Range};
 use crate::error::{GraphqlError, Stage};
 use crate::exec::Execution;
 use crate::schema::{Resolve, Schema, View};
@@ -103,16 +105,19 @@ impl Api {
         let operation = &document.operations()[row];
         let variables = variables::values(document, operation, &request.variables)?;
         // An answer that depends on the document alone is kept with it.
-        let fixed = prepared.introspection.get(row).filter(|_| {
-            operation.variables.is_empty() && only_describes(&schema, document, operation.selections)
-        });
+        let fixed = prepared.introspection.get(row).and_then(Option::as_ref);
         if let Some(body) = fixed.and_then(OnceLock::get) {
             return Ok(body.clone());
         }
         let execution =
             Execution { engine: &self.engine, session, schema: &schema, document, variables: &variables };
-        let body = Bytes::from(execution.run(operation.selections).await?);
-        Ok(fixed.map_or_else(|| body.clone(), |cell| cell.get_or_init(|| body.clone()).clone()))
+        // A panic of one operation must not take the connection down, nor leave the client without an answer.
+        let run = AssertUnwindSafe(execution.run(operation.selections)).catch_unwind();
+        let body = Bytes::from(run.await.unwrap_or_else(|_| Err(panicked()))?);
+        if let Some(cell) = fixed.filter(|_| body.len() <= MAX_KEPT_ANSWER) {
+            cell.get_or_init(|| body.clone());
+        }
+        Ok(body)
     }
 
     /// The document, parsed and validated.
@@ -122,12 +127,26 @@ impl Api {
             return Ok(prepared);
         }
         let document = document::parse(text).map_err(|error| GraphqlError::syntax(&error, text))?;
-        validate::document(schema, &document)?;
-        let introspection = document.operations().iter().map(|_| OnceLock::new()).collect();
+        let checked = validate::document(schema, &document)?;
+        let fixed = document.operations().iter().map(|operation| {
+            let fixed =
+                operation.variables.is_empty() && only_describes(schema, &document, operation.selections);
+            fixed.then(OnceLock::new)
+        });
+        let introspection = fixed.collect();
         let prepared = Arc::new(Prepared { document, introspection });
-        self.documents.insert(key, &prepared);
+        if !checked.sensitive {
+            self.documents.insert(key, &prepared);
+        }
         Ok(prepared)
     }
+}
+
+fn panicked() -> GraphqlError {
+    tracing::error!("an operation panicked");
+    let error =
+        OpError::new("the engine failed on this request; its log says where. This is a defect of the engine");
+    GraphqlError::failed(&error, Vec::new())
 }
 
 /// Whether all that is selected describes the API.

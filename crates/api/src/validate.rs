@@ -47,6 +47,7 @@ struct Use {
 struct Uses {
     variables: Vec<Use>,
     fragments: Vec<usize>,
+    sensitive: bool,
 }
 
 struct Validator<'a> {
@@ -55,8 +56,14 @@ struct Validator<'a> {
     fragments: HashMap<&'a str, usize>,
 }
 
+/// What the checks found out.
+pub(crate) struct Checked {
+    /// Whether a sensitive argument is given: then the document must not be kept.
+    pub(crate) sensitive: bool,
+}
+
 /// Checks a document.
-pub(crate) fn document(schema: &Schema, document: &Document) -> Result<()> {
+pub(crate) fn document(schema: &Schema, document: &Document) -> Result<Checked> {
     let mut fragments = HashMap::new();
     for (row, fragment) in document.fragments().iter().enumerate() {
         let name = document.str(fragment.name);
@@ -76,13 +83,15 @@ pub(crate) fn document(schema: &Schema, document: &Document) -> Result<()> {
         uses.push(found);
     }
     validator.cycles(&uses)?;
+    let mut sensitive = uses.iter().any(|uses| uses.sensitive);
     for operation in document.operations() {
         let mut found = Uses::default();
         validator.directives(operation.directives, "QUERY", &mut found)?;
         validator.selections(operation.selections, schema.query(), &mut found)?;
         validator.variables(operation, &found, &uses)?;
+        sensitive |= found.sensitive;
     }
-    Ok(())
+    Ok(Checked { sensitive })
 }
 
 impl<'a> Validator<'a> {
@@ -251,6 +260,7 @@ impl<'a> Validator<'a> {
                 return self
                     .fail(entry.name.start, format!("There can be only one argument named {text:?}."));
             }
+            uses.sensitive |= arg.sensitive;
             self.value(entry, Some((&arg.ty, arg.default_text.is_some())), uses);
         }
         let missing = field
@@ -321,14 +331,15 @@ impl<'a> Validator<'a> {
                 }
                 self.value(entry, None, uses);
             }
-            if let Some(arg) = def.args.iter().find(|arg| arg.ty.ends_with('!') && arg.default.is_none()) {
-                if entries.iter().filter(|entry| self.document.str(entry.name) == arg.name).count() != 1 {
-                    let message = format!(
-                        "Directive \"@{text}\" argument {:?} of type {:?} is required, but it was not provided.",
-                        arg.name, arg.ty
-                    );
-                    return self.fail(name.start, message);
-                }
+            let required = def.args.iter().find(|arg| arg.ty.ends_with('!') && arg.default.is_none());
+            if let Some(arg) = required
+                && entries.iter().filter(|entry| self.document.str(entry.name) == arg.name).count() != 1
+            {
+                let message = format!(
+                    "Directive \"@{text}\" argument {:?} of type {:?} is required, but it was not provided.",
+                    arg.name, arg.ty
+                );
+                return self.fail(name.start, message);
             }
         }
         Ok(())
@@ -407,15 +418,15 @@ impl<'a> Validator<'a> {
                 };
                 *used = true;
                 let variable = &variables[*at];
-                if let Some((place, default)) = place {
-                    if !self.fits(variable, place, *default) {
-                        let message = format!(
-                            "Variable \"${text}\" of type {:?} used in position expecting type {:?}.",
-                            document.type_text(&variable.ty),
-                            self.schema.show(place)
-                        );
-                        return self.fail(name.start, message);
-                    }
+                if let Some((place, default)) = place
+                    && !self.fits(variable, place, *default)
+                {
+                    let message = format!(
+                        "Variable \"${text}\" of type {:?} used in position expecting type {:?}.",
+                        document.type_text(&variable.ty),
+                        self.schema.show(place)
+                    );
+                    return self.fail(name.start, message);
                 }
             }
             work.extend(uses.fragments.iter().filter(|row| seen.insert(**row)).map(|row| &fragments[*row]));

@@ -15,7 +15,16 @@ pub struct Prepared {
     /// The document.
     pub document: Document,
     /// For each operation that asks only for the schema and takes no variables: the answer, once it is known.
-    pub introspection: Vec<OnceLock<Bytes>>,
+    pub introspection: Vec<Option<OnceLock<Bytes>>>,
+}
+
+/// Bytes that are set aside for each answer that is kept; longer ones are not kept.
+pub const MAX_KEPT_ANSWER: usize = 2 << 20;
+
+impl Prepared {
+    fn cost(&self) -> usize {
+        self.document.cost() + self.introspection.iter().flatten().count() * MAX_KEPT_ANSWER
+    }
 }
 
 /// Identity of a document in one view.
@@ -59,7 +68,7 @@ impl DocumentCache {
 
     /// Keeps a document.
     pub fn insert(&self, key: Key, prepared: &Arc<Prepared>) {
-        let cost = prepared.document.cost();
+        let cost = prepared.cost();
         if cost > self.limit / 8 {
             return;
         }
@@ -68,14 +77,14 @@ impl DocumentCache {
         state.clock += 1;
         state.bytes += cost;
         if let Some((old, used)) = state.entries.insert(key, (Arc::clone(prepared), state.clock)) {
-            state.bytes -= old.document.cost();
+            state.bytes -= old.cost();
             state.order.remove(&used);
         }
         state.order.insert(state.clock, key);
         while state.bytes > self.limit {
             let Some((_, oldest)) = state.order.pop_first() else { break };
             if let Some((old, _)) = state.entries.remove(&oldest) {
-                state.bytes -= old.document.cost();
+                state.bytes -= old.cost();
             }
         }
     }

@@ -8,7 +8,7 @@ mod lexer;
 mod parser;
 mod strings;
 
-pub use cache::{DocumentCache, Prepared};
+pub use cache::{DocumentCache, MAX_KEPT_ANSWER, Prepared};
 pub use parser::{MAX_PARTS, SyntaxError, parse};
 
 use std::sync::Arc;

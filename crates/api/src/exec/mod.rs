@@ -118,6 +118,12 @@ fn find_object(
     let found = schema.find(name).filter(|ix| matches!(schema.get(*ix).kind, TypeKind::Object(_)));
     let found = found
         .ok_or_else(|| format!("the ID {text:?} is of the type {name}, which this view does not have"))?;
+    // The type of a call is known before its value, except where it is an interface.
+    if call.type_name != name && schema.find(call.type_name).is_none_or(|ix| is_object(schema, ix)) {
+        return Err(format!(
+            "the ID {text:?} is damaged: it does not belong to an object of the type {name}"
+        ));
+    }
     match expected.and_then(|name| schema.find(name).map(|ix| (name, ix))) {
         Some((expected, ix)) if !schema.is_a(found, ix) => Err(format!("expected {expected}, got {name}")),
         _ => Ok((call, found)),

@@ -307,11 +307,8 @@ impl Builder<'_> {
         let mut fields = IndexMap::new();
         for (name, ty, include_deprecated) in defs {
             let Some(mut field) = self.plain_field(name, ty, "", Resolve::Meta) else { continue };
-            if *include_deprecated {
-                if let Some(ty) = self.parse_type("Boolean", name) {
-                    field.args.push(plain_arg("includeDeprecated", ty, Some("false")));
-                }
-            }
+            let boolean = if *include_deprecated { self.parse_type("Boolean", name) } else { None };
+            field.args.extend(boolean.map(|ty| plain_arg("includeDeprecated", ty, Some("false"))));
             fields.insert(Cow::Borrowed(*name), field);
         }
         Composite { interfaces: Vec::new(), fields, possible: Vec::new() }
@@ -366,6 +363,7 @@ impl Builder<'_> {
             default: ArgValue::Null,
             expected_type: def.expected_type.map(Cow::Borrowed),
             deprecated: def.deprecated,
+            sensitive: def.sensitive,
         })
     }
 
@@ -391,7 +389,16 @@ impl Builder<'_> {
 
 fn plain_arg(name: &'static str, ty: Type, default_text: Option<&'static str>) -> Arg {
     let default = ArgValue::Null;
-    Arg { name, doc: "".into(), ty, default_text, default, expected_type: None, deprecated: None }
+    Arg {
+        name,
+        doc: "".into(),
+        ty,
+        default_text,
+        default,
+        expected_type: None,
+        deprecated: None,
+        sensitive: false,
+    }
 }
 
 fn enum_values(def: &'static EnumDef) -> IndexMap<Name, EnumValue> {

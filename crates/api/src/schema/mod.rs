@@ -198,6 +198,8 @@ pub struct Arg {
     pub expected_type: Option<Name>,
     /// Why and for what it is deprecated.
     pub deprecated: Option<&'static str>,
+    /// The value must appear in no message and stay in no cache.
+    pub sensitive: bool,
 }
 
 impl Arg {

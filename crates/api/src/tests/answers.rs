@@ -276,6 +276,24 @@ async fn failures() {
 }
 
 #[tokio::test]
+async fn a_panic_is_an_error() {
+    let world = World::new();
+    assert!(world.error("{ panic }").await["message"].as_str().unwrap().contains("defect of the engine"));
+    assert_eq!(world.data("{ version }").await["version"], "v1");
+}
+
+#[tokio::test]
+async fn secrets_are_not_shown() {
+    let world = World::new();
+    assert_eq!(world.data("{ secret(plaintext: \"hidden\") }").await["secret"], 6);
+    let error = world.error("{ secret(plaintext: 31337) }").await.to_string();
+    assert!(
+        error.contains("argument \\\"plaintext\\\": expected String!") && !error.contains("31337"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn siblings_run_together_and_the_first_error_ends_all() {
     let world = World::new();
     let start = Instant::now();
@@ -365,6 +383,13 @@ async fn ids() {
         ("{ node(id: \"EhIIKhIOCglDb250YWluZXIYAQ==\") { id } }".to_owned(), "is not an ID of this engine"),
         (format!("{{ node(id: \"{}\") {{ id }} }}", &step[..step.len() - 2]), "is damaged"),
         (format!("{{ node(id: \"{}\") {{ id }} }}", step.replace("Thing", "Item")), "is damaged"),
+        (
+            format!(
+                "{{ node(id: \"{}\") {{ id }} }}",
+                crate::ids::encode("Item", &crate::ids::decode(&step).unwrap().1)
+            ),
+            "does not belong to an object of the type Item",
+        ),
         (
             format!(
                 "{{ node(id: \"{}\") {{ id }} }}",

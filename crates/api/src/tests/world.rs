@@ -176,6 +176,9 @@ const ITEMS: OperationDef = def(
     TypeRef::NonNull(&TypeRef::List(&TypeRef::NonNull(&TypeRef::Named("Item")))),
 );
 const SYNC: OperationDef = OperationDef { expected_type: Some("Thing"), ..def("Thing", "sync", &[], ID) };
+const PANIC: OperationDef = def("Query", "panic", &[], STRING);
+const SECRET: OperationDef =
+    def("Query", "secret", &[ArgDef { sensitive: true, ..arg("plaintext", STRING, None) }], INT);
 const INDEX: OperationDef = def("Item", "index", &[], INT);
 const NEXT: OperationDef = def("Item", "next", &[], TypeRef::Named("Item"));
 const ITEM_SYNC: OperationDef = OperationDef { expected_type: Some("Item"), ..def("Item", "sync", &[], ID) };
@@ -237,6 +240,8 @@ fn operations() -> Vec<(&'static OperationDef, Run)> {
             let receiver = cx.call.receiver.clone();
             Box::pin(std::future::ready(receiver.map(Value::Id).ok_or(OpError::Cancelled)))
         }),
+        (&PANIC, |_, _, _| Box::pin(async { panic!("an operation with a defect") })),
+        (&SECRET, |_, args, _| done(Value::Int(text(&args, "plaintext").len() as i64))),
         (&INDEX, |on, _, _| done(Value::Int(on.downcast::<Item>().map_or(-1, |item| item.0 as i64)))),
         (&NEXT, |on, _, _| {
             let next = on.downcast::<Item>().map_or(0, |item| item.0) + 1;
