@@ -103,6 +103,9 @@ unsafe extern "C" fn entry(stack: *const usize) -> ! {
     // SAFETY: the kernel lays out argc, argv, a null, envp, a null at the start of the stack; the engine passes at
     // least the first two arguments and as many paths as the second one says.
     unsafe {
+        // The engine has blocked all signals already; an OCI runtime has not.
+        let all = u64::MAX;
+        call(number::RT_SIGPROCMASK, SIG_SETMASK, (&raw const all) as usize, 0, 8);
         call(number::PRCTL, PR_SET_DUMPABLE, 0, 0, 0);
         call(number::FCNTL, REPORT_FD, F_SETFD, 1, 0);
         let argc = *stack;

@@ -7,6 +7,8 @@
 //! A [`Runtime`] turns a [`RunRequest`] into a [`Running`] tree. [`NativeRuntime`] does it by itself, the runtimes in
 //! [`oci_runtime`] hand the same request to a program such as crun or runc.
 
+#![cfg_attr(test, allow(clippy::print_stderr, reason = "a test that is skipped says why"))]
+
 pub mod cgroup;
 pub mod error;
 pub mod lease;

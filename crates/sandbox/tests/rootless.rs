@@ -1,4 +1,5 @@
 //! The native executor inside a user namespace, as an ordinary user has it.
+#![allow(clippy::print_stderr, reason = "a test that is skipped says why")]
 
 mod common;
 

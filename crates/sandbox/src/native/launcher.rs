@@ -65,6 +65,9 @@ fn serve(receiver: &Mutex<mpsc::Receiver<Job>>, place: &mut Place) {
             Ok(job) => {
                 // A job that panics has dropped its reply, which its caller sees; the thread is needed for others.
                 let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(place)));
+                if place.go_home().is_err() {
+                    return;
+                }
             }
             Err(mpsc::RecvError) => return,
         }
@@ -89,6 +92,9 @@ pub enum LaunchFailure {
 pub struct Place {
     engine: OwnedFd,
     empty: OwnedFd,
+    /// Whether the thread stands in the empty namespace, the only one from which containers may be cloned: mounts in
+    /// a copy of the engine's could spread to the host.
+    home: bool,
     stack: Stack,
 }
 
@@ -123,24 +129,26 @@ impl Place {
         // SAFETY: the umask belongs to this thread alone since the unshare.
         unsafe { libc::umask(0) };
         let stack = Stack::new().map_err(stage("map a stack"))?;
-        let mut place = Self { engine, empty, stack };
+        let mut place = Self { engine, empty, home: true, stack };
         place.in_engine(|| ())?;
         Ok(place)
     }
 
     /// Does something where the engine's paths mean what they mean in the engine.
     pub fn in_engine<T>(&mut self, work: impl FnOnce() -> T) -> Result<T, SandboxError> {
-        self.stand(&self.engine)?;
+        self.home = false;
+        stand(&self.engine)?;
         let result = work();
-        self.stand(&self.empty)?;
+        self.go_home()?;
         Ok(result)
     }
 
-    fn stand(&self, namespace: &OwnedFd) -> Result<(), SandboxError> {
-        // SAFETY: changes only this thread, whose file system context is its own.
-        check(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNS) })
-            .map(drop)
-            .map_err(|source| SandboxError::Stage { stage: "enter a mount namespace", path: None, source })
+    fn go_home(&mut self) -> Result<(), SandboxError> {
+        if !self.home {
+            stand(&self.empty)?;
+            self.home = true;
+        }
+        Ok(())
     }
 
     /// Clones the child and lets it walk the plan. Returns when it has executed the command or the init, or has ended.
@@ -159,6 +167,9 @@ impl Place {
             set_tid: u64,
             set_tid_size: u64,
             cgroup: u64,
+        }
+        if !self.home {
+            return Err(LaunchFailure::Clone(io::Error::other("the launcher is not in its own namespace")));
         }
         let mut pidfd: RawFd = -1;
         let shared = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD;
@@ -207,6 +218,14 @@ impl Place {
         }
         Ok(Launched { pidfd })
     }
+}
+
+/// Moves the calling thread, whose file system context is its own, into a mount namespace.
+fn stand(namespace: &OwnedFd) -> Result<(), SandboxError> {
+    // SAFETY: changes only this thread.
+    check(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNS) })
+        .map(drop)
+        .map_err(|source| SandboxError::Stage { stage: "enter a mount namespace", path: None, source })
 }
 
 /// Turns the calling thread's root into an empty tmpfs with the places for mounts.

@@ -19,7 +19,7 @@ pub(crate) mod plan;
 pub(crate) mod prepare;
 pub(crate) mod report;
 mod running;
-mod sys;
+pub(crate) mod sys;
 pub(crate) mod wait;
 
 use std::fs::File;

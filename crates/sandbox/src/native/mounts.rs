@@ -289,3 +289,73 @@ fn set_attributes(
     } as i32)
     .map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::launcher::Launchers;
+
+    /// Reads a file through a detached mount.
+    fn content(mount: &OwnedFd, path: &str) -> String {
+        let mode = rustix::fs::Mode::empty();
+        let file = rustix::fs::openat(mount, path, rustix::fs::OFlags::RDONLY, mode).unwrap();
+        io::read_to_string(File::from(file)).unwrap()
+    }
+
+    #[test]
+    fn privileged_both_ways_to_an_overlay_agree() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: needs root");
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let directory = |name: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            path
+        };
+        let lowers = vec![directory("a:b,c\\d"), directory("plain")];
+        std::fs::write(lowers[0].join("file"), "top").unwrap();
+        std::fs::write(lowers[1].join("file"), "bottom").unwrap();
+        std::fs::write(lowers[1].join("other"), "below").unwrap();
+        let pairs = [0, 1].map(|way| (directory(&format!("upper{way}")), directory(&format!("work{way}"))));
+        let launchers = Launchers::start(1).unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        launchers.submit(Box::new(move |place| {
+            let mounts = place.in_engine(|| {
+                pairs.map(|(upper, work)| {
+                    let old = upper.ends_with("upper1");
+                    let layers = Overlay { lowers: &lowers, upper: Some((&upper, &work)), userxattr: false };
+                    let mount = if old {
+                        overlay_by_mount(&layers, 0).unwrap()
+                    } else {
+                        overlay(&layers, 0).unwrap()
+                    };
+                    (mount, upper)
+                })
+            });
+            sender.send(mounts.unwrap()).unwrap();
+        }));
+        for (mount, upper) in receiver.recv().unwrap() {
+            assert_eq!(
+                (content(&mount, "file"), content(&mount, "other")),
+                ("top".to_owned(), "below".to_owned())
+            );
+            rustix::fs::mkdirat(&mount, "new", rustix::fs::Mode::RWXU).unwrap();
+            assert!(upper.join("new").is_dir());
+        }
+        // The host saw nothing of it.
+        let host = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        assert!(!host.contains(dir.path().to_str().unwrap()), "{host}");
+    }
+
+    #[test]
+    fn a_missing_layer_is_named() {
+        let missing = [PathBuf::from("/no/such/layer")];
+        let layers = Overlay { lowers: &missing, upper: None, userxattr: false };
+        if rustix::process::geteuid().is_root() {
+            let error = overlay(&layers, 0).err().unwrap();
+            assert!(error.to_string().contains("/no/such/layer"), "{error}");
+        }
+    }
+}
