@@ -18,7 +18,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use kukri_model::Digest;
 use kukri_session::client::{ConnectConfig, connect};
-use kukri_session::engine::{BlobWriter, SessionHandle, StoreFailure, SyncRequest, SyncSink, Upgrade, upgrade};
+use kukri_session::engine::{
+    BlobWriter, SessionHandle, StoreFailure, SyncRequest, SyncSink, Upgrade, upgrade,
+};
 use kukri_session::{ClientHello, EngineHello, socket};
 use kukri_tree::TreeId;
 use tokio::sync::oneshot;
@@ -49,7 +51,10 @@ impl SyncSink for Digests {
     }
 
     fn put_blobs(&self, new: Vec<(Digest, Bytes)>) -> Result<(), StoreFailure> {
-        self.blobs.lock().map_err(|error| error.to_string())?.extend(new.into_iter().map(|(digest, _)| digest));
+        self.blobs
+            .lock()
+            .map_err(|error| error.to_string())?
+            .extend(new.into_iter().map(|(digest, _)| digest));
         Ok(())
     }
 
@@ -71,8 +76,9 @@ fn main() -> Result<(), Failure> {
 }
 
 fn generate(root: &Path, files: usize) -> Result<Vec<PathBuf>, Failure> {
-    let paths: Vec<PathBuf> =
-        (0..files).map(|n| root.join(format!("dir{}/file{}", n / FILES_PER_DIR, n % FILES_PER_DIR))).collect();
+    let paths: Vec<PathBuf> = (0..files)
+        .map(|n| root.join(format!("dir{}/file{}", n / FILES_PER_DIR, n % FILES_PER_DIR)))
+        .collect();
     for (n, path) in paths.iter().enumerate() {
         if n % FILES_PER_DIR == 0 {
             std::fs::create_dir_all(path.parent().unwrap_or(root))?;
@@ -94,7 +100,8 @@ fn hash_only(paths: &[PathBuf]) -> Duration {
             scope.spawn(move || {
                 let mut buffer = vec![0; FILE_BYTES + 1];
                 for path in half {
-                    let length = std::fs::File::open(path).and_then(|mut file| file.read(&mut buffer)).unwrap_or(0);
+                    let length =
+                        std::fs::File::open(path).and_then(|mut file| file.read(&mut buffer)).unwrap_or(0);
                     std::hint::black_box(Digest::of(&buffer[..length]));
                 }
             });
@@ -128,7 +135,10 @@ async fn measure(root: &Path, paths: &[PathBuf]) -> Result<(), Failure> {
         first.push(sync().await?.1);
     }
     let first = median(first);
-    println!("first sync             {first:>10.1?}   {:.2} x hash only", first.as_secs_f64() / floor.as_secs_f64());
+    println!(
+        "first sync             {first:>10.1?}   {:.2} x hash only",
+        first.as_secs_f64() / floor.as_secs_f64()
+    );
 
     let mut unchanged = Vec::new();
     for _ in 0..11 {
@@ -160,7 +170,10 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 /// A client and an engine, over a socket.
-async fn open(root: &Path, scratch: &Path) -> Result<(SessionHandle, kukri_session::client::Client), Failure> {
+async fn open(
+    root: &Path,
+    scratch: &Path,
+) -> Result<(SessionHandle, kukri_session::client::Client), Failure> {
     let path = scratch.join("engine.sock");
     let listener = socket::listen(&path).await?;
     let (handle_in, handle) = oneshot::channel();
@@ -185,7 +198,8 @@ async fn open(root: &Path, scratch: &Path) -> Result<(SessionHandle, kukri_sessi
                 }
             }
         });
-        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection =
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         let _ = connection.with_upgrades().await;
     });
     let workdir = root.to_str().ok_or("the directory's name is not UTF-8")?;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::EngineHello;
 use crate::client::{Client, ConnectConfig, ConnectError, connect};
 use crate::launch::{LaunchConfig, LaunchError, ensure_engine};
 use crate::proxy::{LoopbackServer, ProxyConfig, serve};
-use crate::EngineHello;
 
 /// How often a session is opened anew when the engine ends (because it was idle) just before.
 const ATTEMPTS: usize = 3;

@@ -51,7 +51,9 @@ impl RemoteError {
     pub(crate) fn io(verb: &str, path: &Path, error: &io::Error) -> Self {
         let path = path.display();
         match error.kind() {
-            io::ErrorKind::NotFound => Self::new(ErrorCode::NotFound, format!("{path}: no such file or directory")),
+            io::ErrorKind::NotFound => {
+                Self::new(ErrorCode::NotFound, format!("{path}: no such file or directory"))
+            }
             io::ErrorKind::NotADirectory => {
                 Self::new(ErrorCode::NotADirectory, format!("path {path} is a file, not a directory"))
             }
@@ -104,13 +106,17 @@ mod tests {
 
     #[test]
     fn codes_of_newer_versions_are_read() {
-        let error: RemoteError = serde_json::from_str(r#"{"code":"from-the-future","message":"m","extra":1}"#).unwrap();
+        let error: RemoteError =
+            serde_json::from_str(r#"{"code":"from-the-future","message":"m","extra":1}"#).unwrap();
         assert_eq!(error.code, ErrorCode::Other);
     }
 
     #[test]
     fn io_errors_name_the_path() {
         let error = RemoteError::io("read", Path::new("/x/y"), &io::ErrorKind::NotFound.into());
-        assert_eq!((error.code, error.message.as_str()), (ErrorCode::NotFound, "/x/y: no such file or directory"));
+        assert_eq!(
+            (error.code, error.message.as_str()),
+            (ErrorCode::NotFound, "/x/y: no such file or directory")
+        );
     }
 }

@@ -63,7 +63,11 @@ pub struct ClientHello {
 
 impl ClientHello {
     /// Of this build, without labels and events.
-    pub fn new(client_id: impl Into<String>, session_id: impl Into<String>, workdir: impl Into<String>) -> Self {
+    pub fn new(
+        client_id: impl Into<String>,
+        session_id: impl Into<String>,
+        workdir: impl Into<String>,
+    ) -> Self {
         Self {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -25,4 +25,7 @@ pub mod socket;
 mod wire;
 
 pub use error::{ErrorCode, RemoteError, SessionError};
-pub use hello::{ClientHello, EngineHello, HelloError, PROTOCOL, ProtocolRange, SESSION_HEADER, SESSION_PATH, UPGRADE_TOKEN};
+pub use hello::{
+    ClientHello, EngineHello, HelloError, PROTOCOL, ProtocolRange, SESSION_HEADER, SESSION_PATH,
+    UPGRADE_TOKEN,
+};

@@ -100,8 +100,11 @@ impl RecordDecoder {
                 State::Head => {
                     let Some(head) = self.gather(&mut payload, HEAD) else { return Ok(pieces) };
                     let (digest, length) = head.split_at(Digest::LEN);
-                    let digest = Digest::from_slice(digest).ok_or_else(|| SessionError::protocol("a bad record"))?;
-                    let length = u64::from_le_bytes(length.try_into().map_err(|_| SessionError::protocol("a bad record"))?);
+                    let digest =
+                        Digest::from_slice(digest).ok_or_else(|| SessionError::protocol("a bad record"))?;
+                    let length = u64::from_le_bytes(
+                        length.try_into().map_err(|_| SessionError::protocol("a bad record"))?,
+                    );
                     self.state = if length <= self.whole_limit {
                         State::Whole(digest, length as usize)
                     } else {
@@ -122,7 +125,8 @@ impl RecordDecoder {
                     if payload.is_empty() {
                         return Ok(pieces);
                     }
-                    let part = payload.split_to(payload.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+                    let part =
+                        payload.split_to(payload.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
                     self.state = State::Parts(digest, left - part.len() as u64);
                     pieces.push(Piece::Part(part));
                 }

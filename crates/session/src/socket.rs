@@ -39,12 +39,16 @@ pub enum ListenError {
 /// replaced; one that answers is an error. Of several callers at the same moment one wins.
 pub async fn listen(path: &Path) -> Result<UnixListener, ListenError> {
     let io = |source| ListenError::Io { path: path.to_owned(), source };
-    let refuse = |path: &Path, reason: &str| ListenError::Unsafe { path: path.to_owned(), reason: reason.to_owned() };
+    let refuse =
+        |path: &Path, reason: &str| ListenError::Unsafe { path: path.to_owned(), reason: reason.to_owned() };
     let (Some(dir), Some(name)) = (path.parent().filter(|dir| dir.is_absolute()), path.file_name()) else {
         return Err(refuse(path, "the path of a socket must be absolute"));
     };
     if path.as_os_str().len() > MAX_PATH {
-        return Err(refuse(path, "longer than the 107 bytes which the kernel allows for a socket; choose a shorter one"));
+        return Err(refuse(
+            path,
+            "longer than the 107 bytes which the kernel allows for a socket; choose a shorter one",
+        ));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
     check_directory(dir)?;
@@ -52,7 +56,8 @@ pub async fn listen(path: &Path) -> Result<UnixListener, ListenError> {
     // Held only while this function runs: between finding the path free and taking it.
     let mut lock_name = name.to_owned();
     lock_name.push(".lock");
-    let lock = File::options().create(true).truncate(false).write(true).open(dir.join(lock_name)).map_err(io)?;
+    let lock =
+        File::options().create(true).truncate(false).write(true).open(dir.join(lock_name)).map_err(io)?;
     let lock = tokio::task::spawn_blocking(move || {
         rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
         io::Result::Ok(lock)
@@ -60,7 +65,9 @@ pub async fn listen(path: &Path) -> Result<UnixListener, ListenError> {
     let _lock = lock.await.map_err(|error| io(io::Error::other(error)))?.map_err(io)?;
 
     match std::fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => return Err(refuse(path, "exists and is not a socket; remove it")),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(refuse(path, "exists and is not a socket; remove it"));
+        }
         Ok(_) if UnixStream::connect(path).await.is_ok() => return Err(ListenError::InUse(path.to_owned())),
         Ok(_) => std::fs::remove_file(path).map_err(io)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

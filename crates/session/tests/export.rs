@@ -53,12 +53,18 @@ async fn what_is_exported_is_what_was_taken() {
     assert_eq!(path, setup.path("out/of/nowhere").to_str().unwrap());
     let back = setup.sync("out/of/nowhere").await;
     // Also the times; only the root's own time and mode are the destination's.
-    let node = |id: TreeId| Node::decode(&id.stored, &TreeSource::node(&*setup.store, &id.stored).unwrap()).unwrap();
+    let node =
+        |id: TreeId| Node::decode(&id.stored, &TreeSource::node(&*setup.store, &id.stored).unwrap()).unwrap();
     assert_eq!(node(back).entries, node(tree).entries);
-    assert_eq!(fs::metadata(setup.path("out/of/nowhere/a")).unwrap().uid(), rustix::process::geteuid().as_raw());
-    assert!(fs::read_dir(setup.path("out/of/nowhere")).unwrap().all(|entry| {
-        !entry.unwrap().file_name().to_string_lossy().contains(".tmp")
-    }));
+    assert_eq!(
+        fs::metadata(setup.path("out/of/nowhere/a")).unwrap().uid(),
+        rustix::process::geteuid().as_raw()
+    );
+    assert!(
+        fs::read_dir(setup.path("out/of/nowhere"))
+            .unwrap()
+            .all(|entry| { !entry.unwrap().file_name().to_string_lossy().contains(".tmp") })
+    );
 }
 
 #[tokio::test]
@@ -97,7 +103,11 @@ async fn merging_keeps_and_wiping_deletes() {
     setup.write("precious/file", "precious");
     symlink("../precious", setup.path("out/link")).unwrap();
     setup.export(tree, "out", true).await;
-    assert!(!setup.path("out/own").exists() && !setup.path("out/bin/own").exists() && !setup.path("out/link").exists());
+    assert!(
+        !setup.path("out/own").exists()
+            && !setup.path("out/bin/own").exists()
+            && !setup.path("out/link").exists()
+    );
     assert!(setup.path("precious/file").exists());
     assert_eq!(setup.sync("out").await.content, tree.content);
 }
@@ -141,14 +151,20 @@ async fn kinds_that_are_in_the_way_give_way_without_loss() {
 
     // A directory with something in it does not give way to a file, unless everything does.
     setup.write("other/a/mine", "precious");
-    let error = setup.try_export(tree, ExportRequest { path: "other".into(), ..Default::default() }).await.unwrap_err();
+    let error = setup
+        .try_export(tree, ExportRequest { path: "other".into(), ..Default::default() })
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("other/a is a directory, not a file"), "{error}");
     assert!(setup.path("other/a/mine").exists());
     setup.export(tree, "other", true).await;
     assert_eq!(setup.sync("other").await.content, tree.content);
 
     setup.write("file", "x");
-    let error = setup.try_export(tree, ExportRequest { path: "file".into(), ..Default::default() }).await.unwrap_err();
+    let error = setup
+        .try_export(tree, ExportRequest { path: "file".into(), ..Default::default() })
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::NotADirectory), "{error}");
 }
 
@@ -182,11 +198,16 @@ async fn a_damaged_store_leaves_old_files_whole() {
     setup.write("out/f", "old");
     let lie = Digest::of(b"never kept");
     setup.store.blobs.lock().unwrap().insert(lie, "something else".into());
-    for (blob, size, text) in [(lie, 14, "damaged"), (lie, 99, "has not the length"), (Digest::of(b"-"), 1, "no blob")] {
+    for (blob, size, text) in
+        [(lie, 14, "damaged"), (lie, 99, "has not the length"), (Digest::of(b"-"), 1, "no blob")]
+    {
         let mut node = Node::empty();
         node.set(file_entry(b"f", blob, size));
         let tree = setup.store.put(node);
-        let error = setup.try_export(tree, ExportRequest { path: "out".into(), ..Default::default() }).await.unwrap_err();
+        let error = setup
+            .try_export(tree, ExportRequest { path: "out".into(), ..Default::default() })
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains(text), "{error}");
         assert_eq!(fs::read(setup.path("out/f")).unwrap(), b"old");
         // The rest of a broken export is cleared away by a thread of its own.
@@ -217,14 +238,24 @@ async fn large_trees_go_through() {
 }
 
 fn one_file(path: &str, allow_parent_dir: bool) -> ExportFileRequest {
-    ExportFileRequest { path: path.into(), allow_parent_dir, name: "artifact".into(), mode: 0o750, mtime_ns: Some(-1) }
+    ExportFileRequest {
+        path: path.into(),
+        allow_parent_dir,
+        name: "artifact".into(),
+        mode: 0o750,
+        mtime_ns: Some(-1),
+    }
 }
 
 #[tokio::test]
 async fn a_file_is_written_whole() {
     let setup = setup().await;
     let content: Vec<u8> = (0..5_000_001_u32).map(|n| n as u8).collect();
-    let path = setup.session.export_file(one_file("new/dir/f", false), Box::new(Cursor::new(content.clone()))).await.unwrap();
+    let path = setup
+        .session
+        .export_file(one_file("new/dir/f", false), Box::new(Cursor::new(content.clone())))
+        .await
+        .unwrap();
     assert_eq!(path, setup.path("new/dir/f").to_str().unwrap());
     assert!(fs::read(&path).unwrap() == content);
     let found = fs::metadata(&path).unwrap();

@@ -57,7 +57,11 @@ fn connecting(socket: PathBuf, session: &str) -> ConnectConfig {
 }
 
 fn session_on(launch: LaunchConfig, id: &str) -> SessionConfig {
-    SessionConfig { connect: connecting(launch.socket.clone(), id), launch: Some(launch), max_connections: 100 }
+    SessionConfig {
+        connect: connecting(launch.socket.clone(), id),
+        launch: Some(launch),
+        max_connections: 100,
+    }
 }
 
 async fn query(session: &RunningSession, body: &str) -> (u16, String) {
@@ -142,7 +146,10 @@ async fn an_engine_that_dies_at_once_is_told_with_its_last_words() {
     let error = ensure_engine(&config).await.unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, LaunchError::Died { .. }), "{text}");
-    assert!(text.contains("no space left on device") && text.contains('7') && text.contains("engine.log"), "{text}");
+    assert!(
+        text.contains("no space left on device") && text.contains('7') && text.contains("engine.log"),
+        "{text}"
+    );
     assert!(!text.contains("earlier run"), "{text}");
 
     config.program = dir.path().join("missing");
@@ -164,7 +171,11 @@ async fn an_engine_that_never_listens_is_given_up() {
 #[tokio::test]
 async fn without_an_engine_the_socket_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let config = SessionConfig { connect: connecting(dir.path().join("none.sock"), "s"), launch: None, max_connections: 1 };
+    let config = SessionConfig {
+        connect: connecting(dir.path().join("none.sock"), "s"),
+        launch: None,
+        max_connections: 1,
+    };
     let error = RunningSession::start(config).await.unwrap_err();
     assert!(matches!(error, SessionCommandError::Connect(ConnectError::NotRunning { .. })));
     assert!(error.to_string().contains("none.sock"));
@@ -247,7 +258,8 @@ async fn the_engine_asks_and_the_client_answers() {
         }
     });
     for n in 0..1000_u32 {
-        let event = tokio::time::timeout(Duration::from_secs(10), client.next_event()).await.unwrap().unwrap();
+        let event =
+            tokio::time::timeout(Duration::from_secs(10), client.next_event()).await.unwrap().unwrap();
         assert_eq!(event[..4], n.to_le_bytes());
     }
     emitting.await.unwrap();

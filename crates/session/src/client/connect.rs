@@ -48,7 +48,10 @@ pub struct ConnectConfig {
 /// Leaves out the environment, which has secrets.
 impl std::fmt::Debug for ConnectConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ConnectConfig").field("socket", &self.socket).field("hello", &self.hello).finish_non_exhaustive()
+        f.debug_struct("ConnectConfig")
+            .field("socket", &self.socket)
+            .field("hello", &self.hello)
+            .finish_non_exhaustive()
     }
 }
 
@@ -217,7 +220,10 @@ fn request(hello: &ClientHello) -> Request<Full<Bytes>> {
 }
 
 /// What the engine's refusal means: a mismatch of versions, or other words.
-async fn refusal(response: Response<hyper::body::Incoming>, hello: &ClientHello) -> Result<HelloError, String> {
+async fn refusal(
+    response: Response<hyper::body::Incoming>,
+    hello: &ClientHello,
+) -> Result<HelloError, String> {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,

@@ -16,7 +16,8 @@ pub(super) struct Bases {
 impl Bases {
     /// The absolute path, without `.` and `..` (which are resolved as text, so `link/..` is where the link lies).
     pub fn resolve(&self, path: &str) -> Result<PathBuf, RemoteError> {
-        let invalid = |reason: &str| Err(RemoteError::new(ErrorCode::Invalid, format!("path {path:?}: {reason}")));
+        let invalid =
+            |reason: &str| Err(RemoteError::new(ErrorCode::Invalid, format!("path {path:?}: {reason}")));
         if path.contains('\0') {
             return invalid("contains a NUL byte");
         }

@@ -37,7 +37,9 @@ pub(super) fn open(dir: impl AsFd, name: &[u8]) -> io::Result<Opened> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = match openat(dir, name, flags, Mode::empty()) {
         Ok(file) => file,
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Ok(Opened::NotAFile),
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => {
+            return Ok(Opened::NotAFile);
+        }
         Err(error) => return Err(error.into()),
     };
     let found = fstat(&file)?;
@@ -54,7 +56,12 @@ pub(super) fn read(file: &OwnedFd, found: &Stat, buffer: &mut [u8]) -> io::Resul
     let mut filled = fill(file, buffer, stamp.size)?;
     if filled < buffer.len() {
         let content = Bytes::copy_from_slice(&buffer[..filled]);
-        return Ok(ReadFile { stamp, size: filled as u64, digest: Digest::of(&content), content: Some(content) });
+        return Ok(ReadFile {
+            stamp,
+            size: filled as u64,
+            digest: Digest::of(&content),
+            content: Some(content),
+        });
     }
     let mut hasher = blake3::Hasher::new();
     let mut size = 0;

@@ -34,7 +34,9 @@ pub(super) fn save_cache(cache_dir: Option<&Path>, root: &Path, walked: &Walked)
 fn settled(dir: &WalkedDir, started_ns: i64) -> impl Iterator<Item = (&[u8], Stamp, kukri_model::Digest)> {
     dir.files.iter().filter_map(move |found| match (&found.entry.kind, found.stamp) {
         // A file that grew while it was read has a size that its stamp does not know.
-        (EntryKind::File { blob, size, .. }, Some(stamp)) if stamp.size == *size && stamp.is_settled(started_ns) => {
+        (EntryKind::File { blob, size, .. }, Some(stamp))
+            if stamp.size == *size && stamp.is_settled(started_ns) =>
+        {
             Some((&*found.entry.name, stamp, *blob))
         }
         _ => None,
@@ -50,7 +52,8 @@ fn merge(old: &StatCache, walked: &Walked, writer: &mut StatCacheWriter) {
         let mut files: BTreeMap<&[u8], (Stamp, kukri_model::Digest)> =
             known.iter().map(|known| (&*known.name, (known.stamp, known.digest))).collect();
         if let Some(dir) = walked_dir {
-            files.extend(settled(dir, walked.started_ns).map(|(name, stamp, digest)| (name, (stamp, digest))));
+            files
+                .extend(settled(dir, walked.started_ns).map(|(name, stamp, digest)| (name, (stamp, digest))));
         }
         writer.dir(path, files.into_iter().map(|(name, (stamp, digest))| (name, stamp, digest)));
     }

@@ -13,7 +13,11 @@ use crate::link::frame::MAX_PAYLOAD;
 use crate::{ErrorCode, RemoteError};
 
 /// The value behind `env://`, `file://` or `cmd://`.
-pub(super) async fn read(uri: &str, bases: &Bases, env: &HashMap<OsString, OsString>) -> Result<Bytes, RemoteError> {
+pub(super) async fn read(
+    uri: &str,
+    bases: &Bases,
+    env: &HashMap<OsString, OsString>,
+) -> Result<Bytes, RemoteError> {
     let Some((scheme, rest)) = uri.split_once("://") else {
         return Err(RemoteError::new(ErrorCode::Invalid, "malformed id: expected env://, file:// or cmd://"));
     };
@@ -39,19 +43,32 @@ pub(super) async fn read(uri: &str, bases: &Bases, env: &HashMap<OsString, OsStr
         }
     };
     if value.len() > MAX_PAYLOAD {
-        return Err(RemoteError::new(ErrorCode::Invalid, format!("the {scheme}:// secret is larger than 1 MiB")));
+        return Err(RemoteError::new(
+            ErrorCode::Invalid,
+            format!("the {scheme}:// secret is larger than 1 MiB"),
+        ));
     }
     Ok(value.into())
 }
 
 /// Shows three characters at most: people sometimes put the value where the name belongs.
 fn not_found(name: &str) -> RemoteError {
-    let shown = if name.chars().count() > 3 { format!("{}...", name.chars().take(3).collect::<String>()) } else { name.to_owned() };
+    let shown = if name.chars().count() > 3 {
+        format!("{}...", name.chars().take(3).collect::<String>())
+    } else {
+        name.to_owned()
+    };
     RemoteError::new(ErrorCode::NotFound, format!("secret env var not found: {shown:?}"))
 }
 
-async fn run(command: &str, bases: &Bases, env: &HashMap<OsString, OsString>) -> Result<Vec<u8>, RemoteError> {
-    let failed = |reason: String| RemoteError::new(ErrorCode::Other, format!("the command of a cmd:// secret {reason}"));
+async fn run(
+    command: &str,
+    bases: &Bases,
+    env: &HashMap<OsString, OsString>,
+) -> Result<Vec<u8>, RemoteError> {
+    let failed = |reason: String| {
+        RemoteError::new(ErrorCode::Other, format!("the command of a cmd:// secret {reason}"))
+    };
     let output = tokio::process::Command::new("/bin/sh")
         .arg("-c")
         .arg(command)
@@ -80,7 +97,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("token"), b"s3\xffcret").unwrap();
         let bases = Bases { workdir: dir.path().to_owned(), home: Some(dir.path().to_owned()) };
-        let env = [("PATH", "/usr/bin:/bin"), ("TOKEN", "from env")].map(|(name, value)| (name.into(), value.into()));
+        let env = [("PATH", "/usr/bin:/bin"), ("TOKEN", "from env")]
+            .map(|(name, value)| (name.into(), value.into()));
         let value = read(uri, &bases, &HashMap::from(env)).await;
         value.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
     }
@@ -96,7 +114,10 @@ mod tests {
     #[tokio::test]
     async fn errors_do_not_show_what_may_be_a_value() {
         assert_eq!(get("env://ABCDEFG").await.unwrap_err(), r#"secret env var not found: "ABC...""#);
-        assert_eq!(get("op://vault/x").await.unwrap_err(), r#"unsupported secret provider: "op" (supported: env, file, cmd)"#);
+        assert_eq!(
+            get("op://vault/x").await.unwrap_err(),
+            r#"unsupported secret provider: "op" (supported: env, file, cmd)"#
+        );
         assert!(get("hunter2").await.unwrap_err().starts_with("malformed id"));
         assert!(get("file://missing").await.unwrap_err().ends_with("missing: no such file or directory"));
         let error = get("cmd://echo oops >&2; exit 3").await.unwrap_err();

@@ -57,7 +57,8 @@ pub(super) async fn send_contents(
     let (payloads_in, mut payloads) = mpsc::channel(AHEAD);
     let (root, walked, places) = (root.to_owned(), Arc::clone(walked), Arc::clone(places));
     let reading = blocking(move || {
-        let mut reader = Reader { payloads: payloads_in, encoder: RecordEncoder::default(), buffer: read::buffer() };
+        let mut reader =
+            Reader { payloads: payloads_in, encoder: RecordEncoder::default(), buffer: read::buffer() };
         for digest in wanted {
             let Some((dir, file)) = places.get(&digest) else {
                 let message = format!("asked for a content that was not named: {digest}");
@@ -105,7 +106,9 @@ impl Reader {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | nofollow;
         let file = match openat(rustix::fs::CWD, path, flags, Mode::empty()) {
             Ok(file) => file,
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => return Err(changed()),
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => {
+                return Err(changed());
+            }
             Err(error) => return Err(failed(&error.into())),
         };
         let filled = read::fill(&file, &mut self.buffer, size).map_err(|error| failed(&error))?;
@@ -126,7 +129,13 @@ impl Reader {
 
     /// A large file. False if it is no longer what was hashed: then the record stays incomplete, and the engine learns
     /// of it by the next root.
-    fn stream(&mut self, file: &OwnedFd, digest: &Digest, size: u64, mut filled: usize) -> Result<bool, StreamError> {
+    fn stream(
+        &mut self,
+        file: &OwnedFd,
+        digest: &Digest,
+        size: u64,
+        mut filled: usize,
+    ) -> Result<bool, StreamError> {
         let mut hasher = blake3::Hasher::new();
         let mut left = size;
         self.encoder.begin(digest, size);

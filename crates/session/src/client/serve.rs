@@ -12,7 +12,9 @@ use serde::de::DeserializeOwned;
 use super::{ConnectConfig, export, paths, secret, sync};
 use crate::engine::{HostStat, HostStatKind};
 use crate::link::{Answer, Handler, Message, Request};
-use crate::wire::{EXPORT_FILE, EXPORT_TREE, FIND_UP, FindUpBody, FoundUp, READ_SECRET, STAT, SYNC, SecretBody, StatBody};
+use crate::wire::{
+    EXPORT_FILE, EXPORT_TREE, FIND_UP, FindUpBody, FoundUp, READ_SECRET, STAT, SYNC, SecretBody, StatBody,
+};
 use crate::{ErrorCode, RemoteError};
 
 /// This machine, as far as the engine may use it.
@@ -59,7 +61,9 @@ async fn answer(facts: Arc<Facts>, request: Request) -> Result<Message, RemoteEr
             Ok(Message::json(&stat(&facts.bases.resolve(&path)?, follow)?))
         }
         kind => {
-            let message = format!("the client does not know the request {kind:?}: it is older than the engine; update it");
+            let message = format!(
+                "the client does not know the request {kind:?}: it is older than the engine; update it"
+            );
             Err(RemoteError::new(ErrorCode::Unsupported, message))
         }
     }
@@ -85,7 +89,9 @@ fn find_up(workdir: &Path, name: &str) -> Result<Option<String>, RemoteError> {
 fn stat(path: &Path, follow: bool) -> Result<Option<HostStat>, RemoteError> {
     let found: Metadata = match if follow { path.metadata() } else { path.symlink_metadata() } {
         Ok(found) => found,
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
             return Ok(None);
         }
         Err(error) => return Err(RemoteError::io("look at", path, &error)),

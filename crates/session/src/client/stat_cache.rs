@@ -245,7 +245,10 @@ mod tests {
 
     fn written(dir: &Path, root: &Path) -> PathBuf {
         let mut writer = StatCacheWriter::new(root);
-        writer.dir(b"", [(&b"a"[..], stamp(1), Digest::of(b"1")), (b"b", stamp(2), Digest::of(b"2"))].into_iter());
+        writer.dir(
+            b"",
+            [(&b"a"[..], stamp(1), Digest::of(b"1")), (b"b", stamp(2), Digest::of(b"2"))].into_iter(),
+        );
         writer.dir(b"empty", std::iter::empty());
         writer.dir(b"x/y", [(&b"z\xff"[..], stamp(3), Digest::of(b"3"))].into_iter());
         writer.save(dir, root).unwrap();

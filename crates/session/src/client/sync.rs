@@ -41,7 +41,11 @@ struct Source {
 }
 
 /// Serves one sync request to its end.
-pub(super) async fn serve(facts: &Facts, body: SyncBody, mut channel: Channel) -> Result<Message, RemoteError> {
+pub(super) async fn serve(
+    facts: &Facts,
+    body: SyncBody,
+    mut channel: Channel,
+) -> Result<Message, RemoteError> {
     let path = facts.bases.resolve(&body.path)?;
     let cache_dir = facts.cache_dir.clone();
     let source = blocking(move || Source::new(path, &body, cache_dir)).await??;
@@ -52,7 +56,8 @@ pub(super) async fn serve(facts: &Facts, body: SyncBody, mut channel: Channel) -
         channel.send(&SyncUp::Root { id: nodes.root.into() }, Bytes::new()).await.map_err(lost)?;
         let walked = Arc::new(walked);
         let (saved, saving_source) = (Arc::clone(&walked), Arc::clone(&source));
-        let saving = blocking(move || save_cache(saving_source.cache_dir.as_deref(), &saving_source.path, &saved));
+        let saving =
+            blocking(move || save_cache(saving_source.cache_dir.as_deref(), &saving_source.path, &saved));
         let served = serve_wants(&source, &walked, &nodes, &mut channel);
         let (_, served) = tokio::join!(saving, served);
         match served? {
@@ -67,8 +72,12 @@ pub(super) async fn serve(facts: &Facts, body: SyncBody, mut channel: Channel) -
     Err(RemoteError::new(ErrorCode::Changed, message))
 }
 
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, RemoteError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| RemoteError::new(ErrorCode::Other, error.to_string()))
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, RemoteError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| RemoteError::new(ErrorCode::Other, error.to_string()))
 }
 
 /// The engine will not see this: its end of the call has ended.
@@ -88,7 +97,8 @@ impl Source {
             None
         } else {
             let filter = Filter::new(&body.include, &body.exclude, body.gitignore);
-            let mut filter = filter.map_err(|error| RemoteError::new(ErrorCode::Invalid, error.to_string()))?;
+            let mut filter =
+                filter.map_err(|error| RemoteError::new(ErrorCode::Invalid, error.to_string()))?;
             if body.gitignore {
                 add_outer_gitignores(&mut filter, &path)?;
             }
@@ -97,7 +107,11 @@ impl Source {
         Ok(Self { path, single: false, filter, cache_dir })
     }
 
-    fn walk(&self, budget: &Budget, on_content: &(dyn Fn(Digest, Bytes) -> bool + Sync)) -> Result<Walked, RemoteError> {
+    fn walk(
+        &self,
+        budget: &Budget,
+        on_content: &(dyn Fn(Digest, Bytes) -> bool + Sync),
+    ) -> Result<Walked, RemoteError> {
         let cache = load_cache(self.cache_dir.as_deref(), &self.path);
         if self.single {
             return single_file(&self.path, &cache, on_content);
@@ -178,8 +192,13 @@ async fn walk_and_offer(source: Arc<Source>, channel: &mut Channel) -> Result<(W
     walking.await.map_err(|error| RemoteError::new(ErrorCode::Other, error.to_string()))?
 }
 
-async fn send_wanted(channel: &Channel, answer: &Message, offered: &[(Digest, Bytes)]) -> Result<(), RemoteError> {
-    if answer.parse::<SyncDown>().map_err(lost)? != SyncDown::Wanted || answer.payload.len() != offered.len() {
+async fn send_wanted(
+    channel: &Channel,
+    answer: &Message,
+    offered: &[(Digest, Bytes)],
+) -> Result<(), RemoteError> {
+    if answer.parse::<SyncDown>().map_err(lost)? != SyncDown::Wanted || answer.payload.len() != offered.len()
+    {
         return Err(RemoteError::new(ErrorCode::Invalid, "unexpected answer to an offer"));
     }
     let mut encoder = RecordEncoder::default();
@@ -230,7 +249,10 @@ async fn send_nodes(nodes: &Nodes, wanted: &[u8], channel: &Channel) -> Result<(
     let mut encoder = RecordEncoder::default();
     for digest in unpack_digests(wanted).map_err(lost)? {
         let Some(node) = nodes.encoded.get(&digest) else {
-            return Err(RemoteError::new(ErrorCode::Invalid, format!("asked for a node that was not named: {digest}")));
+            return Err(RemoteError::new(
+                ErrorCode::Invalid,
+                format!("asked for a node that was not named: {digest}"),
+            ));
         };
         encoder.record(&digest, node);
         while let Some(payload) = encoder.take_full() {

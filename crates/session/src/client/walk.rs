@@ -14,7 +14,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use bytes::Bytes;
 use kukri_model::Digest;
 use kukri_tree::{Decision, Entry, EntryKind, Filter, Meta, Node, TreeId};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Statx, StatxFlags, fstat, openat, readlinkat, statx};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RawDir, Statx, StatxFlags, fstat, openat, readlinkat, statx,
+};
 
 use super::read::{self, Opened, nanoseconds};
 use super::stat_cache::{KnownDir, Stamp, StatCache, find, now_ns};
@@ -113,7 +115,11 @@ impl Walk<'_> {
             exists: true,
         };
         let work = Work { tasks: vec![Task::List(0)], busy: 0, dirs: vec![root_dir], hashed: 0, error: None };
-        let filter = self.filter.clone().filter(|filter| !filter.is_trivial() || filter.wants_gitignore()).map(RwLock::new);
+        let filter = self
+            .filter
+            .clone()
+            .filter(|filter| !filter.is_trivial() || filter.wants_gitignore())
+            .map(RwLock::new);
         let complete = filter.is_none();
         let walker = Walker { walk: self, filter, root, work: Mutex::new(work), changed: Condvar::new() };
         std::thread::scope(|scope| {
@@ -183,13 +189,16 @@ impl Walker<'_> {
 
     fn list(&self, dir: usize, buffers: &mut Buffers) -> Result<(), RemoteError> {
         let path = Arc::clone(&self.lock().dirs[dir].path);
-        let failed = |error: rustix::io::Errno| RemoteError::io("read", &self.full_path(&path, b""), &error.into());
+        let failed =
+            |error: rustix::io::Errno| RemoteError::io("read", &self.full_path(&path, b""), &error.into());
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let name = if path.is_empty() { &b"."[..] } else { &path };
         let fd = match openat(&self.root, name, flags, Mode::empty()) {
             Ok(fd) => fd,
             // Vanished, or turned into something else, since it was listed.
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) if dir != 0 => {
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP)
+                if dir != 0 =>
+            {
                 self.lock().dirs[dir].exists = false;
                 return Ok(());
             }
@@ -204,7 +213,8 @@ impl Walker<'_> {
         let (mut subdirs, mut files) = (Vec::new(), Vec::new());
         for (name, kind) in listed {
             let is_dir = kind == FileType::Directory;
-            let (taken, descend) = if takes_all { (true, true) } else { self.decide(&join(&path, &name), is_dir) };
+            let (taken, descend) =
+                if takes_all { (true, true) } else { self.decide(&join(&path, &name), is_dir) };
             if is_dir && (taken || descend) {
                 subdirs.push((name, taken));
             } else if !is_dir && taken {
@@ -242,7 +252,11 @@ impl Walker<'_> {
     }
 
     /// Names of a directory, without sockets.
-    fn read_names(&self, fd: &OwnedFd, buffer: &mut Vec<u8>) -> rustix::io::Result<Vec<(Box<[u8]>, FileType)>> {
+    fn read_names(
+        &self,
+        fd: &OwnedFd,
+        buffer: &mut Vec<u8>,
+    ) -> rustix::io::Result<Vec<(Box<[u8]>, FileType)>> {
         let mut names = Vec::new();
         let space: &mut [MaybeUninit<u8>] = buffer.spare_capacity_mut();
         let mut entries = RawDir::new(fd, space);
@@ -311,7 +325,9 @@ impl Walker<'_> {
                 let dir = Arc::clone(&self.lock().dirs[dir].path);
                 RemoteError::io("read", &self.full_path(&dir, name), &error)
             };
-            let Some(entry) = self.entry(fd, name, known, buffers, &mut hashed).map_err(failed)? else { continue };
+            let Some(entry) = self.entry(fd, name, known, buffers, &mut hashed).map_err(failed)? else {
+                continue;
+            };
             found.push(entry);
             if self.walk.cancelled.load(Ordering::Relaxed) {
                 return Err(RemoteError::new(ErrorCode::Cancelled, "cancelled"));
@@ -429,7 +445,8 @@ pub(super) fn single_file(
         }
     };
     let meta = Meta { mtime_ns: stamp.mtime_ns, ..Meta::new(0o755) };
-    let dir = WalkedDir { path: Arc::default(), meta, files: vec![found], parent: 0, taken: true, exists: true };
+    let dir =
+        WalkedDir { path: Arc::default(), meta, files: vec![found], parent: 0, taken: true, exists: true };
     Ok(Walked { dirs: vec![dir], started_ns, hashed, complete: true })
 }
 

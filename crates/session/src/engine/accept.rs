@@ -46,7 +46,8 @@ struct NoRequests;
 
 impl Handler for NoRequests {
     fn handle(&self, request: link::Request) -> Answer {
-        let message = format!("the engine does not know the request {:?}: it is older than the client", request.kind);
+        let message =
+            format!("the engine does not know the request {:?}: it is older than the client", request.kind);
         Box::pin(std::future::ready(Err(RemoteError::new(ErrorCode::Unsupported, message))))
     }
 }
@@ -60,7 +61,7 @@ pub enum Upgrade {
         /// What the client said.
         hello: ClientHello,
         /// Await it in a task of its own, after the response was handed to the server.
-        session: PendingSession,
+        session: Box<PendingSession>,
     },
     /// Send `response`: it tells the client why.
     Refused {
@@ -80,7 +81,9 @@ pub struct PendingSession {
 
 impl PendingSession {
     /// Waits for the switch. Then as [`EngineLink::accept`].
-    pub async fn start(self) -> Result<(SessionHandle, impl Future<Output = ()> + Send + 'static), SessionError> {
+    pub async fn start(
+        self,
+    ) -> Result<(SessionHandle, impl Future<Output = ()> + Send + 'static), SessionError> {
         let io = self.upgrade.await.map_err(|error| SessionError::protocol(error.to_string()))?;
         EngineLink::accept(TokioIo::new(io), self.client, &self.engine)
             .map_err(|error| SessionError::protocol(error.to_string()))
@@ -89,7 +92,8 @@ impl PendingSession {
 
 /// Reads the hello of a request for [`crate::SESSION_PATH`] and decides. The connection must be served with upgrades.
 pub async fn upgrade(mut request: Request<Incoming>, engine: &EngineHello) -> Upgrade {
-    let wanted = request.headers().get(UPGRADE).is_some_and(|value| value.as_bytes() == UPGRADE_TOKEN.as_bytes());
+    let wanted =
+        request.headers().get(UPGRADE).is_some_and(|value| value.as_bytes() == UPGRADE_TOKEN.as_bytes());
     let upgrade = hyper::upgrade::on(&mut request);
     if request.method() != Method::POST || !wanted {
         let reason = format!("POST with Upgrade: {UPGRADE_TOKEN} is needed");
@@ -107,7 +111,7 @@ pub async fn upgrade(mut request: Request<Incoming>, engine: &EngineHello) -> Up
     let headers = response.headers_mut();
     headers.insert(CONNECTION, hyper::header::HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, hyper::header::HeaderValue::from_static(UPGRADE_TOKEN));
-    let session = PendingSession { upgrade, client: client.clone(), engine: engine.clone() };
+    let session = Box::new(PendingSession { upgrade, client: client.clone(), engine: engine.clone() });
     Upgrade::Accepted { response, hello: client, session }
 }
 

@@ -85,10 +85,17 @@ async fn prefer_reply(sent: Result<(), SessionError>, call: &mut Call) -> Result
     sent
 }
 
-async fn send_nodes(sender: &Sender, source: &Arc<dyn TreeSource>, wanted: &[u8]) -> Result<(), SessionError> {
+async fn send_nodes(
+    sender: &Sender,
+    source: &Arc<dyn TreeSource>,
+    wanted: &[u8],
+) -> Result<(), SessionError> {
     let (wanted, source) = (unpack_digests(wanted)?, Arc::clone(source));
     let nodes = blocking(move || {
-        wanted.into_iter().map(|digest| source.node(&digest).map(|bytes| (digest, bytes))).collect::<Result<Vec<_>, _>>()
+        wanted
+            .into_iter()
+            .map(|digest| source.node(&digest).map(|bytes| (digest, bytes)))
+            .collect::<Result<Vec<_>, _>>()
     });
     let mut encoder = RecordEncoder::default();
     for (digest, bytes) in nodes.await? {
@@ -100,7 +107,11 @@ async fn send_nodes(sender: &Sender, source: &Arc<dyn TreeSource>, wanted: &[u8]
     sender.send(&ExportDown::Nodes { last: true }, encoder.take_rest().unwrap_or_default()).await
 }
 
-async fn send_blobs(sender: &Sender, source: &Arc<dyn TreeSource>, wanted: Bytes) -> Result<(), SessionError> {
+async fn send_blobs(
+    sender: &Sender,
+    source: &Arc<dyn TreeSource>,
+    wanted: Bytes,
+) -> Result<(), SessionError> {
     let (wanted, source) = (unpack_sized(&wanted)?, Arc::clone(source));
     let (payloads, queue) = mpsc::channel(AHEAD);
     let reading = blocking(move || read_blobs(source.as_ref(), &wanted, &payloads));
@@ -137,7 +148,9 @@ fn read_blobs(
             let count = content.read(&mut buffer)?;
             left = match (count, left.checked_sub(count as u64)) {
                 (0, Some(0)) => break,
-                (0, _) | (_, None) => return Err(format!("content {digest} has not the length of {size} bytes").into()),
+                (0, _) | (_, None) => {
+                    return Err(format!("content {digest} has not the length of {size} bytes").into());
+                }
                 (_, Some(left)) => left,
             };
             encoder.extend(&buffer[..count]);
@@ -161,7 +174,8 @@ pub(super) async fn file(
     mut content: Box<dyn Read + Send>,
 ) -> Result<String, SessionError> {
     let ExportFileRequest { path, allow_parent_dir, name, mode, mtime_ns } = request;
-    let mut call = link.call(EXPORT_FILE, &ExportFileBody { path, allow_parent_dir, name, mode, mtime_ns })?;
+    let mut call =
+        link.call(EXPORT_FILE, &ExportFileBody { path, allow_parent_dir, name, mode, mtime_ns })?;
     let (parts, queue) = mpsc::channel(AHEAD);
     let reading = blocking(move || {
         loop {

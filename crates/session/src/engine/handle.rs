@@ -62,7 +62,11 @@ impl SessionHandle {
     }
 
     /// Takes over a directory (or one file) of the client. Returns when everything is in the sink.
-    pub async fn sync_directory(&self, request: SyncRequest, sink: Arc<dyn SyncSink>) -> Result<TreeId, SessionError> {
+    pub async fn sync_directory(
+        &self,
+        request: SyncRequest,
+        sink: Arc<dyn SyncSink>,
+    ) -> Result<TreeId, SessionError> {
         sync::run(&self.link, request, sink).await
     }
 

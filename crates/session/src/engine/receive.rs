@@ -192,7 +192,8 @@ impl Receiver {
             blobs.retain(|digest| self.known.insert(*digest));
             for batch in blobs.chunks(BATCH) {
                 let has = self.has_blobs(batch.to_vec()).await?;
-                missing_blobs.extend(batch.iter().zip(has).filter(|(_, has)| !has).map(|(digest, _)| *digest));
+                missing_blobs
+                    .extend(batch.iter().zip(has).filter(|(_, has)| !has).map(|(digest, _)| *digest));
             }
         }
         Ok(missing_blobs)
@@ -213,16 +214,21 @@ impl Receiver {
             let SyncUp::Nodes { last } = step else { return Err(unexpected(&step)) };
             nodes.bytes += payload.len();
             if nodes.bytes > MAX_NODE_BYTES {
-                return Err(SessionError::protocol("the directory has too many entries: its nodes exceed 512 MiB"));
+                return Err(SessionError::protocol(
+                    "the directory has too many entries: its nodes exceed 512 MiB",
+                ));
             }
             for piece in decoder.push(payload)? {
                 let (Piece::Whole(digest, bytes), Some(id)) = (piece, expected.next()) else {
                     return Err(SessionError::protocol("nodes that were not asked for"));
                 };
                 // Both digests are checked: the content digest becomes part of cache keys.
-                let node = Node::decode(&digest, &bytes).map_err(|error| SessionError::protocol(error.to_string()))?;
+                let node = Node::decode(&digest, &bytes)
+                    .map_err(|error| SessionError::protocol(error.to_string()))?;
                 if digest != id.stored || node.id() != *id {
-                    return Err(SessionError::protocol(format!("node {digest} is not what it was announced as")));
+                    return Err(SessionError::protocol(format!(
+                        "node {digest} is not what it was announced as"
+                    )));
                 }
                 let mut own_children = Vec::new();
                 for entry in &node.entries {

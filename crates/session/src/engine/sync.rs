@@ -53,7 +53,11 @@ pub trait BlobWriter: Send + Sync {
 }
 
 /// Takes over what the client walks. The steps are those of [`crate::wire::SyncUp`].
-pub(super) async fn run(link: &Link, request: SyncRequest, sink: Arc<dyn SyncSink>) -> Result<TreeId, SessionError> {
+pub(super) async fn run(
+    link: &Link,
+    request: SyncRequest,
+    sink: Arc<dyn SyncSink>,
+) -> Result<TreeId, SessionError> {
     let SyncRequest { path, include, exclude, gitignore, single_file } = request;
     let body = SyncBody { path, include, exclude, gitignore, single_file };
     let call = link.call(SYNC, &body)?;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use kukri_model::Digest;
 use tokio::task::JoinSet;
 
-use super::{BlobWriter, StoreFailure, SyncSink};
 use super::sync::blocking;
+use super::{BlobWriter, StoreFailure, SyncSink};
 use crate::SessionError;
 use crate::records::{Piece, RecordDecoder, SMALL};
 
@@ -147,7 +147,9 @@ impl BlobTaker {
         match self.expected.iter().next() {
             None if self.decoder.is_at_boundary() => Ok(()),
             None => Err(SessionError::protocol("a content was cut off")),
-            Some(digest) => Err(SessionError::protocol(format!("content {digest} was asked for and did not come"))),
+            Some(digest) => {
+                Err(SessionError::protocol(format!("content {digest} was asked for and did not come")))
+            }
         }
     }
 

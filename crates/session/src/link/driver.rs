@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::frame::{self, Frame, FrameError, Header};
 use super::{
-    CallState, Channel, EVENTS, EventQueue, Handler, Inbound, Link, MAX_INCOMING_CALLS, Message, OUTGOING, Outgoing, Request,
-    Shared, State, WINDOW, lock,
+    CallState, Channel, EVENTS, EventQueue, Handler, Inbound, Link, MAX_INCOMING_CALLS, Message, OUTGOING,
+    Outgoing, Request, Shared, State, WINDOW, lock,
 };
 use crate::{EngineHello, ErrorCode, RemoteError};
 
@@ -125,7 +125,10 @@ impl Drop for CloseOnDrop {
     }
 }
 
-async fn write_frames<W: AsyncWrite + Unpin>(output: W, mut queue: mpsc::UnboundedReceiver<Outgoing>) -> bool {
+async fn write_frames<W: AsyncWrite + Unpin>(
+    output: W,
+    mut queue: mpsc::UnboundedReceiver<Outgoing>,
+) -> bool {
     let mut output = BufWriter::with_capacity(BUFFER, output);
     let result: std::io::Result<()> = async {
         loop {

@@ -135,7 +135,9 @@ pub async fn read<R: AsyncRead + Unpin>(input: &mut R) -> Result<Option<Frame>, 
             count => have += count,
         }
     }
-    let length = |at: usize| u32::from_le_bytes([lengths[at], lengths[at + 1], lengths[at + 2], lengths[at + 3]]) as usize;
+    let length = |at: usize| {
+        u32::from_le_bytes([lengths[at], lengths[at + 1], lengths[at + 2], lengths[at + 3]]) as usize
+    };
     let (header_len, payload_len) = (length(0), length(4));
     if header_len > MAX_HEADER {
         return Err(FrameError::TooLong { part: "header", length: header_len, limit: MAX_HEADER });
@@ -179,14 +181,20 @@ mod tests {
     }
 
     fn any_header() -> impl Strategy<Value = Header> {
-        let body = any::<(String, i64)>().prop_map(|(text, number)| serde_json::json!({ "s": text, "n": [number] }));
+        let body =
+            any::<(String, i64)>().prop_map(|(text, number)| serde_json::json!({ "s": text, "n": [number] }));
         prop_oneof![
-            (any::<u64>(), any::<String>(), body.clone())
-                .prop_map(|(id, kind, body)| Header::Request { id, kind, body }),
+            (any::<u64>(), any::<String>(), body.clone()).prop_map(|(id, kind, body)| Header::Request {
+                id,
+                kind,
+                body
+            }),
             (any::<u64>(), body.clone()).prop_map(|(id, body)| Header::Message { id, body }),
             (any::<u64>(), body).prop_map(|(id, body)| Header::Reply { id, body }),
-            (any::<u64>(), any::<String>())
-                .prop_map(|(id, text)| Header::Error { id, error: RemoteError::new(ErrorCode::Invalid, text) }),
+            (any::<u64>(), any::<String>()).prop_map(|(id, text)| Header::Error {
+                id,
+                error: RemoteError::new(ErrorCode::Invalid, text)
+            }),
             any::<u64>().prop_map(|id| Header::Cancel { id }),
             any::<(u64, u64)>().prop_map(|(id, bytes)| Header::Credit { id, bytes }),
             Just(Header::Event),

@@ -57,7 +57,8 @@ impl Message {
 
     /// Reads the body.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, SessionError> {
-        T::deserialize(&self.body).map_err(|error| SessionError::protocol(format!("unexpected message: {error}")))
+        T::deserialize(&self.body)
+            .map_err(|error| SessionError::protocol(format!("unexpected message: {error}")))
     }
 }
 
@@ -103,7 +104,11 @@ struct Shared {
 }
 
 enum Outgoing {
-    Frame { head: Vec<u8>, payload: Bytes, _permit: Option<OwnedSemaphorePermit> },
+    Frame {
+        head: Vec<u8>,
+        payload: Bytes,
+        _permit: Option<OwnedSemaphorePermit>,
+    },
     /// Nothing follows.
     Finish,
 }
@@ -166,7 +171,13 @@ impl Link {
             }
             let id = state.next_id;
             state.next_id += 2;
-            let call = CallState { inbox, credit: Arc::clone(&credit), window: WINDOW, incoming: false, abort: None };
+            let call = CallState {
+                inbox,
+                credit: Arc::clone(&credit),
+                window: WINDOW,
+                incoming: false,
+                abort: None,
+            };
             state.calls.insert(id, call);
             id
         };
@@ -227,7 +238,12 @@ impl Link {
     }
 
     /// Queues a frame that counts: waits for the receiver's window first, then for room in the queue.
-    async fn push_counted(&self, credit: &Semaphore, header: &Header, payload: Bytes) -> Result<(), SessionError> {
+    async fn push_counted(
+        &self,
+        credit: &Semaphore,
+        header: &Header,
+        payload: Bytes,
+    ) -> Result<(), SessionError> {
         if payload.len() > frame::MAX_PAYLOAD {
             return Err(SessionError::protocol("a payload above 1 MiB"));
         }

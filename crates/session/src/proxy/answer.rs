@@ -4,7 +4,9 @@ use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE,
+};
 use hyper::{Request, Response, StatusCode};
 
 use super::{ProxyConfig, auth, upstream::Upstream};
@@ -13,9 +15,14 @@ pub(super) type Body = BoxBody<Bytes, hyper::Error>;
 
 const REALM: HeaderValue = HeaderValue::from_static("Basic realm=\"Access to the Dagger engine session\"");
 
-pub(super) async fn answer(request: Request<Incoming>, config: &ProxyConfig, upstream: &Upstream) -> Response<Body> {
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    config: &ProxyConfig,
+    upstream: &Upstream,
+) -> Response<Body> {
     if !auth::is_allowed(request.headers().get(AUTHORIZATION), &config.token) {
-        let mut response = text(StatusCode::UNAUTHORIZED, "unauthorized: the session token is missing or wrong\n");
+        let mut response =
+            text(StatusCode::UNAUTHORIZED, "unauthorized: the session token is missing or wrong\n");
         response.headers_mut().insert(WWW_AUTHENTICATE, REALM);
         return response;
     }
@@ -33,7 +40,11 @@ async fn take_telemetry(request: Request<Incoming>) -> Response<Body> {
     text(StatusCode::CREATED, "")
 }
 
-async fn forward(mut request: Request<Incoming>, config: &ProxyConfig, upstream: &Upstream) -> Response<Body> {
+async fn forward(
+    mut request: Request<Incoming>,
+    config: &ProxyConfig,
+    upstream: &Upstream,
+) -> Response<Body> {
     request.headers_mut().remove(AUTHORIZATION);
     drop_hop_by_hop(request.headers_mut());
     // Dropping the future of `send` closes the engine's connection, and with it cancels the work.
@@ -54,7 +65,11 @@ async fn forward(mut request: Request<Incoming>, config: &ProxyConfig, upstream:
 }
 
 fn bad_gateway(reason: &str, config: &ProxyConfig) -> Response<Body> {
-    let log = if config.log_path.is_empty() { String::new() } else { format!("; the engine's log is {}", config.log_path) };
+    let log = if config.log_path.is_empty() {
+        String::new()
+    } else {
+        format!("; the engine's log is {}", config.log_path)
+    };
     text(StatusCode::BAD_GATEWAY, format!("{reason}{log}\n"))
 }
 
@@ -70,7 +85,16 @@ fn drop_hop_by_hop(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
-    for name in ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect"] {
+    for name in [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+    ] {
         headers.remove(name);
     }
 }

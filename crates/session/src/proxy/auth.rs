@@ -13,7 +13,8 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PA
 
 /// Whether the header has the token as user name. The password must be empty.
 pub(super) fn is_allowed(header: Option<&HeaderValue>, token: &str) -> bool {
-    let Some((scheme, credentials)) = header.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '))
+    let Some((scheme, credentials)) =
+        header.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '))
     else {
         return false;
     };
@@ -43,12 +44,18 @@ mod tests {
         assert!(allowed(&format!("Basic {}", STANDARD.encode(&plain)), token));
         assert!(allowed(&format!("basic {}", URL_SAFE.encode(&plain)), token));
         assert!(allowed(&format!("Basic {}", STANDARD.encode(&plain).trim_end_matches('=')), token));
-        assert_ne!(STANDARD.encode(&plain), URL_SAFE.encode(&plain), "the test needs a token that tells them apart");
+        assert_ne!(
+            STANDARD.encode(&plain),
+            URL_SAFE.encode(&plain),
+            "the test needs a token that tells them apart"
+        );
     }
 
     #[test]
     fn everything_else_is_refused() {
-        for header in ["", "Basic", "Basic ", "Bearer dG9rZW46", "Basic !!!", "Basic dG9rZW4=", "Basic dG9rZW46eA=="] {
+        for header in
+            ["", "Basic", "Basic ", "Bearer dG9rZW46", "Basic !!!", "Basic dG9rZW4=", "Basic dG9rZW46eA=="]
+        {
             assert!(!allowed(header, "token"), "{header}");
         }
         assert!(allowed("Basic dG9rZW46", "token"));

@@ -1,7 +1,7 @@
 //! The loopback HTTP server which SDKs talk to: checks the token, hands `/query` on to the engine.
 
-mod auth;
 mod answer;
+mod auth;
 mod upstream;
 
 use std::convert::Infallible;
@@ -106,7 +106,9 @@ async fn accept(listener: TcpListener, config: ProxyConfig) {
                 Ok::<_, Infallible>(answer::answer(request, &config, &upstream).await)
             });
             // No timeouts: an answer may take as long as a build.
-            let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let served = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
             if let Err(error) = served {
                 tracing::trace!(%error, "connection of an SDK ended");
             }

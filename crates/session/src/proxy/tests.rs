@@ -73,8 +73,11 @@ async fn setup() -> Setup {
             engine_seen.connections.fetch_add(1, Ordering::SeqCst);
             let seen = Arc::clone(&engine_seen);
             connections.spawn(async move {
-                let service = service_fn(|request| async { Ok::<_, Infallible>(engine_answer(request, &seen).await) });
-                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let service =
+                    service_fn(|request| async { Ok::<_, Infallible>(engine_answer(request, &seen).await) });
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
             });
         }
     });
@@ -97,7 +100,9 @@ const TOKEN: &str = "Authorization: Basic dG9rZW46\r\n";
 async fn send(port: u16, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let length = body.len();
-    let text = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    let text = format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
     stream.write_all(text.as_bytes()).await.unwrap();
     stream
 }
@@ -128,7 +133,9 @@ async fn queries_reach_the_engine_with_their_session_and_without_the_token() {
 #[tokio::test]
 async fn a_wrong_token_is_refused_for_every_path() {
     let setup = setup().await;
-    for (path, headers) in [("/query", ""), ("/query", "Authorization: Basic eDo=\r\n"), ("/v1/traces", ""), ("/x", "")] {
+    for (path, headers) in
+        [("/query", ""), ("/query", "Authorization: Basic eDo=\r\n"), ("/v1/traces", ""), ("/x", "")]
+    {
         let answer = ask(setup.proxy.port(), "POST", path, headers, "{}").await;
         assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
         let header = "www-authenticate: Basic realm=\"Access to the Dagger engine session\"\r\n";
@@ -144,7 +151,10 @@ async fn telemetry_is_taken_and_other_paths_are_unknown() {
         assert!(ask(setup.proxy.port(), "POST", path, TOKEN, "x").await.starts_with("HTTP/1.1 201 "));
     }
     for path in ["/", "/v1/session", "/queryx"] {
-        assert!(ask(setup.proxy.port(), "POST", path, TOKEN, "x").await.starts_with("HTTP/1.1 404 "), "{path}");
+        assert!(
+            ask(setup.proxy.port(), "POST", path, TOKEN, "x").await.starts_with("HTTP/1.1 404 "),
+            "{path}"
+        );
     }
 }
 

@@ -52,7 +52,12 @@ impl ToyEngine {
     }
 }
 
-async fn accept(listener: UnixListener, sessions: Sessions, hello: EngineHello, opened: Arc<watch::Sender<usize>>) {
+async fn accept(
+    listener: UnixListener,
+    sessions: Sessions,
+    hello: EngineHello,
+    opened: Arc<watch::Sender<usize>>,
+) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
@@ -63,7 +68,8 @@ async fn accept(listener: UnixListener, sessions: Sessions, hello: EngineHello, 
                 let (sessions, hello, opened) = (Arc::clone(&sessions), hello.clone(), Arc::clone(&opened));
                 async move { Ok::<_, Infallible>(answer(request, sessions, hello, opened).await) }
             });
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            let connection =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             let _ = connection.with_upgrades().await;
         });
     }
@@ -90,7 +96,8 @@ async fn answer(
             Upgrade::Refused { response, .. } => response,
         };
     }
-    let session = request.headers().get(SESSION_HEADER).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let session =
+        request.headers().get(SESSION_HEADER).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let handle = sessions.lock().unwrap().get(&session).cloned();
     let Some(handle) = handle else {

@@ -33,7 +33,9 @@ impl SyncSink for Store {
             assert_eq!(node.id(), id);
             for entry in &node.entries {
                 match &entry.kind {
-                    EntryKind::Dir(child) => assert!(nodes.contains_key(&child.stored), "a parent before its child"),
+                    EntryKind::Dir(child) => {
+                        assert!(nodes.contains_key(&child.stored), "a parent before its child")
+                    }
                     EntryKind::File { blob, .. } => {
                         assert!(self.blobs.lock().unwrap().contains_key(blob), "a node before its content");
                     }

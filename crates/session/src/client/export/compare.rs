@@ -10,7 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use kukri_model::Digest;
 use kukri_tree::{Entry, EntryKind, Meta, Node};
-use rustix::fs::{AtFlags, FileType, Mode, chmodat, fchmod, fstat, futimens, makedev, mkdirat, mknodat, readlinkat, statat, symlinkat, utimensat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, chmodat, fchmod, fstat, futimens, makedev, mkdirat, mknodat, readlinkat, statat,
+    symlinkat, utimensat,
+};
 
 use super::write::{TemporaryNames, names_of, open_dir, remove_all, replace, times};
 use crate::client::read::{self, Opened};
@@ -87,8 +90,10 @@ impl<'a> Comparison<'a> {
                 return Err(RemoteError::new(ErrorCode::Invalid, format!("node {digest} is missing")));
             };
             let node = Arc::clone(node);
-            let fd = open_dir(self.root, &path).map_err(|error| self.failed("open", &path, b"", &error.into()))?;
-            self.make_accessible(&fd).map_err(|error| self.failed("change the mode of", &path, b"", &error))?;
+            let fd =
+                open_dir(self.root, &path).map_err(|error| self.failed("open", &path, b"", &error.into()))?;
+            self.make_accessible(&fd)
+                .map_err(|error| self.failed("change the mode of", &path, b"", &error))?;
             if self.wipe {
                 self.wipe(&fd, &path, &node)?;
             }
@@ -215,7 +220,9 @@ impl<'a> Comparison<'a> {
             remove_all(fd, name)?;
         } else {
             rustix::fs::unlinkat(fd, name, AtFlags::REMOVEDIR).map_err(|error| match error {
-                rustix::io::Errno::NOTEMPTY | rustix::io::Errno::EXIST => io::Error::from(io::ErrorKind::IsADirectory),
+                rustix::io::Errno::NOTEMPTY | rustix::io::Errno::EXIST => {
+                    io::Error::from(io::ErrorKind::IsADirectory)
+                }
                 error => error.into(),
             })?;
         }
@@ -229,15 +236,20 @@ impl<'a> Comparison<'a> {
         let mode = Mode::from_raw_mode(meta.mode & 0o7777);
         let (kind, device) = match &entry.kind {
             EntryKind::Symlink { target, .. } => {
-                let same = found.is_some_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink)
+                let same = found
+                    .is_some_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink)
                     && readlinkat(fd, &*entry.name, Vec::new())?.as_bytes() == &**target;
                 if same {
                     return Ok(());
                 }
-                return replace(fd.as_fd(), &entry.name, meta, self.names, |dir, name| symlinkat(&**target, dir, name));
+                return replace(fd.as_fd(), &entry.name, meta, self.names, |dir, name| {
+                    symlinkat(&**target, dir, name)
+                });
             }
             EntryKind::Fifo { .. } => (FileType::Fifo, 0),
-            EntryKind::CharDevice { major, minor, .. } => (FileType::CharacterDevice, makedev(*major, *minor)),
+            EntryKind::CharDevice { major, minor, .. } => {
+                (FileType::CharacterDevice, makedev(*major, *minor))
+            }
             EntryKind::BlockDevice { major, minor, .. } => (FileType::BlockDevice, makedev(*major, *minor)),
             EntryKind::File { .. } | EntryKind::Dir(_) => return Ok(()),
         };

@@ -51,7 +51,11 @@ pub(in crate::client) async fn serve(
     Ok(Message::json(&Exported { path: path.to_string_lossy().into_owned() }))
 }
 
-fn write(path: &Path, body: &ExportFileBody, mut parts: mpsc::Receiver<(bool, Bytes)>) -> Result<PathBuf, RemoteError> {
+fn write(
+    path: &Path,
+    body: &ExportFileBody,
+    mut parts: mpsc::Receiver<(bool, Bytes)>,
+) -> Result<PathBuf, RemoteError> {
     let target = target(path, body)?;
     let failed = |error: io::Error| RemoteError::io("write", &target, &error);
     let (Some(dir), Some(name)) = (target.parent(), target.file_name()) else {
@@ -92,7 +96,10 @@ fn target(path: &Path, body: &ExportFileBody) -> Result<PathBuf, RemoteError> {
         return Err(RemoteError::new(ErrorCode::IsADirectory, message));
     }
     if !kukri_tree::is_name(body.name.as_bytes()) {
-        return Err(RemoteError::new(ErrorCode::Invalid, format!("{:?} is not the name of a file", body.name)));
+        return Err(RemoteError::new(
+            ErrorCode::Invalid,
+            format!("{:?} is not the name of a file", body.name),
+        ));
     }
     let target = path.join(&body.name);
     if target.is_dir() {

@@ -163,7 +163,9 @@ impl Export {
     ) -> Result<(), RemoteError> {
         let path = &self.path;
         std::fs::create_dir_all(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => RemoteError::io("open", path, &std::io::ErrorKind::NotADirectory.into()),
+            std::io::ErrorKind::AlreadyExists => {
+                RemoteError::io("open", path, &std::io::ErrorKind::NotADirectory.into())
+            }
             _ => RemoteError::io("make the directory", path, &error),
         })?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -178,7 +180,8 @@ impl Export {
         let cache = load_cache(self.cache_dir.as_deref(), key);
         let names = TemporaryNames::new();
         let place = (path.as_path(), &root);
-        let mut comparison = Comparison::new(place, &self.nodes, self.body.wipe, &cache, &names, &self.cancelled);
+        let mut comparison =
+            Comparison::new(place, &self.nodes, self.body.wipe, &cache, &names, &self.cancelled);
         comparison.run(&self.body.root.stored)?;
         let list: Vec<_> = comparison.wants.iter().map(|want| (want.blob, want.size)).collect();
         if !list.is_empty() {
@@ -211,8 +214,14 @@ fn write_file(
 ) -> Result<(), RemoteError> {
     let path = || full_path(root_path, dir, &want.name);
     let failed = |error: std::io::Error| RemoteError::io("write", &path(), &error);
-    let damaged = || RemoteError::new(ErrorCode::Other, format!("the content of {} was damaged on the way", path().display()));
-    let mut next = || pieces.blocking_recv().ok_or_else(|| RemoteError::new(ErrorCode::Cancelled, "cancelled"));
+    let damaged = || {
+        RemoteError::new(
+            ErrorCode::Other,
+            format!("the content of {} was damaged on the way", path().display()),
+        )
+    };
+    let mut next =
+        || pieces.blocking_recv().ok_or_else(|| RemoteError::new(ErrorCode::Cancelled, "cancelled"));
     let dir = open_dir(root, dir).map_err(|error| failed(error.into()))?;
     let mut file = NewFile::create(dir, &want.name, names).map_err(failed)?;
     match next()? {
@@ -245,7 +254,10 @@ fn remove_paths(root: &OwnedFd, root_path: &Path, paths: &[String]) -> Result<()
     for path in paths {
         let relative = path.trim_matches('/');
         if relative.split('/').any(|part| !kukri_tree::is_name(part.as_bytes())) {
-            return Err(RemoteError::new(ErrorCode::Invalid, format!("cannot delete {path:?}: not a path below the directory")));
+            return Err(RemoteError::new(
+                ErrorCode::Invalid,
+                format!("cannot delete {path:?}: not a path below the directory"),
+            ));
         }
         let (dir, name) = relative.rsplit_once('/').unwrap_or(("", relative));
         let failed = |error: std::io::Error| RemoteError::io("delete", &root_path.join(relative), &error);
