@@ -29,6 +29,9 @@ pub(crate) struct Stack {
     pub(crate) parent: Option<Digest>,
 }
 
+/// A tree by its stored digest, and its stack.
+type Below = (Digest, Arc<Stack>);
+
 /// A layer that is new.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewLayer {
@@ -76,17 +79,7 @@ impl Store {
         if let Some(done) = inner.known(tree)? {
             return Ok(done);
         }
-        let longest = inner.config.max_layers;
-        let below = match inner.stack(&tree.stored)? {
-            Some(stack) => inner.squash_base(&stack)?,
-            None => match base {
-                Some((base, _kept)) => {
-                    let stack = inner.stack(&base.stored)?.filter(|stack| stack.layers.len() < longest);
-                    stack.map(|stack| (base.stored, stack))
-                }
-                None => None,
-            },
-        };
+        let (below, _kept) = inner.below(tree, base.as_ref().map(|(base, _)| base))?;
         let stack = inner.build(tree, below)?;
         drop(guard);
         Ok(inner.materialisation(tree, &stack))
@@ -179,8 +172,26 @@ impl Inner {
         })
     }
 
+    /// Over which tree's stack the missing layer of `tree` is to be built, and a guard that keeps that stack.
+    fn below(&self, tree: &TreeId, base: Option<&TreeId>) -> Result<(Option<Below>, Guard)> {
+        let _gate = self.enter();
+        let below = match (self.stack(&tree.stored)?, base) {
+            (Some(stack), _) => self.squash_base(&stack)?,
+            (None, Some(base)) => {
+                let stack = self.stack(&base.stored)?.filter(|s| s.layers.len() < self.config.max_layers);
+                stack.map(|stack| (base.stored, stack))
+            }
+            (None, None) => None,
+        };
+        if let Some((base, _)) = &below {
+            self.recent.touch(base);
+        }
+        let layers = below.as_ref().map(|(_, stack)| stack.layers.clone()).unwrap_or_default();
+        Ok((below, self.leases.trees(Vec::new(), layers)))
+    }
+
     /// Builds the missing layer of `tree` over `below`.
-    fn build(&self, tree: &TreeId, below: Option<(Digest, Arc<Stack>)>) -> Result<Stack> {
+    fn build(&self, tree: &TreeId, below: Option<Below>) -> Result<Stack> {
         let path = self.layout.fresh_tmp();
         fs::create_dir(&path).map_err(StoreError::io("make", &path))?;
         let built = self.build_in(&path, tree, below);
@@ -190,12 +201,7 @@ impl Inner {
         built
     }
 
-    fn build_in(
-        &self,
-        path: &std::path::Path,
-        tree: &TreeId,
-        below: Option<(Digest, Arc<Stack>)>,
-    ) -> Result<Stack> {
+    fn build_in(&self, path: &std::path::Path, tree: &TreeId, below: Option<Below>) -> Result<Stack> {
         let mut placer = Placer::new(self, path)?;
         placer.tree(&tree.stored, below.as_ref().map(|(base, _)| base))?;
         let (entries, bytes, mut sink) = (placer.entries, placer.bytes, placer.sink);
@@ -234,7 +240,7 @@ impl Inner {
     /// For a stack that is too long: the tree further down over which its upper layers should become one. Layers are
     /// merged as long as the next one is not much larger than all above it, so that a long chain of steps costs the
     /// same per step however long it is.
-    fn squash_base(&self, stack: &Stack) -> Result<Option<(Digest, Arc<Stack>)>> {
+    fn squash_base(&self, stack: &Stack) -> Result<Option<Below>> {
         let at_least = (self.config.max_layers / 4).max(2);
         let mut best = None;
         let (mut merged, mut sum) = (1, self.layer_entries(stack.layers[0])?);

@@ -145,10 +145,14 @@ fn take_lock(root: &Path) -> Result<File, OpenError> {
     };
     let options = OpenOptions::new().create(true).truncate(false).read(true).write(true).clone();
     let mut file = options.open(&path).map_err(fail("open"))?;
-    if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let mut text = String::new();
-        let _ = file.read_to_string(&mut text);
-        return Err(OpenError::InUse { root: root.to_owned(), holder: text.trim().parse().ok() });
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut text = String::new();
+            let _ = file.read_to_string(&mut text);
+            return Err(OpenError::InUse { root: root.to_owned(), holder: text.trim().parse().ok() });
+        }
+        Err(errno) => return Err(fail("lock")(errno.into())),
     }
     file.set_len(0).map_err(fail("write"))?;
     file.rewind().map_err(fail("write"))?;
