@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -15,6 +16,8 @@ use crate::{Cgroup, CgroupUsage};
 
 /// Rounds of killing; each one catches what was forked during the round before.
 const KILL_ROUNDS: usize = 100;
+/// How long an earlier run of the same name may take to go.
+const REPLACE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The control group of one run: a directory in each hierarchy that is needed; none where nothing is limited.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ impl Group {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 layout.restore(hierarchy).and_then(|()| fs::create_dir(&path))
             }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => replace(&path),
             outcome => outcome,
         };
         let failed = |source| CgroupError::Create { path: path.clone(), source };
@@ -152,6 +156,23 @@ impl Drop for Group {
     }
 }
 
+/// Makes a group in place of one with the same name, whose run has ended but which is not removed yet.
+fn replace(path: &Path) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        // Only a group without processes can be removed.
+        let _ = fs::remove_dir(path);
+        match fs::create_dir(path) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AlreadyExists && begun.elapsed() < REPLACE_PATIENCE =>
+            {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Kills every process in a group, given by its directories; returns when none is left or none can be killed.
 pub(super) fn kill_all(dirs: &[PathBuf]) {
     // The kernel does it at once on v2 from 5.14 on.
@@ -215,7 +236,6 @@ fn io_bytes(file: &Path) -> (Option<u64>, Option<u64>) {
 mod tests {
     use std::os::unix::process::CommandExt;
     use std::process::{Child, Command, Stdio};
-    use std::time::{Duration, Instant};
 
     use oci_spec::runtime::{LinuxMemoryBuilder, LinuxPidsBuilder, LinuxResources};
 
@@ -281,7 +301,11 @@ mod tests {
         let resources = limits(Some(32), None);
         let mut group = groups.create_group("bomb", Some(&resources)).unwrap();
         let dir = group.dir("pids").unwrap().to_path_buf();
-        let mut child = spawn(&mut group, "bomb() { bomb | bomb & }; bomb; while :; do :; done");
+        let mut child = spawn(
+            &mut group,
+            // Ends at about 2000 should the limit not hold.
+            "bomb() { [ $1 = 0 ] || { bomb $(($1-1)) & bomb $(($1-1)) & }; sleep 300; }; bomb 10",
+        );
         let begun = Instant::now();
         while group.refused_processes() == Some(0) && begun.elapsed() < Duration::from_secs(5) {
             assert!(number(&dir.join("pids.current")).unwrap() <= 32);

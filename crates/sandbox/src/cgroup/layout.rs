@@ -142,8 +142,7 @@ fn set_up_v2(tree: &Mounted, pid: u32) -> Result<Hierarchy, String> {
 
 fn set_up_v2_in(base: &Path, wanted: &[String], pid: u32) -> io::Result<Hierarchy> {
     clear_leftovers(base);
-    let dir = base.join(format!("{PREFIX}{pid}"));
-    make_dir(&dir)?;
+    let dir = make_engine_dir(base, pid)?;
     let enabled = match enable(base, wanted) {
         Err(error) if error.raw_os_error() == Some(libc::EBUSY) && alone_in(base, pid) => {
             let leaf = base.join(format!("{PREFIX}{pid}{ENGINE_SUFFIX}"));
@@ -182,8 +181,7 @@ fn set_up_v1(tree: &Mounted, pid: u32) -> Result<Option<Hierarchy>, String> {
         return Ok(None);
     }
     clear_leftovers(&tree.own);
-    let dir = tree.own.join(format!("{PREFIX}{pid}"));
-    make_dir(&dir).map_err(|error| {
+    let dir = make_engine_dir(&tree.own, pid).map_err(|error| {
         format!("no control group can be made in {} ({error}); run the engine as root", tree.own.display())
     })?;
     Ok(Some(Hierarchy { controllers: tree.controllers.clone(), dir }))
@@ -196,13 +194,25 @@ fn make_dir(dir: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes a directory that nobody else uses, in this process or in others.
+fn make_engine_dir(base: &Path, pid: u32) -> io::Result<PathBuf> {
+    let mut number = 0;
+    loop {
+        let dir = base.join(format!("{PREFIX}{pid}-{number}"));
+        match fs::create_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            outcome => return outcome.map(|()| dir),
+        }
+    }
+}
+
 /// Removes groups which killed engines left. Only empty groups can be removed, so a live one loses nothing but a
 /// directory, which it makes again.
 fn clear_leftovers(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
-        let pid = pid.strip_suffix(ENGINE_SUFFIX).unwrap_or(pid);
+        let pid = pid.split(['-', '.']).next().unwrap_or(pid);
         if pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists() {
             for run in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
                 let _ = fs::remove_dir(run.path());
@@ -321,7 +331,7 @@ mod tests {
         assert_eq!(layout.version, Some(Version::V2));
         assert_eq!(fs::read_to_string(own.join("cgroup.subtree_control")).unwrap(), "+pids +cpu");
         assert_eq!(
-            fs::read_to_string(own.join("kukri-77/cgroup.subtree_control")).unwrap(),
+            fs::read_to_string(own.join("kukri-77-0/cgroup.subtree_control")).unwrap(),
             "+pids +memory +cpu"
         );
         assert_eq!(layout.find(Controller::CpuAccounting), Some(0), "a part of cpu");

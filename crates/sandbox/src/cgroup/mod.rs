@@ -1,6 +1,6 @@
 //! Control groups of runs, v2 and v1.
 //!
-//! [`ControlGroups::detect`] finds out which kind the engine may use and makes a group `kukri-<pid>` for itself inside
+//! [`ControlGroups::detect`] finds out which kind the engine may use and makes a group `kukri-<pid>-<n>` for itself inside
 //! the one it runs in, so that limits put on the engine hold for its containers too. Below that, each run gets a group
 //! of its own:
 //!

@@ -195,13 +195,13 @@ impl Socket {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err((0, error)),
             };
-            for (sequence, kind, flags, payload) in replies {
-                if sequence < first || i32::from(kind) != libc::NLMSG_ERROR {
+            for reply in replies {
+                if reply.sequence < first || reply.kind != libc::NLMSG_ERROR {
                     continue;
                 }
                 wanted = wanted.saturating_sub(1);
-                if let Some(error) = error_of(flags, &payload) {
-                    failure.get_or_insert(((sequence - first) as usize, error));
+                if let Some(error) = reply.error() {
+                    failure.get_or_insert(((reply.sequence - first) as usize, error));
                 }
             }
         }
@@ -220,17 +220,17 @@ impl Socket {
         self.send(&message.bytes)?;
         let mut answers = Vec::new();
         loop {
-            for (sequence, kind, flags, payload) in self.receive(0)? {
-                if sequence != self.sequence {
+            for reply in self.receive(0)? {
+                if reply.sequence != self.sequence {
                     continue;
                 }
-                match i32::from(kind) {
+                match reply.kind {
                     libc::NLMSG_DONE => return Ok(answers),
                     libc::NLMSG_ERROR => {
-                        return error_of(flags, &payload).map_or(Ok(answers), Err);
+                        return reply.error().map_or(Ok(answers), Err);
                     }
                     _ => {
-                        answers.push(Reply { payload });
+                        answers.push(Reply { payload: reply.payload });
                         if !dump {
                             return Ok(answers);
                         }
@@ -246,7 +246,7 @@ impl Socket {
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    fn receive(&mut self, flags: i32) -> io::Result<Vec<(u32, u16, u16, Vec<u8>)>> {
+    fn receive(&mut self, flags: i32) -> io::Result<Vec<Received>> {
         // SAFETY: the pointer and length describe the buffer, which nobody else uses meanwhile.
         let read = unsafe {
             libc::recv(self.fd.as_raw_fd(), self.buffer.as_mut_ptr().cast(), self.buffer.len(), flags)
@@ -262,25 +262,36 @@ impl Socket {
             let kind = u16::from_ne_bytes([bytes[4], bytes[5]]);
             let flags = u16::from_ne_bytes([bytes[6], bytes[7]]);
             let sequence = u32::from_ne_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
-            messages.push((sequence, kind, flags, payload.to_vec()));
+            messages.push(Received { sequence, kind: i32::from(kind), flags, payload: payload.to_vec() });
             bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or(&[]);
         }
         Ok(messages)
     }
 }
 
-/// The error in an acknowledgement, with the kernel's own words where it sent some. Keeps the error number.
-fn error_of(flags: u16, payload: &[u8]) -> Option<io::Error> {
-    let code = -i32::from_ne_bytes(payload.get(0..4)?.try_into().ok()?);
-    if code == 0 {
-        return None;
+/// A message with its header.
+struct Received {
+    sequence: u32,
+    kind: i32,
+    flags: u16,
+    payload: Vec<u8>,
+}
+
+impl Received {
+    /// The error in an acknowledgement, if it is one. The kernel's own words, where it sent some, go to the log.
+    fn error(&self) -> Option<io::Error> {
+        let code = -i32::from_ne_bytes(self.payload.get(0..4)?.try_into().ok()?);
+        if code == 0 {
+            return None;
+        }
+        if self.flags & NLM_F_ACK_TLVS != 0
+            && let Some(words) =
+                self.payload.get(4 + HEADER..).and_then(|rest| attribute(rest, NLMSGERR_ATTR_MSG))
+        {
+            tracing::debug!(code, words = text(words), "netlink error");
+        }
+        Some(io::Error::from_raw_os_error(code))
     }
-    if flags & NLM_F_ACK_TLVS != 0
-        && let Some(words) = payload.get(4 + HEADER..).and_then(|rest| attribute(rest, NLMSGERR_ATTR_MSG))
-    {
-        tracing::debug!(code, words = text(words), "netlink error");
-    }
-    Some(io::Error::from_raw_os_error(code))
 }
 
 #[cfg(test)]

@@ -138,7 +138,7 @@ impl Rule {
     }
 
     /// Packets to this port.
-    pub(super) fn to_port(self, protocol: Protocol, port: u16) -> Self {
+    pub(super) fn port(self, protocol: Protocol, port: u16) -> Self {
         self.meta(META_PROTOCOL)
             .compare(EQUAL, vec![protocol as u8])
             .payload(BASE_TRANSPORT, 2, 2)
@@ -165,7 +165,7 @@ impl Rule {
         message.nest(attribute, |mut list| {
             for (name, write) in &self.expressions {
                 list = list.nest(NFTA_LIST_ELEM, |element| {
-                    element.str(NFTA_EXPR_NAME, name).nest(NFTA_EXPR_DATA, |data| write(data))
+                    element.str(NFTA_EXPR_NAME, name).nest(NFTA_EXPR_DATA, write)
                 });
             }
             list

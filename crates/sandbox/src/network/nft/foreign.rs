@@ -58,7 +58,7 @@ pub(super) fn open(socket: &mut Socket, bridge: &str, gateway: Ipv4Addr) -> Vec<
             HOOK_FORWARD => [Interface::In, Interface::Out]
                 .map(|direction| Rule::default().interface(direction, bridge, true).accept()),
             HOOK_INPUT => [Protocol::Udp, Protocol::Tcp].map(|protocol| {
-                Rule::default().interface(Interface::In, bridge, true).to_port(protocol, DNS_PORT).accept()
+                Rule::default().interface(Interface::In, bridge, true).port(protocol, DNS_PORT).accept()
             }),
             _ => continue,
         };
