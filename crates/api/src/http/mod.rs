@@ -225,7 +225,7 @@ impl Server {
                 let Some(place) = self.table.reserve(&id, View::of(&hello.schema_version)) else {
                     return errors(StatusCode::CONFLICT, &format!("there is a session {id:?} already"));
                 };
-                tasks.spawn(Arc::clone(&self).session(session, place));
+                tasks.spawn(Arc::clone(&self).session(*session, place));
                 response
             }
         }
