@@ -406,8 +406,8 @@ async fn privileged_hundred_runs_four_at_a_time() {
     while let Some(result) = tasks.join_next().await {
         result.unwrap();
     }
-    // The pool of namespaces may have filled meanwhile, but nothing grows with the number of runs.
-    assert!(open_files() <= before + 16, "{before} -> {}", open_files());
+    // Other tests of this program hold files meanwhile, but one kept by each run would make a hundred.
+    assert!(open_files() <= before + 70, "{before} -> {}", open_files());
 }
 
 fn open_files() -> usize {
