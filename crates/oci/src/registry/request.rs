@@ -216,7 +216,10 @@ impl Failure {
             Self::Status { status: StatusCode::NOT_FOUND, .. } => {
                 RegistryError::NotFound { what, reference, host }
             }
-            Self::Status { status, reason, .. } => {
+            Self::Status { status, mut reason, .. } => {
+                if status == StatusCode::TOO_MANY_REQUESTS {
+                    reason.push_str("; log in, wait, or set a mirror for this registry");
+                }
                 RegistryError::Status { reference, host, status: status.as_u16(), reason }
             }
             Self::Malformed(reason) => RegistryError::Malformed { reference, host, reason },

@@ -14,6 +14,9 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use kukri_oci::Sha256Digest;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::image::Image;
 
@@ -39,6 +42,8 @@ pub struct State {
     pub challenge: String,
     /// The token server: `Authorization` that it wants -> token.
     pub token: Option<(String, String)>,
+    /// Blobs stop in the middle, and nothing more comes.
+    pub stall: bool,
     /// Blobs lie on another server: redirects go there.
     pub redirect: Option<String>,
 }
@@ -51,20 +56,41 @@ pub struct Fake {
 
 impl Fake {
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// Speaks TLS, with a certificate for `localhost`, `registry.test` and 127.0.0.1 by `tls/authority.pem`.
+    pub async fn start_tls() -> Self {
+        let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/certificate.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/key.pem")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        Self::start_with(Some(tokio_rustls::TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn start_with(tls: Option<tokio_rustls::TlsAcceptor>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let fake = Self { address: listener.local_addr().unwrap(), state: Arc::default() };
         let state = Arc::clone(&fake.state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let state = Arc::clone(&state);
-                let service = service_fn(move |request| {
-                    let state = Arc::clone(&state);
-                    async move { Ok::<_, Infallible>(answer(request, &state).await) }
+                let (state, tls) = (Arc::clone(&state), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, state).await,
+                        // Clients that do not trust us hang up.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, state).await;
+                            }
+                        }
+                    }
                 });
-                tokio::spawn(
-                    hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service),
-                );
             }
         });
         fake
@@ -93,6 +119,15 @@ impl Fake {
     pub fn log(&self) -> Vec<String> {
         self.state.lock().unwrap().log.clone()
     }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, state: Arc<Mutex<State>>) {
+    let service = service_fn(move |request| {
+        let state = Arc::clone(&state);
+        async move { Ok::<_, Infallible>(answer(request, &state).await) }
+    });
+    // Connections that a test breaks on purpose end with an error.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 fn full(status: StatusCode, bytes: impl Into<Bytes>) -> Response<Body> {
@@ -160,12 +195,16 @@ async fn answer(request: Request<Incoming>, state: &Mutex<State>) -> Response<Bo
         None => 0,
     };
     let rest = Bytes::from(blob[start..].to_vec());
-    let mut response = if state.break_blobs > 0 {
-        state.break_blobs -= 1;
+    let mut response = if state.break_blobs > 0 || state.stall {
+        state.break_blobs = state.break_blobs.saturating_sub(1);
         let part = rest.slice(..rest.len() / 2);
-        let frames = stream::unfold(Some(part), |part| async {
+        let stall = state.stall;
+        let frames = stream::unfold(Some(part), move |part| async move {
             if let Some(part) = part {
                 return Some((Ok(Frame::data(part)), None));
+            }
+            if stall {
+                std::future::pending::<()>().await;
             }
             // Lets the server flush the first half.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;

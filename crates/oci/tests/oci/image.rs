@@ -30,6 +30,15 @@ impl Layer {
         self
     }
 
+    /// A file whose path no honest writer would take.
+    pub fn raw_file(mut self, path: &[u8], content: &[u8]) -> Self {
+        let mut header = Self::header(tar::EntryType::Regular, 0o644, content.len() as u64);
+        header.as_old_mut().name[..path.len()].copy_from_slice(path);
+        header.set_cksum();
+        self.0.append(&header, content).unwrap();
+        self
+    }
+
     pub fn dir(mut self, path: &str, mode: u32) -> Self {
         let mut header = Self::header(tar::EntryType::Directory, mode, 0);
         self.0.append_data(&mut header, path, &[][..]).unwrap();

@@ -183,7 +183,7 @@ async fn privileged_what_is_there_is_not_fetched_again() {
     fake.add("one", "latest", &Image::new("linux/amd64", &[base.clone(), changes.clone()]));
     fake.add("two", "latest", &Image::new("linux/amd64", &[base.clone(), changes.clone(), top.clone()]));
     // The same layer on nothing: another tree, but not another download.
-    fake.add("three", "latest", &Image::new("linux/amd64", &[top.clone()]));
+    fake.add("three", "latest", &Image::new("linux/amd64", std::slice::from_ref(&top)));
     // The same content compressed otherwise: the tree is known, the bytes are not.
     let media_type = "application/vnd.oci.image.layer.v1.tar";
     fake.add("four", "latest", &Image::with_layers("linux/amd64", vec![(media_type, base.clone(), base)]));
@@ -229,7 +229,7 @@ async fn privileged_forged_and_hostile_layers_are_refused() {
     assert!(matches!(unpack_error(&error), UnpackError::WrongDiffId { .. }), "{error}");
 
     // The registry sends other bytes than the manifest promises.
-    let image = Image::new("linux/amd64", &[tar.clone()]);
+    let image = Image::new("linux/amd64", std::slice::from_ref(&tar));
     fake.add("bytes", "latest", &image);
     let mut forged = image.blobs[0].clone();
     let last = forged.len() - 1;
@@ -244,6 +244,7 @@ async fn privileged_forged_and_hostile_layers_are_refused() {
         ("whiteout", Layer::new().file("a/.wh...", b"").tar(), "hides no valid name"),
         ("sparse", Layer::new().pax_file("s", b"x", &[("GNU.sparse.major", b"1")]).tar(), "sparse"),
         ("nonsense", vec![b'n'; 2000], "not a tar archive"),
+        ("escape", Layer::new().raw_file(b"a/../../evil", b"x").tar(), "evil"),
     ] {
         fake.add(name, "latest", &Image::new("linux/amd64", &[tar]));
         let error = pulled(&store, &fake.name(name)).await.unwrap_err().to_string();
@@ -303,4 +304,50 @@ async fn privileged_a_broken_download_of_a_layer_is_resumed() {
     let root = store.node(&pulled.tree.stored).unwrap();
     let EntryKind::File { blob, .. } = &root.get(b"noise").unwrap().kind else { panic!("not a file") };
     assert_eq!(*blob, Digest::of(&noise));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn privileged_links_in_a_layer_lead_nowhere_outside() {
+    if skipped() {
+        return;
+    }
+    let fake = Fake::start().await;
+    let (store, dir) = store();
+    let outside = dir.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    let tar = Layer::new()
+        .link(tar::EntryType::Symlink, "way", outside.to_str().unwrap())
+        .file("way/out", b"x")
+        .link(tar::EntryType::Link, "passwd", "/etc/passwd")
+        .tar();
+    fake.add("app", "latest", &Image::new("linux/amd64", &[tar]));
+    let error = pulled(&store, &fake.name("app")).await.unwrap_err().to_string();
+    assert!(error.contains("passwd"), "a hard link to what is not in the image: {error}");
+    let tar = Layer::new()
+        .link(tar::EntryType::Symlink, "way", outside.to_str().unwrap())
+        .file("way/out", b"x")
+        .tar();
+    fake.add("app", "latest", &Image::new("linux/amd64", &[tar]));
+    let _ = pulled(&store, &fake.name("app")).await;
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn privileged_a_pull_can_be_abandoned() {
+    if skipped() {
+        return;
+    }
+    let fake = Fake::start().await;
+    let (store, _dir) = store();
+    fake.add("app", "latest", &Image::new("linux/amd64", &layers()));
+    let name: Reference = fake.name("app").parse().unwrap();
+    let resolved = client().resolve(&name, &platform()).await.unwrap();
+    fake.state.lock().unwrap().stall = true;
+    let abandoned =
+        tokio::time::timeout(Duration::from_millis(300), pull(&client(), &store, &resolved, &NoProgress))
+            .await;
+    assert!(abandoned.is_err());
+    // The end of this test waits for blocking threads: they must have noticed. A later pull is not disturbed.
+    fake.state.lock().unwrap().stall = false;
+    pull(&client(), &store, &resolved, &NoProgress).await.unwrap();
 }

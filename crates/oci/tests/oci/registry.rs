@@ -283,3 +283,49 @@ async fn artifacts_and_old_manifests_are_named_as_such() {
         .to_string();
     assert!(error.contains("not a container image but an artifact"), "{error}");
 }
+
+fn with(config: RegistryConfig) -> RegistryClient {
+    RegistryClient::new(config, Arc::new(NoAuth))
+}
+
+#[tokio::test]
+async fn certificates_are_checked_unless_told_otherwise() {
+    let fake = Fake::start_tls().await;
+    fake.add("app", "latest", &image("linux/amd64"));
+    let host = format!("registry.test:{}", fake.address.port());
+    let name = reference(&format!("{host}/app"));
+    let base = RegistryConfig { addresses: BTreeMap::from([(host.clone(), fake.address)]), ..config() };
+
+    let error = with(base.clone()).resolve(&name, &platform("linux/amd64")).await.unwrap_err().to_string();
+    assert!(error.contains("UnknownIssuer") && error.contains("certificate authority"), "{error}");
+
+    let bundle = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oci/tls/authority.pem").into();
+    let trusting = RegistryConfig { ca_bundles: vec![bundle], ..base.clone() };
+    with(trusting).resolve(&name, &platform("linux/amd64")).await.unwrap();
+
+    let insecure = RegistryConfig { insecure: [host].into(), ..base };
+    with(insecure).resolve(&name, &platform("linux/amd64")).await.unwrap();
+}
+
+#[tokio::test]
+async fn tls_to_a_plain_server_is_explained() {
+    let fake = Fake::start().await;
+    let insecure = RegistryConfig { insecure: [fake.address.to_string()].into(), ..config() };
+    let name = reference(&fake.name("app"));
+    let error = with(insecure).resolve(&name, &platform("linux/amd64")).await.unwrap_err().to_string();
+    assert!(error.contains("plain HTTP"), "{error}");
+}
+
+#[tokio::test]
+async fn proxies_are_used_but_not_for_loopback() {
+    let (proxy, local) = (Fake::start().await, Fake::start().await);
+    proxy.add("app", "latest", &image("linux/amd64"));
+    local.add("app", "latest", &image("linux/amd64"));
+    let mut config = RegistryConfig { plain_http: ["registry.invalid".to_owned()].into(), ..config() };
+    config.proxy.http = Some(format!("http://{}", proxy.address));
+    let client = with(config);
+    client.resolve(&reference("registry.invalid/app"), &platform("linux/amd64")).await.unwrap();
+    assert_eq!(proxy.log()[0], "GET http://registry.invalid/v2/app/manifests/latest");
+    client.resolve(&reference(&local.name("app")), &platform("linux/amd64")).await.unwrap();
+    assert_eq!(proxy.log().len(), 2);
+}
