@@ -1,6 +1,6 @@
 //! Nodes of trees.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use kukri_model::Digest;
 use kukri_tree::{Node, NodeReader, TreeError, TreeId};
@@ -10,6 +10,9 @@ use crate::Store;
 use crate::error::{Result, StoreError};
 use crate::sink::{Rows, Sink};
 use crate::store::Inner;
+
+/// The empty directory.
+static EMPTY: LazyLock<TreeId> = LazyLock::new(|| Node::empty().id());
 
 impl NodeReader for Store {
     fn node(&self, digest: &Digest) -> std::result::Result<Arc<Node>, TreeError> {
@@ -21,6 +24,10 @@ impl NodeReader for Inner {
     fn node(&self, digest: &Digest) -> std::result::Result<Arc<Node>, TreeError> {
         if let Some(node) = self.nodes.get(digest) {
             return Ok(node);
+        }
+        // The empty directory is where every tree starts; it is known without a row.
+        if *digest == EMPTY.stored {
+            return Ok(Arc::new(Node::empty()));
         }
         let missing = |reason: String| TreeError::Missing { digest: *digest, reason };
         let bytes = self.node_bytes(digest).map_err(|error| missing(error.to_string()))?;
@@ -63,7 +70,10 @@ impl Store {
         self.inner.recent.touch_all(digests.iter());
         self.inner.index.read_many("look up nodes", |connection| {
             let mut query = connection.prepare_cached("SELECT 1 FROM nodes WHERE digest=?")?;
-            digests.iter().map(|digest| query.exists([digest.as_bytes()])).collect()
+            digests
+                .iter()
+                .map(|digest| Ok(*digest == EMPTY.stored || query.exists([digest.as_bytes()])?))
+                .collect()
         })
     }
 

@@ -164,7 +164,5 @@ pub fn is_complete(store: &Store, value: &VertexValue) -> bool {
         }
         VertexValue::Image(image) => vec![image.tree.stored],
     };
-    let empty = kukri_tree::Node::empty().id().stored;
-    let trees: Vec<Digest> = trees.into_iter().filter(|tree| *tree != empty).collect();
     store.has_nodes(&trees).is_ok_and(|found| found.into_iter().all(|found| found))
 }

@@ -1,5 +1,6 @@
 //! The engine: all parts put together, and the evaluation of calls.
 
+mod admin;
 mod cache;
 mod calls;
 mod codec;
@@ -27,6 +28,9 @@ use crate::progress::SpanNumbers;
 use crate::registry::Registry;
 use crate::session::Session;
 use crate::vertex::Vertex;
+
+pub use kukri_sandbox::NetworkMode;
+pub use kukri_store::{PruneOptions, VerifyOptions};
 
 pub use config::{EngineConfig, ExecEnvironment};
 pub use observer::Watchers;

@@ -10,6 +10,7 @@ use kukri_oci::registry::NoAuth;
 use kukri_oci::{ProxyConfig, RegistryClient, RegistryConfig};
 use kukri_sandbox::cgroup::ControlGroups;
 use kukri_sandbox::network::{Pool, PoolConfig};
+use kukri_sandbox::oci_runtime::{OciRuntime, OciRuntimeConfig};
 use kukri_sandbox::{NativeConfig, NativeRuntime, NetworkMode, Networks, Runtime, SandboxError};
 use kukri_store::{OpenError, Store, StoreConfig};
 
@@ -120,9 +121,12 @@ impl Engine {
         }
         let cgroups = Arc::new(ControlGroups::detect());
         let runtime: Arc<dyn Runtime> = match &options.oci_runtime {
-            Some(program) => {
-                return Err(OpenEngineError::Network(format!("--oci-runtime {program}: not wired yet")));
-            }
+            Some(program) => Arc::new(OciRuntime::new(OciRuntimeConfig {
+                program: program.into(),
+                state_dir: options.root.join("runtime"),
+                networks,
+                cgroups: Some(cgroups),
+            })?),
             None => Arc::new(NativeRuntime::new(NativeConfig {
                 networks,
                 cgroups: Some(cgroups),

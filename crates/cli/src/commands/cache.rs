@@ -1,0 +1,160 @@
+//! `kukri cache`: looks after what the engine keeps.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use kukri_engine::engine::{PruneOptions, VerifyOptions};
+use kukri_session::launch::ensure_engine;
+use serde_json::{Value as Json, json};
+
+use super::open;
+use crate::admin;
+use crate::args::{CacheArgs, CacheCommand};
+use crate::fail::Outcome;
+use crate::{settings, size};
+
+/// Does it, with a running engine; one is started where none runs.
+pub async fn cache(args: CacheArgs) -> Outcome {
+    let places = settings::from_environment()?.places()?;
+    ensure_engine(&open::launch(&places)?).await?;
+    let (verb, body, as_json) = match &args.command {
+        CacheCommand::Du { json } => ("du", Json::Null, *json),
+        CacheCommand::Gc { json } => ("gc", Json::Null, *json),
+        CacheCommand::Verify { deep, repair, json } => {
+            ("verify", json!({ "deep": deep, "repair": repair }), *json)
+        }
+        CacheCommand::Why { step, json } => ("why", json!({ "step": step }), *json),
+        CacheCommand::Prune { max_size, min_free, keep, dry_run, json } => {
+            let disk = rustix::fs::statvfs(&places.root).ok().map(|found| found.f_blocks * found.f_frsize);
+            let bytes =
+                |text: &Option<String>| text.as_deref().map(|text| size::parse(text, disk)).transpose();
+            let keep = keep.as_deref().map(size::duration).transpose()?;
+            let body = json!({
+                "maxBytes": bytes(max_size)?,
+                "minFreeBytes": bytes(min_free)?,
+                "keepSeconds": keep.map(|keep| keep.as_secs()),
+                "dryRun": dry_run,
+            });
+            ("prune", body, *json)
+        }
+    };
+    let answer = admin::ask(&places.socket, verb, &body).await?;
+    if as_json {
+        print(&answer.to_string());
+    } else {
+        print(&text(verb, &answer));
+    }
+    let damaged = verb == "verify"
+        && answer["problems"]
+            .as_array()
+            .is_some_and(|problems| problems.iter().any(|problem| problem["repaired"] != true));
+    Ok(if damaged { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+#[expect(clippy::print_stdout, reason = "the answer")]
+fn print(text: &str) {
+    println!("{}", text.trim_end());
+}
+
+/// What the command line says, as the store wants it.
+pub fn prune_options(body: &Json) -> Result<PruneOptions, String> {
+    let number = |key: &str| match &body[key] {
+        Json::Null => Ok(None),
+        value => {
+            value.as_u64().map(Some).ok_or_else(|| format!("{key}: expected a whole number, not {value}"))
+        }
+    };
+    let (max_bytes, min_free_bytes, keep) =
+        (number("maxBytes")?, number("minFreeBytes")?, number("keepSeconds")?);
+    Ok(PruneOptions {
+        all: max_bytes.is_none() && min_free_bytes.is_none() && keep.is_none(),
+        max_bytes,
+        min_free_bytes,
+        keep_duration: keep.map(Duration::from_secs),
+        dry_run: body["dryRun"] == true,
+        ..PruneOptions::default()
+    })
+}
+
+/// The same for a check.
+pub fn verify_options(body: &Json) -> VerifyOptions {
+    VerifyOptions { deep: body["deep"] == true, repair: body["repair"] == true }
+}
+
+fn number(value: &Json) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+fn text(verb: &str, answer: &Json) -> String {
+    match verb {
+        "du" => usage(answer),
+        "verify" => verified(answer),
+        "why" => why(answer),
+        _ => pruned(answer),
+    }
+}
+
+fn usage(answer: &Json) -> String {
+    let mut out = format!("{:<10} {:>9} {:>12} {:>12}\n", "KIND", "COUNT", "SIZE", "RECLAIMABLE");
+    let kinds = answer["kinds"].as_object().cloned().unwrap_or_default();
+    for (name, kind) in kinds {
+        out.push_str(&format!(
+            "{name:<10} {:>9} {:>12} {:>12}\n",
+            number(&kind["count"]),
+            size::human(number(&kind["bytes"])),
+            size::human(number(&kind["reclaimable"]))
+        ));
+    }
+    out.push_str(&format!("total {}", size::human(number(&answer["totalBytes"]))));
+    out
+}
+
+fn verified(answer: &Json) -> String {
+    let problems = answer["problems"].as_array().cloned().unwrap_or_default();
+    let mut out = format!("{} records checked, {} damaged\n", number(&answer["checked"]), problems.len());
+    for problem in &problems {
+        let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
+        let repaired = if problem["repaired"] == true { " (dropped; it will be made again)" } else { "" };
+        out.push_str(&format!("{} {}: {}{repaired}\n", text("kind"), text("id"), text("reason")));
+    }
+    if problems.iter().any(|problem| problem["repaired"] != true) {
+        out.push_str("hint: `kukri cache verify --repair` drops what is damaged, so that it is made again when needed\n");
+    }
+    out
+}
+
+fn pruned(answer: &Json) -> String {
+    let dropped = answer["dropped"].as_array().cloned().unwrap_or_default();
+    let mut out = String::new();
+    for entry in &dropped {
+        out.push_str(&format!(
+            "{:>10}  {}  ({})\n",
+            size::human(number(&entry["bytes"])),
+            entry["label"].as_str().unwrap_or_default(),
+            entry["reason"].as_str().unwrap_or_default()
+        ));
+    }
+    out.push_str(&format!(
+        "{} entries, {} freed, {} kept",
+        dropped.len(),
+        size::human(number(&answer["freedBytes"])),
+        size::human(number(&answer["keptBytes"]))
+    ));
+    out
+}
+
+fn why(answer: &Json) -> String {
+    let runs = answer["runs"].as_array().cloned().unwrap_or_default();
+    if runs.is_empty() {
+        return "no run of such a step is known".to_owned();
+    }
+    let mut out = String::new();
+    for run in &runs {
+        out.push_str(&format!(
+            "{}\n  {}\n",
+            run["label"].as_str().unwrap_or_default(),
+            run["why"].as_str().unwrap_or_default()
+        ));
+    }
+    out
+}

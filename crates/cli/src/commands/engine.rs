@@ -1,0 +1,156 @@
+//! `kukri engine`: the engine itself, and questions to the running one.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use kukri_api::http::{AdminError, AdminHandler, Server, ServerConfig, SessionFactory};
+use kukri_engine::{Engine, Session};
+use kukri_session::{EngineHello, socket};
+use serde_json::{Value as Json, json};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::cache;
+use crate::admin;
+use crate::args::{EngineArgs, EngineCommand};
+use crate::fail::{Failure, Outcome};
+use crate::settings::{self, EngineSettings};
+
+/// Runs an engine in the foreground, or asks the running one.
+pub async fn engine(args: EngineArgs) -> Outcome {
+    match args.ask {
+        None => serve(&args.settings).await,
+        Some(EngineCommand::Status { json }) => status(json).await,
+        Some(EngineCommand::Stop) => stop().await,
+    }
+}
+
+async fn serve(settings: &EngineSettings) -> Outcome {
+    let started = std::time::Instant::now();
+    log();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let places = settings.places()?;
+    let options = settings.options()?;
+    let idle = settings.idle_timeout()?;
+    // Under its own name, so that only the user whose engine this is can reach what lies in it.
+    std::fs::create_dir_all(&places.root)
+        .map_err(|error| Failure::new(format!("cannot make {}: {error}", places.root.display())))?;
+    let engine = tokio::task::block_in_place(|| Engine::open(options))?;
+    let shutdown = CancellationToken::new();
+    let sessions: SessionFactory =
+        Arc::new(|handle| Box::pin(async move { Ok(Arc::new(Session::of_client(handle))) }));
+    let hello = EngineHello::new(places.log.to_string_lossy());
+    let mut config = ServerConfig::new(hello, sessions);
+    config.admin = Some(admin_handler(&engine, &shutdown));
+    config.grace = std::time::Duration::from_millis(200);
+    let server = Server::new(Arc::clone(&engine), config);
+    let listener = socket::listen(&places.socket).await?;
+    tracing::info!(
+        socket = %places.socket.display(),
+        version = super::version::TEXT,
+        after_ms = started.elapsed().as_millis() as u64,
+        "the engine listens"
+    );
+    let table = Arc::clone(server.sessions());
+    let serving = tokio::spawn(server.serve(listener, shutdown.clone()));
+    let idle = async {
+        match idle {
+            Some(time) => table.idle(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    let why = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+        () = shutdown.cancelled() => "it was asked to",
+        () = idle => "nobody has used it for a while",
+    };
+    tracing::info!(why, "the engine ends");
+    // First the name, so that nobody connects to an engine that is about to end.
+    let _ = std::fs::remove_file(&places.socket);
+    shutdown.cancel();
+    let _ = serving.await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("KUKRI_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+}
+
+fn admin_handler(engine: &Arc<Engine>, shutdown: &CancellationToken) -> AdminHandler {
+    let (engine, shutdown) = (Arc::clone(engine), shutdown.clone());
+    Arc::new(move |verb, body| {
+        let (engine, shutdown) = (Arc::clone(&engine), shutdown.clone());
+        Box::pin(async move {
+            let failed = |error: kukri_engine::OpError| AdminError::Failed(error.to_string());
+            match verb.as_str() {
+                "status" => Ok(json!({ "version": super::version::TEXT, "pid": std::process::id() })),
+                "stop" => {
+                    // After the answer.
+                    tokio::spawn(async move {
+                        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                        shutdown.cancel();
+                    });
+                    Ok(json!({}))
+                }
+                "du" => engine.usage().await.map_err(failed),
+                "gc" => engine.collect().await.map_err(failed),
+                "prune" => engine
+                    .prune(cache::prune_options(&body).map_err(AdminError::BadRequest)?)
+                    .await
+                    .map_err(failed),
+                "verify" => engine.verify(cache::verify_options(&body)).await.map_err(failed),
+                "why" => {
+                    let step = body.get("step").and_then(Json::as_str).unwrap_or_default();
+                    engine.why(step).await.map_err(failed)
+                }
+                _ => Err(AdminError::UnknownVerb(verb)),
+            }
+        })
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the answer")]
+async fn status(json: bool) -> Outcome {
+    let places = settings::from_environment()?.places()?;
+    match admin::ask(&places.socket, "status", &Json::Null).await {
+        Ok(answer) if json => println!("{answer}"),
+        Ok(answer) => {
+            let text = |key: &str| {
+                answer
+                    .get(key)
+                    .map_or_else(String::new, |value| value.to_string().trim_matches('"').to_owned())
+            };
+            println!("running: version {}, process {}", text("version"), text("pid"));
+            println!("socket:  {}", places.socket.display());
+            println!("data:    {}", places.root.display());
+            println!("log:     {}", places.log.display());
+        }
+        Err(_) => {
+            if json {
+                println!("{}", json!({ "running": false }));
+            } else {
+                println!("no engine is running; one starts when a pipeline needs it");
+            }
+            return Ok(ExitCode::from(1));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn stop() -> Outcome {
+    let places = settings::from_environment()?.places()?;
+    admin::ask(&places.socket, "stop", &Json::Null).await?;
+    // Gone means that its store can be opened again.
+    for _ in 0..500 {
+        if tokio::net::UnixStream::connect(&places.socket).await.is_err() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    Err(Failure::new("the engine did not end within 5 s")
+        .hint(format!("its log is {}", places.log.display())))
+}

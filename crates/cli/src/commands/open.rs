@@ -1,0 +1,93 @@
+//! Opens a session for a command, starting an engine where none runs.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kukri_session::ClientHello;
+use kukri_session::client::ConnectConfig;
+use kukri_session::command::{RunningSession, SessionConfig};
+use kukri_session::launch::LaunchConfig;
+
+use crate::args::SessionFlags;
+use crate::fail::Failure;
+use crate::progress::Progress;
+use crate::settings::{self, Places, variable};
+
+/// How long an engine may take until it answers.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the engine may take to answer a new session.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the end of a session may take.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most connections of SDKs at a time.
+const MAX_CONNECTIONS: usize = 400;
+
+/// How to start an engine.
+pub fn launch(places: &Places) -> Result<LaunchConfig, Failure> {
+    Ok(LaunchConfig {
+        program: std::env::current_exe()?,
+        args: vec![OsString::from("engine")],
+        socket: places.socket.clone(),
+        lock_path: places.lock.clone(),
+        log_path: places.log.clone(),
+        timeout: START_TIMEOUT,
+    })
+}
+
+/// Opens a session.
+pub async fn open(flags: &SessionFlags, progress: &Progress) -> Result<RunningSession, Failure> {
+    let places = settings::from_environment()?.places()?;
+    let workdir = match &flags.workdir {
+        Some(path) => std::fs::canonicalize(path)
+            .map_err(|error| Failure::new(format!("--workdir {}: {error}", path.display())))?,
+        None => std::env::current_dir()?,
+    };
+    let id = format!("{}-{}", std::process::id(), unique());
+    let mut hello = ClientHello::new(id.clone(), id, workdir.to_string_lossy());
+    hello.want_events = progress.is_on();
+    hello.labels = flags
+        .label
+        .iter()
+        .filter_map(|label| label.split_once(':'))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
+    hello.schema_version = flags.schema_version.clone().unwrap_or_default();
+    let config = SessionConfig {
+        launch: Some(launch(&places)?),
+        connect: ConnectConfig {
+            socket: places.socket.clone(),
+            hello,
+            home: settings::home(),
+            cache_dir: cache_dir(),
+            env: std::env::vars_os().collect(),
+            timeout: HELLO_TIMEOUT,
+        },
+        max_connections: MAX_CONNECTIONS,
+    };
+    Ok(RunningSession::start(config).await?)
+}
+
+/// Ends a session, showing what still comes.
+pub async fn close(session: RunningSession, progress: &mut Progress) {
+    let mut client = session.begin_shutdown().await;
+    let rest = async {
+        while let Some(event) = client.next_event().await {
+            progress.event(&event);
+        }
+    };
+    let _ = tokio::time::timeout(END_TIMEOUT, rest).await;
+    client.close(Duration::from_secs(1)).await;
+    progress.finish();
+}
+
+fn cache_dir() -> Option<PathBuf> {
+    let base =
+        variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(settings::home()?.join(".cache")))?;
+    Some(base.join("kukri"))
+}
+
+/// A number that no other session of this machine has with this process id.
+fn unique() -> u128 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos())
+}

@@ -1,0 +1,58 @@
+//! `kukri session`: what SDKs start.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::open;
+use crate::args::SessionArgs;
+use crate::fail::{Failure, Outcome};
+use crate::progress::Progress;
+
+/// Prints port and token, and serves until standard input ends or a signal comes. Both are orderly ends.
+pub async fn session(args: SessionArgs) -> Outcome {
+    // Set before anything is printed: an SDK may end the session as soon as it has read the line.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut progress = Progress::new(args.session.progress, args.session.silent);
+    let mut session = open::open(&args.session, &progress).await?;
+    announce(&format!("{{\"port\":{},\"session_token\":\"{}\"}}\n", session.port(), session.token()))?;
+    let stdin_ends = async {
+        let mut stdin = tokio::io::stdin();
+        let mut buffer = [0; 1024];
+        while matches!(stdin.read(&mut buffer).await, Ok(count) if count > 0) {}
+    };
+    tokio::pin!(stdin_ends);
+    let mut gone = false;
+    let mut frame = tokio::time::interval(std::time::Duration::from_millis(250));
+    loop {
+        tokio::select! {
+            () = &mut stdin_ends => break,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = frame.tick() => progress.tick(),
+            event = session.next_event(), if !gone => match event {
+                Some(event) => progress.event(&event),
+                // The SDK learns of it with its next request; it must still be able to end this in its own way.
+                None => {
+                    gone = true;
+                    tell(&format!("error: the engine ended unexpectedly; its log is {}\n", session.engine().log_path));
+                }
+            },
+        }
+    }
+    open::close(session, &mut progress).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce(line: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(line.as_bytes())?;
+    Ok(stdout.flush()?)
+}
+
+fn tell(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,273 @@
+//! Where things are and how the engine works: flags, variables, `engine.json`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use kukri_engine::engine::{EngineOptions, NetworkMode};
+use serde::Deserialize;
+
+use crate::fail::Failure;
+use crate::size;
+
+/// How the engine works. Each flag has a variable, so that an engine which starts by itself can be set as well.
+#[derive(clap::Args, Debug, Clone)]
+pub struct EngineSettings {
+    /// Directory for everything the engine keeps [default: /var/lib/kukri for root, else ~/.local/share/kukri].
+    #[arg(long, value_name = "DIR", env = "KUKRI_ROOT")]
+    pub root: Option<PathBuf>,
+    /// Unix socket on which the engine listens [default: run/engine.sock in the root directory].
+    #[arg(long, value_name = "PATH", env = "KUKRI_SOCKET")]
+    pub socket: Option<PathBuf>,
+    /// End when nobody has used the engine for this long; 0 means never.
+    #[arg(long, value_name = "DURATION", env = "KUKRI_IDLE_TIMEOUT", default_value = "10m")]
+    pub idle_timeout: String,
+    /// Most space the cache may take (`50GB`, `30%`) [default: half of the disk].
+    #[arg(long, value_name = "SIZE", env = "KUKRI_MAX_SIZE")]
+    pub max_size: Option<String>,
+    /// Space to leave free on the disk [default: a fifth of it].
+    #[arg(long, value_name = "SIZE", env = "KUKRI_MIN_FREE")]
+    pub min_free: Option<String>,
+    /// Drop results that were not used for this long [default: keep them as long as there is room].
+    #[arg(long, value_name = "DURATION", env = "KUKRI_KEEP")]
+    pub keep: Option<String>,
+    /// How many containers may run at the same time [default: 4 for each processor].
+    #[arg(long, value_name = "COUNT", env = "KUKRI_PARALLELISM")]
+    pub parallelism: Option<u32>,
+    /// Let another OCI runtime run containers: crun, runc, or a path.
+    #[arg(long, value_name = "PROGRAM", env = "KUKRI_OCI_RUNTIME")]
+    pub oci_runtime: Option<String>,
+    /// What network containers see: bridge, host or none.
+    #[arg(long, value_name = "MODE", env = "KUKRI_NETWORK", default_value = "bridge")]
+    pub network: String,
+    /// Mirrors of registries: `docker.io=http://mirror:5000`, several separated by `;`.
+    #[arg(long, value_name = "HOST=URL", env = "KUKRI_REGISTRY_MIRRORS")]
+    pub registry_mirrors: Option<String>,
+    /// Certificate authorities that registries and containers trust: a PEM file [default: $SSL_CERT_FILE].
+    #[arg(long, value_name = "FILE", env = "KUKRI_CA_BUNDLE")]
+    pub ca_bundle: Option<PathBuf>,
+    /// Most processes in one exec.
+    #[arg(long, value_name = "COUNT", env = "KUKRI_PIDS_MAX")]
+    pub pids_max: Option<i64>,
+    /// Most memory of one exec (`4GB`).
+    #[arg(long, value_name = "SIZE", env = "KUKRI_MEMORY_MAX")]
+    pub memory_max: Option<String>,
+    /// Settings file [default: /etc/kukri/engine.json].
+    #[arg(long, value_name = "FILE", env = "KUKRI_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// `engine.json`: the keys that engines of the field share.
+#[derive(Deserialize, Default, Debug)]
+#[serde(default, rename_all = "camelCase")]
+struct ConfigFile {
+    registries: BTreeMap<String, RegistryFile>,
+    gc: GcFile,
+}
+
+#[derive(Deserialize, Default, Debug)]
+#[serde(default, rename_all = "camelCase")]
+struct RegistryFile {
+    mirrors: Vec<String>,
+    http: bool,
+    insecure: bool,
+}
+
+#[derive(Deserialize, Default, Debug)]
+#[serde(default, rename_all = "camelCase")]
+struct GcFile {
+    max_used_space: Option<SizeText>,
+    min_free_space: Option<SizeText>,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(untagged)]
+enum SizeText {
+    Bytes(u64),
+    Text(String),
+}
+
+impl SizeText {
+    fn text(self) -> String {
+        match self {
+            Self::Bytes(bytes) => bytes.to_string(),
+            Self::Text(text) => text,
+        }
+    }
+}
+
+/// The value of a variable, if it is set and not empty.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The user's home directory.
+pub fn home() -> Option<PathBuf> {
+    variable("HOME").map(PathBuf::from)
+}
+
+/// The settings as they are without flags: for a client that may have to start an engine.
+pub fn from_environment() -> Result<EngineSettings, Failure> {
+    #[derive(clap::Parser)]
+    struct Only {
+        #[command(flatten)]
+        settings: EngineSettings,
+    }
+    <Only as clap::Parser>::try_parse_from(["kukri"])
+        .map(|only| only.settings)
+        .map_err(|error| Failure::new(format!("a variable for the engine is not valid: {error}")))
+}
+
+/// Places of an engine.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Everything it keeps.
+    pub root: PathBuf,
+    /// Its socket.
+    pub socket: PathBuf,
+    /// Its log.
+    pub log: PathBuf,
+    /// Lock for those who want to start it.
+    pub lock: PathBuf,
+}
+
+impl EngineSettings {
+    /// Where the engine is.
+    pub fn places(&self) -> Result<Places, Failure> {
+        let root = match &self.root {
+            Some(root) => std::path::absolute(root)?,
+            None if rustix::process::geteuid().is_root() => PathBuf::from("/var/lib/kukri"),
+            None => match variable("XDG_DATA_HOME") {
+                Some(data) => PathBuf::from(data).join("kukri"),
+                None => home()
+                    .ok_or_else(|| {
+                        Failure::new("there is no place for the engine's data: HOME is not set")
+                            .hint("set KUKRI_ROOT to a directory")
+                    })?
+                    .join(".local/share/kukri"),
+            },
+        };
+        let run = root.join("run");
+        Ok(Places {
+            socket: self.socket.clone().unwrap_or_else(|| run.join("engine.sock")),
+            log: root.join("engine.log"),
+            lock: run.join("start.lock"),
+            root,
+        })
+    }
+
+    /// How long the engine waits for work before it ends.
+    pub fn idle_timeout(&self) -> Result<Option<std::time::Duration>, Failure> {
+        let duration = size::duration(&self.idle_timeout)?;
+        Ok((!duration.is_zero()).then_some(duration))
+    }
+
+    /// The engine's options.
+    pub fn options(&self) -> Result<EngineOptions, Failure> {
+        let places = self.places()?;
+        let file = self.file()?;
+        let mut options = EngineOptions::new(places.root.clone());
+        let disk = || disk_size(&places.root);
+        let given = |flag: &Option<String>, file: Option<SizeText>| flag.clone().or(file.map(SizeText::text));
+        if let Some(text) = given(&self.max_size, file.gc.max_used_space) {
+            options.max_bytes = Some(size::parse(&text, disk())?);
+        }
+        if let Some(text) = given(&self.min_free, file.gc.min_free_space) {
+            options.min_free_bytes = Some(size::parse(&text, disk())?);
+        }
+        options.keep_duration = self.keep.as_deref().map(size::duration).transpose()?;
+        if let Some(count) = self.parallelism {
+            options.parallelism = count.max(1);
+        }
+        options.oci_runtime.clone_from(&self.oci_runtime);
+        options.network = match self.network.as_str() {
+            "bridge" => NetworkMode::Bridge,
+            "host" => NetworkMode::Host,
+            "none" => NetworkMode::None,
+            other => {
+                return Err(Failure::new(format!(
+                    "network {other:?}: expected \"bridge\", \"host\" or \"none\""
+                )));
+            }
+        };
+        let resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+        options.dns =
+            resolv_values(&resolv, "nameserver").filter_map(|text| text.parse::<IpAddr>().ok()).collect();
+        options.dns_search = resolv_values(&resolv, "search").map(str::to_owned).collect();
+        for (host, registry) in file.registries {
+            if registry.http {
+                options.plain_http.push(host.clone());
+            }
+            if registry.insecure {
+                options.insecure.push(host.clone());
+            }
+            if !registry.mirrors.is_empty() {
+                options.mirrors.insert(host, registry.mirrors);
+            }
+        }
+        for entry in
+            self.registry_mirrors.iter().flat_map(|text| text.split(';')).filter(|entry| !entry.is_empty())
+        {
+            let (host, url) = entry.split_once('=').ok_or_else(|| {
+                Failure::new(format!(
+                    "registry mirror {entry:?}: expected HOST=URL, as in docker.io=http://mirror:5000"
+                ))
+            })?;
+            options.mirrors.entry(host.to_owned()).or_default().push(url.to_owned());
+        }
+        options.ca_bundle = self.ca_bundle()?;
+        options.proxy = proxy_variables();
+        options.pids_max = self.pids_max;
+        if let Some(text) = &self.memory_max {
+            let bytes = size::parse(text, None)?;
+            options.memory_max = Some(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+        Ok(options)
+    }
+
+    fn ca_bundle(&self) -> Result<Option<PathBuf>, Failure> {
+        if let Some(path) = &self.ca_bundle {
+            std::fs::File::open(path)
+                .map_err(|error| Failure::new(format!("CA bundle {}: {error}", path.display())))?;
+            return Ok(Some(path.clone()));
+        }
+        // Where the user's own programs need other authorities, those in containers do so as well.
+        Ok(variable("SSL_CERT_FILE").map(PathBuf::from).filter(|path| path.is_file()))
+    }
+
+    fn file(&self) -> Result<ConfigFile, Failure> {
+        let (path, must) = match &self.config {
+            Some(path) => (path.clone(), true),
+            None => (PathBuf::from("/etc/kukri/engine.json"), false),
+        };
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| Failure::new(format!("settings file {}: {error}", path.display()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must => Ok(ConfigFile::default()),
+            Err(error) => Err(Failure::new(format!("settings file {}: {error}", path.display()))),
+        }
+    }
+}
+
+/// Values of a keyword of `resolv.conf`.
+fn resolv_values<'a>(text: &'a str, keyword: &'a str) -> impl Iterator<Item = &'a str> {
+    text.lines()
+        .filter_map(move |line| line.trim().strip_prefix(keyword))
+        .filter(|rest| rest.starts_with([' ', '\t']))
+        .flat_map(str::split_whitespace)
+}
+
+fn proxy_variables() -> Vec<(String, String)> {
+    ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"]
+        .into_iter()
+        .flat_map(|name| [name.to_owned(), name.to_ascii_lowercase()])
+        .filter_map(|name| variable(&name).map(|value| (name, value)))
+        .collect()
+}
+
+/// Size of the disk that has a path, or would have it.
+fn disk_size(path: &Path) -> Option<u64> {
+    let existing = path.ancestors().find(|ancestor| ancestor.exists())?;
+    let found = rustix::fs::statvfs(existing).ok()?;
+    Some(found.f_blocks * found.f_frsize)
+}

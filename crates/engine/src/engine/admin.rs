@@ -1,0 +1,146 @@
+//! What the command line asks of an engine about its store.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use kukri_model::Digest;
+use kukri_store::{Entry, KindUsage, PruneOptions, PruneReport, Usage, VerifyOptions};
+use serde_json::{Value as Json, json};
+
+use super::Engine;
+use crate::error::{OpError, OrFail};
+
+impl Engine {
+    /// What takes how much space.
+    pub async fn usage(self: &Arc<Self>) -> Result<Json, OpError> {
+        let store = self.store().clone();
+        crate::blocking(move || store.du().or_fail().map(|usage| usage_json(&usage))).await
+    }
+
+    /// Removes what is not in use.
+    pub async fn prune(self: &Arc<Self>, options: PruneOptions) -> Result<Json, OpError> {
+        let store = self.store().clone();
+        let report = crate::blocking(move || store.prune(&options).or_fail()).await?;
+        self.solver().forget_all();
+        Ok(prune_json(&report))
+    }
+
+    /// Removes what the configured limits do not allow to stay.
+    pub async fn collect(self: &Arc<Self>) -> Result<Json, OpError> {
+        let store = self.store().clone();
+        let report = crate::blocking(move || store.gc().or_fail()).await?;
+        self.solver().forget_all();
+        Ok(prune_json(&report))
+    }
+
+    /// The latest runs of steps whose label has `part` in it, each with what differs from the run before.
+    pub async fn why(self: &Arc<Self>, part: &str) -> Result<Json, OpError> {
+        /// Most steps that are explained.
+        const STEPS: u32 = 10;
+        let (store, part) = (self.store().clone(), part.to_owned());
+        crate::blocking(move || {
+            let mut runs = Vec::new();
+            for slot in store.slots_labelled(&part, STEPS).or_fail()? {
+                let history = store.nearest(&slot).or_fail()?;
+                for (index, run) in history.iter().enumerate() {
+                    let why = match history.get(index + 1) {
+                        None => "first run that is known".to_owned(),
+                        Some(before) => {
+                            format!("changed: {}", differences(&before.inputs, &run.inputs).join(", "))
+                        }
+                    };
+                    runs.push(json!({
+                        "label": run.label,
+                        "created": seconds(run.created),
+                        "costMs": run.cost_ms,
+                        "why": why,
+                    }));
+                }
+            }
+            Ok(json!({ "runs": runs }))
+        })
+        .await
+    }
+
+    /// Checks everything that is kept.
+    pub async fn verify(self: &Arc<Self>, options: VerifyOptions) -> Result<Json, OpError> {
+        let store = self.store().clone();
+        let report = crate::blocking(move || store.verify(options).or_fail()).await?;
+        if report.problems.iter().any(|problem| problem.repaired) {
+            self.solver().forget_all();
+        }
+        let problems: Vec<Json> = report
+            .problems
+            .iter()
+            .map(|problem| {
+                json!({
+                    "kind": problem.kind,
+                    "id": problem.id,
+                    "reason": problem.reason,
+                    "repaired": problem.repaired,
+                })
+            })
+            .collect();
+        Ok(json!({ "checked": report.checked, "problems": problems, "leftovers": report.leftovers }))
+    }
+}
+
+/// Names of inputs that are not the same in both.
+fn differences(before: &[(String, Digest)], after: &[(String, Digest)]) -> Vec<String> {
+    let missing_in = |inputs: &[(String, Digest)], input: &(String, Digest)| !inputs.contains(input);
+    let mut names: Vec<String> = after
+        .iter()
+        .filter(|input| missing_in(before, input))
+        .chain(before.iter().filter(|input| missing_in(after, input)))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}
+
+fn entry_json(entry: &Entry) -> Json {
+    json!({
+        "kind": format!("{:?}", entry.kind).to_lowercase(),
+        "id": entry.id,
+        "label": entry.label,
+        "bytes": entry.bytes,
+        "created": seconds(entry.created),
+        "lastUsed": seconds(entry.last_used),
+        "inUse": entry.in_use,
+    })
+}
+
+fn usage_json(usage: &Usage) -> Json {
+    let kind = |kind: &KindUsage| json!({ "count": kind.count, "bytes": kind.bytes, "reclaimable": kind.reclaimable });
+    json!({
+        "totalBytes": usage.total_bytes,
+        "indexBytes": usage.index_bytes,
+        "kinds": {
+            "packed": kind(&usage.packed),
+            "objects": kind(&usage.objects),
+            "trees": kind(&usage.nodes),
+            "layers": kind(&usage.layers),
+            "results": kind(&usage.results),
+            "volumes": kind(&usage.volumes),
+        },
+        "entries": usage.entries.iter().map(entry_json).collect::<Vec<_>>(),
+    })
+}
+
+fn prune_json(report: &PruneReport) -> Json {
+    let dropped: Vec<Json> = report
+        .dropped
+        .iter()
+        .map(|dropped| {
+            let mut entry = entry_json(&dropped.entry);
+            entry["reason"] = json!(dropped.reason);
+            entry
+        })
+        .collect();
+    json!({ "freedBytes": report.freed_bytes, "keptBytes": report.kept_bytes, "dropped": dropped })
+}
