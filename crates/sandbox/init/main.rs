@@ -1,7 +1,8 @@
 //! PID 1 of a container: starts the command, passes signals on, reaps orphans, ends with the command.
 //!
 //! Arguments: its own name, the number of paths to try, those paths, then the command's arguments. The environment is
-//! the command's. Descriptor 3 is the pipe to the engine. All signals are blocked when it starts: a process without
+//! the command's. Descriptor 3 is the pipe to the engine; where its own name ends in `+`, the command's standard streams
+//! are the three descriptors after that one. All signals are blocked when it starts: a process without
 //! handlers that is PID 1 would lose them otherwise.
 //!
 //! A program of a few kilobytes without any library, because it is started for every step: loading it costs less than
@@ -34,13 +35,17 @@ mod number {
     pub const RT_SIGTIMEDWAIT: usize = 128;
     pub const PRCTL: usize = 157;
     pub const EXIT_GROUP: usize = 231;
+    pub const PPOLL: usize = 271;
+    pub const DUP3: usize = 292;
 }
 #[cfg(target_arch = "aarch64")]
 mod number {
+    pub const DUP3: usize = 24;
     pub const FCNTL: usize = 25;
     pub const IOCTL: usize = 29;
     pub const CLOSE: usize = 57;
     pub const WRITE: usize = 64;
+    pub const PPOLL: usize = 73;
     pub const EXIT_GROUP: usize = 94;
     pub const KILL: usize = 129;
     pub const RT_SIGPROCMASK: usize = 135;
@@ -74,11 +79,17 @@ core::arch::global_asm!(
 );
 
 const SIGCHLD: isize = 17;
+const SIGIO: isize = 29;
 const ECHILD: isize = -10;
 const CLONE_VM: usize = 0x100;
 const CLONE_VFORK: usize = 0x4000;
 const PR_SET_DUMPABLE: usize = 4;
 const F_SETFD: usize = 2;
+const F_SETFL: usize = 4;
+const F_SETOWN: usize = 8;
+const O_WRONLY: usize = 1;
+const O_ASYNC: usize = 0o20000;
+const POLLERR: u16 = 8;
 const SIG_SETMASK: usize = 2;
 const TIOCSCTTY: usize = 0x540E;
 const WNOHANG: usize = 1;
@@ -108,9 +119,15 @@ unsafe extern "C" fn entry(stack: *const usize) -> ! {
         call(number::RT_SIGPROCMASK, SIG_SETMASK, (&raw const all) as usize, 0, 8);
         call(number::PRCTL, PR_SET_DUMPABLE, 0, 0, 0);
         call(number::FCNTL, REPORT_FD, F_SETFD, 1, 0);
+        // Under an OCI runtime this process is not the engine's child, so nothing else tells that the engine is gone.
+        call(number::FCNTL, REPORT_FD, F_SETOWN, 1, 0);
+        call(number::FCNTL, REPORT_FD, F_SETFL, O_WRONLY | O_ASYNC, 0);
         let argc = *stack;
         let argv = stack.add(1).cast::<*const u8>();
         let envp = argv.add(argc + 1);
+        if ends_with_plus(*argv) {
+            take_stdio();
+        }
         let count = decimal(*argv.add(1));
         let mut command =
             Command { paths: argv.add(2), count, argv: argv.add(2 + count), envp, failure: None };
@@ -120,6 +137,30 @@ unsafe extern "C" fn entry(stack: *const usize) -> ! {
         }
         watch(main)
     }
+}
+
+/// Takes the standard streams from the descriptors after the pipe's: some OCI runtimes put pipes of their own in between.
+fn take_stdio() {
+    for stdio in 0..3 {
+        let given = REPORT_FD + 1 + stdio;
+        // SAFETY: plain numbers.
+        unsafe {
+            call(number::DUP3, given, stdio, 0, 0);
+            call(number::CLOSE, given, 0, 0, 0);
+        }
+    }
+}
+
+unsafe fn ends_with_plus(text: *const u8) -> bool {
+    let (mut at, mut last) = (text, 0);
+    // SAFETY: `text` ends with a null byte.
+    unsafe {
+        while *at != 0 {
+            last = *at;
+            at = at.add(1);
+        }
+    }
+    last == b'+'
 }
 
 /// Starts the command, or reports why not and ends.
@@ -172,11 +213,32 @@ unsafe fn watch(main: isize) -> ! {
         let signal = unsafe { call(number::RT_SIGTIMEDWAIT, (&raw const all) as usize, 0, 0, 8) };
         if signal == SIGCHLD {
             reap(main);
+        } else if signal == SIGIO {
+            // Comes whenever the engine reads, too.
+            if engine_is_gone() {
+                exit(137);
+            }
         } else if signal > 0 {
             // SAFETY: `kill` touches no memory.
             unsafe { call(number::KILL, main as usize, signal as usize, 0, 0) };
         }
     }
+}
+
+/// Whether nobody can read the reports any more.
+fn engine_is_gone() -> bool {
+    #[repr(C)]
+    struct PollFd {
+        fd: i32,
+        events: u16,
+        returned: u16,
+    }
+    let mut report = PollFd { fd: REPORT_FD as i32, events: 0, returned: 0 };
+    let at_once = [0_u64; 2];
+    // SAFETY: one entry, and a timeout of two words.
+    let ready =
+        unsafe { call(number::PPOLL, (&raw mut report) as usize, 1, (&raw const at_once) as usize, 0) };
+    ready == 1 && report.returned & POLLERR != 0
 }
 
 /// Takes the status of every child that has ended.

@@ -30,6 +30,10 @@ struct Bench {
 
 impl Bench {
     fn runtime(&self, name: &str) -> Result<Box<dyn Runtime>, SandboxError> {
+        self.runtime_in(name, self.boxed.dir.path())
+    }
+
+    fn runtime_in(&self, name: &str, dir: &std::path::Path) -> Result<Box<dyn Runtime>, SandboxError> {
         let cgroups: Option<Arc<dyn Cgroups>> = Some(Arc::new(self.cgroups.clone()));
         let runtime: Box<dyn Runtime> = if name == "native" {
             let config = NativeConfig { networks: self.networks.clone(), cgroups, ..NativeConfig::default() };
@@ -37,7 +41,7 @@ impl Bench {
         } else {
             Box::new(OciRuntime::new(OciRuntimeConfig {
                 program: PathBuf::from(name),
-                state_dir: self.boxed.dir.path().join("oci"),
+                state_dir: dir.join("oci"),
                 networks: self.networks.clone(),
                 cgroups,
             })?)
@@ -112,6 +116,8 @@ on_each! {
     many_at_once, network: false;
     the_bridge_is_there, network: true;
     no_init, network: false;
+    a_terminal_is_the_controlling_one, network: false;
+    a_killed_engine_takes_its_containers_along, network: false;
     a_missing_layer_is_an_error, network: false;
 }
 
@@ -304,7 +310,8 @@ mod checks {
             return eprintln!("skipped on {}: {reason}", runtime.name());
         }
         // Doubles as a bomb does, but ends at about 2000 should the limit not hold.
-        let script = "bomb() { [ $1 = 0 ] || { bomb $(($1-1)) & bomb $(($1-1)) & }; sleep 300; }; readlink /proc/self/ns/pid; bomb 10";
+        let script = "bomb() { [ $1 = 0 ] || { bomb $(($1-1)) & bomb $(($1-1)) & }; sleep 300; }; readlink /proc/self/ns/pid; \
+                      bomb 10 & exec sleep 300";
         let mut spec = bench.boxed.spec(&["sh", "-c", script]);
         let mut resources = LinuxResources::default();
         resources.set_pids(Some(LinuxPidsBuilder::default().limit(64).build().unwrap()));
@@ -358,6 +365,57 @@ mod checks {
         }
     }
 
+    pub async fn a_terminal_is_the_controlling_one(bench: &Bench, runtime: &dyn Runtime) {
+        use std::io::{BufRead, Write};
+        let pty =
+            rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
+        rustix::pty::grantpt(&pty).unwrap();
+        rustix::pty::unlockpt(&pty).unwrap();
+        let name = rustix::pty::ptsname(&pty, Vec::new()).unwrap();
+        let open = || {
+            let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
+            rustix::fs::open(&name, flags, rustix::fs::Mode::empty()).unwrap()
+        };
+        let spec = bench.boxed.spec(&["sh", "-c", "read line; echo got $line > /dev/tty; sleep 300"]);
+        let (mut request, _) = bench.boxed.request(spec, open(), open());
+        request.stdin = Stdin::File(open());
+        let mut running = runtime.run(request).await.unwrap();
+        let pty = std::fs::File::from(pty);
+        (&pty).write_all(b"hello\n").unwrap();
+        let mut lines = std::io::BufReader::new(&pty).lines();
+        assert_eq!(lines.next().unwrap().unwrap().trim_end(), "hello", "the echo");
+        assert_eq!(lines.next().unwrap().unwrap().trim_end(), "got hello");
+        (&pty).write_all(b"\x03").unwrap();
+        assert_eq!(running.wait().await.unwrap().status.shell_code(), 130, "control-C is an interrupt");
+    }
+
+    pub async fn a_killed_engine_takes_its_containers_along(bench: &Bench, runtime: &dyn Runtime) {
+        use std::io::BufRead;
+        let mut engine = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "engine_which_is_killed", "--nocapture"])
+            .env(ENGINE, format!("{} {}", runtime.name(), bench.boxed.dir.path().display()))
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = std::io::BufReader::new(engine.stdout.take().unwrap());
+        let mut lines = output.lines().map(Result::unwrap);
+        let namespace = lines.find(|line| line.starts_with("pid:[")).expect("its container runs");
+        assert!(processes_in(&namespace) > 0);
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+        let begun = Instant::now();
+        while processes_in(&namespace) > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(3), "its container lives on");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let left = || std::fs::read_dir(bench.boxed.dir.path().join("oci")).into_iter().flatten().count();
+        let before = left();
+        drop(bench.runtime(runtime.name()).unwrap());
+        if runtime.name() != "native" {
+            assert_eq!((before, left()), (2, 1), "its state is cleared away by the next engine");
+        }
+    }
+
     pub async fn a_missing_layer_is_an_error(bench: &Bench, runtime: &dyn Runtime) {
         let error = failure(
             bench
@@ -371,6 +429,29 @@ mod checks {
         assert!(matches!(error, SandboxError::Mount { .. }), "{error}");
         assert!(error.to_string().contains("/no/such/layer"), "{error}");
     }
+}
+
+/// Names the runtime and the directory for [`engine_which_is_killed`].
+const ENGINE: &str = "KUKRI_TEST_ENGINE";
+
+/// Not a test of its own: the other process of `a_killed_engine_takes_its_containers_along`.
+#[test]
+fn engine_which_is_killed() {
+    let Ok(text) = std::env::var(ENGINE) else { return };
+    let (name, dir) = text.split_once(' ').unwrap();
+    let Some(boxed) = fixture() else { return };
+    let bench = Bench { boxed, networks: None, cgroups: ControlGroups::none("not needed") };
+    let runtime = bench.runtime_in(name, std::path::Path::new(dir)).unwrap();
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio.block_on(async {
+        let spec = bench.boxed.spec(&["sh", "-c", "readlink /proc/self/ns/pid; sleep 300 & sleep 300"]);
+        let output = std::io::stdout();
+        let output = std::os::fd::AsFd::as_fd(&output).try_clone_to_owned().unwrap();
+        let errors = std::fs::File::options().write(true).open("/dev/null").unwrap();
+        let (request, _) = bench.boxed.request(spec, output, errors.into());
+        let mut running = runtime.run(request).await.unwrap();
+        let _ = running.wait().await;
+    });
 }
 
 fn failure(outcome: Result<common::Output, SandboxError>) -> SandboxError {

@@ -20,7 +20,8 @@ use crate::native::plan::Exec;
 use crate::{FileSource, NetworkMode, Rootfs, RunRequest, SandboxError};
 
 /// Where the init is seen in the container: on the tmpfs that `/dev` is, so that the root file system stays as it is.
-const INIT_PATH: &str = "/dev/.kukri-init";
+/// The plus tells it to take the standard streams from later descriptors.
+const INIT_PATH: &str = "/dev/.kukri-init+";
 
 /// What is known once the bundle is made.
 pub(super) struct Made {

@@ -14,7 +14,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::bundle::{self, Plan};
 use super::spawn::spawn;
-use super::{Kind, OciRuntimeError, Shared, namespace_of, rootfs, state};
+use super::state::{self, WORDS};
+use super::{Kind, OciRuntimeError, Shared, namespace_of, rootfs};
 use crate::native::plan::Exec;
 use crate::native::report::{Record, TAG_ENDED, TAG_EXEC_FAILED, TAG_STARTED};
 use crate::native::wait::{self, Ended};
@@ -156,7 +157,7 @@ fn launch(
     let mut cgroup = shared.cgroups.as_ref().map(|cgroups| cgroups.create(&id, resources)).transpose()?;
 
     let stdin = match std::mem::take(&mut request.stdin) {
-        Stdin::Null => File::open("/dev/null").map_err(|e| SandboxError::io("open /dev/null", e))?.into(),
+        Stdin::Null => null()?,
         Stdin::File(fd) => fd,
         Stdin::Bytes(bytes) => prepare::memory(c"stdin", &bytes)
             .map_err(|error| SandboxError::io("keep the standard input in memory", error))?,
@@ -179,8 +180,8 @@ fn launch(
     args.extend(["--pid-file".into(), shared.state.run_file(&id, "pid").to_string_lossy().into_owned()]);
     if init {
         match shared.kind {
-            Kind::Runsc => args.push("--pass-fd=3:3".into()),
-            Kind::Crun | Kind::Other => args.push("--preserve-fds=1".into()),
+            Kind::Runsc => args.extend((3..7).map(|number| format!("--pass-fd={number}:{number}"))),
+            Kind::Crun | Kind::Other => args.push("--preserve-fds=4".into()),
         }
     }
     args.push(id.clone());
@@ -192,8 +193,14 @@ fn launch(
         own_groups: cgroup.is_some(),
         kind: shared.kind,
     };
-    let mut fds = vec![stdin.as_fd(), request.stdout.as_fd(), request.stderr.as_fd()];
-    fds.extend(report_write.as_ref().map(AsFd::as_fd));
+    let stdio = [stdin.as_fd(), request.stdout.as_fd(), request.stderr.as_fd()];
+    // With our init, the runtime neither sees the command's streams nor says anything on them.
+    let (null, words) = (null()?, shared.state.words(&id)?);
+    let mut fds = Vec::new();
+    if let Some(report) = &report_write {
+        fds.extend([null.as_fd(), words.as_fd(), words.as_fd(), report.as_fd()]);
+    }
+    fds.extend(stdio);
     let groups = cgroup.as_mut().map(|cgroup| cgroup.join_files()).unwrap_or_default();
     let (made, runtime) = shared.place.inside(shared.kind == Kind::Crun, || {
         let made = plan.make(&bundle)?;
@@ -215,6 +222,10 @@ fn launch(
         root: Some(made.root),
         ended: None,
     })
+}
+
+fn null() -> Result<OwnedFd, SandboxError> {
+    File::open("/dev/null").map(Into::into).map_err(|error| SandboxError::io("open /dev/null", error))
 }
 
 /// Programs open `/dev/stdout` anew and may then write to it as their user.
@@ -339,7 +350,12 @@ impl Launched {
         if let Some(record) = logged.as_deref().and_then(|message| self.exec_failure(message)) {
             return failure::init(record, &self.exec, &self.searched, self.root.as_ref());
         }
-        let message = logged.unwrap_or_else(|| format!("it ended with {ended:?} and logged nothing"));
+        let said = fs::read_to_string(self.shared.state.run_file(&self.id, WORDS)).unwrap_or_default();
+        let message = match (logged, said.trim()) {
+            (Some(logged), _) => logged,
+            (None, "") => format!("it ended with {ended:?} and logged nothing"),
+            (None, said) => said.to_owned(),
+        };
         OciRuntimeError::Failed { program: self.shared.program.clone(), message }.into()
     }
 
@@ -368,7 +384,7 @@ impl Launched {
         if root.join(&self.id).exists() {
             state::delete(&self.shared.place, &self.shared.program, &root, &self.id);
         }
-        for ending in ["log", "pid"] {
+        for ending in ["log", "pid", WORDS] {
             let _ = fs::remove_file(self.shared.state.run_file(&self.id, ending));
         }
     }

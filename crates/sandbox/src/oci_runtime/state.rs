@@ -11,6 +11,8 @@ use super::place::Place;
 use crate::SandboxError;
 
 const PREFIX: &str = "engine-";
+/// Ending of the file which takes what a runtime prints.
+pub(super) const WORDS: &str = "words";
 
 /// This engine's directory; removed when dropped.
 pub(super) struct StateDir {
@@ -54,6 +56,13 @@ impl StateDir {
     /// Where the bundle is mounted, in each container's namespace.
     pub(super) fn bundle(&self) -> PathBuf {
         self.dir.join("bundle")
+    }
+
+    /// Takes what the runtime of a run prints.
+    pub(super) fn words(&self, id: &str) -> Result<File, SandboxError> {
+        let path = self.run_file(id, WORDS);
+        let made = File::create(&path);
+        made.map_err(|source| OciRuntimeError::bundle(format!("make {}", path.display()), source).into())
     }
 
     /// A file of a run, by its ending.
