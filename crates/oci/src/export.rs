@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use kukri_model::Platform;
+use kukri_model::{Digest, Platform};
 use kukri_store::{Store, StoreError};
 use kukri_tree::Meta;
 use serde_json::json;
@@ -85,29 +85,34 @@ pub fn export(
     document("manifest.json", &docker_json(&assembly, options)?)?;
     archive.entry(b"blobs", &dir, &Kind::Dir)?;
     archive.entry(b"blobs/sha256", &dir, &Kind::Dir)?;
-    let mut blobs: BTreeMap<Sha256Digest, (u64, &Source)> =
-        assembly.blobs.iter().map(|(digest, (size, source))| (*digest, (*size, source))).collect();
-    let documents: Vec<(Sha256Digest, Source)> = assembly
-        .manifests
-        .iter()
-        .map(|(document, _)| document)
-        .chain(&assembly.index)
-        .map(|document| (document.descriptor.digest, Source::Bytes(document.bytes.clone())))
-        .collect();
-    for (digest, source) in &documents {
-        if let Source::Bytes(bytes) = source {
-            blobs.insert(*digest, (bytes.len() as u64, source));
-        }
-    }
-    for (digest, (size, source)) in blobs {
+    let documents = assembly.manifests.iter().map(|(document, _)| document).chain(&assembly.index);
+    let documents = documents.map(|document| (document.descriptor.digest, Part::Bytes(&document.bytes)));
+    let blobs = assembly.blobs.iter().map(|(digest, (size, source))| {
+        let part = match source {
+            Source::Bytes(bytes) => Part::Bytes(bytes),
+            Source::Stored(blob) => Part::Stored(*blob, *size),
+        };
+        (*digest, part)
+    });
+    let parts: BTreeMap<Sha256Digest, Part<'_>> = documents.chain(blobs).collect();
+    for (digest, part) in parts {
         let path = blob_path(&digest);
-        match source {
-            Source::Bytes(bytes) => archive.file(path.as_bytes(), &file, size, &bytes[..])?,
-            Source::Stored(blob) => archive.file(path.as_bytes(), &file, size, store.open_blob(blob)?)?,
+        match part {
+            Part::Bytes(bytes) => archive.file(path.as_bytes(), &file, bytes.len() as u64, bytes)?,
+            Part::Stored(blob, size) => {
+                archive.file(path.as_bytes(), &file, size, store.open_blob(&blob)?)?
+            }
         }
     }
     archive.finish()?.flush()?;
     Ok(Exported { digest: root.descriptor.digest })
+}
+
+/// What goes into `blobs/sha256`.
+enum Part<'a> {
+    Bytes(&'a [u8]),
+    /// A content of the store, and its length.
+    Stored(Digest, u64),
 }
 
 /// Annotation by which containerd and others know the full name of an image.

@@ -50,11 +50,11 @@ pub struct PulledImage {
 
 /// Is told how a pull goes on. Called often; must return at once.
 pub trait PullProgress: Send + Sync {
-    /// A layer is needed: `size` bytes compressed. `present`: the store has it already, nothing more will be told.
+    /// A layer is needed: `size` bytes compressed. `present`: the store has these bytes, nothing will be downloaded.
     fn layer(&self, digest: &Sha256Digest, size: u64, present: bool);
     /// `bytes` more of the layer have come.
     fn downloaded(&self, digest: &Sha256Digest, bytes: u64);
-    /// The layer is unpacked.
+    /// The layer is in the store, unpacked on the layers below it. Told of every layer, in order.
     fn unpacked(&self, digest: &Sha256Digest);
 }
 
