@@ -345,6 +345,36 @@ mod tests {
         assert!(group.usage().cpu_micros.unwrap() > 1000);
     }
 
+    /// Hybrid machines have a v2 tree too, if without the controllers that we want.
+    #[test]
+    fn privileged_v2_groups_are_joined_counted_and_killed() {
+        if groups().is_none() {
+            return;
+        }
+        let Some(layout) = Layout::any_v2() else {
+            #[expect(clippy::print_stderr, reason = "tells the reader of the test's output")]
+            {
+                eprintln!("skipped: no cgroup2 tree is mounted");
+            }
+            return;
+        };
+        let groups = ControlGroups::with_layout(layout);
+        let mut group = groups.create_group("v2", None).unwrap();
+        assert!(group.clone_into().is_some());
+        let script = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; sleep 300 & sleep 300";
+        let mut child = spawn(&mut group, script);
+        let dir = group.dirs[0].1.clone();
+        let begun = Instant::now();
+        while words(&dir.join("cgroup.procs")).len() < 3 && begun.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(group.usage().cpu_micros.unwrap() > 1000);
+        group.kill();
+        assert!(wait(&mut child, Duration::from_secs(2)).is_some());
+        drop((group, groups));
+        assert!(!dir.exists());
+    }
+
     #[test]
     fn privileged_a_run_without_limits_needs_no_group_on_v1() {
         let Some(groups) = groups() else { return };

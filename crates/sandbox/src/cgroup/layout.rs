@@ -85,6 +85,17 @@ impl Layout {
         Self::none(reasons.join("; "))
     }
 
+    /// Uses the v2 tree with the controllers it has, be they of use or not.
+    #[cfg(test)]
+    pub(super) fn any_v2() -> Option<Self> {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let mounted = mounted(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"));
+        let tree = mounted.iter().find(|tree| tree.version == Version::V2)?;
+        let controllers = words(&tree.root.join("cgroup.controllers"));
+        let hierarchy = set_up_v2_in(&tree.root, &controllers, std::process::id()).ok()?;
+        Some(Self { version: Some(Version::V2), hierarchies: vec![hierarchy], reason: None })
+    }
+
     /// The hierarchy which has this controller.
     pub(super) fn find(&self, controller: Controller) -> Option<usize> {
         let wanted = match (self.version?, controller) {

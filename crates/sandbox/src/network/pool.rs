@@ -31,7 +31,6 @@ const RETRY: Duration = Duration::from_millis(20);
 /// The kernel's default, used where the default route does not tell.
 const USUAL_MTU: u32 = 1500;
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
-const DNS_PORT: u16 = 53;
 
 /// How to set up the containers' network.
 #[derive(Clone)]
@@ -162,17 +161,17 @@ impl Pool {
         let bridge = Bridge::make(socket, ownership, subnet, mtu, ipv6)?;
         drop(lock);
         enable_forwarding()?;
-        let (firewall, warnings) = Firewall::install(bridge.name(), subnet, subnet.gateway())?;
-        for warning in &warnings {
-            tracing::warn!(bridge = bridge.name(), "{warning}");
-        }
         let dns = Forwarder::start(dns::Config {
             bridge: bridge.name().to_owned(),
             subnet,
             gateway: subnet.gateway(),
-            upstreams: config.dns.iter().map(|server| SocketAddr::from((*server, DNS_PORT))).collect(),
+            upstreams: config.dns.iter().map(|server| SocketAddr::from((*server, dns::PORT))).collect(),
             local: config.local_names.clone(),
         })?;
+        let (firewall, warnings) = Firewall::install(bridge.name(), subnet, dns.ports)?;
+        for warning in &warnings {
+            tracing::warn!(bridge = bridge.name(), "{warning}");
+        }
         let shared =
             Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), size: config.size.max(1) });
         let plan = Plan { bridge_index: bridge.index, subnet, mtu, ipv6 };

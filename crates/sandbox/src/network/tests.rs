@@ -312,6 +312,24 @@ fn privileged_dns_is_relayed_to_a_resolver_on_loopback() {
 }
 
 #[test]
+fn privileged_dns_works_beside_a_server_on_all_addresses_of_the_host() {
+    if !is_root() {
+        return;
+    }
+    on_new_host(|| {
+        let _udp = UdpSocket::bind("0.0.0.0:53").unwrap();
+        let _tcp = TcpListener::bind("0.0.0.0:53").unwrap();
+        drop_everything();
+        let pool = Pool::start(PoolConfig { local_names: Some(Arc::new(Names)), ..config(&[]) }).unwrap();
+        let namespace = pool.take().unwrap();
+        inside(namespace.fd(), || {
+            assert_eq!(last_octets(&ask_udp(pool.gateway(), "db").unwrap()), [10, 0, 0, 9]);
+            assert_eq!(last_octets(&ask_tcp(pool.gateway(), "db").unwrap()), [10, 0, 0, 9]);
+        });
+    });
+}
+
+#[test]
 fn privileged_dns_fails_soon_when_no_server_answers() {
     if !is_root() {
         return;

@@ -17,13 +17,21 @@ use tokio::sync::oneshot;
 
 use super::{NetworkError, Subnet};
 
-const PORT: u16 = 53;
+/// Where clients ask.
+pub(super) const PORT: u16 = 53;
 
 /// Names which the engine itself can answer, such as those of services.
 pub trait LocalNames: Send + Sync {
     /// The addresses of a name (lower case, no dot at its end); `None` for names that others answer. An empty list
     /// means that the name exists but has no address. Must not block.
     fn lookup(&self, name: &str) -> Option<Vec<IpAddr>>;
+}
+
+/// Where a forwarder listens: 53, unless somebody on the host already listens there on all addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Ports {
+    pub(super) udp: u16,
+    pub(super) tcp: u16,
 }
 
 /// What the forwarder needs to know.
@@ -37,6 +45,8 @@ pub(super) struct Config {
 
 /// A running forwarder; dropping it ends its thread.
 pub(super) struct Forwarder {
+    /// Where it listens.
+    pub(super) ports: Ports,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -46,13 +56,15 @@ impl Forwarder {
     pub(super) fn start(config: Config) -> Result<Self, NetworkError> {
         let address = SocketAddr::from((config.gateway, PORT));
         let failed = |source| NetworkError::Dns { address, source };
-        let (udp, tcp) = bind(address, &config.bridge).map_err(failed)?;
+        let udp: net::UdpSocket = bind(address, &config.bridge).map_err(failed)?;
+        let tcp: net::TcpListener = bind(address, &config.bridge).map_err(failed)?;
+        let ports = Ports { udp: udp.port().map_err(failed)?, tcp: tcp.port().map_err(failed)? };
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new()
             .name("kukri-dns".into())
             .spawn(move || serve(udp, tcp, config, stopped))
             .map_err(failed)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { ports, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -88,16 +100,52 @@ fn serve(udp: net::UdpSocket, tcp: net::TcpListener, config: Config, stopped: on
     runtime.shutdown_background();
 }
 
-fn bind(address: SocketAddr, bridge: &str) -> io::Result<(net::UdpSocket, net::TcpListener)> {
-    let udp = net::UdpSocket::bind(address)?;
-    let tcp = net::TcpListener::bind(address)?;
+/// What is common to the two kinds of sockets.
+trait Listening: AsFd + Sized {
+    fn listen(address: SocketAddr) -> io::Result<Self>;
+    fn port(&self) -> io::Result<u16>;
+    fn set_nonblocking(&self) -> io::Result<()>;
+}
+
+impl Listening for net::UdpSocket {
+    fn listen(address: SocketAddr) -> io::Result<Self> {
+        Self::bind(address)
+    }
+
+    fn port(&self) -> io::Result<u16> {
+        Ok(self.local_addr()?.port())
+    }
+
+    fn set_nonblocking(&self) -> io::Result<()> {
+        self.set_nonblocking(true)
+    }
+}
+
+impl Listening for net::TcpListener {
+    fn listen(address: SocketAddr) -> io::Result<Self> {
+        Self::bind(address)
+    }
+
+    fn port(&self) -> io::Result<u16> {
+        Ok(self.local_addr()?.port())
+    }
+
+    fn set_nonblocking(&self) -> io::Result<()> {
+        self.set_nonblocking(true)
+    }
+}
+
+/// Listens at the address, or on another port of it where that one is taken; the firewall then redirects.
+fn bind<S: Listening>(address: SocketAddr, bridge: &str) -> io::Result<S> {
+    let socket = match S::listen(address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => S::listen((address.ip(), 0).into())?,
+        outcome => outcome?,
+    };
     // The host answers on all its addresses whatever interface a packet comes by; the forwarder must not become an
     // open resolver for the networks around the host.
-    bind_to_device(udp.as_fd(), bridge)?;
-    bind_to_device(tcp.as_fd(), bridge)?;
-    udp.set_nonblocking(true)?;
-    tcp.set_nonblocking(true)?;
-    Ok((udp, tcp))
+    bind_to_device(socket.as_fd(), bridge)?;
+    socket.set_nonblocking()?;
+    Ok(socket)
 }
 
 fn bind_to_device(socket: BorrowedFd<'_>, device: &str) -> io::Result<()> {

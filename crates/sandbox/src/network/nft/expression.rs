@@ -2,6 +2,8 @@
 //!
 //! The shapes are those which `nft` and `iptables-nft` write themselves, so that both can list our rules.
 
+use std::net::Ipv4Addr;
+
 use super::super::netlink::Message;
 use super::super::subnet::Subnet;
 
@@ -37,6 +39,7 @@ const NFTA_IMMEDIATE_DATA: u16 = 2;
 const NFTA_CT_DREG: u16 = 1;
 const NFTA_CT_KEY: u16 = 2;
 const CT_STATE: u32 = 0;
+const NFTA_REDIR_PORT: u16 = 1;
 /// Bits of the connection states "established" and "related".
 const ESTABLISHED_OR_RELATED: u32 = 2 | 4;
 const REGISTER_VERDICT: u32 = 0;
@@ -118,6 +121,11 @@ impl Rule {
             .compare(EQUAL, subnet.network().octets().to_vec())
     }
 
+    /// Packets to this address.
+    pub(super) fn destination(self, address: Ipv4Addr) -> Self {
+        self.payload(BASE_NETWORK, 16, 4).compare(EQUAL, address.octets().to_vec())
+    }
+
     /// Packets which do, or do not, pass this interface.
     pub(super) fn interface(self, direction: Interface, name: &str, is: bool) -> Self {
         let key = match direction {
@@ -148,6 +156,15 @@ impl Rule {
     /// … get the address of the interface they leave by.
     pub(super) fn masquerade(self) -> Self {
         self.add("masq", |data| data)
+    }
+
+    /// … go to this port of the interface they came by.
+    pub(super) fn redirect(self, port: u16) -> Self {
+        self.add("immediate", move |data| {
+            data.be32(NFTA_IMMEDIATE_DREG, REGISTER)
+                .nest(NFTA_IMMEDIATE_DATA, |inner| inner.attr(NFTA_DATA_VALUE, &port.to_be_bytes()))
+        })
+        .add("redir", |data| data.be32(NFTA_REDIR_PORT, REGISTER))
     }
 
     /// … are dropped.

@@ -1,8 +1,8 @@
 //! Our rules in the chains of others.
 
 use std::io;
-use std::net::Ipv4Addr;
 
+use super::super::dns::Ports;
 use super::super::netlink::{Socket, attribute, attributes, text};
 use super::expression::{Interface, Protocol, Rule};
 use super::{
@@ -11,7 +11,6 @@ use super::{
     NFTA_RULE_HANDLE, NFTA_RULE_TABLE, NFTA_RULE_USERDATA, POLICY_DROP, commit, message, new_rule,
 };
 
-const DNS_PORT: u16 = 53;
 /// Type byte of a comment in a rule's user data.
 const USERDATA_COMMENT: u8 = 0;
 /// The table of firewalld, whose chains end in a reject rule although their policy is to accept.
@@ -45,7 +44,7 @@ pub(super) fn comment(bridge: &str) -> Vec<u8> {
 }
 
 /// Lets the bridge's packets through chains which would drop them. Returns warnings about those that cannot be changed.
-pub(super) fn open(socket: &mut Socket, bridge: &str, gateway: Ipv4Addr) -> Vec<String> {
+pub(super) fn open(socket: &mut Socket, bridge: &str, dns: Ports) -> Vec<String> {
     let chains = match chains(socket) {
         Ok(chains) => chains,
         Err(error) => return vec![format!("cannot look for other firewalls: {error}")],
@@ -57,8 +56,8 @@ pub(super) fn open(socket: &mut Socket, bridge: &str, gateway: Ipv4Addr) -> Vec<
             // on a table which has a native expression for it.
             HOOK_FORWARD => [Interface::In, Interface::Out]
                 .map(|direction| Rule::default().interface(direction, bridge, true).accept()),
-            HOOK_INPUT => [Protocol::Udp, Protocol::Tcp].map(|protocol| {
-                Rule::default().interface(Interface::In, bridge, true).port(protocol, DNS_PORT).accept()
+            HOOK_INPUT => [(Protocol::Udp, dns.udp), (Protocol::Tcp, dns.tcp)].map(|(protocol, port)| {
+                Rule::default().interface(Interface::In, bridge, true).port(protocol, port).accept()
             }),
             _ => continue,
         };
@@ -70,7 +69,11 @@ pub(super) fn open(socket: &mut Socket, bridge: &str, gateway: Ipv4Addr) -> Vec<
             warnings.push(format!(
                 "the firewall chain \"{chain}\" drops packets of containers and cannot be changed ({error}); \
                  let it accept what comes from interface {bridge}{}",
-                if chain.hook == HOOK_INPUT { format!(" to {gateway} port 53") } else { String::new() }
+                if chain.hook == HOOK_INPUT {
+                    format!(" to UDP port {} and TCP port {}", dns.udp, dns.tcp)
+                } else {
+                    String::new()
+                }
             ));
         }
     }

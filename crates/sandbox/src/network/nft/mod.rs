@@ -13,12 +13,12 @@ mod foreign;
 mod legacy;
 
 use std::io;
-use std::net::Ipv4Addr;
 
 use super::NetworkError;
+use super::dns::{self, Ports};
 use super::netlink::{Message, Socket};
 use super::subnet::Subnet;
-use expression::{Interface, Rule};
+use expression::{Interface, Protocol, Rule};
 
 const SUBSYSTEM: u16 = 10;
 const BATCH_BEGIN: u16 = 0x10;
@@ -47,9 +47,12 @@ const NFTA_RULE_EXPRESSIONS: u16 = 4;
 const NFTA_RULE_USERDATA: u16 = 7;
 const POLICY_DROP: u32 = 0;
 const POLICY_ACCEPT: u32 = 1;
+const HOOK_PREROUTING: u32 = 0;
 const HOOK_INPUT: u32 = 1;
 const HOOK_FORWARD: u32 = 2;
 const HOOK_POSTROUTING: u32 = 4;
+/// Where destinations are rewritten.
+const PRIORITY_DESTINATION_NAT: i32 = -100;
 /// Where source addresses are rewritten.
 const PRIORITY_SOURCE_NAT: i32 = 100;
 const PRIORITY_FILTER: i32 = 0;
@@ -68,21 +71,21 @@ impl Firewall {
     pub(super) fn install(
         bridge: &str,
         subnet: Subnet,
-        gateway: Ipv4Addr,
+        dns: Ports,
     ) -> Result<(Self, Vec<String>), NetworkError> {
         let socket = Socket::open(libc::NETLINK_NETFILTER)
             .map_err(|error| NetworkError::kernel("open a netfilter socket", error))?;
         let mut firewall = Self { socket, bridge: bridge.to_owned() };
         firewall.remove_leftovers();
         firewall
-            .install_own(subnet)
+            .install_own(subnet, dns)
             .map_err(|error| NetworkError::kernel(format!("add the nf_tables table {bridge}"), error))?;
-        let mut warnings = foreign::open(&mut firewall.socket, bridge, gateway);
+        let mut warnings = foreign::open(&mut firewall.socket, bridge, dns);
         warnings.extend(legacy::warning(bridge));
         Ok((firewall, warnings))
     }
 
-    fn install_own(&mut self, subnet: Subnet) -> io::Result<()> {
+    fn install_own(&mut self, subnet: Subnet, dns: Ports) -> io::Result<()> {
         let table = self.bridge.as_str();
         let bridge = table;
         let postrouting =
@@ -94,8 +97,19 @@ impl Firewall {
             .interface(Interface::Out, bridge, true)
             .established(false)
             .drop();
+        let redirects: Vec<Rule> = [(Protocol::Udp, dns.udp), (Protocol::Tcp, dns.tcp)]
+            .into_iter()
+            .filter(|(_, port)| *port != dns::PORT)
+            .map(|(protocol, port)| {
+                Rule::default()
+                    .interface(Interface::In, bridge, true)
+                    .destination(subnet.gateway())
+                    .port(protocol, dns::PORT)
+                    .redirect(port)
+            })
+            .collect();
         let own = |flags: u32| {
-            vec![
+            let mut messages = vec![
                 message(NEW_TABLE, FAMILY_IPV4, libc::NLM_F_CREATE)
                     .str(NFTA_TABLE_NAME, table)
                     .be32(NFTA_TABLE_FLAGS, flags),
@@ -103,7 +117,15 @@ impl Firewall {
                 new_chain(table, "forward", "filter", HOOK_FORWARD, PRIORITY_FILTER),
                 new_rule(FAMILY_IPV4, table, "postrouting", &postrouting, bridge, true),
                 new_rule(FAMILY_IPV4, table, "forward", &forward, bridge, true),
-            ]
+            ];
+            if !redirects.is_empty() {
+                let chain = "prerouting";
+                messages.push(new_chain(table, chain, "nat", HOOK_PREROUTING, PRIORITY_DESTINATION_NAT));
+                messages.extend(
+                    redirects.iter().map(|rule| new_rule(FAMILY_IPV4, table, chain, rule, bridge, true)),
+                );
+            }
+            messages
         };
         match commit(&mut self.socket, own(TABLE_OWNED)) {
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP)) => {
