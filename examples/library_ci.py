@@ -30,6 +30,7 @@ parser.add_argument("--out", default="out", help="where results go")
 
 JUNK = [".git", "**/__pycache__", "**/*.pyc", ".venv", ".tox", ".nox", ".*_cache", "build", "dist", "out"]
 report: dict[str, tuple[str, float]] = {}
+failures: list[str] = []
 
 
 def python() -> Container:
@@ -45,16 +46,19 @@ def python() -> Container:
 
 
 async def step(name: str, work: Awaitable[object]) -> None:
-    """Waits for a step and notes down how it went; if it fails, says so once, and lets the others go on."""
-    started = time.monotonic()
-    report[name] = ("failed", 0.0)
+    """Waits for a step and notes down how it went; when one fails, the others go on."""
+    started, outcome = time.monotonic(), "ok"
     try:
         await work
-        report[name] = ("ok", time.monotonic() - started)
     except dagger.ExecError as error:
-        report[name] = ("failed", time.monotonic() - started)
-        tail = "\n".join(f"{error.stdout}\n{error.stderr}".strip().splitlines()[-40:])
-        print(f"\n{name} failed: `{shlex.join(error.command)}` exited with {error.exit_code}\n{tail}", file=sys.stderr)
+        outcome = "failed"
+        output = f"{error.stdout}\n{error.stderr}".strip().splitlines()
+        failures.append(f"{name} failed: `{shlex.join(error.command)}` exited with {error.exit_code}")
+        failures.extend(f"  | {line}" for line in output[-40:])
+    except dagger.QueryError as error:
+        outcome = "failed"
+        failures.append(f"{name} failed: {error}")
+    report[name] = (outcome, time.monotonic() - started)
 
 
 async def clean_python(wheel: Directory, name: str, out: str) -> None:
@@ -118,9 +122,11 @@ async def main(arguments: argparse.Namespace) -> int:
     print(f"\n{'step':{width}}  outcome  seconds")
     for name, (outcome, seconds) in report.items():
         print(f"{name:{width}}  {outcome:7}  {seconds:7.2f}")
-    failed = sum(outcome != "ok" for outcome, _ in report.values())
-    print(f"{len(report) - failed} of {len(report)} steps ok in {time.monotonic() - started:.2f} s")
-    return 1 if failed else 0
+    passed = sum(outcome == "ok" for outcome, _ in report.values())
+    print(f"{passed} of {len(report)} steps ok in {time.monotonic() - started:.2f} s")
+    if failures:
+        print("", *failures, sep="\n", file=sys.stderr)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

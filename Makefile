@@ -1,0 +1,28 @@
+# Everything has a script; this file only gives them names.
+
+.PHONY: help demo test setup wheel e2e crash-test clean
+.DEFAULT_GOAL := help
+
+help: ## Say what there is
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: ## Set up, build, and check a real Python library in containers (DEMO_PROJECT=attrs)
+	@scripts/demo.sh
+
+test: ## Set up, build and run every check and every test
+	@scripts/test.sh
+
+setup: ## Only install what building and testing need
+	@scripts/setup.sh
+
+wheel: ## Build the wheel and install it into .venv
+	@scripts/wheel.sh
+
+e2e: wheel ## Only the end-to-end tests (ARGS='-k name')
+	@scripts/e2e.sh $(ARGS)
+
+crash-test: wheel ## Kill the engine at random moments (KILLS=20)
+	@scripts/crash.sh
+
+clean: ## Remove what was made inside the checkout
+	rm -rf .venv dist out

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Installs what building and testing need, as far as it is missing. Quiet and quick where nothing is.
+#
+#   scripts/setup.sh [build|demo|test]     what for; default: test
+#
+# Debian packages only as root; without, it says what to install. KUKRI_NO_APT=1 leaves packages alone.
+source "$(dirname "$0")/common.sh"
+
+purpose="${1:-test}"
+needed=(musl-gcc:musl-tools)
+images=(docker-registry:docker-registry mmdebstrap:mmdebstrap)
+case "$purpose" in
+  demo-images) needed+=("${images[@]}") ;;
+  test) needed+=("${images[@]}" busybox:busybox-static) ;;
+esac
+# Other runtimes and image tools that tests use where they are there.
+wanted=()
+[[ "$purpose" == test ]] && wanted=(crun:crun runc:runc skopeo:skopeo newuidmap:uidmap git:git)
+
+missing=()
+for entry in "${needed[@]}" ${wanted[@]+"${wanted[@]}"}; do
+  PATH="$PATH:/usr/sbin:/sbin" command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
+done
+"$PYTHON" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+command -v cc >/dev/null || missing+=(gcc)
+
+if ((${#missing[@]})); then
+  if [[ "$(id -u)" == 0 && -z "${KUKRI_NO_APT:-}" ]] && command -v apt-get >/dev/null; then
+    say "Debian packages: ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -qq update >/dev/null
+    apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+  else
+    printf 'note: missing here; as root: apt-get install %s\n' "${missing[*]}" >&2
+  fi
+fi
+
+for tool in cargo "$PYTHON"; do
+  command -v "$tool" >/dev/null || fail "$tool is not installed"
+done
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || fail "Python 3.10 or newer is needed"
+
+if ! [[ -d "$(rustc --print sysroot)/lib/rustlib/$MUSL_TARGET" ]]; then
+  command -v rustup >/dev/null || fail "Rust has no target $MUSL_TARGET, and there is no rustup to add it"
+  say "Rust target $MUSL_TARGET"
+  rustup --quiet target add "$MUSL_TARGET"
+fi
+
+# An environment is made anew when its requirements change or its Python is gone.
+environment() {
+  local directory="$1" requirements="$2" stamp
+  stamp="$("$PYTHON" -VV | cat - "$requirements" | sha256sum)"
+  if [[ ! -x "$directory/bin/python" || "$(cat "$directory/.stamp" 2>/dev/null)" != "$stamp" ]]; then
+    say "Python environment $(basename "$directory")"
+    rm -rf "$directory"
+    "$PYTHON" -m venv "$directory"
+    "$directory/bin/pip" install --quiet --requirement "$requirements"
+    echo "$stamp" >"$directory/.stamp"
+  fi
+}
+(
+  # Two runs at the same time share what is here.
+  if command -v flock >/dev/null; then flock 9; fi
+  environment "$DEV" scripts/requirements-dev.txt
+  if [[ "$purpose" == test ]]; then environment "$OFFICIAL" scripts/requirements-official.txt; fi
+) 9>"$CACHE/.setup-lock"
