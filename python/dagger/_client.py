@@ -1,0 +1,18 @@
+"""The root of the async API, and the one that all of a program share."""
+
+from __future__ import annotations
+
+from dagger._connection import SharedLink
+from dagger._gen.query import Query
+
+
+class Client(Query):
+    """The root of the API: everything begins here."""
+
+    __slots__ = ()
+
+
+shared = SharedLink()
+
+dag = Client(shared, None)
+"""The client that all of a program share; its session is that of `dagger.connection()`."""

@@ -1,0 +1,129 @@
+"""What a program can choose about its session."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+    from typing import TextIO
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET = _Unset()
+CONNECT_SECONDS = 10.0
+
+
+class Timeout:
+    """How long to wait, in seconds. `None` is forever.
+
+    Args:
+        timeout: For everything that is not named.
+        connect: Until the session takes a connection.
+        read: Until an answer is complete.
+        write: Taken, and not used: a request is written at once.
+        pool: Taken, and not used: the number of connections has no limit.
+
+    Example:
+        `Timeout(None, connect=5.0)`: five seconds for a connection, any time for an answer.
+    """
+
+    __slots__ = ("connect", "pool", "read", "write")
+
+    def __init__(
+        self,
+        timeout: float | None = None,
+        *,
+        connect: float | None | _Unset = UNSET,
+        read: float | None | _Unset = UNSET,
+        write: float | None | _Unset = UNSET,
+        pool: float | None | _Unset = UNSET,
+    ) -> None:
+        def chosen(value: float | None | _Unset) -> float | None:
+            return timeout if isinstance(value, _Unset) else value
+
+        self.connect = chosen(connect)
+        self.read = chosen(read)
+        self.write = chosen(write)
+        self.pool = chosen(pool)
+
+    @classmethod
+    def default(cls) -> Timeout:
+        """Ten seconds for a connection, any time for an answer."""
+        return cls(None, connect=CONNECT_SECONDS)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Timeout) and (self.connect, self.read) == (other.connect, other.read)
+
+    def __hash__(self) -> int:
+        return hash((self.connect, self.read))
+
+    def __repr__(self) -> str:
+        return f"Timeout(connect={self.connect}, read={self.read})"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Retry:
+    """Whether to try again.
+
+    Attributes:
+        connect: A connection that is refused.
+        execute: A request that was sent on a kept connection which the session had closed meanwhile.
+    """
+
+    connect: bool | Callable[..., Any] = True
+    execute: bool | Callable[..., Any] = True
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Config:
+    """What a program can choose about its session.
+
+    Attributes:
+        workdir: Directory of this machine to which paths of the pipeline are relative; default: the current one.
+        log_output: Where progress and logs go; default: nowhere.
+        timeout: How long to wait; a number is the time for a connection, in seconds. `None` is forever.
+        retry: Whether to try again; `None` is never.
+        execute_timeout: How long to wait for an answer, in seconds; default and `None`: forever.
+        config_path: Project file, for programs that name one.
+        load_workspace_modules: Load the modules of the workspace.
+        console: An object with a `file`, such as a console of `rich`: used when `log_output` is not given.
+    """
+
+    timeout: Timeout | float | None = dataclasses.field(default_factory=Timeout.default)
+    retry: Retry | None = dataclasses.field(default_factory=Retry)
+    workdir: PathLike[str] | str = ""
+    config_path: PathLike[str] | str = ""
+    log_output: TextIO | None = None
+    load_workspace_modules: bool = False
+    execute_timeout: float | None | _Unset = UNSET
+    console: Any = None
+
+    def __post_init__(self) -> None:
+        if self.log_output is None and self.console is not None:
+            self.log_output = self.console.file
+
+    def timeouts(self) -> Timeout:
+        """`timeout` and `execute_timeout` as one."""
+        timeout = self.timeout
+        if not isinstance(timeout, Timeout):
+            connect = None if timeout is None else _seconds("timeout", timeout)
+            timeout = Timeout(None, connect=connect)
+        if isinstance(self.execute_timeout, _Unset):
+            return timeout
+        read = None if self.execute_timeout is None else _seconds("execute_timeout", self.execute_timeout)
+        return Timeout(read, connect=timeout.connect)
+
+
+def _seconds(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        msg = f"{name} must be a number of seconds or None, not {value!r}"
+        raise TypeError(msg) from None

@@ -1,0 +1,226 @@
+"""Connections of async programs: `dagger.connection()` and `dagger.Connection()`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from dagger import _params
+from dagger._aio import AsyncHttp, running_loop
+from dagger._config import Config
+from dagger._errors import ProvisionError, SessionError
+from dagger._link import AsyncLink, AsyncSession
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from dagger._client import Client
+    from dagger._process import SessionProcess
+
+logger = logging.getLogger("dagger")
+
+
+async def begin(config: Config) -> AsyncSession:
+    """A session: that which the environment names, or a new one."""
+    running_loop()
+    params = _params.from_env()
+    process = None
+    if params is None:
+        process = await _start(config)
+        params = process.params
+    elif config.workdir:
+        raise ProvisionError(_params.FIXED_WORKDIR)
+    return AsyncSession(AsyncHttp(params, config.timeouts(), config.retry), process)
+
+
+async def _start(config: Config) -> SessionProcess:
+    from dagger._process import SessionProcess
+
+    starting = asyncio.ensure_future(asyncio.to_thread(SessionProcess, config))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # The thread cannot be cancelled: end what it started as soon as it has.
+        starting.add_done_callback(_kill)
+        raise
+
+
+def _kill(started: asyncio.Future[SessionProcess]) -> None:
+    if not started.cancelled() and started.exception() is None:
+        started.result().kill()
+
+
+async def end(session: AsyncSession, failed: BaseException | None) -> None:
+    """Ends a session; one that the environment names goes on."""
+    session.http.close()
+    if session.process is None:
+        return
+    try:
+        await asyncio.shield(asyncio.to_thread(session.process.close))
+    except SessionError as error:
+        if failed is None:
+            raise
+        # The program's own error tells more.
+        logger.warning("%s", error)
+
+
+class SingleLink(AsyncLink):
+    """The way to the session of one `Connection`."""
+
+    def __init__(self) -> None:
+        self.current: AsyncSession | None = None
+
+    def session(self) -> AsyncSession:
+        if self.current is None:
+            raise self.missing()
+        return self.current
+
+
+class SharedLink(AsyncLink):
+    """The way to the session of `dagger.dag`: that which began last and still runs."""
+
+    def __init__(self) -> None:
+        self.sessions: list[AsyncSession] = []
+        self.config = Config()
+
+    def session(self) -> AsyncSession:
+        if not self.sessions:
+            params = _params.from_env()
+            if params is None:
+                raise self.missing()
+            config = self.config
+            self.sessions.append(AsyncSession(AsyncHttp(params, config.timeouts(), config.retry), None))
+        return self.sessions[-1]
+
+    def add(self, session: AsyncSession) -> None:
+        """A session began."""
+        self.sessions.append(session)
+
+    def remove(self, session: AsyncSession) -> None:
+        """A session ends."""
+        if session in self.sessions:
+            self.sessions.remove(session)
+        self.ended = True
+
+
+class Connection:
+    """A connection with a client of its own.
+
+    Args:
+        config: What to choose about the session.
+
+    Example:
+        ```python
+        async with dagger.Connection() as client:
+            await client.container().from_("alpine").sync()
+        ```
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self._config = config if config is not None else Config()
+        self._link = SingleLink()
+
+    async def __aenter__(self) -> Client:
+        from dagger._client import Client
+
+        self._link.current = await begin(self._config)
+        self._link.ended = False
+        return Client(self._link, None)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._end(error)
+
+    async def close(self) -> None:
+        """Ends the session."""
+        await self._end(None)
+
+    aclose = close
+
+    async def _end(self, error: BaseException | None) -> None:
+        session, self._link.current = self._link.current, None
+        if session is not None:
+            self._link.ended = True
+            await end(session, error)
+
+
+class connection:  # noqa: N801: used like a function
+    """A connection for `dagger.dag`.
+
+    Args:
+        config: What to choose about the session.
+
+    Example:
+        ```python
+        async with dagger.connection(dagger.Config(log_output=sys.stderr)):
+            print(await dag.container().from_("alpine").with_exec(["uname"]).stdout())
+        ```
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self._config = config if config is not None else Config()
+        self._session: AsyncSession | None = None
+
+    async def __aenter__(self) -> Self:
+        from dagger._client import shared
+
+        self._session = await begin(self._config)
+        shared.add(self._session)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from dagger._client import shared
+
+        session, self._session = self._session, None
+        if session is not None:
+            shared.remove(session)
+            await end(session, error)
+
+
+class SharedConnection:
+    """What `await dagger.connect()` gives: the session that the environment names."""
+
+    def __init__(self, link: SharedLink) -> None:
+        self._link = link
+
+    async def connect(self) -> Self:
+        """Checks that there is a session.
+
+        Raises:
+            ClientConnectionError: There is none.
+        """
+        self._link.session()
+        return self
+
+    def __await__(self) -> Generator[object, None, Self]:
+        return self.connect().__await__()
+
+    async def close(self) -> None:
+        """Closes the connections to the session."""
+        for session in list(self._link.sessions):
+            self._link.remove(session)
+            await end(session, None)
+
+    aclose = close
+
+    async def __aenter__(self) -> Self:
+        return await self.connect()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+async def close() -> None:
+    """Closes the session of `dagger.dag`."""
+    from dagger._client import shared
+
+    await SharedConnection(shared).close()

@@ -1,0 +1,207 @@
+"""What can go wrong, as exceptions.
+
+::
+
+    DaggerError
+    ├── ProvisionError               no engine session could be had
+    │   ├── DownloadError            kept for programs that name it; nothing is downloaded
+    │   └── SessionError             `kukri session` did not start, or did not end well
+    └── ClientError
+        ├── ClientConnectionError    there is no session to talk to, or it does not answer
+        ├── TransportError           the session broke off, or answered with something else than an answer
+        │   └── ExecuteTimeoutError  no answer within the time that was set
+        ├── InvalidQueryError        the answer lacks what was asked for
+        └── QueryError               the engine says what is wrong: see `errors`
+            └── ExecError            a command failed: see `command`, `exit_code`, `stdout`, `stderr`
+
+    VersionMismatch (a warning)      kept for programs that name it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TAIL_LINES = 20
+"""How many lines of a failed command's output are shown."""
+
+
+class DaggerError(Exception):
+    """Anything that this package raises on purpose."""
+
+
+class ProvisionError(DaggerError):
+    """No engine session could be had."""
+
+
+class DownloadError(ProvisionError):
+    """Never raised: the engine is part of the package, nothing is downloaded."""
+
+
+class SessionError(ProvisionError):
+    """The process `kukri session` did not start, or did not end well."""
+
+
+class ClientError(DaggerError):
+    """Something went wrong while talking to a session."""
+
+
+class ClientConnectionError(ClientError):
+    """There is no session to talk to, or it does not answer."""
+
+
+class TransportError(ClientError):
+    """The session broke off, or answered with something that is no answer."""
+
+
+class ExecuteTimeoutError(TransportError):
+    """No answer came within the time that was set."""
+
+
+class InvalidQueryError(ClientError):
+    """The answer lacks what was asked for."""
+
+
+class VersionMismatch(Warning):
+    """Never given: package and engine are of one version."""
+
+
+class QueryErrorLocation:
+    """Where in the document.
+
+    Attributes:
+        line: Line, from 1.
+        column: Column, from 1.
+    """
+
+    __slots__ = ("column", "line")
+
+    def __init__(self, line: int, column: int) -> None:
+        self.line = line
+        self.column = column
+
+    def __repr__(self) -> str:
+        return f"QueryErrorLocation(line={self.line}, column={self.column})"
+
+
+class QueryErrorValue:
+    """One error of an answer.
+
+    Attributes:
+        message: What is wrong.
+        locations: Where in the document, if the engine tells.
+        path: Names of the fields down to the one that failed.
+        extensions: What else the engine tells, by name.
+    """
+
+    __slots__ = ("extensions", "locations", "message", "path")
+
+    def __init__(
+        self,
+        message: str,
+        locations: list[QueryErrorLocation] | None = None,
+        path: list[str | int] | None = None,
+        extensions: dict[str, Any] | None = None,
+    ) -> None:
+        self.message = message
+        self.locations = locations
+        self.path = path
+        self.extensions = extensions if extensions is not None else {}
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __repr__(self) -> str:
+        return f"QueryErrorValue(message={self.message!r}, path={self.path!r})"
+
+
+class QueryError(ClientError):
+    """The engine answered that something is wrong.
+
+    Attributes:
+        errors: All errors of the answer, at least one.
+        query: The document that was sent. It holds the arguments as they were given.
+    """
+
+    def __init__(self, errors: Sequence[QueryErrorValue], query: str = "") -> None:
+        if not errors:
+            msg = "a QueryError needs at least one error"
+            raise ValueError(msg)
+        super().__init__(*errors)
+        self.errors = list(errors)
+        self.query = query
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.errors, self.query))
+
+    @property
+    def error(self) -> QueryErrorValue:
+        """The first error, usually the only one."""
+        return self.errors[0]
+
+    def __str__(self) -> str:
+        return self.error.message
+
+    def debug_query(self) -> str:
+        """The document that was sent, with line numbers."""
+        lines = self.query.splitlines()
+        width = len(str(len(lines)))
+        return "\n".join(f"{number:{width}d}: {line}" for number, line in enumerate(lines, start=1))
+
+
+class ExecError(QueryError):
+    """A command in a container failed.
+
+    Attributes:
+        command: The command, with its arguments.
+        exit_code: Its exit status.
+        stdout: Its standard output; the last 100 KiB.
+        stderr: Its standard error; the last 100 KiB.
+        message: What the engine says.
+    """
+
+    def __init__(self, errors: Sequence[QueryErrorValue], query: str = "") -> None:
+        super().__init__(errors, query)
+        told = self.error.extensions
+        self.message: str = self.error.message
+        self.command: list[str] = [str(word) for word in told.get("cmd") or []]
+        self.exit_code: int = int(told.get("exitCode", -1))
+        self.stdout: str = str(told.get("stdout") or "")
+        self.stderr: str = str(told.get("stderr") or "")
+
+    def __str__(self) -> str:
+        """The command, its exit status, and the end of what it wrote."""
+        import shlex
+
+        lines = [self.message.split(" [traceparent:", 1)[0]]
+        if self.command:
+            lines.append(f"command: {shlex.join(self.command)}")
+        name, text = ("stderr", self.stderr) if self.stderr.strip() else ("stdout", self.stdout)
+        written = text.rstrip().splitlines()
+        if not written:
+            lines.append("the command wrote nothing")
+        elif len(written) > TAIL_LINES:
+            lines.append(f"{name}, the last {TAIL_LINES} of {len(written)} lines:")
+        else:
+            lines.append(f"{name}:")
+        lines.extend(f"  {line}" for line in written[-TAIL_LINES:])
+        return "\n".join(lines)
+
+
+def query_error(errors: list[Any], query: str) -> QueryError:
+    """The exception for the `errors` of an answer."""
+    values = [_value(error) for error in errors]
+    kind = values[0].extensions.get("_type")
+    return ExecError(values, query) if kind == "EXEC_ERROR" else QueryError(values, query)
+
+
+def _value(error: Any) -> QueryErrorValue:
+    if not isinstance(error, dict):
+        return QueryErrorValue(str(error))
+    places = error.get("locations")
+    locations = [QueryErrorLocation(place["line"], place["column"]) for place in places] if places else None
+    return QueryErrorValue(
+        str(error.get("message", error)), locations, error.get("path"), error.get("extensions") or {}
+    )

@@ -1,0 +1,190 @@
+"""HTTP/1.1 as far as a session needs it: requests to bytes, and answers from bytes. Knows no sockets."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from typing import Any
+
+from dagger._errors import TransportError, query_error
+from dagger._version import __version__
+
+LONGEST_HEAD = 64 * 1024
+"""Most bytes of status line and headers, so that a server that is none cannot fill the memory."""
+
+
+def head(port: int, token: str) -> bytes:
+    """The part of all requests that is the same for a session."""
+    user = base64.b64encode(f"{token}:".encode()).decode()
+    return (
+        "POST /query HTTP/1.1\r\n"
+        f"Host: 127.0.0.1:{port}\r\n"
+        f"Authorization: Basic {user}\r\n"
+        f"User-Agent: kukri-python/{__version__}\r\n"
+        "Accept: application/json\r\n"
+        "Content-Type: application/json\r\n"
+    ).encode()
+
+
+def request(start: bytes, document: str) -> bytes:
+    """A request, whole.
+
+    Raises:
+        TransportError: The document cannot be written as UTF-8.
+    """
+    try:
+        body = json.dumps({"query": document}, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        bad = error.object[error.start : error.end]
+        msg = f"an argument holds {bad!r}, which is no text: such a character cannot be sent"
+        raise TransportError(msg) from None
+    trace = "".join(f"{name}: {value}\r\n" for name, value in _trace_headers().items())
+    return b"".join((start, trace.encode(), b"Content-Length: %d\r\n\r\n" % len(body), body))
+
+
+def _trace_headers() -> dict[str, str]:
+    """The trace to which the request belongs, if the program traces."""
+    headers: dict[str, str] = {}
+    if "opentelemetry.trace" in sys.modules:
+        from opentelemetry import propagate  # type: ignore[import-not-found, unused-ignore]
+
+        propagate.inject(headers)
+    if "traceparent" not in headers and (parent := os.environ.get("TRACEPARENT")):
+        headers["traceparent"] = parent
+    return {name: value for name, value in headers.items() if value.isprintable() and value.isascii()}
+
+
+class Answer:
+    """An answer that arrives in pieces.
+
+    Attributes:
+        status: Its status, 0 as long as the head is not complete.
+        body: Its body so far.
+        done: Whether it is complete.
+        keep: Whether the connection can be used again.
+        begun: Whether anything of it arrived.
+    """
+
+    __slots__ = ("_chunked", "_left", "_rest", "begun", "body", "done", "keep", "status")
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.body = bytearray()
+        self.done = False
+        self.keep = True
+        self.begun = False
+        self._rest = bytearray()
+        self._chunked = False
+        self._left: int | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Takes bytes.
+
+        Raises:
+            TransportError: They are no HTTP.
+        """
+        self.begun = True
+        if self.status and not self._chunked:
+            self.body += data
+        else:
+            self._rest += data
+            if not self.status and not self._head():
+                return
+        if self._chunked:
+            self._chunks()
+        elif self._left is not None and len(self.body) >= self._left:
+            self.keep = self.keep and len(self.body) == self._left
+            del self.body[self._left :]
+            self.done = True
+
+    def end(self) -> None:
+        """The connection was closed.
+
+        Raises:
+            TransportError: The answer is not complete.
+        """
+        self.keep = False
+        if self.status and self._left is None and not self._chunked:
+            self.done = True
+        elif not self.done:
+            msg = "the session broke the connection off before its answer was complete"
+            raise TransportError(msg)
+
+    def _head(self) -> bool:
+        end = self._rest.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._rest) > LONGEST_HEAD:
+                raise _no_http(self._rest)
+            return False
+        first, *lines = bytes(self._rest[:end]).decode("latin-1").split("\r\n")
+        words = first.split(" ", 2)
+        if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+            raise _no_http(self._rest)
+        headers: dict[str, str] = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        del self._rest[: end + 4]
+        if words[1].startswith("1"):
+            return self._head()
+        self.status = int(words[1])
+        self.keep = words[0] == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
+        self._chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+        if not self._chunked:
+            length = headers.get("content-length")
+            if length is not None and not length.isdigit():
+                raise _no_http(self._rest)
+            self._left = None if length is None else int(length)
+            self.body, self._rest = self._rest, bytearray()
+        return True
+
+    def _chunks(self) -> None:
+        while not self.done:
+            end = self._rest.find(b"\r\n")
+            if end < 0:
+                return
+            try:
+                size = int(bytes(self._rest[:end]).split(b";")[0], 16)
+            except ValueError:
+                raise _no_http(self._rest) from None
+            if size == 0:
+                # A chunked body ends with an empty line, after trailers if there are any.
+                if self._rest.find(b"\r\n\r\n", end) >= 0:
+                    self.done = True
+                return
+            if len(self._rest) < end + 2 + size + 2:
+                return
+            self.body += self._rest[end + 2 : end + 2 + size]
+            del self._rest[: end + 2 + size + 2]
+
+
+def data(answer: Answer, document: str) -> dict[str, Any]:
+    """The `data` of an answer.
+
+    Raises:
+        QueryError: The answer tells errors.
+        TransportError: It is no answer of the API.
+    """
+    try:
+        found = json.loads(answer.body)
+    except ValueError:
+        found = None
+    if isinstance(found, dict):
+        errors = found.get("errors")
+        if isinstance(errors, list) and errors:
+            raise query_error(errors, document)
+        if isinstance(found.get("data"), dict):
+            result: dict[str, Any] = found["data"]
+            return result
+    text = bytes(answer.body[:2000]).decode(errors="replace").strip()
+    if answer.status == 401:
+        msg = "the session does not accept the token of this program (DAGGER_SESSION_TOKEN)"
+    else:
+        msg = f"the session answered with status {answer.status}: {text or 'nothing'}"
+    raise TransportError(msg)
+
+
+def _no_http(start: bytes | bytearray) -> TransportError:
+    return TransportError(f"what answers on the session's port does not speak HTTP: {bytes(start[:80])!r}")

@@ -1,0 +1,136 @@
+"""What objects hold: the way to the session in which their values are asked for.
+
+A link outlives its sessions: an object that was made before a session began, or in an earlier one, can be used in it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError
+from dagger._http import data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dagger._aio import AsyncHttp
+    from dagger._process import SessionProcess
+    from dagger._query.plan import Plan
+    from dagger._sock import SyncHttp
+
+_numbers = itertools.count(1)
+
+
+class AsyncSession:
+    """A session of an async program."""
+
+    def __init__(self, http: AsyncHttp, process: SessionProcess | None) -> None:
+        self.number = next(_numbers)
+        self.http = http
+        self.process = process
+
+    async def ask(self, document: str) -> dict[str, Any]:
+        """The `data` of the answer to a document."""
+        try:
+            return data(await self.http.post(document), document)
+        except ExecuteTimeoutError:
+            raise
+        except (ClientConnectionError, TransportError) as error:
+            import asyncio
+
+            raise await asyncio.to_thread(_explained, error, self.process) from None
+
+
+class SyncSession:
+    """A session of a sync program."""
+
+    def __init__(self, http: SyncHttp, process: SessionProcess | None) -> None:
+        self.number = next(_numbers)
+        self.http = http
+        self.process = process
+
+    def ask(self, document: str) -> dict[str, Any]:
+        """The `data` of the answer to a document."""
+        try:
+            return data(self.http.post(document), document)
+        except ExecuteTimeoutError:
+            raise
+        except (ClientConnectionError, TransportError) as error:
+            raise _explained(error, self.process) from None
+
+
+class Link:
+    """The way to a session."""
+
+    ended = False
+    """Whether there was a session, and is none any more."""
+
+    def missing(self) -> ClientConnectionError | TransportError:
+        """Why there is no session."""
+        if self.ended:
+            return TransportError(
+                "the session of this object was closed; use the object inside of the `with` block of its connection"
+            )
+        return ClientConnectionError(
+            "there is no session; use the object inside of `async with dagger.connection():`, "
+            "or start the program with DAGGER_SESSION_PORT and DAGGER_SESSION_TOKEN"
+        )
+
+
+class AsyncLink(Link):
+    """The way to a session of an async program."""
+
+    def session(self) -> AsyncSession:
+        """The session.
+
+        Raises:
+            ClientConnectionError: There is none yet.
+            TransportError: There is none any more.
+        """
+        raise self.missing()
+
+    async def run(self, start: Callable[[int], Plan]) -> tuple[Any, int]:
+        """The result of a plan, and the number of the session in which it was found."""
+        session = self.session()
+        plan = start(session.number)
+        try:
+            document = next(plan)
+            while True:
+                document = plan.send(await session.ask(document))
+        except StopIteration as stop:
+            return stop.value, session.number
+
+
+class SyncLink(Link):
+    """The way to a session of a sync program."""
+
+    def session(self) -> SyncSession:
+        """The session.
+
+        Raises:
+            ClientConnectionError: There is none yet.
+            TransportError: There is none any more.
+        """
+        raise self.missing()
+
+    def run(self, start: Callable[[int], Plan]) -> tuple[Any, int]:
+        """The result of a plan, and the number of the session in which it was found."""
+        session = self.session()
+        plan = start(session.number)
+        try:
+            document = next(plan)
+            while True:
+                document = plan.send(session.ask(document))
+        except StopIteration as stop:
+            return stop.value, session.number
+
+
+def _explained(
+    error: ClientConnectionError | TransportError, process: SessionProcess | None
+) -> ClientConnectionError | TransportError:
+    """The error, with how the session's process ended, if it did."""
+    how = process.ended() if process is not None else ""
+    if not how:
+        return error
+    return TransportError(f"{error}{how}")

@@ -1,0 +1,184 @@
+"""What all generated classes have in common: an object is the chain of calls that leads to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from dagger._errors import DaggerError
+from dagger._query import plan
+from dagger._query.decode import required
+from dagger._query.encode import call
+from dagger._query.step import Step, cut, same
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from typing_extensions import Self
+
+    from dagger._link import AsyncLink, Link, SyncLink
+    from dagger._query.encode import Arg
+
+T = TypeVar("T")
+O = TypeVar("O", bound="Base")  # noqa: E741
+A = TypeVar("A", bound="Object")
+S = TypeVar("S", bound="SyncObject")
+
+
+class Base:
+    """An object of the API: immutable, comparable, and not computed before something asks for a value."""
+
+    __slots__ = ("_link", "_step")
+
+    _type: ClassVar[str] = ""
+    """Name of the type in the API."""
+
+    _names: ClassVar[tuple[str, ...]] = ()
+    """That name and those of the interfaces."""
+
+    def __init__(self, link: Link, step: Step | None) -> None:
+        self._link = link
+        self._step = step
+
+    def _new(self, kind: type[O], field: str, *args: Arg) -> O:
+        """The object that a call gives."""
+        step = Step(self._step, kind._type, field, call(self._type, field, args))
+        return kind(self._link, step)
+
+    def _load(self, kind: type[O], id_: str) -> O:
+        """The object that has an ID."""
+        if not isinstance(id_, str):
+            msg = f"an ID must be a string, not {type(id_).__name__}"
+            raise TypeError(msg)
+        return kind(self._link, Step.loaded(kind._type, id_))
+
+    def _loaded(self, kind: type[O], session: int, id_: Any, where: str) -> O:
+        return kind(self._link, Step.loaded(kind._type, required(id_, where), session))
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Base) and same(self._step, other._step)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._step.key if self._step is not None else 0))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        msg = (
+            f"a {type(self).__name__} belongs to the session of this process and cannot be pickled; "
+            "send its ID instead, and load it with load_..._from_id"
+        )
+        raise TypeError(msg)
+
+    def __repr__(self) -> str:
+        """The names of the calls, without their arguments: these may be secrets."""
+        fields: list[str] = []
+        step = self._step
+        while step is not None and len(fields) < _SHOWN:
+            fields.append(step.field or "node")
+            step = step.parent
+        if step is not None:
+            fields.append("…")
+        fields.reverse()
+        return f"<dagger.{type(self).__name__} {'.'.join(fields)}>"
+
+
+_SHOWN = 10
+"""How many calls `repr` shows."""
+
+
+class Object(Base):
+    """An object whose values are awaited."""
+
+    __slots__ = ()
+
+    _link: AsyncLink
+
+    async def _raw(self, field: str, args: tuple[Arg, ...], selection: str = "") -> tuple[Any, int]:
+        parts, refs = cut([*call(self._type, field, args), selection])
+        try:
+            return await self._link.run(lambda session: plan.value(session, self._step, parts, refs))
+        except DaggerError as error:
+            # Frames of this package help nobody.
+            raise error.with_traceback(None) from None
+
+    async def _value(self, convert: Callable[[Any], T], field: str, *args: Arg) -> T:
+        """The value of a call that cannot be null."""
+        value, _ = await self._raw(field, args)
+        return convert(required(value, f"{self._type}.{field}"))
+
+    async def _maybe(self, convert: Callable[[Any], T], field: str, *args: Arg) -> T | None:
+        """The value of a call that can be null."""
+        value, _ = await self._raw(field, args)
+        return None if value is None else convert(value)
+
+    async def _objects(self, kind: type[A], field: str, *args: Arg) -> list[A]:
+        """The objects of a list."""
+        items, session = await self._raw(field, args, "{id}")
+        return [self._loaded(kind, session, item["id"], field) for item in items or ()]
+
+    async def _computed(self, kind: type[A], field: str, *args: Arg) -> A:
+        """The object whose ID a call gives after it was computed."""
+        found, session = await self._raw(field, args)
+        return self._loaded(kind, session, found, f"{self._type}.{field}")
+
+    async def _identity(self) -> str:
+        """The ID of this object."""
+        step = self._step
+        if step is None:
+            return await self._value(str, "id")
+        try:
+            found, _ = await self._link.run(lambda session: plan.identity(session, step))
+        except DaggerError as error:
+            raise error.with_traceback(None) from None
+        return str(found)
+
+
+class SyncObject(Base):
+    """An object whose values are waited for."""
+
+    __slots__ = ()
+
+    _link: SyncLink
+
+    def _raw(self, field: str, args: tuple[Arg, ...], selection: str = "") -> tuple[Any, int]:
+        parts, refs = cut([*call(self._type, field, args), selection])
+        try:
+            return self._link.run(lambda session: plan.value(session, self._step, parts, refs))
+        except DaggerError as error:
+            raise error.with_traceback(None) from None
+
+    def _value(self, convert: Callable[[Any], T], field: str, *args: Arg) -> T:
+        """The value of a call that cannot be null."""
+        value, _ = self._raw(field, args)
+        return convert(required(value, f"{self._type}.{field}"))
+
+    def _maybe(self, convert: Callable[[Any], T], field: str, *args: Arg) -> T | None:
+        """The value of a call that can be null."""
+        value, _ = self._raw(field, args)
+        return None if value is None else convert(value)
+
+    def _objects(self, kind: type[S], field: str, *args: Arg) -> list[S]:
+        """The objects of a list."""
+        items, session = self._raw(field, args, "{id}")
+        return [self._loaded(kind, session, item["id"], field) for item in items or ()]
+
+    def _computed(self, kind: type[S], field: str, *args: Arg) -> S:
+        """The object whose ID a call gives after it was computed."""
+        found, session = self._raw(field, args)
+        return self._loaded(kind, session, found, f"{self._type}.{field}")
+
+    def _identity(self) -> str:
+        """The ID of this object."""
+        step = self._step
+        if step is None:
+            return self._value(str, "id")
+        try:
+            found, _ = self._link.run(lambda session: plan.identity(session, step))
+        except DaggerError as error:
+            raise error.with_traceback(None) from None
+        return str(found)

@@ -1,0 +1,176 @@
+"""The process `kukri session`: started, watched and ended. Blocking; async programs run it in a thread."""
+
+from __future__ import annotations
+
+import collections
+import errno
+import json
+import os
+import subprocess
+import threading
+import time
+from typing import IO, TYPE_CHECKING, Any, TextIO
+
+from dagger._errors import ProvisionError, SessionError
+from dagger._params import Params
+from dagger._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dagger._config import Config
+
+KEPT_LINES = 200
+"""How many lines of the process' standard error are kept for error messages."""
+
+CLOSE_SECONDS = 300.0
+"""How long the process may take to end: it may have caches to write."""
+
+BUSY_TRIES = 10
+"""How often a binary that is being written is tried."""
+
+
+class SessionProcess:
+    """A process `kukri session` that runs.
+
+    Attributes:
+        params: Where it listens.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._tail: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        self._drain: threading.Thread | None = None
+        self._process = self._spawn(config)
+        try:
+            self.params = self._first_line()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _spawn(self, config: Config) -> subprocess.Popen[bytes]:
+        command = _command(config)
+        log = config.log_output
+        direct = log is not None and _has_descriptor(log)
+        if log is not None and direct:
+            log.flush()
+        for attempt in range(BUSY_TRIES):
+            try:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log if direct else subprocess.PIPE,
+                )
+                break
+            except OSError as error:
+                if error.errno != errno.ETXTBSY or attempt == BUSY_TRIES - 1:
+                    msg = f"cannot start {command[0]}: {error.strerror or error}"
+                    raise SessionError(msg) from None
+                time.sleep(0.1)
+        if process.stderr is not None:
+            # Without a reader the pipe fills up and the process stops.
+            self._drain = threading.Thread(target=self._read, args=(process.stderr, log), daemon=True)
+            self._drain.start()
+        return process
+
+    def _read(self, source: IO[bytes], log: TextIO | None) -> None:
+        for line in _lines(source):
+            self._tail.append(line)
+            if log is not None:
+                try:
+                    log.write(line)
+                except (OSError, ValueError):
+                    log = None
+
+    def _first_line(self) -> Params:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            status = self._process.wait()
+            msg = f"`kukri session` ended with status {status} before it was ready{self.tail()}"
+            raise SessionError(msg)
+        try:
+            told = json.loads(line)
+            return Params(int(told["port"]), str(told["session_token"]))
+        except (ValueError, TypeError, KeyError):
+            msg = f"`kukri session` said {line[:200]!r} instead of where it listens{self.tail()}"
+            raise SessionError(msg) from None
+
+    def tail(self) -> str:
+        """The end of what the process wrote on its standard error, for the end of a message."""
+        if self._drain is not None:
+            self._drain.join(timeout=0.2)
+        text = "".join(self._tail).strip()
+        return f":\n{text}" if text else ""
+
+    def ended(self) -> str:
+        """How the process ended, for the end of a message; nothing as long as it runs."""
+        try:
+            status = self._process.wait(0.2)
+        except subprocess.TimeoutExpired:
+            return ""
+        return f"; `kukri session` ended with status {status}{self.tail()}"
+
+    def close(self) -> None:
+        """Ends the process and waits for it.
+
+        Raises:
+            SessionError: It did not end well.
+        """
+        process = self._process
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            status = process.wait(CLOSE_SECONDS)
+        except BaseException as error:
+            self.kill()
+            if isinstance(error, subprocess.TimeoutExpired):
+                msg = f"`kukri session` did not end within {CLOSE_SECONDS:g} seconds and was killed{self.tail()}"
+                raise SessionError(msg) from None
+            raise
+        if self._drain is not None:
+            self._drain.join()
+        if status:
+            msg = f"`kukri session` ended with status {status}{self.tail()}"
+            raise SessionError(msg)
+
+    def kill(self) -> None:
+        """Ends the process at once."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _command(config: Config) -> list[str]:
+    binary = os.environ.get("_EXPERIMENTAL_DAGGER_CLI_BIN")
+    if not binary:
+        from dagger._find_bin import find_bin
+
+        try:
+            binary = find_bin()
+        except FileNotFoundError as error:
+            raise ProvisionError(str(error)) from None
+    command = [binary, "session"]
+    for label in ("dagger.io/sdk.name:python", f"dagger.io/sdk.version:{__version__}"):
+        command += ["--label", label]
+    if config.workdir:
+        command += ["--workdir", os.path.abspath(config.workdir)]
+    if config.config_path:
+        command += ["--project", os.path.abspath(config.config_path)]
+    if config.load_workspace_modules:
+        command.append("--load-workspace-modules")
+    return command
+
+
+def _has_descriptor(stream: Any) -> bool:
+    try:
+        stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True
+
+
+def _lines(source: IO[bytes]) -> Iterable[str]:
+    with source:
+        for line in source:
+            yield line.decode(errors="replace")

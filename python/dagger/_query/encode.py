@@ -1,0 +1,142 @@
+"""Arguments of calls to text.
+
+What an argument must be is told by a short word:
+
+* `String`, `Int`, `Float`, `Boolean`, or the name of another scalar, which is written like a string;
+* `%Name`: a member of the enum;
+* `$Name`: an input, a group of values;
+* `&Name`: an object of the type; its ID is put in when the document is sent;
+* `[word]`: a list.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring as quoted  # type: ignore[attr-defined, unused-ignore]
+from typing import TYPE_CHECKING, Any
+
+from dagger._types import Enum, Input
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dagger._query.step import Ref
+
+    Piece = str | Ref
+    Arg = tuple[str, Any, str] | tuple[str, Any, str, Any]
+
+
+def call(owner: str, field: str, args: Sequence[Arg]) -> list[Piece]:
+    """A call as pieces: text, and between them the objects whose IDs belong there.
+
+    Arguments that are `None` or equal to their default are left out.
+
+    Raises:
+        TypeError: An argument has a type that it must not have.
+    """
+    out: list[Piece] = [field]
+    before = "("
+    for arg in args:
+        value = arg[1]
+        if value is None or (len(arg) == 4 and value == arg[3]):
+            continue
+        out.append(f"{before}{arg[0]}:")
+        encode(out, value, arg[2], f"{owner}.{field}: argument {arg[0]}")
+        before = ","
+    if before == ",":
+        out.append(")")
+    return out
+
+
+def encode(out: list[Piece], value: Any, word: str, where: str) -> None:
+    """Appends a value that must be what `word` says.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if (scalar := _SCALARS.get(word)) is not None:
+        out.append(scalar(value, where))
+        return
+    sigil, name = word[0], word[1:]
+    if sigil == "[":
+        _list(out, value, word[1:-1], where)
+    elif sigil == "&":
+        if name not in getattr(value, "_names", ()):
+            raise _wrong(where, f"an object of the type {name}", value)
+        out.append(value)
+    elif sigil == "%":
+        if not isinstance(value, Enum) or type(value).__name__ != name:
+            raise _wrong(where, f"a member of dagger.{name}", value)
+        out.append(value.name)
+    elif sigil == "$":
+        if not isinstance(value, Input) or type(value).__name__ != name:
+            raise _wrong(where, f"a dagger.{name}", value)
+        _input(out, value, where)
+    else:
+        out.append(_string(value, where))
+
+
+def _list(out: list[Piece], value: Any, word: str, where: str) -> None:
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise _wrong(where, "a list", value)
+    out.append("[")
+    for at, item in enumerate(value):
+        if at:
+            out.append(",")
+        encode(out, item, word, f"{where}[{at}]")
+    out.append("]")
+
+
+def _input(out: list[Piece], value: Input, where: str) -> None:
+    before = "{"
+    for field in value._fields:
+        item = getattr(value, field[0])
+        if item is None or (len(field) == 4 and item == field[3]):
+            continue
+        out.append(f"{before}{field[1]}:")
+        encode(out, item, field[2], f"{where}.{field[0]}")
+        before = ","
+    out.append("{}" if before == "{" else "}")
+
+
+def _string(value: Any, where: str) -> str:
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str):
+        raise _wrong(where, "a string", value)
+    text: str = quoted(value)
+    return text
+
+
+def _int(value: Any, where: str) -> str:
+    try:
+        return str(operator.index(value))
+    except TypeError:
+        raise _wrong(where, "a whole number", value) from None
+
+
+def _float(value: Any, where: str) -> str:
+    try:
+        return repr(float(value))
+    except (TypeError, ValueError):
+        raise _wrong(where, "a number", value) from None
+
+
+def _boolean(value: Any, where: str) -> str:
+    if not isinstance(value, bool):
+        raise _wrong(where, "True or False", value)
+    return "true" if value else "false"
+
+
+def _wrong(where: str, expected: str, value: Any) -> TypeError:
+    return TypeError(f"{where} must be {expected}, not {type(value).__name__}")
+
+
+_SCALARS: dict[str, Callable[[Any, str], str]] = {
+    "String": _string,
+    "Int": _int,
+    "Float": _float,
+    "Boolean": _boolean,
+}

@@ -1,0 +1,157 @@
+"""Which documents have to be sent for a value, in which order.
+
+The IDs of objects cost the engine nothing, so documents are kept short: a chain that is longer than `LONGEST` calls goes
+on from the ID of its beginning, and objects that are arguments are asked for their IDs first, all that can be asked at
+once in one document. A plan is a generator: it yields documents and is sent the `data` of their answers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dagger._errors import InvalidQueryError
+from dagger._query.encode import quoted
+from dagger._query.step import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Generator, Iterable
+
+    from dagger._query.step import Step
+
+    Plan = Generator[str, dict[str, Any], Any]
+
+LONGEST = 100
+"""Most calls of one chain in one document."""
+
+WIDEST = 50
+"""Most IDs that one document asks for."""
+
+
+def value(session: int, step: Step | None, parts: tuple[str, ...], refs: tuple[Step, ...]) -> Plan:
+    """The value of a call on an object; `step` is `None` for the root."""
+    yield from _know(session, step, refs)
+    opening, depth = _open(session, step)
+    data = yield f"{{{opening}{fill(session, parts, refs)}{'}' * depth}}}"
+    return _inside(data)
+
+
+def identity(session: int, step: Step) -> Plan:
+    """The ID of an object."""
+    if (known := step.id_in(session)) is not None:
+        return known
+    yield from _resolve(session, [step])
+    return step.id_in(session)
+
+
+def _know(session: int, step: Step | None, refs: tuple[Step, ...]) -> Plan:
+    """Asks for all IDs without which the call cannot be sent."""
+    wanted = [ref for ref in refs if ref.id_in(session) is None]
+    if step is not None:
+        path = _path(session, step, ())
+        for at, above in enumerate(path):
+            wanted.extend(ref for ref in above.refs if ref.id_in(session) is None)
+            if at + 1 == (len(path) - 1) // LONGEST * LONGEST:
+                wanted.append(above)
+    if wanted:
+        yield from _resolve(session, wanted)
+
+
+def _path(session: int, step: Step, stop: Container[Step]) -> list[Step]:
+    """The steps down to this one, from the nearest whose ID is known or will be."""
+    path: list[Step] = []
+    at: Step | None = step
+    while at is not None and at.id_in(session) is None and (at is step or at not in stop):
+        path.append(at)
+        at = at.parent
+    path.reverse()
+    return path
+
+
+def _resolve(session: int, steps: Iterable[Step]) -> Plan:
+    """Asks for IDs, those first on which others depend."""
+    needs = _needs(session, steps)
+    users: dict[Step, list[Step]] = {}
+    for step, before in needs.items():
+        for need in before:
+            users.setdefault(need, []).append(step)
+    ready = [step for step, before in needs.items() if not before]
+    while ready:
+        later: list[Step] = []
+        for start in range(0, len(ready), WIDEST):
+            batch = ready[start : start + WIDEST]
+            yield from _ask(session, batch)
+            for step in batch:
+                for user in users.get(step, ()):
+                    needs[user].discard(step)
+                    if not needs[user]:
+                        later.append(user)
+        ready = later
+
+
+def _needs(session: int, steps: Iterable[Step]) -> dict[Step, set[Step]]:
+    """All steps whose IDs have to be asked for, each with those that must be known before."""
+    needs: dict[Step, set[Step]] = {}
+    todo = [step for step in steps if step.id_in(session) is None]
+    while todo:
+        step = todo.pop()
+        if step in needs:
+            continue
+        needs[step] = set()
+        path = _path(session, step, needs)
+        # Cut a long way into pieces, each of which goes on from the one before.
+        ends = [path[at] for at in range(LONGEST - 1, len(path) - 1, LONGEST)]
+        for end in ends:
+            needs.setdefault(end, set())
+        ends.append(step)
+        if (above := path[0].parent) is not None and above.id_in(session) is None:
+            needs[ends[0]].add(above)
+        for at, end in enumerate(ends):
+            if at:
+                needs[end].add(ends[at - 1])
+            for part in path[at * LONGEST : (at + 1) * LONGEST]:
+                for ref in part.refs:
+                    if ref.id_in(session) is None:
+                        needs[end].add(ref)
+                        todo.append(ref)
+    return needs
+
+
+def _ask(session: int, steps: list[Step]) -> Plan:
+    document: list[str] = ["{"]
+    for at, step in enumerate(steps):
+        opening, depth = _open(session, step)
+        document.append(f"r{at}:{opening}id{'}' * depth} ")
+    document.append("}")
+    data = yield "".join(document)
+    for at, step in enumerate(steps):
+        found = _inside(data.get(f"r{at}"))
+        if not isinstance(found, str):
+            msg = f"the engine gave no ID for {step.type} ({step.field})"
+            raise InvalidQueryError(msg)
+        step.known = (session, found)
+
+
+def _open(session: int, step: Step | None) -> tuple[str, int]:
+    """The beginning of a selection down to a step, and how many braces it opened."""
+    texts: list[str] = []
+    at = step
+    while at is not None:
+        known = at.id_in(session)
+        if known is not None:
+            # The inline fragment opens a brace, and is no level of the answer.
+            texts.append(f"node(id:{quoted(known)}){{...on {at.type}")
+            break
+        texts.append(at.text(session))
+        at = at.parent
+    texts.reverse()
+    return "".join([f"{text}{{" for text in texts]), len(texts) + (1 if at is not None else 0)
+
+
+def _inside(data: Any) -> Any:
+    """The value at the end of an answer of single keys. No value is a dictionary itself."""
+    while isinstance(data, dict):
+        if len(data) != 1:
+            msg = "the answer lacks what was asked for: the ID is not that of an object of this type"
+            raise InvalidQueryError(msg)
+        (data,) = data.values()
+    return data

@@ -1,0 +1,11 @@
+"""The root of the API without `async`."""
+
+from __future__ import annotations
+
+from dagger._gen.sync.query import Query
+
+
+class Client(Query):
+    """The root of the API: everything begins here."""
+
+    __slots__ = ()

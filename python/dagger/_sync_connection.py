@@ -1,0 +1,102 @@
+"""Connections of sync programs: `dagger.connect()`."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from dagger import _params
+from dagger._config import Config
+from dagger._errors import ProvisionError, SessionError
+from dagger._link import SyncLink, SyncSession
+from dagger._sock import SyncHttp
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from types import TracebackType
+
+    from dagger._connection import SharedConnection
+    from dagger._sync_client import Client
+
+logger = logging.getLogger("dagger")
+
+
+class OneLink(SyncLink):
+    """The way to the session of one `dagger.connect()`."""
+
+    def __init__(self) -> None:
+        self.current: SyncSession | None = None
+
+    def session(self) -> SyncSession:
+        if self.current is None:
+            raise self.missing()
+        return self.current
+
+
+class connect:  # noqa: N801: used like a function
+    """A connection for programs without `async`.
+
+    The client may be used by several threads at once.
+
+    Args:
+        config: What to choose about the session.
+
+    Example:
+        ```python
+        with dagger.connect() as client:
+            print(client.container().from_("alpine").with_exec(["uname"]).stdout())
+        ```
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self._config = config if config is not None else Config()
+        self._link = OneLink()
+
+    def __enter__(self) -> Client:
+        from dagger._sync_client import Client
+
+        self._link.current = _begin(self._config)
+        self._link.ended = False
+        return Client(self._link, None)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        session, self._link.current = self._link.current, None
+        if session is not None:
+            self._link.ended = True
+            _end(session, error)
+
+    def __await__(self) -> Generator[object, None, SharedConnection]:
+        """`await dagger.connect()`: uses the session that the environment names for `dagger.dag`."""
+        from dagger._client import shared
+        from dagger._connection import SharedConnection
+
+        shared.config = self._config
+        return SharedConnection(shared).__await__()
+
+
+def _begin(config: Config) -> SyncSession:
+    params = _params.from_env()
+    process = None
+    if params is None:
+        from dagger._process import SessionProcess
+
+        process = SessionProcess(config)
+        params = process.params
+    elif config.workdir:
+        raise ProvisionError(_params.FIXED_WORKDIR)
+    return SyncSession(SyncHttp(params, config.timeouts(), config.retry), process)
+
+
+def _end(session: SyncSession, failed: BaseException | None) -> None:
+    session.http.close()
+    if session.process is None:
+        return
+    try:
+        session.process.close()
+    except SessionError as error:
+        if failed is None:
+            raise
+        # The program's own error tells more.
+        logger.warning("%s", error)

@@ -1,0 +1,28 @@
+"""Bases of the generated scalars, enums and inputs."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, ClassVar
+
+
+class Scalar(str):
+    """A text with a meaning of its own, such as a platform or an ID."""
+
+    __slots__ = ()
+
+
+class Enum(enum.Enum):
+    """One of several words."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Input:
+    """A group of values that is given as one argument."""
+
+    __slots__ = ()
+
+    _fields: ClassVar[tuple[tuple[Any, ...], ...]] = ()
+    """Per field: name here, name on the wire, type, and the default where there is one."""

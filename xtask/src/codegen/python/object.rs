@@ -1,0 +1,422 @@
+//! Object types, as classes: one method per operation.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use kukri_api::Schema;
+use kukri_api::schema::{Arg, Composite, Field, Resolve, TypeDef, TypeKind, is_hidden};
+
+use super::super::literal::{self, quoted};
+use super::super::names::{self, snake};
+use super::docs::Docstring;
+use super::{BUILT_IN, Flavour, HEADER, types};
+
+/// A class under construction.
+struct Class<'a> {
+    schema: &'a Schema,
+    name: &'a str,
+    flavour: Flavour,
+    /// Names needed when the module runs.
+    runtime: BTreeSet<String>,
+    /// Names needed by annotations only.
+    typing: BTreeSet<String>,
+    /// Functions needed from `dagger._query.decode`.
+    decode: BTreeSet<&'static str>,
+    warns: bool,
+}
+
+/// What a method gives.
+enum Gives<'a> {
+    /// An object, not computed.
+    Object(&'a str),
+    /// A list of objects.
+    Objects(&'a str),
+    /// An object that was computed.
+    Computed(&'a str),
+    /// A value that may be null.
+    Maybe,
+    /// A value.
+    Value,
+    /// Nothing.
+    Nothing,
+    /// The object's own ID.
+    Identity,
+}
+
+/// The module of an object type.
+pub fn module(schema: &Schema, def: &TypeDef, composite: &Composite, flavour: Flavour) -> Result<String, String> {
+    let name = def.name.as_ref();
+    let mut class = Class {
+        schema,
+        name,
+        flavour,
+        runtime: BTreeSet::new(),
+        typing: BTreeSet::new(),
+        decode: BTreeSet::new(),
+        warns: false,
+    };
+    let mut methods: Vec<(String, String)> = Vec::new();
+    let mut chains = false;
+    for field in composite.fields.values() {
+        if is_hidden(&field.name) || matches!(field.resolve, Resolve::Load | Resolve::Meta) {
+            continue;
+        }
+        let python = names::python(&field.name);
+        chains |= matches!(class.gives(field)?, Gives::Object(kind) if kind == name);
+        methods.push((python.clone(), class.method(&python, field)?));
+    }
+    if name == "Query" {
+        methods.extend(loaders(&mut class));
+    }
+    if chains {
+        class.typing.insert("Callable".to_owned());
+        methods.push(("with_".to_owned(), with(name)));
+    }
+    methods.sort();
+    if flavour == Flavour::Async && composite.fields.contains_key("sync") {
+        class.typing.insert("Generator".to_owned());
+        methods.push(("__await__".to_owned(), awaiting(name)));
+    }
+    let mut all = vec![quoted(name)];
+    all.extend(composite.interfaces.iter().map(|ix| quoted(&schema.get(*ix).name)));
+    Ok(format!(
+        "\"\"\"The type `{name}`{}. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n{}\n\nclass {name}({}):\n{}\n    \
+         __slots__ = ()\n\n    _type = {}\n    _names = ({})\n{}",
+        if flavour == Flavour::Sync { ", without `async`" } else { "" },
+        class.imports(),
+        flavour.base(),
+        Docstring::new(4, &def.doc).finish(),
+        quoted(name),
+        if all.len() == 1 { format!("{},", all[0]) } else { all.join(", ") },
+        methods.into_iter().map(|(_, text)| text).collect::<String>()
+    ))
+}
+
+impl<'a> Class<'a> {
+    fn gives(&self, field: &'a Field) -> Result<Gives<'a>, String> {
+        let base = types::base(self.schema, &field.ty);
+        let is_list = types::is_list(&field.ty);
+        Ok(match &self.schema.get(field.ty.base()).kind {
+            TypeKind::Object(_) if is_list => Gives::Objects(base),
+            TypeKind::Object(_) => Gives::Object(base),
+            TypeKind::Interface(_) | TypeKind::Input(_) => {
+                return Err(format!("{}.{}: the generator cannot give a {base}", self.name, field.name));
+            }
+            _ if matches!(field.resolve, Resolve::Id) => Gives::Identity,
+            _ => match &field.expected_type {
+                Some(expected) if base == "ID" && !is_list => Gives::Computed(expected),
+                _ if base == "Void" => Gives::Nothing,
+                _ if field.ty.is_nullable() => Gives::Maybe,
+                _ => Gives::Value,
+            },
+        })
+    }
+
+    fn method(&mut self, python: &str, field: &'a Field) -> Result<String, String> {
+        let gives = self.gives(field)?;
+        let place = format!("{}.{}", self.name, field.name);
+        let (signature, call) = self.arguments(field, &place)?;
+        let annotation = match gives {
+            Gives::Object(kind) | Gives::Computed(kind) => kind.to_owned(),
+            Gives::Objects(kind) => format!("list[{kind}]"),
+            Gives::Nothing => "None".to_owned(),
+            Gives::Identity if self.name == "Query" => "str".to_owned(),
+            Gives::Identity => format!("{}ID", self.name),
+            Gives::Value => types::annotation(self.schema, &field.ty, None),
+            Gives::Maybe => format!("{} | None", types::annotation(self.schema, &field.ty, None)),
+        };
+        let lazy = matches!(gives, Gives::Object(_));
+        let def = if lazy { "def" } else { self.flavour.def() };
+        let mut out = format!("\n    {def} {python}({signature}) -> {annotation}:\n");
+        out.push_str(&self.doc(field, &gives));
+        if let Some(reason) = field.deprecated {
+            self.warns = true;
+            let text = format!("{}.{python} is deprecated: {}", self.name, names::in_text(reason));
+            let _ = writeln!(
+                out,
+                "        warnings.warn(\n            {},\n            DeprecationWarning,\n            stacklevel=2,\n        )",
+                quoted(&text)
+            );
+        }
+        let (kind, function) = match gives {
+            Gives::Object(kind) => (kind.to_owned(), "_new"),
+            Gives::Objects(kind) => (kind.to_owned(), "_objects"),
+            Gives::Computed(kind) => (kind.to_owned(), "_computed"),
+            Gives::Identity => (String::new(), ""),
+            Gives::Nothing => ("nothing".to_owned(), "_maybe"),
+            Gives::Maybe => (self.converter(field), "_maybe"),
+            Gives::Value => (self.converter(field), "_value"),
+        };
+        match gives {
+            Gives::Object(kind) | Gives::Objects(kind) | Gives::Computed(kind) if kind != self.name => {
+                self.typing.insert(kind.to_owned());
+                let _ = writeln!(
+                    out,
+                    "        from {}.{} import {kind}\n",
+                    self.flavour.package(),
+                    snake(kind)
+                );
+            }
+            Gives::Nothing => {
+                self.decode.insert("nothing");
+            }
+            Gives::Identity if self.name != "Query" => {
+                self.runtime.insert(format!("{}ID", self.name));
+                let _ = writeln!(
+                    out,
+                    "        return {}ID({}self._identity())",
+                    self.name,
+                    self.flavour.wait()
+                );
+                return Ok(out);
+            }
+            Gives::Identity => {
+                let _ = writeln!(out, "        return {}self._identity()", self.flavour.wait());
+                return Ok(out);
+            }
+            _ => {}
+        }
+        let give = if matches!(gives, Gives::Nothing) { "" } else { "return " };
+        let wait = if lazy { "" } else { self.flavour.wait() };
+        let name = quoted(&field.name);
+        if call.is_empty() {
+            let _ = writeln!(out, "        {give}{wait}self.{function}({kind}, {name})");
+        } else {
+            let _ = writeln!(
+                out,
+                "        {give}{wait}self.{function}(\n            {kind},\n            {name},\n{call}        )"
+            );
+        }
+        Ok(out)
+    }
+
+    /// The signature, and the lines of the call that pass the arguments on.
+    fn arguments(&mut self, field: &Field, place: &str) -> Result<(String, String), String> {
+        if field.args.is_empty() {
+            return Ok(("self".to_owned(), String::new()));
+        }
+        let (required, optional): (Vec<&Arg>, Vec<&Arg>) = field.args.iter().partition(|arg| arg.is_required());
+        let mut signature = "\n        self,\n".to_owned();
+        let mut call = String::new();
+        for arg in &required {
+            let python = names::python(arg.name);
+            let annotation = self.annotation(arg);
+            let _ = writeln!(signature, "        {python}: {annotation},");
+        }
+        if !optional.is_empty() {
+            signature.push_str("        *,\n");
+        }
+        for arg in &optional {
+            let python = names::python(arg.name);
+            let annotation = self.annotation(arg);
+            let default = self.default(arg).map_err(|error| format!("{place}({}): {error}", arg.name))?;
+            let default = if default == "[]" { "None".to_owned() } else { default };
+            let _ = writeln!(signature, "        {python}: {annotation} | None = {default},");
+        }
+        for arg in &field.args {
+            let python = names::python(arg.name);
+            let word = quoted(&types::word(self.schema, arg));
+            let default = self.default(arg).map_err(|error| format!("{place}({}): {error}", arg.name))?;
+            let default =
+                if arg.is_required() || default == "None" { String::new() } else { format!(", {default}") };
+            let _ = writeln!(call, "            ({}, {python}, {word}{default}),", quoted(arg.name));
+        }
+        Ok((format!("{signature}    "), call))
+    }
+
+    fn annotation(&mut self, arg: &Arg) -> String {
+        let base = types::base(self.schema, &arg.ty);
+        let used = arg.expected_type.as_deref().filter(|_| base == "ID").unwrap_or(base);
+        if used != self.name && !BUILT_IN.contains(&used) {
+            self.typing.insert(used.to_owned());
+        }
+        types::annotation(self.schema, &arg.ty, arg.expected_type.as_deref())
+    }
+
+    fn default(&mut self, arg: &Arg) -> Result<String, String> {
+        let base = types::base(self.schema, &arg.ty);
+        let text = literal::python(arg.default_text.unwrap_or("null"), base)?;
+        if text.starts_with(&format!("{base}.")) {
+            self.runtime.insert(base.to_owned());
+        }
+        Ok(text)
+    }
+
+    fn converter(&mut self, field: &Field) -> String {
+        let base = types::base(self.schema, &field.ty);
+        let text = types::converter(self.schema, &field.ty);
+        for function in ["list_of", "member"] {
+            if text.contains(&format!("{function}(")) {
+                self.decode.insert(function);
+            }
+        }
+        if !BUILT_IN.contains(&base) {
+            self.runtime.insert(base.to_owned());
+        }
+        text
+    }
+
+    fn doc(&self, field: &Field, gives: &Gives<'_>) -> String {
+        let mut doc = Docstring::new(8, &field.doc);
+        if let Some(reason) = field.experimental {
+            doc.paragraph(&format!("Experimental: {reason}"));
+        }
+        if let Some(reason) = field.deprecated {
+            doc.paragraph(&format!("Deprecated: {}", names::in_text(reason)));
+        }
+        let (required, optional): (Vec<&Arg>, Vec<&Arg>) = field.args.iter().partition(|arg| arg.is_required());
+        let args: Vec<(String, String)> = required
+            .into_iter()
+            .chain(optional)
+            .map(|arg| {
+                let default = match arg.default_text {
+                    None | Some("null" | "false" | "\"\"" | "[]") => String::new(),
+                    Some(text) => format!(" Default: `{}`.", python_default(text)),
+                };
+                (names::python(arg.name), format!("{}{default}", arg.doc))
+            })
+            .collect();
+        doc.section("Args", &args);
+        let line = |text: &str| (String::new(), text.to_owned());
+        let returns = match gives {
+            Gives::Maybe => Some("The value, or `None` if there is none."),
+            Gives::Computed(_) => Some("The object, computed."),
+            _ => None,
+        };
+        if let Some(text) = returns {
+            doc.section("Returns", &[line(text)]);
+        }
+        if !matches!(gives, Gives::Object(_)) {
+            let raises = [
+                ("ExecError", "A command on which this depends failed."),
+                ("QueryError", "The engine reports another error."),
+                ("TransportError", "The session broke off, or the answer took too long."),
+            ];
+            let raises: Vec<(String, String)> =
+                raises.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+            doc.section("Raises", if matches!(gives, Gives::Identity) { &raises[1..] } else { &raises });
+        }
+        doc.finish()
+    }
+
+    fn imports(&self) -> String {
+        let from = |name: &str| match name {
+            "Callable" | "Generator" => format!("from collections.abc import {name}"),
+            _ => match self.schema.find(name).map(|ix| &self.schema.get(ix).kind) {
+                Some(TypeKind::Object(_) | TypeKind::Interface(_)) => {
+                    format!("from {}.{} import {name}", self.flavour.package(), snake(name))
+                }
+                Some(TypeKind::Enum(_) | TypeKind::Input(_)) => {
+                    format!("from dagger._gen.{} import {name}", snake(name))
+                }
+                _ => format!("from dagger._gen.scalars import {name}"),
+            },
+        };
+        let typing = grouped(self.typing.difference(&self.runtime).map(|name| from(name)));
+        let mut runtime = grouped(
+            self.runtime
+                .iter()
+                .map(|name| from(name))
+                .chain([format!("from dagger._object import {}", self.flavour.base())])
+                .chain(self.decode.iter().map(|name| format!("from dagger._query.decode import {name}"))),
+        );
+        runtime.sort();
+        let mut out = String::new();
+        if self.warns {
+            out.push_str("import warnings\n");
+        }
+        if !typing.is_empty() {
+            out.push_str("from typing import TYPE_CHECKING\n");
+        }
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        for line in runtime {
+            let _ = writeln!(out, "{line}");
+        }
+        if !typing.is_empty() {
+            out.push_str("\nif TYPE_CHECKING:\n");
+            let standard = typing.iter().filter(|line| line.contains("collections")).count();
+            let (own, other): (Vec<&String>, Vec<&String>) =
+                typing.iter().partition(|line| line.contains(" dagger."));
+            for line in other {
+                let _ = writeln!(out, "    {line}");
+            }
+            if standard > 0 && !own.is_empty() {
+                out.push('\n');
+            }
+            for line in own {
+                let _ = writeln!(out, "    {line}");
+            }
+        }
+        out
+    }
+}
+
+/// Longest import on one line; it may be indented.
+const SHORT_IMPORT: usize = 106;
+
+/// Imports from the same module together.
+fn grouped(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut modules: std::collections::BTreeMap<String, BTreeSet<String>> = std::collections::BTreeMap::new();
+    for line in lines {
+        if let Some((module, name)) = line.split_once(" import ") {
+            modules.entry(module.to_owned()).or_default().insert(name.to_owned());
+        }
+    }
+    modules
+        .into_iter()
+        .map(|(module, names)| {
+            let names: Vec<String> = names.into_iter().collect();
+            let line = format!("{module} import {}", names.join(", "));
+            if line.len() <= SHORT_IMPORT {
+                return line;
+            }
+            format!("{module} import (\n        {},\n    )", names.join(",\n        "))
+        })
+        .collect()
+}
+
+/// A default in a text: Python's words for those of the API.
+fn python_default(text: &str) -> &str {
+    match text {
+        "true" => "True",
+        other => other,
+    }
+}
+
+/// `load_..._from_id` of the root.
+fn loaders(class: &mut Class<'_>) -> Vec<(String, String)> {
+    let mut methods = Vec::new();
+    for (_, def) in class.schema.types() {
+        let kind = def.name.as_ref();
+        if is_hidden(kind) || kind == class.name || !matches!(def.kind, TypeKind::Object(_)) {
+            continue;
+        }
+        class.typing.insert(kind.to_owned());
+        let module = snake(kind);
+        let name = format!("load_{module}_from_id");
+        let text = format!(
+            "\n    def {name}(self, id: {kind}ID | str) -> {kind}:\n        \"\"\"The {kind} with an ID.\"\"\"\n        \
+             from {}.{module} import {kind}\n\n        return self._load({kind}, id)\n",
+            class.flavour.package()
+        );
+        class.typing.insert(format!("{kind}ID"));
+        methods.push((name, text));
+    }
+    methods
+}
+
+fn with(name: &str) -> String {
+    format!(
+        "\n    def with_(self, cb: Callable[[{name}], {name}]) -> {name}:\n        \"\"\"Calls a function with this object, \
+         and goes on with what it gives.\n\n        Args:\n            cb: The function.\n        \"\"\"\n        return cb(self)\n"
+    )
+}
+
+fn awaiting(name: &str) -> String {
+    format!(
+        "\n    def __await__(self) -> Generator[object, None, {name}]:\n        \"\"\"The same as `sync`.\"\"\"\n        \
+         return self.sync().__await__()\n"
+    )
+}

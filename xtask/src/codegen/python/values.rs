@@ -1,0 +1,99 @@
+//! Enums, inputs and scalars.
+
+use std::fmt::Write;
+
+use indexmap::IndexMap;
+use kukri_api::Schema;
+use kukri_api::schema::{Arg, EnumValue, Name, TypeDef};
+
+use super::docs::Docstring;
+use super::super::literal::{self, quoted};
+use super::super::names;
+use super::{HEADER, types};
+
+/// The module of an enum.
+pub fn enumeration(def: &TypeDef, members: &IndexMap<Name, EnumValue>) -> String {
+    let mut out = format!(
+        "\"\"\"The enum `{0}`. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n\
+         from dagger._types import Enum\n\n\nclass {0}(Enum):\n{1}\n",
+        def.name,
+        Docstring::new(4, &def.doc).finish()
+    );
+    for member in members.values() {
+        let _ = writeln!(out, "    {} = {}", member.name, quoted(&member.canonical));
+        if !member.doc.is_empty() {
+            out.push_str(&Docstring::new(4, &member.doc).finish());
+        }
+        out.push('\n');
+    }
+    trimmed(out)
+}
+
+/// The module of all scalars.
+pub fn scalars(scalars: &[(String, String)]) -> String {
+    let mut out = format!(
+        "\"\"\"The scalars of the API. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n\
+         from dagger._types import Scalar\n"
+    );
+    for (name, doc) in scalars {
+        let _ = write!(
+            out,
+            "\n\nclass {name}(Scalar):\n{}\n    __slots__ = ()\n",
+            Docstring::new(4, doc).finish()
+        );
+    }
+    out
+}
+
+/// The module of an input.
+pub fn input(schema: &Schema, def: &TypeDef, fields: &[Arg]) -> Result<String, String> {
+    let name = def.name.as_ref();
+    let mut class = String::new();
+    let mut imports: Vec<&str> = Vec::new();
+    let mut table = String::new();
+    let mut entries = Vec::new();
+    let (required, optional): (Vec<&Arg>, Vec<&Arg>) = fields.iter().partition(|field| field.is_required());
+    for field in required.into_iter().chain(optional) {
+        let python = names::python(field.name);
+        let base = types::base(schema, &field.ty);
+        if types::named(base) == base {
+            imports.push(base);
+        }
+        let annotation = types::annotation(schema, &field.ty, None);
+        let word = types::word(schema, field);
+        if field.is_required() {
+            let _ = writeln!(class, "    {python}: {annotation}");
+            let _ = writeln!(table, "        ({}, {}, {}),", quoted(&python), quoted(field.name), quoted(&word));
+        } else {
+            let default = literal::python(field.default_text.unwrap_or("null"), base)?;
+            let _ = writeln!(class, "    {python}: {annotation} | None = {default}");
+            let _ = writeln!(
+                table,
+                "        ({}, {}, {}, {default}),",
+                quoted(&python),
+                quoted(field.name),
+                quoted(&word)
+            );
+        }
+        entries.push((python, field.doc.to_string()));
+    }
+    imports.sort_unstable();
+    imports.dedup();
+    let mut lines: Vec<String> = imports.iter().map(|name| format!("from dagger._gen.{} import {name}\n", names::snake(name))).collect();
+    lines.push("from dagger._types import Input\n".to_owned());
+    lines.sort();
+    let mut doc = Docstring::new(4, &def.doc);
+    doc.section("Attributes", &entries);
+    Ok(format!(
+        "\"\"\"The input `{name}`. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n\
+         import dataclasses\nfrom typing import ClassVar\n\n{}\n\n@dataclasses.dataclass(slots=True)\n\
+         class {name}(Input):\n{}\n{class}\n    _fields: ClassVar[tuple[tuple[object, ...], ...]] = (\n{table}    )\n",
+        lines.concat(),
+        doc.finish()
+    ))
+}
+
+/// Without empty lines at the end.
+fn trimmed(text: String) -> String {
+    format!("{}\n", text.trim_end())
+}
