@@ -169,9 +169,6 @@ impl Pool {
             local: config.local_names.clone(),
         })?;
         let (firewall, warnings) = Firewall::install(bridge.name(), subnet, dns.ports)?;
-        for warning in &warnings {
-            tracing::warn!(bridge = bridge.name(), "{warning}");
-        }
         let shared =
             Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), size: config.size.max(1) });
         let plan = Plan { bridge_index: bridge.index, subnet, mtu, ipv6 };
