@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::NetworkError;
 
 /// How many names are tried; so many engines can share a network namespace.
-const NAMES: usize = 10;
+const NAMES: usize = 32;
 /// How long another engine's start may take before ours goes on without waiting.
 const START_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn names_start_with_the_preferred_one_and_differ() {
         assert_eq!(names("kukri0")[..3], ["kukri0", "kukri1", "kukri2"]);
-        assert_eq!(names("kukri8")[..4], ["kukri8", "kukri9", "kukri0", "kukri1"]);
+        assert_eq!(names("kukri30")[..4], ["kukri30", "kukri31", "kukri0", "kukri1"]);
         let names = names("kukri0");
         let different: std::collections::HashSet<_> = names.iter().collect();
         assert_eq!(different.len(), NAMES);

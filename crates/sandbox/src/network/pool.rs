@@ -35,7 +35,7 @@ const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 /// How to set up the containers' network.
 #[derive(Clone)]
 pub struct PoolConfig {
-    /// Preferred name of the bridge, at most 11 letters; default `kukri0`. Where another engine owns it, the next
+    /// Preferred name of the bridge, at most 9 letters; default `kukri0`. Where another engine owns it, the next
     /// number is taken.
     pub bridge: String,
     /// Preferred subnet; default 10.87.0.0/16. Where it overlaps a route of the host, another private one is taken.
