@@ -410,6 +410,38 @@ async fn privileged_hundred_runs_four_at_a_time() {
     assert!(open_files() <= before + 70, "{before} -> {}", open_files());
 }
 
+/// A child that another thread has just cloned holds copies of descriptors that are open for writing; making the files
+/// read-only has to wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn privileged_files_are_injected_while_others_start() {
+    let Some(boxed) = fixture() else { return };
+    let boxed = std::sync::Arc::new(boxed);
+    let runtime = std::sync::Arc::new(native());
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (boxed, runtime) = (boxed.clone(), runtime.clone());
+        tasks.spawn(async move {
+            for _ in 0..40 {
+                let spec = boxed.spec(&["cat", "/etc/note"]);
+                let inject = |request: &mut RunRequest| {
+                    request.files.push(InjectedFile {
+                        path: "/etc/note".into(),
+                        source: FileSource::Content(b"noted".to_vec()),
+                        uid: 0,
+                        gid: 0,
+                        mode: 0o444,
+                    });
+                };
+                let output = boxed.run_with(&*runtime, spec, inject).await.unwrap();
+                assert_eq!(output.stdout, "noted");
+            }
+        });
+    }
+    while let Some(result) = tasks.join_next().await {
+        result.unwrap();
+    }
+}
+
 fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }

@@ -178,8 +178,27 @@ pub fn files(files: &[(&[u8], u32, u32, u32)]) -> io::Result<OwnedFd> {
         }
         file.set_permissions(std::fs::Permissions::from_mode(*mode))?;
     }
-    set_attributes(&mount, libc::MOUNT_ATTR_RDONLY, 0, 0, false)?;
+    seal(&mount)?;
     Ok(mount)
+}
+
+/// Makes a mount read-only that was just written to.
+///
+/// The kernel refuses while anybody has a file of it open for writing. That may be a child which another launcher
+/// thread has cloned in the meantime: it holds copies of all descriptors for the moment until it runs its command.
+fn seal(mount: &OwnedFd) -> io::Result<()> {
+    let started = std::time::Instant::now();
+    loop {
+        match set_attributes(mount, libc::MOUNT_ATTR_RDONLY, 0, 0, false) {
+            Err(error)
+                if error.raw_os_error() == Some(libc::EBUSY)
+                    && started.elapsed() < std::time::Duration::from_secs(5) =>
+            {
+                std::thread::sleep(std::time::Duration::from_micros(50));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Whether the root of a detached mount is a directory.
