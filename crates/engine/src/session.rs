@@ -12,6 +12,7 @@ use kukri_oci::{Reference, RegistryClient, Resolved};
 use kukri_session::engine::SessionHandle;
 use tokio::sync::OnceCell;
 
+use crate::args::Args;
 use crate::error::{OpError, OrFail};
 use crate::objects::secret::Secret;
 use crate::progress::Progress;
@@ -20,13 +21,17 @@ use crate::value::Value;
 pub use host::HostPath;
 use registry_auth::SessionAuth;
 
+/// What a reference means, once it is found out.
+type Finding = Arc<OnceCell<Arc<Resolved>>>;
+
 /// A session. Ends with the client's connection.
 pub struct Session {
     id: String,
     known: Mutex<HashMap<Digest, Value>>,
     once: Mutex<HashMap<Digest, Arc<OnceCell<Value>>>>,
+    given: Mutex<HashMap<Digest, Args>>,
     secrets: Mutex<HashMap<Digest, Arc<[u8]>>>,
-    resolved: Mutex<HashMap<(String, String), Arc<OnceCell<Arc<Resolved>>>>>,
+    resolved: Mutex<HashMap<(String, String), Finding>>,
     handle: Option<SessionHandle>,
     progress: Progress,
     auth: Arc<SessionAuth>,
@@ -51,6 +56,7 @@ impl Session {
             id,
             known: Mutex::default(),
             once: Mutex::default(),
+            given: Mutex::default(),
             secrets: Mutex::default(),
             resolved: Mutex::default(),
             progress: Progress::new(handle.clone()),
@@ -95,6 +101,19 @@ impl Session {
     #[must_use]
     pub fn once(&self, digest: &Digest) -> Arc<OnceCell<Value>> {
         Arc::clone(lock(&self.once).entry(*digest).or_default())
+    }
+
+    /// Takes the sensitive arguments of a call. The call is the same whatever they are, so what it gave before is forgotten.
+    pub fn give(&self, digest: &Digest, args: Args) {
+        lock(&self.given).insert(*digest, args);
+        lock(&self.once).remove(digest);
+        lock(&self.known).remove(digest);
+    }
+
+    /// The sensitive arguments of a call; none in sessions that were not given any.
+    #[must_use]
+    pub fn given(&self, digest: &Digest) -> Args {
+        lock(&self.given).get(digest).cloned().unwrap_or_default()
     }
 
     /// Gives a secret its value in this session.

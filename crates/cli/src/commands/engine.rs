@@ -1,9 +1,10 @@
 //! `kukri engine`: the engine itself, and questions to the running one.
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use kukri_api::http::{AdminError, AdminHandler, Server, ServerConfig, SessionFactory};
+use kukri_api::http::{AdminError, AdminHandler, Server, ServerConfig, SessionFactory, SessionTable};
+use kukri_engine::engine::{EngineOptions, OpenEngineError};
 use kukri_engine::{Engine, Session};
 use kukri_session::{EngineHello, socket};
 use serde_json::{Value as Json, json};
@@ -30,19 +31,22 @@ async fn serve(settings: &EngineSettings) -> Outcome {
     log();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // The terminal from which the engine was started may go away.
+    let _hangup = signal(SignalKind::hangup())?;
     let places = settings.places()?;
     let options = settings.options()?;
     let idle = settings.idle_timeout()?;
     // Under its own name, so that only the user whose engine this is can reach what lies in it.
     std::fs::create_dir_all(&places.root)
         .map_err(|error| Failure::new(format!("cannot make {}: {error}", places.root.display())))?;
-    let engine = tokio::task::block_in_place(|| Engine::open(options))?;
+    let engine = open(&options).await?;
     let shutdown = CancellationToken::new();
     let sessions: SessionFactory =
         Arc::new(|handle| Box::pin(async move { Ok(Arc::new(Session::of_client(handle))) }));
     let hello = EngineHello::new(places.log.to_string_lossy());
     let mut config = ServerConfig::new(hello, sessions);
-    config.admin = Some(admin_handler(&engine, &shutdown));
+    let clients: Arc<OnceLock<Arc<SessionTable>>> = Arc::default();
+    config.admin = Some(admin_handler(&engine, &shutdown, &clients));
     config.grace = std::time::Duration::from_millis(200);
     let server = Server::new(Arc::clone(&engine), config);
     let listener = socket::listen(&places.socket).await?;
@@ -53,6 +57,8 @@ async fn serve(settings: &EngineSettings) -> Outcome {
         "the engine listens"
     );
     let table = Arc::clone(server.sessions());
+    let _ = clients.set(Arc::clone(&table));
+    let caretaker = tokio::spawn(keep_within_limits(Arc::clone(&engine)));
     let serving = tokio::spawn(server.serve(listener, shutdown.clone()));
     let idle = async {
         match idle {
@@ -70,8 +76,44 @@ async fn serve(settings: &EngineSettings) -> Outcome {
     // First the name, so that nobody connects to an engine that is about to end.
     let _ = std::fs::remove_file(&places.socket);
     shutdown.cancel();
+    caretaker.abort();
     let _ = serving.await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Between two looks at how much the store holds.
+const CARE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// Keeps the store within its limits while the engine runs.
+async fn keep_within_limits(engine: Arc<Engine>) {
+    loop {
+        tokio::time::sleep(CARE_INTERVAL).await;
+        match engine.collect().await {
+            Ok(report) => {
+                let dropped = report["dropped"].as_array().map_or(0, Vec::len);
+                if dropped > 0 {
+                    tracing::info!(dropped, freed_bytes = %report["freedBytes"], "the cache was kept within its limits");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the cache cannot be kept within its limits"),
+        }
+    }
+}
+
+/// How long an engine waits for the one before it to give the store back.
+const STORE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Opens the engine. One that is just ending has left its socket already, but may still hold the store.
+async fn open(options: &EngineOptions) -> Result<Arc<Engine>, OpenEngineError> {
+    let started = std::time::Instant::now();
+    loop {
+        match tokio::task::block_in_place(|| Engine::open(options.clone())) {
+            Err(error) if error.is_store_in_use() && started.elapsed() < STORE_TIMEOUT => {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 fn log() {
@@ -80,14 +122,21 @@ fn log() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
 }
 
-fn admin_handler(engine: &Arc<Engine>, shutdown: &CancellationToken) -> AdminHandler {
-    let (engine, shutdown) = (Arc::clone(engine), shutdown.clone());
+fn admin_handler(
+    engine: &Arc<Engine>,
+    shutdown: &CancellationToken,
+    table: &Arc<OnceLock<Arc<SessionTable>>>,
+) -> AdminHandler {
+    let (engine, shutdown, table) = (Arc::clone(engine), shutdown.clone(), Arc::clone(table));
     Arc::new(move |verb, body| {
         let (engine, shutdown) = (Arc::clone(&engine), shutdown.clone());
+        let clients = table.get().map_or(0, |table| table.activity().sessions);
         Box::pin(async move {
             let failed = |error: kukri_engine::OpError| AdminError::Failed(error.to_string());
             match verb.as_str() {
-                "status" => Ok(json!({ "version": super::version::TEXT, "pid": std::process::id() })),
+                "status" => Ok(
+                    json!({ "version": super::version::TEXT, "pid": std::process::id(), "sessions": clients }),
+                ),
                 "stop" => {
                     // After the answer.
                     tokio::spawn(async move {
@@ -99,7 +148,7 @@ fn admin_handler(engine: &Arc<Engine>, shutdown: &CancellationToken) -> AdminHan
                 "du" => engine.usage().await.map_err(failed),
                 "gc" => engine.collect().await.map_err(failed),
                 "prune" => engine
-                    .prune(cache::prune_options(&body).map_err(AdminError::BadRequest)?)
+                    .prune(cache::prune_options(&body).map_err(AdminError::BadRequest)?, clients)
                     .await
                     .map_err(failed),
                 "verify" => engine.verify(cache::verify_options(&body)).await.map_err(failed),

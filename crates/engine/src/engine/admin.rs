@@ -17,9 +17,13 @@ impl Engine {
         crate::blocking(move || store.du().or_fail().map(|usage| usage_json(&usage))).await
     }
 
-    /// Removes what is not in use.
-    pub async fn prune(self: &Arc<Self>, options: PruneOptions) -> Result<Json, OpError> {
+    /// Removes what is not in use. While clients are connected, what was written lately is spared: they may be about to
+    /// refer to it.
+    pub async fn prune(self: &Arc<Self>, options: PruneOptions, clients: usize) -> Result<Json, OpError> {
         let store = self.store().clone();
+        if clients == 0 && !options.dry_run {
+            store.end_grace();
+        }
         let report = crate::blocking(move || store.prune(&options).or_fail()).await?;
         self.solver().forget_all();
         Ok(prune_json(&report))

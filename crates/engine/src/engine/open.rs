@@ -1,8 +1,11 @@
 //! Puts an engine together from plain settings.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read, Write};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +88,14 @@ pub enum OpenEngineError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The file that protects the cache keys of secrets cannot be read or made.
+    #[error("{path}: {error}")]
+    Salt {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
     /// Containers cannot be run.
     #[error("containers cannot be run on this machine: {0}")]
     Sandbox(#[from] SandboxError),
@@ -93,6 +104,14 @@ pub enum OpenEngineError {
         "containers cannot get a network on this machine: {0}\nhint: --network host or --network none runs them without one of their own"
     )]
     Network(String),
+}
+
+impl OpenEngineError {
+    /// Whether another engine holds the store.
+    #[must_use]
+    pub const fn is_store_in_use(&self) -> bool {
+        matches!(self, Self::Store(OpenError::InUse { .. }))
+    }
 }
 
 impl Engine {
@@ -104,6 +123,9 @@ impl Engine {
             keep_duration: options.keep_duration,
             ..StoreConfig::new(options.root.join("store"))
         })?;
+        let salt_path = options.root.join("secret-salt");
+        let secret_salt =
+            salt(&salt_path).map_err(|error| OpenEngineError::Salt { path: salt_path.clone(), error })?;
         let mut resolv_conf = String::new();
         let networks: Option<Arc<dyn Networks>> = if options.network == NetworkMode::Bridge {
             let config = PoolConfig { dns: options.dns, search: options.dns_search, ..PoolConfig::default() };
@@ -165,6 +187,25 @@ impl Engine {
                 pids_max: options.pids_max,
                 memory_max: options.memory_max,
             },
+            secret_salt,
         }))
     }
+}
+
+/// Random bytes that stay the same as long as the store does. Readable for the engine's user only.
+fn salt(path: &Path) -> io::Result<[u8; 32]> {
+    if let Ok(known) = fs::read(path)
+        && let Ok(salt) = known.try_into()
+    {
+        return Ok(salt);
+    }
+    let mut salt = [0; 32];
+    fs::File::open("/dev/urandom")?.read_exact(&mut salt)?;
+    // A part of it must never be taken for the whole after a crash.
+    let new = path.with_extension("new");
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(&salt)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    Ok(salt)
 }

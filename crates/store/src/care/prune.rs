@@ -82,6 +82,12 @@ impl Store {
         })
     }
 
+    /// Says that nobody relies on what was written or asked for lately, because nobody is connected: the next pruning
+    /// need not spare it.
+    pub fn end_grace(&self) {
+        self.inner.recent.forget();
+    }
+
     /// Drops what the options name, then everything that nothing needs any more. Others may go on using the store.
     pub fn prune(&self, options: &PruneOptions) -> Result<PruneReport> {
         let inner = &*self.inner;

@@ -58,6 +58,13 @@ impl Recent {
         state.young.union(&state.old).copied().collect()
     }
 
+    /// Ends the time of grace of everything.
+    pub(crate) fn forget(&self) {
+        let mut state = lock(&self.state);
+        state.young.clear();
+        state.old.clear();
+    }
+
     /// What was touched since the last call.
     pub(crate) fn drain(&self) -> Vec<Digest> {
         lock(&self.state).log.as_mut().map(std::mem::take).unwrap_or_default()

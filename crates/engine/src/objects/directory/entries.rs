@@ -25,8 +25,8 @@ impl Run for Entries {
 
     async fn run(self, on: Arc<Directory>, cx: &Cx) -> Result<Vec<String>, OpError> {
         let path = self.path.unwrap_or_default();
-        objects::read_tree(cx, &on.source, move |store, tree, base| {
-            kukri_tree::entries(store, tree, objects::below(base, &path)).or_fail()
+        objects::read_directory(cx, &on.source, move |store, tree| {
+            kukri_tree::entries(store, tree, objects::below("", &path)).or_fail()
         })
         .await
     }

@@ -3,7 +3,6 @@
 pub mod chown;
 pub mod diff;
 pub mod digest;
-pub mod directory;
 pub mod entries;
 pub mod exists;
 pub mod export;
@@ -14,6 +13,7 @@ pub mod glob;
 pub mod name;
 pub mod stat;
 pub mod state;
+pub mod subdirectory;
 pub mod sync;
 pub mod with_directory;
 pub mod with_error;
@@ -36,7 +36,6 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<chown::Chown>(),
     Operation::of::<diff::Diff>(),
     Operation::of::<digest::Digest>(),
-    Operation::of::<directory::Subdirectory>(),
     Operation::of::<entries::Entries>(),
     Operation::of::<exists::Exists>(),
     Operation::of::<export::Export>(),
@@ -46,6 +45,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<glob::Glob>(),
     Operation::of::<name::Name>(),
     Operation::of::<stat::Stat>(),
+    Operation::of::<subdirectory::Subdirectory>(),
     Operation::of::<sync::Sync>(),
     Operation::of::<with_directory::WithDirectory>(),
     Operation::of::<with_error::WithError>(),

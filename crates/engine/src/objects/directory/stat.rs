@@ -29,6 +29,6 @@ impl Run for Stat {
         if self.path.is_empty() {
             return Err(OpError::new(": no such file or directory"));
         }
-        objects::stat::stat_of(cx, &on.source.join(&self.path), !self.do_not_follow_symlinks).await.map(Some)
+        objects::stat::stat_of(cx, &on.inside(&self.path), !self.do_not_follow_symlinks).await.map(Some)
     }
 }

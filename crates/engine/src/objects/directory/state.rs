@@ -42,6 +42,12 @@ impl Directory {
         Self { source: Source { tree, path: "".into() } }
     }
 
+    /// What lies at `path`, which cannot lead out of the directory: neither by `..` nor by a link.
+    #[must_use]
+    pub fn inside(&self, path: &str) -> Source {
+        Source { tree: self.source.root(), path: path.into() }
+    }
+
     /// The directory after a step.
     #[must_use]
     pub fn edited(&self, step: Step) -> Self {
