@@ -1,0 +1,77 @@
+"""Results as a table for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from .context import CHECKOUT, Context
+from .figures import Figure
+
+Results = dict[str, list[Figure] | str]
+
+
+def number(value: float) -> str:
+    """With as many digits as mean something."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def lines(figure: Figure) -> list[str]:
+    """A figure as lines of the table."""
+    samples = figure.samples
+    spread = f"{number(min(samples.values))}-{number(max(samples.values))}, n={len(samples.values)}"
+    target = ""
+    if figure.target is not None:
+        sign = ">=" if figure.at_least else "<="
+        of = " x floor" if figure.of_floor else f" {figure.unit.split()[0]}"
+        target = f"{sign} {number(figure.target)}{of}".replace(".00 ", " ").replace(".0 ", " ")
+        target += "" if figure.met is None else "  yes" if figure.met else "  NO"
+    value = f"{number(samples.median)} {figure.unit}"
+    text = [f"{figure.what:<64} {value:>16}   {target:<20} ({spread})".rstrip()]
+    if figure.floor is not None and figure.ratio is not None:
+        floor = figure.floor
+        text.append(f"    floor: {floor.what}: {number(floor.median)} ({number(figure.ratio)}x)")
+    for peer in figure.peers:
+        text.append(f"    peer:  {peer.what}: {number(peer.median)} (n={len(peer.values)})")
+    text += [f"    note:  {note}" for note in figure.notes]
+    return text
+
+
+def summary(results: Results) -> str:
+    """How many targets are met."""
+    judged = [figure for row in results.values() if not isinstance(row, str) for figure in row]
+    met = [figure.met for figure in judged if figure.met is not None]
+    return f"{sum(met)} of {len(met)} targets met"
+
+
+def write(path: Path, context: Context, results: Results) -> None:
+    """The file of results."""
+    version = subprocess.run([context.kukri, "version"], capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=CHECKOUT, capture_output=True, text=True)
+    processor = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.machine(),
+    )
+    document = {
+        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "version": version,
+        "commit": commit.stdout.strip(),
+        "machine": {
+            "processor": processor,
+            "processors": os.cpu_count(),
+            "kernel": platform.release(),
+            "load": os.getloadavg(),
+        },
+        "rows": {
+            key: {"skipped": row} if isinstance(row, str) else {"figures": [figure.to_json() for figure in row]}
+            for key, row in results.items()
+        },
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=1) + "\n")

@@ -1,0 +1,24 @@
+"""The rows, in the order in which they run."""
+
+from collections.abc import Callable
+
+from ..context import Context
+from ..figures import Figure
+from . import execs, host, image, sdk, space, start, trees
+
+ROWS: dict[str, Callable[[Context], list[Figure]]] = {
+    "import": sdk.import_row,
+    "script": sdk.script_row,
+    "cold-script": sdk.cold_script_row,
+    "query": start.query_row,
+    "start": start.start_row,
+    "exec": execs.exec_row,
+    "parallel": execs.parallel_row,
+    "chain": execs.chain_row,
+    "cached": execs.cached_row,
+    "files": trees.files_row,
+    "host": host.host_row,
+    "image": image.image_row,
+    "memory": space.memory_row,
+    "disk": space.disk_row,
+}

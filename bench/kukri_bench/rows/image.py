@@ -1,0 +1,49 @@
+"""A large image."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from ..context import BIG, Context
+from ..figures import Figure, Samples, timed
+
+
+def image_row(context: Context) -> list[Figure]:
+    """Pulled and unpacked into an empty store, until a first command has run in it."""
+    image = context.big
+    document = f'{{container{{from(address:"{BIG}"){{withExec(args:["true"]){{sync}}}}}}}}'
+    layers = [image.path(blob) for blob in image.blobs()[1:]]
+    pulls, floors = [], []
+    for number in range(context.rounds(3)):
+        with context.engine() as engine, engine.session() as session:
+            pulls.append(timed(lambda session=session: session.ask(document)))
+        floors.append(timed(lambda number=number: _unpack(layers, context.scratch / f"unpacked-{number}")))
+    size = sum(path.stat().st_size for path in layers) / 1e6
+    return [
+        Figure(
+            f"image of {len(layers)} layers, {size:.0f} MB compressed: pull, unpack, run `true`",
+            "s",
+            Samples("request", tuple(pulls)),
+            1.5,
+            of_floor=True,
+            floor=Samples("gunzip, SHA-256 of both sides and untar, 2 layers at a time", tuple(floors)),
+            notes=[f"layers: {json.dumps([path.stat().st_size for path in layers])} bytes"],
+        )
+    ]
+
+
+#: Checks the compressed and the plain digest, as whoever pulls has to.
+_LAYER = 'sha256sum "$0" >/dev/null & gzip -dc "$0" | tee >(sha256sum >/dev/null) | tar -x -p -C "$1" && wait'
+
+
+def _unpack(layers: list[Path], target: Path) -> None:
+    """With ordinary tools, two layers at a time, the largest first."""
+    work = []
+    for number, layer in enumerate(sorted(layers, key=lambda path: -path.stat().st_size)):
+        directory = target / str(number)
+        directory.mkdir(parents=True)
+        work.append(f"{layer}\0{directory}\0")
+    command = ["xargs", "-0", "-n", "2", "-P", "2", "bash", "-o", "pipefail", "-c", _LAYER]
+    subprocess.run(command, input="".join(work).encode(), check=True)

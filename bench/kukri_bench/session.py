@@ -1,0 +1,61 @@
+"""A session with the engine, spoken to as an SDK does it, without one."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import subprocess
+from pathlib import Path
+from types import TracebackType
+
+
+class QueryError(Exception):
+    """The engine answered with errors."""
+
+
+class Session:
+    """`kukri session`, for the time of a `with` block. Not for several threads: they take `connect()` each."""
+
+    def __init__(self, kukri: Path, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [kukri, "session"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise QueryError(f"`kukri session` ended with status {self._process.wait()}")
+        told = json.loads(line)
+        self._port = int(told["port"])
+        self._authorization = "Basic " + base64.b64encode(f"{told['session_token']}:".encode()).decode()
+        self._connection = self.connect()
+        # Whoever measures wants an open connection.
+        self.ask("{version}")
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._connection.close()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A further connection."""
+        return http.client.HTTPConnection("127.0.0.1", self._port)
+
+    def ask(self, document: str, connection: http.client.HTTPConnection | None = None, **variables: object) -> bytes:
+        """Sends a document; gives the answer as it is: those of long chains are nested too deep for `json`."""
+        connection = connection or self._connection
+        body = json.dumps({"query": document, "variables": variables}).encode()
+        headers = {"Content-Type": "application/json", "Authorization": self._authorization}
+        connection.request("POST", "/query", body, headers)
+        text = connection.getresponse().read()
+        if not text.lstrip(b"{ \n").startswith(b'"data"') or text.rstrip(b"} \n").endswith(b"null"):
+            raise QueryError(text[:500].decode(errors="replace"))
+        return text
