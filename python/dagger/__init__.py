@@ -76,7 +76,18 @@ _MODULES = {
 """Where the names are that are written by hand."""
 
 _LATER = frozenset(
-    ("Arg", "DefaultAddress", "DefaultPath", "Deprecated", "Doc", "Ignore", "Name", "check", "enum_type", "field")
+    (
+        "Arg",
+        "DefaultAddress",
+        "DefaultPath",
+        "Deprecated",
+        "Doc",
+        "Ignore",
+        "Name",
+        "check",
+        "enum_type",
+        "field",
+    )
     + ("function", "generate", "interface", "object_type", "up")
 )
 """Names for writing modules, which this version does not have."""
@@ -113,19 +124,21 @@ __all__ = [
 __all__ += _gen.__all__
 
 
-def __getattr__(name: str) -> object:
-    module = _MODULES.get(name) or _gen.MODULES.get(name)
-    if module is None:
-        if name in _LATER:
-            msg = f"dagger.{name} is for writing modules, which this version cannot run yet"
-        else:
-            msg = f"module 'dagger' has no attribute {name!r}"
-        raise AttributeError(msg)
-    from importlib import import_module
+if not TYPE_CHECKING:  # Checkers would believe that any name exists.
 
-    value = getattr(import_module(f"dagger.{module}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        module = _MODULES.get(name) or _gen.MODULES.get(name)
+        if module is None:
+            if name in _LATER:
+                msg = f"dagger.{name} is for writing modules, which this version cannot run yet"
+            else:
+                msg = f"module 'dagger' has no attribute {name!r}"
+            raise AttributeError(msg)
+        from importlib import import_module
+
+        value = getattr(import_module(f"dagger.{module}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

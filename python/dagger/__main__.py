@@ -21,7 +21,7 @@ def main() -> int:
         print(path)
         return 0
     sys.stdout.flush()
-    os.execv(path, [path, *sys.argv[1:]])
+    return os.execv(path, [path, *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -7,17 +7,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError
-from dagger._http import Answer, head, request
+from dagger._http import CONNECT_PAUSE, CONNECT_TRIES, Answer, head, request
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from dagger._config import Retry, Timeout
     from dagger._params import Params
-
-CONNECT_TRIES = 3
-"""How often a refused connection is tried, when it is tried again."""
-
-CONNECT_PAUSE = 0.1
-"""Seconds between such tries."""
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
@@ -31,7 +27,9 @@ def running_loop() -> asyncio.AbstractEventLoop:
     except RuntimeError:
         trio = sys.modules.get("trio")
         hint = "this program runs on trio" if trio is not None else "no asyncio event loop is running"
-        msg = f"{hint}; the async API needs asyncio (with anyio: its asyncio backend), or use dagger.connect()"
+        msg = (
+            f"{hint}; the async API needs asyncio (with anyio: its asyncio backend), or use dagger.connect()"
+        )
         raise ClientConnectionError(msg) from None
 
 
@@ -114,6 +112,14 @@ class AsyncHttp:
         self._retry = retry
         self._idle: list[_Connection] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._guard: AsyncGenerator[None, None] | None = None
+
+    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
+        """Closes the connections before the event loop ends: it shuts generators like this down first."""
+        try:
+            yield
+        finally:
+            self.close()
 
     async def post(self, document: str) -> Answer:
         """The answer to a document.
@@ -128,13 +134,17 @@ class AsyncHttp:
             # Connections of an event loop that ended are of no use.
             self._idle.clear()
             self._loop = loop
+            self._guard = self._until_the_loop_ends()
+            await self._guard.__anext__()
         data = request(self._head, document)
         if self._timeout.read is None:
             return await self._post(data)
         try:
             return await asyncio.wait_for(self._post(data), self._timeout.read)
-        except asyncio.TimeoutError:  # noqa: UP041: another class before Python 3.11
-            msg = f"no answer came within {self._timeout.read:g} seconds (execute_timeout of the configuration)"
+        except asyncio.TimeoutError:
+            msg = (
+                f"no answer came within {self._timeout.read:g} seconds (execute_timeout of the configuration)"
+            )
             raise ExecuteTimeoutError(msg) from None
 
     async def _post(self, data: bytes) -> Answer:
@@ -169,12 +179,12 @@ class AsyncHttp:
             try:
                 _, connection = await asyncio.wait_for(opening, self._timeout.connect)
                 return connection
-            except asyncio.TimeoutError:  # noqa: UP041
-                msg = f"127.0.0.1:{self._params.port} took no connection within {self._timeout.connect:g} seconds"
+            except asyncio.TimeoutError:
+                msg = f"port {self._params.port} took no connection within {self._timeout.connect} seconds"
                 raise ClientConnectionError(msg) from None
             except OSError as error:
                 if not tries:
-                    msg = f"nothing takes connections on 127.0.0.1:{self._params.port} ({error.strerror or error})"
+                    msg = f"nothing listens on port {self._params.port}: {error.strerror or error}"
                     raise ClientConnectionError(msg) from None
             await asyncio.sleep(CONNECT_PAUSE)
 

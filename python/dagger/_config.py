@@ -40,12 +40,12 @@ class Timeout:
         self,
         timeout: float | None = None,
         *,
-        connect: float | None | _Unset = UNSET,
-        read: float | None | _Unset = UNSET,
-        write: float | None | _Unset = UNSET,
-        pool: float | None | _Unset = UNSET,
+        connect: float | _Unset | None = UNSET,
+        read: float | _Unset | None = UNSET,
+        write: float | _Unset | None = UNSET,
+        pool: float | _Unset | None = UNSET,
     ) -> None:
-        def chosen(value: float | None | _Unset) -> float | None:
+        def chosen(value: float | _Unset | None) -> float | None:
             return timeout if isinstance(value, _Unset) else value
 
         self.connect = chosen(connect)
@@ -86,7 +86,7 @@ class Config:
     """What a program can choose about its session.
 
     Attributes:
-        workdir: Directory of this machine to which paths of the pipeline are relative; default: the current one.
+        workdir: Directory of this machine to which paths are relative; default: the current one.
         log_output: Where progress and logs go; default: nowhere.
         timeout: How long to wait; a number is the time for a connection, in seconds. `None` is forever.
         retry: Whether to try again; `None` is never.
@@ -102,7 +102,7 @@ class Config:
     config_path: PathLike[str] | str = ""
     log_output: TextIO | None = None
     load_workspace_modules: bool = False
-    execute_timeout: float | None | _Unset = UNSET
+    execute_timeout: float | _Unset | None = UNSET
     console: Any = None
 
     def __post_init__(self) -> None:

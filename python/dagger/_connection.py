@@ -81,30 +81,38 @@ class SingleLink(AsyncLink):
 
 
 class SharedLink(AsyncLink):
-    """The way to the session of `dagger.dag`: that which began last and still runs."""
+    """The way to the session of `dagger.dag`: the newest that runs, or that of the environment."""
 
     def __init__(self) -> None:
-        self.sessions: list[AsyncSession] = []
         self.config = Config()
+        self._begun: list[AsyncSession] = []
+        self._ambient: tuple[_params.Params, AsyncSession] | None = None
 
     def session(self) -> AsyncSession:
-        if not self.sessions:
-            params = _params.from_env()
-            if params is None:
-                raise self.missing()
-            config = self.config
-            self.sessions.append(AsyncSession(AsyncHttp(params, config.timeouts(), config.retry), None))
-        return self.sessions[-1]
+        if self._begun:
+            return self._begun[-1]
+        params = _params.from_env()
+        if params is None:
+            raise self.missing()
+        if self._ambient is None or self._ambient[0] != params:
+            http = AsyncHttp(params, self.config.timeouts(), self.config.retry)
+            self._ambient = (params, AsyncSession(http, None))
+        return self._ambient[1]
 
     def add(self, session: AsyncSession) -> None:
         """A session began."""
-        self.sessions.append(session)
+        self._begun.append(session)
 
     def remove(self, session: AsyncSession) -> None:
         """A session ends."""
-        if session in self.sessions:
-            self.sessions.remove(session)
+        self._begun.remove(session)
         self.ended = True
+
+    def forget(self) -> None:
+        """Closes the connections to the session of the environment."""
+        if self._ambient is not None:
+            self._ambient[1].http.close()
+            self._ambient = None
 
 
 class Connection:
@@ -149,7 +157,7 @@ class Connection:
             await end(session, error)
 
 
-class connection:  # noqa: N801: used like a function
+class connection:  # noqa: N801
     """A connection for `dagger.dag`.
 
     Args:
@@ -204,9 +212,7 @@ class SharedConnection:
 
     async def close(self) -> None:
         """Closes the connections to the session."""
-        for session in list(self._link.sessions):
-            self._link.remove(session)
-            await end(session, None)
+        self._link.forget()
 
     aclose = close
 
@@ -220,7 +226,7 @@ class SharedConnection:
 
 
 async def close() -> None:
-    """Closes the session of `dagger.dag`."""
+    """Closes the connections to the session that the environment names, if `dagger.dag` has any."""
     from dagger._client import shared
 
-    await SharedConnection(shared).close()
+    shared.forget()

@@ -40,8 +40,7 @@ def _folders() -> list[str]:
     # `pip install --prefix P`: package in P/lib/pythonX.Y/site-packages/dagger, scripts in P/bin.
     parts = above.split(os.sep)
     if len(parts) > 3 and parts[-1] in ("site-packages", "dist-packages"):
-        for depth in (3, 4):
-            folders.append(os.path.join(os.sep.join(parts[:-depth]) or os.sep, "bin"))
+        folders.extend(os.path.join(os.sep.join(parts[:-depth]) or os.sep, "bin") for depth in (3, 4))
     user = sysconfig.get_preferred_scheme("user")
     folders.append(sysconfig.get_path("scripts", scheme=user))
     return folders

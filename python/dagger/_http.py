@@ -11,6 +11,12 @@ from typing import Any
 from dagger._errors import TransportError, query_error
 from dagger._version import __version__
 
+CONNECT_TRIES = 3
+"""How often a refused connection is tried, when it is tried again."""
+
+CONNECT_PAUSE = 0.1
+"""Seconds between such tries."""
+
 LONGEST_HEAD = 64 * 1024
 """Most bytes of status line and headers, so that a server that is none cannot fill the memory."""
 

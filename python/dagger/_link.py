@@ -1,6 +1,7 @@
 """What objects hold: the way to the session in which their values are asked for.
 
-A link outlives its sessions: an object that was made before a session began, or in an earlier one, can be used in it.
+A link outlives its sessions: an object that was made before a session began, or in an earlier one, can be
+used in it.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class Link:
         """Why there is no session."""
         if self.ended:
             return TransportError(
-                "the session of this object was closed; use the object inside of the `with` block of its connection"
+                "the session of this object was closed; "
+                "use the object inside of the `with` block of its connection"
             )
         return ClientConnectionError(
             "there is no session; use the object inside of `async with dagger.connection():`, "

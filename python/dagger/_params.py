@@ -6,9 +6,9 @@ import os
 
 from dagger._errors import ClientConnectionError
 
-
 FIXED_WORKDIR = (
-    "workdir cannot be chosen: the session that DAGGER_SESSION_PORT names has its own; use absolute paths instead"
+    "workdir cannot be chosen: the session that DAGGER_SESSION_PORT names has its own; "
+    "use absolute paths instead"
 )
 
 
@@ -28,6 +28,12 @@ class Params:
             raise ValueError(msg)
         self.port = port
         self.token = token
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Params) and (self.port, self.token) == (other.port, other.token)
+
+    def __hash__(self) -> int:
+        return hash((self.port, self.token))
 
 
 def from_env() -> Params | None:

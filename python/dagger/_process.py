@@ -29,6 +29,9 @@ CLOSE_SECONDS = 300.0
 BUSY_TRIES = 10
 """How often a binary that is being written is tried."""
 
+BUSY_PAUSE = 0.1
+"""Seconds between such tries."""
+
 
 class SessionProcess:
     """A process `kukri session` that runs.
@@ -53,20 +56,7 @@ class SessionProcess:
         direct = log is not None and _has_descriptor(log)
         if log is not None and direct:
             log.flush()
-        for attempt in range(BUSY_TRIES):
-            try:
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log if direct else subprocess.PIPE,
-                )
-                break
-            except OSError as error:
-                if error.errno != errno.ETXTBSY or attempt == BUSY_TRIES - 1:
-                    msg = f"cannot start {command[0]}: {error.strerror or error}"
-                    raise SessionError(msg) from None
-                time.sleep(0.1)
+        process = _popen(command, log if direct else subprocess.PIPE)
         if process.stderr is not None:
             # Without a reader the pipe fills up and the process stops.
             self._drain = threading.Thread(target=self._read, args=(process.stderr, log), daemon=True)
@@ -117,16 +107,13 @@ class SessionProcess:
         Raises:
             SessionError: It did not end well.
         """
-        process = self._process
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        self._close_pipes()
         try:
-            status = process.wait(CLOSE_SECONDS)
+            status = self._process.wait(CLOSE_SECONDS)
         except BaseException as error:
             self.kill()
             if isinstance(error, subprocess.TimeoutExpired):
-                msg = f"`kukri session` did not end within {CLOSE_SECONDS:g} seconds and was killed{self.tail()}"
+                msg = f"`kukri session` was killed after {CLOSE_SECONDS:g} seconds of waiting{self.tail()}"
                 raise SessionError(msg) from None
             raise
         if self._drain is not None:
@@ -139,6 +126,14 @@ class SessionProcess:
         """Ends the process at once."""
         self._process.kill()
         self._process.wait()
+        self._close_pipes()
+        if self._drain is not None:
+            self._drain.join()
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def _command(config: Config) -> list[str]:
@@ -160,6 +155,19 @@ def _command(config: Config) -> list[str]:
     if config.load_workspace_modules:
         command.append("--load-workspace-modules")
     return command
+
+
+def _popen(command: list[str], stderr: TextIO | int | None) -> subprocess.Popen[bytes]:
+    tries = BUSY_TRIES
+    while True:
+        tries -= 1
+        try:
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
+        except OSError as error:
+            if error.errno != errno.ETXTBSY or not tries:
+                msg = f"cannot start {command[0]}: {error.strerror or error}"
+                raise SessionError(msg) from None
+        time.sleep(BUSY_PAUSE)
 
 
 def _has_descriptor(stream: Any) -> bool:

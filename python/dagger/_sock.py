@@ -7,17 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError
-from dagger._http import Answer, head, request
+from dagger._http import CONNECT_PAUSE, CONNECT_TRIES, Answer, head, request
 
 if TYPE_CHECKING:
     from dagger._config import Retry, Timeout
     from dagger._params import Params
-
-CONNECT_TRIES = 3
-"""How often a refused connection is tried, when it is tried again."""
-
-CONNECT_PAUSE = 0.1
-"""Seconds between such tries."""
 
 PIECE = 256 * 1024
 """Bytes that are read at once."""
@@ -98,11 +92,11 @@ class SyncHttp:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return connection
             except TimeoutError:
-                msg = f"127.0.0.1:{self._params.port} took no connection within {self._timeout.connect} seconds"
+                msg = f"port {self._params.port} took no connection within {self._timeout.connect} seconds"
                 raise ClientConnectionError(msg) from None
             except OSError as error:
                 if not tries:
-                    msg = f"nothing takes connections on 127.0.0.1:{self._params.port} ({error.strerror or error})"
+                    msg = f"nothing listens on port {self._params.port}: {error.strerror or error}"
                     raise ClientConnectionError(msg) from None
             time.sleep(CONNECT_PAUSE)
 

@@ -33,7 +33,7 @@ class OneLink(SyncLink):
         return self.current
 
 
-class connect:  # noqa: N801: used like a function
+class connect:  # noqa: N801
     """A connection for programs without `async`.
 
     The client may be used by several threads at once.

@@ -21,16 +21,18 @@ __all__ = ["Client", "connect"]
 __all__ += _gen.__all__
 
 
-def __getattr__(name: str) -> object:
-    module = _MODULES.get(name) or _gen.MODULES.get(name)
-    if module is None:
-        msg = f"module 'dagger.sync' has no attribute {name!r}"
-        raise AttributeError(msg)
-    from importlib import import_module
+if not TYPE_CHECKING:  # Checkers would believe that any name exists.
 
-    value = getattr(import_module(f"dagger.{module}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        module = _MODULES.get(name) or _gen.MODULES.get(name)
+        if module is None:
+            msg = f"module 'dagger.sync' has no attribute {name!r}"
+            raise AttributeError(msg)
+        from importlib import import_module
+
+        value = getattr(import_module(f"dagger.{module}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

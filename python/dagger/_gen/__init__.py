@@ -118,14 +118,15 @@ __all__ = [
     "SyncerID",
 ]
 
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> object:
-    module = MODULES.get(name)
-    if module is None:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    from importlib import import_module
+    def __getattr__(name: str) -> object:
+        module = MODULES.get(name)
+        if module is None:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        from importlib import import_module
 
-    value = getattr(import_module(f"dagger.{module}"), name)
-    globals()[name] = value
-    return value
+        value = getattr(import_module(f"dagger.{module}"), name)
+        globals()[name] = value
+        return value

@@ -14,8 +14,8 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterable, Mapping
-from json.encoder import encode_basestring as quoted  # type: ignore[attr-defined, unused-ignore]
-from typing import TYPE_CHECKING, Any
+from json import encoder
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dagger._types import Enum, Input
 
@@ -24,8 +24,23 @@ if TYPE_CHECKING:
 
     from dagger._query.step import Ref
 
-    Piece = str | Ref
-    Arg = tuple[str, Any, str] | tuple[str, Any, str, Any]
+Piece: TypeAlias = "str | Ref"
+"""Text, or an object whose ID belongs in its place."""
+
+Arg: TypeAlias = "tuple[str, Any, str] | tuple[str, Any, str, Any]"
+"""Of an argument: name in the API, value, what it must be, and the default where there is one."""
+
+Where: TypeAlias = "tuple[str, ...]"
+"""Type, call, argument, and the way inside of it: for messages."""
+
+quoted: Callable[[str], str] = encoder.encode_basestring
+"""A text as a literal: GraphQL escapes what JSON escapes."""
+
+
+def shown(name: str) -> str:
+    """A name of the API as Python writes it."""
+    words = [f"_{letter.lower()}" if letter.isupper() else letter for letter in name]
+    return "".join(words)
 
 
 def call(owner: str, field: str, args: Sequence[Arg]) -> list[Piece]:
@@ -43,14 +58,14 @@ def call(owner: str, field: str, args: Sequence[Arg]) -> list[Piece]:
         if value is None or (len(arg) == 4 and value == arg[3]):
             continue
         out.append(f"{before}{arg[0]}:")
-        encode(out, value, arg[2], f"{owner}.{field}: argument {arg[0]}")
+        encode(out, value, arg[2], (owner, field, arg[0]))
         before = ","
     if before == ",":
         out.append(")")
     return out
 
 
-def encode(out: list[Piece], value: Any, word: str, where: str) -> None:
+def encode(out: list[Piece], value: Any, word: str, where: Where) -> None:
     """Appends a value that must be what `word` says.
 
     Raises:
@@ -78,63 +93,64 @@ def encode(out: list[Piece], value: Any, word: str, where: str) -> None:
         out.append(_string(value, where))
 
 
-def _list(out: list[Piece], value: Any, word: str, where: str) -> None:
+def _list(out: list[Piece], value: Any, word: str, where: Where) -> None:
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise _wrong(where, "a list", value)
     out.append("[")
     for at, item in enumerate(value):
         if at:
             out.append(",")
-        encode(out, item, word, f"{where}[{at}]")
+        encode(out, item, word, (*where, f"[{at}]"))
     out.append("]")
 
 
-def _input(out: list[Piece], value: Input, where: str) -> None:
+def _input(out: list[Piece], value: Input, where: Where) -> None:
     before = "{"
     for field in value._fields:
         item = getattr(value, field[0])
         if item is None or (len(field) == 4 and item == field[3]):
             continue
         out.append(f"{before}{field[1]}:")
-        encode(out, item, field[2], f"{where}.{field[0]}")
+        encode(out, item, field[2], (*where, f".{field[0]}"))
         before = ","
     out.append("{}" if before == "{" else "}")
 
 
-def _string(value: Any, where: str) -> str:
+def _string(value: Any, where: Where) -> str:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str):
         raise _wrong(where, "a string", value)
-    text: str = quoted(value)
-    return text
+    return quoted(value)
 
 
-def _int(value: Any, where: str) -> str:
+def _int(value: Any, where: Where) -> str:
     try:
         return str(operator.index(value))
     except TypeError:
         raise _wrong(where, "a whole number", value) from None
 
 
-def _float(value: Any, where: str) -> str:
+def _float(value: Any, where: Where) -> str:
     try:
         return repr(float(value))
     except (TypeError, ValueError):
         raise _wrong(where, "a number", value) from None
 
 
-def _boolean(value: Any, where: str) -> str:
+def _boolean(value: Any, where: Where) -> str:
     if not isinstance(value, bool):
         raise _wrong(where, "True or False", value)
     return "true" if value else "false"
 
 
-def _wrong(where: str, expected: str, value: Any) -> TypeError:
-    return TypeError(f"{where} must be {expected}, not {type(value).__name__}")
+def _wrong(where: Where, expected: str, value: Any) -> TypeError:
+    owner, field, name, *inside = where
+    place = f"{owner}.{shown(field)}(): argument {shown(name)}{''.join(inside)}"
+    return TypeError(f"{place} must be {expected}, not {type(value).__name__}")
 
 
-_SCALARS: dict[str, Callable[[Any, str], str]] = {
+_SCALARS: dict[str, Callable[[Any, Where], str]] = {
     "String": _string,
     "Int": _int,
     "Float": _float,

@@ -1,8 +1,9 @@
 """Which documents have to be sent for a value, in which order.
 
-The IDs of objects cost the engine nothing, so documents are kept short: a chain that is longer than `LONGEST` calls goes
-on from the ID of its beginning, and objects that are arguments are asked for their IDs first, all that can be asked at
-once in one document. A plan is a generator: it yields documents and is sent the `data` of their answers.
+The IDs of objects cost the engine nothing, so documents are kept short: a chain that is longer than
+`LONGEST` calls goes on from the ID of its beginning, and objects that are arguments are asked for their IDs
+first, all that can be asked at once in one document. A plan is a generator: it yields documents and is sent
+the `data` of their answers.
 """
 
 from __future__ import annotations

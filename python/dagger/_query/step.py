@@ -1,7 +1,8 @@
 """The calls that lead to an object, as an immutable linked list.
 
-A step holds one call and the step before it, so adding a call to a chain costs the same however long the chain is, and
-chains that fork share their beginning. Nothing here goes down a chain by recursion: chains are thousands of steps long.
+A step holds one call and the step before it, so adding a call costs the same however long the chain is, and
+chains that fork share their beginning. Nothing here goes down a chain by recursion: chains are thousands of
+steps long.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Step:
         self.field = field
         self.parts, self.refs = cut(pieces)
         self.known: tuple[int, str] | None = None
+        self.key: int
         above = 0 if parent is None else parent.key
         self.key = hash((above, type_, self.parts, tuple([ref.key for ref in self.refs])))
 

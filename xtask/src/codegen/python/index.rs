@@ -6,6 +6,21 @@ use std::fmt::Write;
 use super::HEADER;
 use super::super::literal::quoted;
 
+/// Checkers do not see it: they would believe that any name exists.
+const GETATTR: &str = r#"if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        module = MODULES.get(name)
+        if module is None:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        from importlib import import_module
+
+        value = getattr(import_module(f"dagger.{module}"), name)
+        globals()[name] = value
+        return value
+"#;
+
 /// Names of a package, each with its module.
 #[derive(Default)]
 pub struct Names {
@@ -36,12 +51,7 @@ impl Names {
         format!(
             "\"\"\"The types of the API, {what}. {HEADER}\"\"\"\n\nTYPE_CHECKING = False\nif TYPE_CHECKING:\n\
              {imports}\nMODULES = {{\n{table}}}\n\"\"\"Below `dagger`, the module of each name.\"\"\"\n\n\
-             __all__ = [\n{all}]\n\n\n\
-             def __getattr__(name: str) -> object:\n    module = MODULES.get(name)\n    if module is None:\n        \
-             msg = f\"module {{__name__!r}} has no attribute {{name!r}}\"\n        raise AttributeError(msg)\n    \
-             from importlib import import_module\n\n    \
-             value = getattr(import_module(f\"dagger.{{module}}\"), name)\n    \
-             globals()[name] = value\n    return value\n"
+             __all__ = [\n{all}]\n\n{GETATTR}"
         )
     }
 }

@@ -1,0 +1,74 @@
+"""Errors say what happened, and survive a trip to another process."""
+
+import pickle
+
+import dagger
+import pytest
+from dagger._errors import query_error
+
+TOLD = {"_type": "EXEC_ERROR", "cmd": ["sh", "-c", "exit 3"], "exitCode": 3, "stdout": "out", "stderr": "err"}
+
+
+def failed(**changes: object) -> dagger.ExecError:
+    told = {**TOLD, **changes}
+    message = "exit code: 3 [traceparent:0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331]"
+    error = query_error([{"message": message, "path": ["container", "stdout"], "extensions": told}], "{x}")
+    assert isinstance(error, dagger.ExecError)
+    return error
+
+
+def test_exec_errors() -> None:
+    error = failed()
+    assert (error.command, error.exit_code, error.stdout, error.stderr) == (
+        ["sh", "-c", "exit 3"],
+        3,
+        "out",
+        "err",
+    )
+    assert error.message.startswith("exit code: 3")
+    assert str(error) == "exit code: 3\ncommand: sh -c 'exit 3'\nstderr:\n  err"
+    assert str(failed(stderr=" \n")) == "exit code: 3\ncommand: sh -c 'exit 3'\nstdout:\n  out"
+    assert str(failed(stderr="", stdout="")).endswith("the command wrote nothing")
+    long = str(failed(stderr="\n".join(f"line {number}" for number in range(100))))
+    assert "stderr, the last 20 of 100 lines:\n  line 80\n" in long
+    assert long.endswith("  line 99")
+
+
+def test_other_errors() -> None:
+    error = query_error(
+        [{"message": "no", "locations": [{"line": 1, "column": 2}], "extensions": None}, {"message": "b"}],
+        "{x}",
+    )
+    assert type(error) is dagger.QueryError
+    assert str(error) == "no"
+    assert [str(each) for each in error.errors] == ["no", "b"]
+    assert error.errors[0].locations[0].column == 2
+    assert error.errors[0].extensions == {}
+    assert error.debug_query() == "1: {x}"
+    assert type(query_error([{"message": "x", "extensions": {"_type": "OTHER"}}], "")) is dagger.QueryError
+    assert str(query_error(["just text"], "")) == "just text"
+    assert failed(exitCode=-1, cmd=None).command == []
+    with pytest.raises(ValueError, match="at least one"):
+        dagger.QueryError([])
+
+
+def test_the_tree() -> None:
+    for child, parent in [
+        ("ExecError", "QueryError"),
+        ("QueryError", "ClientError"),
+        ("TransportError", "ClientError"),
+        ("ExecuteTimeoutError", "TransportError"),
+        ("InvalidQueryError", "ClientError"),
+        ("ClientConnectionError", "ClientError"),
+        ("ClientError", "DaggerError"),
+        ("SessionError", "ProvisionError"),
+        ("ProvisionError", "DaggerError"),
+    ]:
+        assert getattr(dagger, child).__bases__ == (getattr(dagger, parent),)
+
+
+def test_pickling() -> None:
+    for error in (failed(), query_error([{"message": "no"}], "{x}"), dagger.TransportError("gone")):
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert str(again) == str(error)

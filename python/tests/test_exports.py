@@ -1,0 +1,84 @@
+"""What can be imported is what is promised."""
+
+import importlib
+import inspect
+import pkgutil
+
+import dagger
+import pytest
+from dagger import _gen, sync
+from dagger._gen import sync as gen_sync
+
+
+@pytest.mark.parametrize("module", [dagger, sync, _gen, gen_sync])
+def test_all_names_are_importable(module: object) -> None:
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+        assert name in dir(module)
+
+
+def test_lists_are_sorted_and_complete() -> None:
+    by_hand = [name for name in dagger.__all__ if name not in _gen.__all__]
+    assert by_hand == sorted(by_hand)
+    assert set(by_hand) == set(dagger._MODULES)
+    assert _gen.__all__ == sorted(_gen.__all__) == sorted(_gen.MODULES)
+    assert gen_sync.__all__ == sorted(gen_sync.MODULES)
+    assert len(set(dagger.__all__)) == len(dagger.__all__)
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    for module in (dagger, sync, _gen, gen_sync):
+        source = inspect.getsource(module)
+        seen = {
+            line.rsplit(" as ", 1)[1]
+            for line in source.splitlines()
+            if line.startswith("    from ") and " as " in line
+        }
+        promised = set(module.__all__)
+        if module in (dagger, sync):
+            promised -= set(_gen.__all__) | set(gen_sync.__all__)
+        assert seen == promised, module.__name__
+
+
+def test_each_generated_module_is_listed() -> None:
+    for package in (_gen, gen_sync):
+        below = package.__name__.removeprefix("dagger.")
+        modules = {name for _, name, is_package in pkgutil.iter_modules(package.__path__) if not is_package}
+        assert {f"{below}.{name}" for name in modules} <= set(package.MODULES.values())
+
+
+@pytest.mark.parametrize("name", gen_sync.__all__)
+def test_the_twin_has_the_same_methods(name: str) -> None:
+    one, other = getattr(_gen, name), getattr(gen_sync, name)
+    methods = {key: value for key, value in vars(one).items() if inspect.isfunction(value)}
+    methods.pop("__await__", None)
+    methods = {key: value for key, value in methods.items() if not key.startswith("_")}
+    assert methods.keys() == {
+        key for key, value in vars(other).items() if inspect.isfunction(value) and not key.startswith("_")
+    }
+    for key, method in methods.items():
+        twin = getattr(other, key)
+        assert inspect.signature(method) == inspect.signature(twin), key
+        assert method.__doc__ == twin.__doc__
+        assert not inspect.iscoroutinefunction(twin)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nope'"):
+        _ = dagger.Nope
+    with pytest.raises(AttributeError, match="writing modules"):
+        _ = dagger.object_type
+    with pytest.raises(ImportError):
+        importlib.import_module("dagger.nope")
+
+
+def test_every_method_says_what_it_does() -> None:
+    for name in _gen.__all__:
+        kind = getattr(_gen, name)
+        assert kind.__doc__
+        for key, value in vars(kind).items():
+            if inspect.isfunction(value) and not key.startswith("_"):
+                assert value.__doc__, f"{name}.{key}"
+                for argument in list(inspect.signature(value).parameters)[1:]:
+                    if not key.startswith("load_"):
+                        assert f"{argument}:" in value.__doc__, f"{name}.{key}({argument})"

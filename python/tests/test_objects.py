@@ -1,0 +1,115 @@
+"""Objects behave like values."""
+
+import copy
+import pickle
+
+import dagger
+import pytest
+from dagger import dag
+
+
+def alpine() -> dagger.Container:
+    return dag.container(platform=dagger.Platform("linux/amd64")).from_("alpine")
+
+
+def test_equality_and_hash() -> None:
+    assert alpine() == alpine()
+    assert hash(alpine()) == hash(alpine())
+    assert alpine() != alpine().with_exec(["true"])
+    assert dag.directory() != dag.container()
+    source = dag.directory().with_new_file("a", "b")
+    assert alpine().with_directory("/x", source) == alpine().with_directory(
+        "/x", dag.directory().with_new_file("a", "b")
+    )
+    assert alpine().with_directory("/x", source) != alpine().with_directory(
+        "/x", source.with_new_file("c", "d")
+    )
+    assert len({alpine(), alpine(), source}) == 2
+    assert alpine() != "alpine"
+
+
+def test_deep_equality_needs_no_recursion() -> None:
+    def nested() -> dagger.Directory:
+        directory = dag.directory()
+        for _ in range(3000):
+            directory = dag.directory().with_directory("d", directory)
+        return directory
+
+    assert nested() == nested()
+
+
+def test_objects_are_immutable_values() -> None:
+    container = alpine()
+    assert copy.copy(container) is container
+    assert copy.deepcopy({"a": container})["a"] is container
+    arguments = ["echo"]
+    echo = container.with_exec(arguments)
+    arguments.append("changed later")
+    assert echo == container.with_exec(["echo"])
+    with pytest.raises(AttributeError):
+        container.name = "x"
+
+
+def test_objects_are_not_pickled() -> None:
+    with pytest.raises(TypeError, match=r"load_\.\.\._from_id"):
+        pickle.dumps(alpine())
+
+
+def test_repr_hides_arguments() -> None:
+    assert repr(dag.set_secret("name", "hunter2")) == "<dagger.Secret setSecret>"
+    container = alpine()
+    for _ in range(100):
+        container = container.with_exec(["x"])
+    assert repr(container).startswith("<dagger.Container ….withExec")
+
+
+def test_wrong_types_are_told_at_once() -> None:
+    for call, message in [
+        (
+            lambda: alpine().with_exec("echo hi"),
+            r"Container.with_exec\(\): argument args must be a list, not str",
+        ),
+        (lambda: alpine().with_exec(["a", 1]), r"args\[1\] must be a string, not int"),
+        (
+            lambda: alpine().with_directory("/x", "./src"),
+            "source must be an object of the type Directory, not str",
+        ),
+        (
+            lambda: alpine().with_directory("/x", alpine()),
+            "must be an object of the type Directory, not Container",
+        ),
+        (
+            lambda: alpine().with_exec([], expect="ANY"),
+            r"expect must be a member of dagger.ReturnType, not str",
+        ),
+        (lambda: alpine().with_exec([], expand="yes"), "expand must be True or False, not str"),
+        (lambda: alpine().with_new_file("a", b"x"), "contents must be a string, not bytes"),
+        (
+            lambda: alpine().with_new_file("a", "x", permissions="0644"),
+            "permissions must be a whole number, not str",
+        ),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
+def test_with() -> None:
+    def variant(container: dagger.Container) -> dagger.Container:
+        return container.with_env_variable("A", "b")
+
+    assert alpine().with_(variant) == alpine().with_env_variable("A", "b")
+
+
+def test_enums_and_scalars() -> None:
+    assert str(dagger.ReturnType.ANY) == "ANY"
+    assert dagger.ImageMediaTypes.OCI is dagger.ImageMediaTypes.OCIMediaTypes
+    assert dagger.CacheSharingMode["SHARED"].value == "SHARED"
+    assert dagger.Platform("linux/arm64") == "linux/arm64"
+    assert issubclass(dagger.ContainerID, str)
+    assert pickle.loads(pickle.dumps(dagger.ReturnType.ANY)) is dagger.ReturnType.ANY
+
+
+def test_interfaces() -> None:
+    assert isinstance(alpine(), dagger.Syncer)
+    assert isinstance(dag.directory(), dagger.Exportable)
+    assert not isinstance(dag.secret("env://X"), dagger.Syncer)

@@ -1,0 +1,178 @@
+"""`kukri session` is started, watched and ended."""
+
+import asyncio
+import io
+import json
+import os
+import stat
+import sys
+import time
+from pathlib import Path
+
+import dagger
+import pytest
+from dagger import dag
+from fake import Api, Server
+
+
+class Fake:
+    """A program that stands in for the binary."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "kukri"
+        self.told = folder / "told.json"
+        self.says("pass")
+
+    def says(self, code: str, end: str = "sys.stdin.read()") -> None:
+        """What it does once it started, and how it ends."""
+        self.path.write_text(
+            f"#!{sys.executable}\nimport json, os, sys, time\n"
+            f"with open({str(self.told)!r}, 'w') as told: json.dump(sys.argv[1:], told)\n{code}\n{end}\n"
+        )
+        self.path.chmod(self.path.stat().st_mode | stat.S_IXUSR)
+
+    def argv(self) -> list[str]:
+        """The arguments it got."""
+        return json.loads(self.told.read_text())
+
+
+@pytest.fixture
+def binary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    fake = Fake(tmp_path)
+    monkeypatch.setenv("_EXPERIMENTAL_DAGGER_CLI_BIN", str(fake.path))
+    return fake
+
+
+@pytest.fixture
+def server(binary: Fake) -> Server:
+    server = Server(Api())
+    binary.says(f"print(json.dumps(dict(port={server.port}, session_token='t')), flush=True)")
+    return server
+
+
+def test_arguments(binary: Fake, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with dagger.connect() as client:
+        assert client.directory().digest()
+    version = f"dagger.io/sdk.version:{dagger.__version__}"
+    labels = ["session", "--label", "dagger.io/sdk.name:python", "--label", version]
+    assert binary.argv() == labels
+    monkeypatch.chdir(tmp_path)
+    with dagger.connect(dagger.Config(workdir=Path("x"), config_path="p", load_workspace_modules=True)):
+        pass
+    extra = ["--workdir", str(tmp_path / "x"), "--project", str(tmp_path / "p"), "--load-workspace-modules"]
+    assert binary.argv() == labels + extra
+
+
+def test_async(server: Server) -> None:
+    async def main() -> None:
+        async with dagger.connection():
+            assert await dag.directory().digest()
+            async with dagger.connection():
+                assert await dag.directory().digest()
+            assert await dag.directory().digest()
+        async with dagger.Connection() as client:
+            assert await client.directory().digest()
+        with pytest.raises(dagger.TransportError, match="was closed"):
+            await dag.directory().digest()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("code", "end", "message"),
+    [
+        (
+            "print('no space left', file=sys.stderr); sys.exit(7)",
+            "",
+            "status 7 before it was ready:\nno space left",
+        ),
+        ("print('ready')", "", r"said b'ready\\n' instead of where it listens"),
+        ('print(\'{"port": 0, "session_token": "x"}\', flush=True)', "", "instead of where it listens"),
+    ],
+)
+def test_it_does_not_start(binary: Fake, code: str, end: str, message: str) -> None:
+    binary.says(code, end)
+    with pytest.raises(dagger.SessionError, match=message), dagger.connect():
+        pass
+
+    async def main() -> None:
+        async with dagger.connection():
+            pass
+
+    with pytest.raises(dagger.SessionError, match=message):
+        asyncio.run(main())
+
+
+def test_there_is_no_binary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("_EXPERIMENTAL_DAGGER_CLI_BIN", str(tmp_path / "nope"))
+    with pytest.raises(dagger.SessionError, match="nope: No such file"), dagger.connect():
+        pass
+
+
+def test_it_does_not_end_well(binary: Fake, server: Server) -> None:
+    binary.says(
+        f"print(json.dumps(dict(port={server.port}, session_token='t')), flush=True)",
+        "sys.stdin.read(); print('cannot write the cache', file=sys.stderr); sys.exit(4)",
+    )
+    with pytest.raises(dagger.SessionError, match="status 4:\ncannot write the cache"), dagger.connect():
+        pass
+    # The program's own error is worth more.
+    with pytest.raises(ValueError, match="mine"), dagger.connect():
+        raise ValueError("mine")
+
+
+def test_logs_go_where_they_are_wanted(binary: Fake, server: Server, tmp_path: Path) -> None:
+    line = f"print(json.dumps(dict(port={server.port}, session_token='t')), flush=True)"
+    binary.says(f"print('pulling äöü', file=sys.stderr, flush=True); {line}")
+    text = io.StringIO()
+    with dagger.connect(dagger.Config(log_output=text)):
+        pass
+    assert text.getvalue() == "pulling äöü\n"
+    with (tmp_path / "log").open("w+") as file:
+        with dagger.connect(dagger.Config(log_output=file)):
+            pass
+        assert (tmp_path / "log").read_text() == "pulling äöü\n"
+
+
+def test_much_log_blocks_nothing(binary: Fake, server: Server) -> None:
+    line = f"print(json.dumps(dict(port={server.port}, session_token='t')), flush=True)"
+    binary.says(f"print('x' * 1000000, file=sys.stderr, flush=True); {line}")
+    with dagger.connect() as client:
+        assert client.directory().digest()
+
+
+def test_it_dies(binary: Fake, server: Server) -> None:
+    server.stop()
+    line = f"print(json.dumps(dict(port={server.port}, session_token='t')), flush=True)"
+    binary.says(f"{line}\nprint('out of memory', file=sys.stderr, flush=True)", "os.kill(os.getpid(), 9)")
+    started = time.perf_counter()
+    with pytest.raises(dagger.TransportError, match=r"status -9:\nout of memory"), dagger.connect() as client:
+        client.directory().digest()
+    assert time.perf_counter() - started < 2
+
+    async def main() -> None:
+        async with dagger.connection():
+            await dag.directory().digest()
+
+    with pytest.raises(dagger.TransportError, match=r"status -9:\nout of memory"):
+        asyncio.run(main())
+
+
+def test_cancelling_the_start_leaves_no_process(binary: Fake, tmp_path: Path) -> None:
+    binary.says(
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        "time.sleep(1); print('{}', flush=True)"
+    )
+
+    async def main() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(dagger.connection().__aenter__(), 0.5)
+
+    asyncio.run(main())
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(50):
+        if not Path(f"/proc/{pid}").exists():
+            break
+        time.sleep(0.1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)

@@ -1,0 +1,48 @@
+"""Type checkers accept programs that are right, and find what is wrong in those that are not."""
+
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+SAMPLES = ROOT / "python/tests/typing"
+
+
+def expected(path: Path) -> list[int]:
+    """The lines that say that they are wrong."""
+    return [number for number, line in enumerate(path.read_text().splitlines(), 1) if "# wrong" in line]
+
+
+@pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed")
+def test_mypy() -> None:
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary"]
+    good = subprocess.run(
+        [*command, str(SAMPLES / "right.py")], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert good.stdout == ""
+    bad = subprocess.run(
+        [*command, str(SAMPLES / "wrong.py")], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    found = {int(line.split(":")[1]) for line in bad.stdout.splitlines() if ": error:" in line}
+    assert sorted(found) == expected(SAMPLES / "wrong.py")
+
+
+PYRIGHT = Path(sys.executable).with_name("pyright")
+
+
+@pytest.mark.skipif(not PYRIGHT.exists() and not shutil.which("pyright"), reason="pyright is not installed")
+def test_pyright() -> None:
+    pyright = str(PYRIGHT) if PYRIGHT.exists() else "pyright"
+    good = subprocess.run(
+        [pyright, str(SAMPLES / "right.py")], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert good.returncode == 0, good.stdout
+    bad = subprocess.run(
+        [pyright, str(SAMPLES / "wrong.py")], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    found = {int(line.split(":")[1]) for line in bad.stdout.splitlines() if " - error:" in line}
+    assert sorted(found) == expected(SAMPLES / "wrong.py")

@@ -1,0 +1,63 @@
+"""A program with all its types right, as users write it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import dagger
+from dagger import CacheSharingMode, Container, Directory, ReturnType, dag, sync
+
+if TYPE_CHECKING:
+    from typing_extensions import assert_type
+
+
+def base(platform: dagger.Platform | None = None) -> Container:
+    cache = dag.cache_volume("pip")
+    return (
+        dag.container(platform=platform)
+        .from_("python:3-slim")
+        .with_mounted_cache("/root/.cache", cache, sharing=CacheSharingMode.LOCKED)
+        .with_exec(["pip", "install", "x"], expect=ReturnType.ANY)
+    )
+
+
+async def main() -> None:
+    config = dagger.Config(log_output=sys.stderr, timeout=dagger.Timeout(None, connect=5), execute_timeout=60)
+    async with dagger.connection(config):
+        container = await base().with_(lambda one: one.with_workdir("/src"))
+        assert_type(container, Container)
+        assert_type(await container.stdout(), str)
+        assert_type(await container.exit_code(), int)
+        assert_type(await container.env_variable("PATH"), str | None)
+        assert_type(await container.entrypoint(), list[str])
+        assert_type(await container.id(), dagger.ContainerID)
+        assert_type(await container.sync(), Container)
+        for port in await container.exposed_ports():
+            assert_type(await port.protocol(), dagger.NetworkProtocol)
+        source: Directory = dag.host().directory(".", exclude=[".git"])
+        syncers: list[dagger.Syncer] = [source, container]
+        assert syncers
+        assert_type(dag.load_container_from_id(await container.id()), Container)
+    async with dagger.Connection(dagger.Config()) as client:
+        assert_type(client, dagger.Client)
+        await client.container().from_("alpine").sync()
+
+
+def plain() -> None:
+    with dagger.connect(dagger.Config(workdir=".")) as client:
+        assert_type(client, sync.Client)
+        container = client.container().from_("alpine").with_exec(["true"])
+        assert_type(container, sync.Container)
+        assert_type(container.stdout(), str)
+        assert_type(container.env_variables(), list[sync.EnvVariable])
+        try:
+            container.sync()
+        except dagger.ExecError as error:
+            assert_type(error.exit_code, int)
+            assert_type(error.command, list[str])
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
