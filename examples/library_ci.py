@@ -2,10 +2,10 @@
 
     python library_ci.py path/to/library --import-name attr
 
-Lint, type check, tests and the build of the wheel run at the same time, each in containers of its own. The wheel is
-then installed where it has never been before: with pip into a clean Python, and on a bare Debian. What comes out of
-it, also a container image with the library installed, is in `./out`. Whatever did not change since the last time is
-not done again.
+Lint, type check, tests and the build of the wheel run at the same time, each in containers of its own. The
+wheel is then installed where it has never been before: with pip into a clean Python, and on a bare Debian.
+What comes out of it, also a container image with the library installed, is in `./out`. Whatever did not change
+since the last time is not done again.
 """
 
 import argparse
@@ -21,7 +21,9 @@ from dagger import Container, Directory, dag
 parser = argparse.ArgumentParser(description="Check and build a Python library.")
 parser.add_argument("source", help="directory with the library's pyproject.toml")
 parser.add_argument("--import-name", required=True, help="what its users import")
-parser.add_argument("--test-group", default="tests", help="dependency group of pyproject.toml with what tests need")
+parser.add_argument(
+    "--test-group", default="tests", help="dependency group of pyproject.toml with what tests need"
+)
 parser.add_argument("--tools", default="ruff mypy pytest-cov", help="packages for lint, types and coverage")
 parser.add_argument("--lint", default="ruff check src tests", help="command that finds careless mistakes")
 parser.add_argument("--types", default="mypy src", help="command that checks types")
@@ -80,7 +82,9 @@ async def bare_debian(wheel: Directory, name: str) -> None:
     await (
         dag.container()
         .from_("debian:bookworm-slim")
-        .with_exec(["sh", "-c", "apt-get -qq update && apt-get -qq install -y --no-install-recommends python3"])
+        .with_exec(
+            ["sh", "-c", "apt-get -qq update && apt-get -qq install -y --no-install-recommends python3"]
+        )
         .with_mounted_directory("/dist", wheel)
         .with_exec(["sh", "-c", f'PYTHONPATH="$(echo /dist/*.whl)" python3 -c "import {name}"'])
         .sync()
@@ -99,7 +103,9 @@ async def main(arguments: argparse.Namespace) -> int:
             python()
             .with_mounted_file("/project/pyproject.toml", source.file("pyproject.toml"))
             .with_workdir("/project")
-            .with_exec(["pip", "install", "--quiet", *shlex.split(arguments.tools), "--group", arguments.test_group])
+            .with_exec(
+                ["pip", "install", "--quiet", *shlex.split(arguments.tools), "--group", arguments.test_group]
+            )
         )
         checkout = tools.with_directory("/src", source).with_workdir("/src")
         installed = checkout.with_exec(["pip", "install", "--quiet", "--no-deps", "."])

@@ -1,8 +1,8 @@
 """Make container images from Debian packages, for places that no public image registry reaches.
 
-Three images come out of it, close to what their namesakes on Docker Hub offer: `busybox` (one static program and its
-links), `debian` (a minimal system) and `python` (the same base layer, and Python with pip on top). They are made once
-and kept in a directory; equal packages make equal images, byte for byte.
+Three images come out of it, close to what their namesakes on Docker Hub offer: `busybox` (one static program
+and its links), `debian` (a minimal system) and `python` (the same base layer, and Python with pip on top).
+They are made once and kept in a directory; equal packages make equal images, byte for byte.
 
     python scripts/images.py busybox debian python        # make what is missing, print digests
 
@@ -22,10 +22,13 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 #: Goes into the names of kept images: images made by older code are made again.
 RECIPES = 1
@@ -77,7 +80,9 @@ class Image:
 
 
 def default_cache() -> Path:
-    """Directory for images that are kept, as XDG has it."""
+    """Directory for images that are kept: `KUKRI_IMAGE_CACHE`, else as XDG has it."""
+    if given := os.environ.get("KUKRI_IMAGE_CACHE"):
+        return Path(given)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "kukri-build" / "images"
 
@@ -153,11 +158,15 @@ def _debootstrap(packages: list[str], hook: str = "true") -> Iterator[Path]:
         target = Path(scratch) / "system.tar"
         command = ["mmdebstrap", "--quiet", "--variant=minbase", *(f"--include={name}" for name in packages)]
         # Like the slim images: nothing that is only read by people.
-        command += [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info")]
+        command += [
+            f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info")
+        ]
         command += ["--dpkgopt=path-include=/usr/share/doc/*/copyright", f"--customize-hook={hook}"]
         command += [SUITE, str(target), *filter(None, [os.environ.get("KUKRI_DEBIAN_MIRROR")])]
         environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C"}
-        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
         if done.returncode:
             raise SystemExit(f"mmdebstrap failed ({done.returncode}):\n{done.stderr[-2000:]}")
         yield target
@@ -186,14 +195,21 @@ def _difference(base: bytes, system: bytes) -> bytes:
 def _fingerprint(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> tuple[object, ...]:
     content = tar.extractfile(entry) if entry.isreg() else None
     digest = hashlib.sha256(content.read()).digest() if content else b""
-    return (entry.type, entry.mode, entry.uid, entry.gid, entry.linkname, entry.devmajor, entry.devminor, digest)
+    return (
+        entry.type,
+        entry.mode,
+        entry.uid,
+        entry.gid,
+        entry.linkname,
+        entry.devmajor,
+        entry.devminor,
+        digest,
+    )
 
 
 def _finish(out: Path, layers: list[bytes], config: dict[str, object]) -> None:
     """Writes blobs and the manifest; the manifest last, since it says that all is there."""
-    blobs = []
-    for layer in layers:
-        blobs.append(_put(out, LAYER_TYPE, gzip.compress(layer, compresslevel=6, mtime=0)))
+    blobs = [_put(out, LAYER_TYPE, gzip.compress(layer, compresslevel=6, mtime=0)) for layer in layers]
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     created = "2023-11-14T22:13:20Z"
     document = {
@@ -201,7 +217,10 @@ def _finish(out: Path, layers: list[bytes], config: dict[str, object]) -> None:
         "architecture": architecture,
         "os": "linux",
         "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]},
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers],
+        },
         "history": [{"created": created, "created_by": "scripts/images.py"} for _ in layers],
     }
     described = _put(out, CONFIG_TYPE, json.dumps(document).encode())

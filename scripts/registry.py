@@ -2,8 +2,9 @@
 
     python scripts/registry.py --data DIR --port-file FILE library/debian:bookworm-slim=debian ...
 
-starts Debian's `docker-registry` on a free port, pushes images of `images.py` under the given names, writes the port
-and serves until standard input ends or a signal comes. Tests use `Registry` directly. Standard library only.
+starts Debian's `docker-registry` on a free port, pushes images of `images.py` under the given names, writes the
+port and serves until standard input ends or a signal comes. Tests use `Registry` directly. Standard library
+only.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
 
 from images import MANIFEST_TYPE, Image, image
 
@@ -49,11 +49,11 @@ class Registry:
         """Base address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Registry:
+    def __enter__(self) -> Registry:  # noqa: PYI034 - `Self` came with Python 3.11
         self.start()
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -153,7 +153,9 @@ def main() -> None:
     parser.add_argument("images", nargs="+", metavar="REPOSITORY:TAG=IMAGE")
     parser.add_argument("--data", type=Path, required=True, help="directory for what is pushed")
     parser.add_argument("--port", type=int, default=0, help="port to use if it is free")
-    parser.add_argument("--port-file", type=Path, required=True, help="where to write the port, once all is pushed")
+    parser.add_argument(
+        "--port-file", type=Path, required=True, help="where to write the port, once all is pushed"
+    )
     parser.add_argument("--cache", type=Path, help="where images are kept")
     arguments = parser.parse_args()
     # Whoever started this ends it by closing its standard input, or by SIGTERM.

@@ -5,7 +5,7 @@ scripts/setup.sh "${1:-build}"
 
 say "Wheel ($MUSL_TARGET, release)"
 rm -rf dist
-"$DEV/bin/maturin" --quiet build --release --locked --target "$MUSL_TARGET" --out dist
+"$DEV/bin/maturin" build --quiet --release --locked --target "$MUSL_TARGET" --out dist
 wheel=(dist/*.whl)
 [[ -f "${wheel[0]}" ]] || fail "no wheel was made"
 

@@ -24,23 +24,19 @@ _IMAGES = {
 }
 
 
-def image_cache() -> Path | None:
-    """Directory with images that were made before."""
-    given = os.environ.get("KUKRI_IMAGE_CACHE")
-    return Path(given) if given else None
-
-
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A registry with busybox, also under the name of alpine."""
     with Registry(tmp_path_factory.mktemp("registry")) as running:
         for name, source in _IMAGES.items():
-            running.push(name, image(source, image_cache()))
+            running.push(name, image(source))
         yield running
 
 
 @pytest.fixture(scope="session")
-def make_engine(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Engine]]:
+def make_engine(
+    registry: Registry, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Engine]]:
     """Makes engines which pull from the registry; all are ended with the tests."""
     made: list[Engine] = []
 

@@ -14,7 +14,9 @@ def post(session: Session, body: dict[str, object]) -> tuple[int, dict[str, obje
     return status, json.loads(text)
 
 
-@pytest.mark.parametrize("extra", [{}, {"variables": None}, {"variables": {}}, {"operationName": ""}, {"operationName": None}])
+@pytest.mark.parametrize(
+    "extra", [{}, {"variables": None}, {"variables": {}}, {"operationName": ""}, {"operationName": None}]
+)
 def test_absent_null_and_empty_are_equal(session: Session, extra: dict[str, object]) -> None:
     status, answer = post(session, {"query": "{ version }", **extra})
     assert status == 200 and set(answer) == {"data"}
@@ -37,7 +39,9 @@ def test_a_document_that_is_none_is_a_parse_error(session: Session) -> None:
 
 def test_graphql_response_type_is_negotiated(session: Session) -> None:
     kind = "application/graphql-response+json"
-    status, headers, _ = session.request(b'{"query":"{nothing}"}', headers={"Accept": f"{kind}, application/json"})
+    status, headers, _ = session.request(
+        b'{"query":"{nothing}"}', headers={"Accept": f"{kind}, application/json"}
+    )
     assert (status, headers["content-type"].split(";")[0]) == (400, kind)
 
 
@@ -48,7 +52,9 @@ def test_a_body_that_is_not_json_is_refused(session: Session) -> None:
 
 def test_telemetry_is_taken(session: Session) -> None:
     for signal in ("traces", "logs", "metrics"):
-        status, _, _ = session.request(b"", path=f"/v1/{signal}", headers={"Content-Type": "application/x-protobuf"})
+        status, _, _ = session.request(
+            b"", path=f"/v1/{signal}", headers={"Content-Type": "application/x-protobuf"}
+        )
         assert status // 100 == 2
 
 
@@ -60,7 +66,9 @@ def test_variables_fragments_and_operation_names(session: Session) -> None:
     }
     fragment Listing on Directory { entries glob(pattern: "**") again: entries }
     """
-    status, answer = post(session, {"query": document, "operationName": "Wanted", "variables": {"name": "a/b"}})
+    status, answer = post(
+        session, {"query": document, "operationName": "Wanted", "variables": {"name": "a/b"}}
+    )
     assert status == 200
     found = answer["data"]["directory"]["withNewFile"]  # type: ignore[index]
     assert found == {"entries": ["a/"], "glob": ["a/", "a/b"], "again": ["a/"]}
@@ -98,13 +106,21 @@ def test_types_of_ids_for_clients_of_this_line(session: Session) -> None:
 
 def test_node_loads_what_sync_returns(session: Session) -> None:
     name = session.chain('from(address: "busybox")\nwithExec(args: ["echo", "hi"])', "sync")
-    found = session.query(f"{{ node(id: {json.dumps(name)}) {{ ... on Container {{ stdout }} ... on File {{ size }} }} }}")
+    found = session.query(
+        f"{{ node(id: {json.dumps(name)}) {{ ... on Container {{ stdout }} ... on File {{ size }} }} }}"
+    )
     assert found == {"node": {"stdout": "hi\n"}}
 
 
 def test_elements_of_lists_have_ids(session: Session) -> None:
-    ids = session.chain('withEnvVariable(name: "A", value: "1")\nwithEnvVariable(name: "B", value: "2")', "envVariables { id }")
-    found = [session.query(f"{{ node(id: {json.dumps(each['id'])}) {{ ... on EnvVariable {{ name value }} }} }}") for each in ids]
+    ids = session.chain(
+        'withEnvVariable(name: "A", value: "1")\nwithEnvVariable(name: "B", value: "2")',
+        "envVariables { id }",
+    )
+    found = [
+        session.query(f"{{ node(id: {json.dumps(each['id'])}) {{ ... on EnvVariable {{ name value }} }} }}")
+        for each in ids
+    ]
     assert [each["node"] for each in found] == [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
 
 

@@ -1,5 +1,7 @@
 """What runs, and when: laziness, cache hits, merging. Executions are counted by what only a new execution can say."""
 
+import contextlib
+import http.client
 import json
 import threading
 import time
@@ -42,13 +44,17 @@ def test_the_same_step_runs_once(engine: Engine, session: Session) -> None:
 
 def test_configuration_is_part_of_a_step(session: Session) -> None:
     command = stamp(fresh())
-    outputs = {session.run(*command, before=f'withEnvVariable(name: "X", value: "{value}")') for value in "abca"}
+    outputs = {
+        session.run(*command, before=f'withEnvVariable(name: "X", value: "{value}")') for value in "abca"
+    }
     assert len(outputs) == 3
 
 
 def test_volatile_variables_are_not(session: Session) -> None:
     command = stamp(fresh())
-    outputs = {session.run(*command, before=f'withVolatileVariable(name: "X", value: "{value}")') for value in "ab"}
+    outputs = {
+        session.run(*command, before=f'withVolatileVariable(name: "X", value: "{value}")') for value in "ab"
+    }
     assert len(outputs) == 1
 
 
@@ -94,7 +100,9 @@ def test_an_unrelated_file_of_a_host_directory_does_not_matter(engine: Engine, t
                 name = session.query(f"{{ host {{ {how} }} }}")["host"]
                 while isinstance(name, dict):
                     name = next(iter(name.values()))
-                outputs.append(session.run(*stamp(mark), before=f'withMountedFile(path: "/f", source: "{name}")'))
+                outputs.append(
+                    session.run(*stamp(mark), before=f'withMountedFile(path: "/f", source: "{name}")')
+                )
     assert len(set(outputs)) == 1
 
 
@@ -105,7 +113,9 @@ def test_two_names_of_an_image_share_work(session: Session) -> None:
 
 def test_a_step_that_changes_nothing_gives_the_same_tree(session: Session) -> None:
     before = session.chain('from(address: "busybox")', "rootfs { digest }")
-    name = session.query('{ directory { withNewFile(path: "x", contents: "x") { id } } }')["directory"]["withNewFile"]["id"]
+    name = session.query('{ directory { withNewFile(path: "x", contents: "x") { id } } }')["directory"][
+        "withNewFile"
+    ]["id"]
     steps = f"""
       from(address: "busybox")
       withMountedDirectory(path: "/some/where/deep", source: "{name}")
@@ -133,12 +143,12 @@ def test_two_sessions_merge_equal_work(engine: Engine) -> None:
 
 
 def test_an_abandoned_request_is_cancelled(session: Session) -> None:
-    import http.client
-
     volume = session.query(f'{{ cacheVolume(key: "{fresh()}") {{ id }} }}')["cacheVolume"]["id"]
     mount = f'withMountedCache(path: "/v", cache: "{volume}")'
     command = ["sh", "-c", "echo started > /v/log; sleep 3; echo finished >> /v/log"]
-    document = f'{{container{{from(address:"busybox"){{{mount}{{withExec(args:{json.dumps(command)}){{sync}}}}}}}}}}'
+    document = (
+        f'{{container{{from(address:"busybox"){{{mount}{{withExec(args:{json.dumps(command)}){{sync}}}}}}}}}}'
+    )
     connection = http.client.HTTPConnection("127.0.0.1", session.port)
     connection.request("POST", "/query", json.dumps({"query": document}), session.headers())
     time.sleep(1)
@@ -150,10 +160,15 @@ def test_an_abandoned_request_is_cancelled(session: Session) -> None:
 def test_one_of_two_that_goes_away_does_not_disturb_the_other(engine: Engine) -> None:
     command = ("sh", "-c", f"sleep 2; echo done # {fresh()}")
     result: list[str] = []
+
+    def abandoned(session: Session) -> None:
+        with contextlib.suppress(GraphQLError, OSError, http.client.HTTPException, AssertionError):
+            session.run(*command)
+
     with engine.session() as staying:
         thread = threading.Thread(target=lambda: result.append(staying.run(*command)))
         with engine.session() as leaving:
-            other = threading.Thread(target=lambda: pytest.raises(Exception, leaving.run, *command))
+            other = threading.Thread(target=abandoned, args=(leaving,))
             other.start()
             time.sleep(0.3)
             thread.start()

@@ -69,10 +69,18 @@ def test_ends_while_work_is_under_way(engine: Engine) -> None:
 
 def test_takes_the_flags_of_all_sdks(engine: Engine, tmp_path: Path) -> None:
     flags = ["--workdir", str(tmp_path), "--project", str(tmp_path), "--label", "dagger.io/sdk.name:python"]
-    flags += ["--label=dagger.io/sdk.version:0.21.11", "--load-workspace-modules", "-v", "--version", "v0.21.8"]
+    flags += [
+        "--label=dagger.io/sdk.version:0.21.11",
+        "--load-workspace-modules",
+        "-v",
+        "--version",
+        "v0.21.8",
+    ]
     with engine.session(*flags) as session:
         (tmp_path / "here").write_text("x")
-        assert session.query('{host{directory(path:"."){entries}}}')["host"]["directory"]["entries"] == ["here"]
+        assert session.query('{host{directory(path:"."){entries}}}')["host"]["directory"]["entries"] == [
+            "here"
+        ]
 
 
 def test_a_failed_start_prints_no_line(engine: Engine, tmp_path: Path) -> None:
@@ -92,7 +100,9 @@ def test_a_failed_start_prints_no_line(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_run_gives_variables_and_passes_the_exit_status_on(engine: Engine) -> None:
-    done = engine.kukri("run", "sh", "-c", 'echo "$DAGGER_SESSION_PORT $DAGGER_SESSION_TOKEN"; exit 7', check=False)
+    done = engine.kukri(
+        "run", "sh", "-c", 'echo "$DAGGER_SESSION_PORT $DAGGER_SESSION_TOKEN"; exit 7', check=False
+    )
     assert done.returncode == 7
     port, token = done.stdout.split()
     assert port.isdigit() and token

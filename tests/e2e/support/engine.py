@@ -28,7 +28,11 @@ class Engine:
 
     def __init__(self, root: Path, mirror: str | None, **variables: str) -> None:
         self.root = root
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("KUKRI_", "DAGGER_", "OTEL_"))}
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("KUKRI_", "DAGGER_", "OTEL_"))
+        }
         self.env = {
             **inherited,
             "KUKRI_ROOT": str(root),
@@ -40,12 +44,22 @@ class Engine:
         if mirror:
             self.env["KUKRI_REGISTRY_MIRRORS"] = f"docker.io={mirror}"
 
-    def kukri(self, *arguments: str, check: bool = True, **options: object) -> subprocess.CompletedProcess[str]:
+    def kukri(
+        self, *arguments: str, check: bool = True, **options: object
+    ) -> subprocess.CompletedProcess[str]:
         """Runs a `kukri` command to its end."""
-        settings: dict[str, object] = {"env": self.env, "capture_output": True, "text": True, "timeout": 120, **options}
+        settings: dict[str, object] = {
+            "env": self.env,
+            "capture_output": True,
+            "text": True,
+            "timeout": 120,
+            **options,
+        }
         done = subprocess.run([binary(), *arguments], check=False, **settings)  # type: ignore[call-overload]
         if check and done.returncode:
-            raise AssertionError(f"kukri {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+            raise AssertionError(
+                f"kukri {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
         return done
 
     def session(self, *flags: str, workdir: Path | None = None) -> Session:

@@ -8,7 +8,6 @@ import json
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 
@@ -17,7 +16,9 @@ class GraphQLError(Exception):
 
     def __init__(self, errors: list[dict[str, Any]], status: int) -> None:
         first = errors[0]
-        super().__init__(first["message"])
+        extra = first.get("extensions") or {}
+        output = "".join(f"\n{key}: {extra[key]}" for key in ("cmd", "stdout", "stderr") if key in extra)
+        super().__init__(first["message"] + output)
         self.errors = errors
         self.status = status
         self.message: str = first["message"]
@@ -54,7 +55,7 @@ class Session:
         self.port, self.token = answer["port"], answer["session_token"]
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.close()
         self._stderr.close()
@@ -130,5 +131,7 @@ class Session:
     def run(self, *arguments: str, image: str = "busybox", before: str = "", **options: str) -> str:
         """Standard output of a command in a container; `before` is GraphQL between image and exec."""
         extra = "".join(f", {key}: {value}" for key, value in options.items())
-        steps = f"from(address: {json.dumps(image)})\n{before}\nwithExec(args: {json.dumps(arguments)}{extra})"
+        steps = (
+            f"from(address: {json.dumps(image)})\n{before}\nwithExec(args: {json.dumps(arguments)}{extra})"
+        )
         return str(self.chain(steps, "stdout"))

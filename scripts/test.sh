@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Sets everything up and runs every check and every test; prints counts at the end. ONLY="lint rust" runs some stages.
+source "$(dirname "$0")/common.sh"
+scripts/setup.sh test
+
+LOGS="$(mktemp -d)"
+trap 'rm -rf "$LOGS"' EXIT
+names=() times=() results=()
+failed=0
+
+# Some commands of a stage; a failing one does not hide what the others say.
+all() {
+  local command code=0
+  for command in "$@"; do
+    eval "$command" || {
+      code=$?
+      echo "failed ($code): $command"
+    }
+  done
+  return "$code"
+}
+
+# One stage: its output is shown, and kept for counting. A failing stage does not keep the others from running.
+stage() {
+  local name="$1" started="$SECONDS" status=0
+  shift
+  if [[ -n "${ONLY:-}" && " $ONLY " != *" $name "* ]]; then return 0; fi
+  say "$name"
+  "$@" 2>&1 | tee "$LOGS/$name.log" || status=$?
+  names+=("$name") times+=("$((SECONDS - started))")
+  if ((status)); then
+    results+=("FAILED ($status)")
+    failed=$((failed + 1))
+  else
+    results+=(ok)
+  fi
+}
+
+lint() {
+  all 'cargo fmt --all --check' 'cargo clippy --workspace --all-targets --locked --quiet -- -D warnings' \
+    'cargo xtask tidy' 'cargo xtask codegen --check'
+}
+
+rust() {
+  # Tests named privileged_* need root and say so where they are left out.
+  if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --workspace --locked --no-fail-fast --status-level slow
+  else
+    cargo test --workspace --locked --no-fail-fast --quiet
+  fi
+}
+
+wheel() {
+  scripts/wheel.sh test && "$DEV/bin/python" scripts/check_wheel.py dist/*.whl
+}
+
+python() {
+  all '"$DEV/bin/ruff" check .' '"$DEV/bin/ruff" format --check .' '"$DEV/bin/mypy"' \
+    'PYRIGHT_PYTHON_IGNORE_WARNINGS=1 "$DEV/bin/pyright"' \
+    'KUKRI_BIN="$VENV/bin/kukri" "$DEV/bin/python" -m pytest python/tests'
+}
+
+e2e() { scripts/e2e.sh -q; }
+crash() { scripts/crash.sh; }
+
+stage lint lint
+stage rust rust
+stage wheel wheel
+stage python python
+stage e2e e2e
+stage crash crash
+
+# Counts of cargo test, nextest, pytest and the crash test, added up.
+total() {
+  cat "$LOGS"/*.log 2>/dev/null | sed 's/\x1b\[[0-9;]*m//g' | grep -E '(test result:|^=+ .* in |^[0-9]+ (passed|failed|skipped|xfailed)|Summary \[)' |
+    grep -oE "[0-9]+ $1" | awk '{ sum += $1 } END { print sum + 0 }'
+}
+say "Stages"
+for i in "${!names[@]}"; do
+  printf '%-8s %5d s  %s\n' "${names[$i]}" "${times[$i]}" "${results[$i]}"
+done
+printf 'all      %5d s\n' "$SECONDS"
+if [[ "$(id -u)" != 0 ]]; then
+  echo "Not run, since this is not root: tests named privileged_*."
+fi
+grep -hE 'skipped: ' "$LOGS"/*.log 2>/dev/null | sort | uniq -c || true
+skipped=$(($(total skipped) + $(total ignored)))
+failures=$(total failed)
+if ((failed && ! failures)); then failures=$failed; fi
+echo "$(total passed) passed, $failures failed, $skipped skipped"
+exit "$((failed > 0))"

@@ -1,0 +1,191 @@
+"""The engine's life: it starts by itself, is shared, ends when idle, and survives being killed."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from engine import Engine, alive, wait_gone
+from session import GraphQLError, Session
+
+UUID = ("cat", "/proc/sys/kernel/random/uuid")
+
+
+def test_ten_sessions_at_the_same_moment_share_one_engine(fresh: Engine) -> None:
+    outputs: list[str] = []
+    pids: set[int | None] = set()
+    gate = threading.Barrier(10)
+
+    def one() -> None:
+        gate.wait()
+        with fresh.session() as session:
+            outputs.append(session.run(*UUID))
+            pids.add(fresh.pid())
+
+    threads = [threading.Thread(target=one) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outputs) == 10 and len(set(outputs)) == 1
+    assert len(pids) == 1 and None not in pids
+
+
+def test_it_ends_when_nobody_uses_it(make_engine: Callable[..., Engine]) -> None:
+    engine = make_engine(KUKRI_IDLE_TIMEOUT="1s")
+    with engine.session() as session:
+        session.run("true")
+        pid = engine.pid()
+        assert pid is not None
+        time.sleep(1.5)
+        # A session that asks for nothing is use as well.
+        assert alive(pid)
+    wait_gone(pid, 10)
+    with engine.session() as session:
+        assert session.run("echo", "again") == "again\n"
+
+
+def test_it_ends_in_order_on_sigterm(fresh: Engine) -> None:
+    with fresh.session() as session:
+        first = session.run(*UUID)
+    pid = fresh.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGTERM)
+    wait_gone(pid)
+    assert fresh.pid() is None
+    with fresh.session() as session:
+        assert session.run(*UUID) == first
+
+
+def test_status_says_what_is(fresh: Engine) -> None:
+    done = fresh.kukri("engine", "status", check=False)
+    assert done.returncode == 1 and "no engine is running" in done.stdout
+    with fresh.session():
+        assert str(fresh.pid()) in fresh.kukri("engine", "status").stdout
+
+
+def running_exec(
+    session: Session, errors: list[tuple[float, Exception]], script: str = "sleep 60"
+) -> threading.Thread:
+    def one() -> None:
+        try:
+            session.run("sh", "-c", script)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test looks at it
+            errors.append((time.monotonic(), error))
+
+    thread = threading.Thread(target=one)
+    thread.start()
+    return thread
+
+
+def test_a_killed_engine_is_told_at_once_and_starts_again(fresh: Engine) -> None:
+    with fresh.session() as session:
+        finished = session.run(*UUID)
+        errors: list[tuple[float, Exception]] = []
+        thread = running_exec(session, errors)
+        time.sleep(0.7)
+        killed = time.monotonic()
+        fresh.kill()
+        thread.join(5)
+        assert errors, "the request goes on although its engine is gone"
+        assert errors[0][0] - killed < 1
+        assert isinstance(errors[0][1], (GraphQLError, AssertionError, OSError))
+        started = time.monotonic()
+        with fresh.session() as other:
+            assert other.run(*UUID) == finished
+        assert time.monotonic() - started < 5
+        # The session of the lost engine still ends as sessions do.
+        assert session.close(5) == 0
+    assert fresh.problems() == []
+
+
+def test_what_ran_in_a_killed_engine_does_not_go_on(fresh: Engine) -> None:
+    mark = f"sleep 61.{os.getpid()}"
+    with fresh.session() as session:
+        session.run("true")
+        thread = running_exec(session, [], f"{mark}; true")
+        time.sleep(0.7)
+        assert processes(mark)
+        fresh.kill()
+        thread.join(5)
+    deadline = time.monotonic() + 5
+    while processes(mark):
+        assert time.monotonic() < deadline, "the container outlived its engine"
+        time.sleep(0.05)
+
+
+def processes(part: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if part in line and "pytest" not in line:
+            found.append(line)
+    return found
+
+
+def test_nothing_half_made_is_seen_after_a_kill(fresh: Engine) -> None:
+    steps = 'from(address: "busybox")\nwithExec(args: ["sh", "-c", "%s"])\ndirectory(path: "/out")'
+    script = "mkdir /out; for i in $(seq 2000); do echo $i > /out/$i; done"
+    with fresh.session() as session:
+        errors: list[tuple[float, Exception]] = []
+        thread = running_exec(session, errors, script)
+        time.sleep(0.3)
+        fresh.kill()
+        thread.join(10)
+    with fresh.session() as session:
+        assert len(session.chain(steps % script, "entries")) == 2000
+    assert fresh.problems() == []
+
+
+def test_a_damaged_blob_is_made_again(fresh: Engine) -> None:
+    command = ("sh", "-c", "head -c 100000 /dev/urandom | base64 > /made; md5sum /made")
+    with fresh.session() as session:
+        first = session.run(*command)
+        pid = fresh.pid()
+        assert pid is not None
+    fresh.stop()
+    large = [path for path in fresh.root.rglob("*") if path.is_file() and path.stat().st_size > 100_000]
+    large = [path for path in large if path.read_bytes()[76:77] == b"\n"]  # base64
+    assert large, "the store does not keep what was made in files of its own"
+    for path in large:
+        path.write_bytes(b"damaged")
+    assert fresh.problems()
+    done = json.loads(fresh.kukri("cache", "verify", "--deep", "--repair", "--json", check=False).stdout)
+    assert done["problems"]
+    assert fresh.problems() == []
+    with fresh.session() as session:
+        steps = f'from(address: "busybox")\nwithExec(args: {json.dumps(command)})\nfile(path: "/made")'
+        assert len(session.chain(steps, "contents")) > 100_000
+        assert first
+
+
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
+def test_pruning(fresh: Engine, extra: list[str]) -> None:
+    with fresh.session() as session:
+        first = session.run(*UUID)
+    before = json.loads(fresh.kukri("cache", "du", "--json").stdout)["totalBytes"]
+    answer = json.loads(fresh.kukri("cache", "prune", "--json", *extra).stdout)
+    after = json.loads(fresh.kukri("cache", "du", "--json").stdout)["totalBytes"]
+    assert answer["freedBytes"] > 0
+    assert (after < before) is (not extra)
+    with fresh.session() as session:
+        assert (session.run(*UUID) == first) is bool(extra)
+
+
+def test_two_engines_side_by_side(make_engine: Callable[..., Engine]) -> None:
+    one, two = make_engine(), make_engine()
+    with one.session() as first, two.session() as second:
+        assert first.run(*UUID) != second.run(*UUID)
+        assert one.pid() != two.pid()
+
+
+def test_doctor_finds_nothing_to_say_against_this_machine(engine: Engine) -> None:
+    done = engine.kukri("doctor", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,217 @@
+"""Configuration of containers and where it comes from (protocol sections 5.1 and 5.2)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+
+def test_5_1_scratch_says_nothing(q: Any) -> None:
+    answer = q.session.query(
+        "{ container { workdir user entrypoint defaultArgs mounts envVariables { name } labels { name } exposedPorts { port } platform } }"
+    )["container"]
+    assert answer.pop("platform").startswith("linux/")
+    assert answer == {
+        "workdir": "", "user": "", "entrypoint": [], "defaultArgs": [], "mounts": [],
+        "envVariables": [], "labels": [], "exposedPorts": [],
+    }  # fmt: skip
+
+
+def test_5_1_absent_variables_and_labels_are_null(q: Any) -> None:
+    answer = q.session.query('{ container { envVariable(name: "NO") label(name: "no") } }')["container"]
+    assert answer == {"envVariable": None, "label": None}
+
+
+def test_5_1_variables_keep_their_order_and_are_replaced_in_place(q: Any) -> None:
+    secret = q.secret("order", "hidden")
+    steps = f"""
+        withEnvVariable(name: "B", value: "1")
+        withEnvVariable(name: "A", value: "2")
+        withSecretVariable(name: "S", secret: {secret})
+        withEnvVariable(name: "B", value: "3")
+        withoutEnvVariable(name: "NONE")
+    """
+    assert q.session.chain(steps, "envVariables { name value }") == [
+        {"name": "B", "value": "3"},
+        {"name": "A", "value": "2"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expanded"),
+    [("$A-${A}", "x-x"), ("$NONE.", "."), ("a$", "a$"), ("${A}b$A", "xbx")],
+)
+def test_5_1_expansion(q: Any, text: str, expanded: str) -> None:
+    steps = 'withEnvVariable(name: "A", value: "x")\nwithEnvVariable(name: "B", value: %s, expand: %s)'
+    assert q.session.chain(steps % (json.dumps(text), "true"), 'envVariable(name: "B")') == expanded
+    assert q.session.chain(steps % (json.dumps(text), "false"), 'envVariable(name: "B")') == text
+
+
+def test_4_5_expansion_of_secret_and_volatile_variables_is_refused(q: Any) -> None:
+    secret = q.secret("expansion", "v")
+    error = q.fails(
+        "ask",
+        f'withSecretVariable(name: "X", secret: {secret})\nwithWorkdir(path: "$X", expand: true)',
+        "workdir",
+    )
+    assert 'expand cannot be used with secret env variable "X"' in error.message
+    error = q.fails(
+        "ask",
+        'withVolatileVariable(name: "V", value: "1")\nwithExec(args: ["echo", "$V"], expand: true)',
+        "stdout",
+    )
+    assert 'expand cannot be used with volatile env variable "V"' in error.message
+
+
+def test_5_1_a_plain_variable_takes_the_place_of_a_secret_or_volatile_one(q: Any) -> None:
+    secret = q.secret("replaced", "hidden-value")
+    before = f"""
+        withSecretVariable(name: "X", secret: {secret})
+        withVolatileVariable(name: "Y", value: "volatile")
+        withEnvVariable(name: "X", value: "plain-x")
+        withEnvVariable(name: "Y", value: "plain-y")
+    """
+    assert q.sh("echo $X $Y", before) == "plain-x plain-y\n"
+
+
+def test_5_1_relative_working_directories_join(q: Any) -> None:
+    steps = 'withWorkdir(path: "/a")\nwithWorkdir(path: "b/../c//d/")'
+    assert q.session.chain(steps, "workdir") == "/a/c/d"
+    assert q.session.chain(steps + '\nwithWorkdir(path: "../../..")', "workdir") == "/"
+    assert q.session.chain(steps + "\nwithoutWorkdir", "workdir") == ""
+
+
+def test_5_1_a_missing_working_directory_is_made_for_the_user(q: Any) -> None:
+    before = 'withUser(name: "nobody")\nwithWorkdir(path: "/new/deep")'
+    assert (
+        q.sh("pwd; stat -c %u:%g /new/deep; touch x && echo written", before)
+        == "/new/deep\n65534:65534\nwritten\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("user", "ids"),
+    [
+        ("nobody", "65534:65534"),
+        ("65534", "65534:65534"),
+        ("nobody:users", "65534:100"),
+        ("1234:5678", "1234:5678"),
+        ("1234", "1234:0"),
+        ("0", "0:0"),
+    ],
+)
+def test_5_1_users(q: Any, user: str, ids: str) -> None:
+    assert q.sh("echo $(id -u):$(id -g)", f'withUser(name: "{user}")') == f"{ids}\n"
+
+
+def test_5_1_an_unknown_user_is_an_error_that_names_it(q: Any) -> None:
+    assert "ghost" in q.fails("sh", "id", 'withUser(name: "ghost")').message
+    assert q.sh("id -u", 'withUser(name: "nobody")\nwithoutUser') == "0\n"
+
+
+def test_5_1_entrypoints_clear_default_arguments_unless_told(q: Any) -> None:
+    set_args = 'withDefaultArgs(args: ["a"])\n'
+    for step, kept in [
+        ('withEntrypoint(args: ["e"])', []),
+        ('withEntrypoint(args: ["e"], keepDefaultArgs: true)', ["a"]),
+        ("withoutEntrypoint", []),
+        ("withoutEntrypoint(keepDefaultArgs: true)", ["a"]),
+        ("withoutDefaultArgs", []),
+        ("withDefaultArgs(args: [])", []),
+    ]:
+        assert q.session.chain(set_args + step, "defaultArgs") == kept, step
+
+
+def test_5_1_labels(q: Any) -> None:
+    steps = 'withLabel(name: "a", value: "1")\nwithLabel(name: "a", value: "2")\nwithLabel(name: "b", value: "3")\nwithoutLabel(name: "b")'
+    assert q.session.chain(steps, "labels { name value }") == [{"name": "a", "value": "2"}]
+
+
+def test_5_1_exposed_ports_replace_by_port_and_protocol(q: Any) -> None:
+    steps = """
+        withExposedPort(port: 80, description: "old")
+        withExposedPort(port: 80, description: "new", experimentalSkipHealthcheck: true)
+        withExposedPort(port: 80, protocol: UDP)
+        withExposedPort(port: 81)
+        withoutExposedPort(port: 81)
+    """
+    fields = "exposedPorts { port protocol description experimentalSkipHealthcheck }"
+    assert q.session.chain(steps, fields) == [
+        {"port": 80, "protocol": "TCP", "description": "new", "experimentalSkipHealthcheck": True},
+        {"port": 80, "protocol": "UDP", "description": None, "experimentalSkipHealthcheck": False},
+    ]
+
+
+def test_5_1_with_error_fails_what_comes_later(q: Any) -> None:
+    assert q.ask('withError(err: "")', "workdir") is not None
+    for leaf in [
+        "sync",
+        "stdout",
+        'file(path: "/etc/passwd") { contents }',
+        "rootfs { entries }",
+        'exists(path: "/etc")',
+    ]:
+        error = q.fails("ask", 'withError(err: "on purpose")\nwithExec(args: ["true"])', leaf)
+        assert error.message == "on purpose", leaf
+        assert error.extensions is None
+
+
+def test_5_1_with_rootfs_keeps_configuration_and_mounts(q: Any) -> None:
+    root, mounted = q.dir_id(a="1"), q.dir_id(b="2")
+    steps = f"""
+        withEnvVariable(name: "A", value: "kept")
+        withMountedDirectory(path: "/m", source: {mounted})
+        withRootfs(directory: {root})
+    """
+    assert q.session.chain(steps, "rootfs { entries }") == {"entries": ["a"]}
+    assert q.session.chain(steps, "mounts") == ["/m"]
+    assert q.session.chain(steps, 'envVariable(name: "A")') == "kept"
+
+
+def test_5_2_from_replaces_the_configuration_but_merges_variables_labels_and_ports(q: Any) -> None:
+    mounted = q.dir_id(b="2")
+    steps = f"""
+        withEnvVariable(name: "OWN", value: "kept")
+        withEnvVariable(name: "PATH", value: "/nowhere")
+        withLabel(name: "own", value: "kept")
+        withExposedPort(port: 80)
+        withEntrypoint(args: ["gone"])
+        withUser(name: "gone")
+        withMountedDirectory(path: "/m", source: {mounted})
+        from(address: "busybox")
+    """
+    assert q.session.chain(steps, "entrypoint") == []
+    assert q.session.chain(steps, "user") == ""
+    assert q.session.chain(steps, "mounts") == ["/m"]
+    assert q.session.chain(steps, 'label(name: "own")') == "kept"
+    assert q.session.chain(steps, "exposedPorts { port }") == [{"port": 80}]
+    names = [variable["name"] for variable in q.session.chain(steps, "envVariables { name }")]
+    assert names[0] == "OWN"
+    assert q.session.chain(steps, 'envVariable(name: "PATH")') == q.ask("", 'envVariable(name: "PATH")')
+
+
+def test_5_2_image_reference(q: Any) -> None:
+    reference = q.ask("", "imageRef")
+    assert reference.startswith("docker.io/library/busybox:latest@sha256:")
+    again = q.session.chain(f"from(address: {json.dumps(reference)})", "imageRef")
+    assert again.rpartition("@")[2] == reference.rpartition("@")[2]
+    for step in [
+        'withEnvVariable(name: "A", value: "1")',
+        'withExec(args: ["true"])',
+        'withNewFile(path: "/a", contents: "")',
+    ]:
+        error = q.fails("ask", step, "imageRef")
+        assert error.message.startswith(
+            "Image reference can only be retrieved immediately after the 'Container.From' call."
+        ), step
+
+
+def test_5_2_a_reference_that_does_not_exist(q: Any) -> None:
+    error = q.fails("ask", 'from(address: "nobody/nothing:1")', "imageRef")
+    assert error.message.startswith('failed to resolve image "docker.io/nobody/nothing:1" (platform: "linux/')
+
+
+def test_5_2_stdout_after_from_needs_a_new_exec(q: Any) -> None:
+    assert "no command has been set" in q.fails("sh", "echo a", after='from(address: "busybox")').message

@@ -1,0 +1,256 @@
+"""Directories and files (protocol sections 5.10, 5.11, 5.18)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from session import GraphQLError
+
+
+def test_5_18_digests(q: Any) -> None:
+    hello = 'withNewFile(path: "foo.txt", contents: "Hello, World!")'
+    assert q.dir("", "digest") == "sha256:0e5db88383bce812f795689f5318a2b2f4fde740ef31c2a2365a46368aafddd2"
+    assert q.dir(hello, "digest") == "sha256:48ac4b4b73af8a75a3c77e9dc6211d89321c6ed4f13c6987c6837ac58645bd89"
+    file = q.dir(hello, 'file(path: "foo.txt") { digest plain: digest(excludeMetadata: true) }')
+    assert file == {
+        "digest": "sha256:8a887cdd3e476c79e1a14a65a6c401673b56071a24561dadb5e152605e72a613",
+        "plain": "sha256:042a7d64a581ef2ee983f21058801cc35663b705e6c55f62fa8e0f18ecc70989",
+    }
+    later = hello + "\nwithTimestamps(timestamp: 1)"
+    assert q.dir(later, "digest") == q.dir(hello, "digest"), "times do not count"
+    owned = hello + '\nchown(path: "foo.txt", owner: "1")'
+    assert q.dir(owned, "digest") != q.dir(hello, "digest"), "owners do"
+
+
+def test_5_10_names_and_entries(q: Any) -> None:
+    steps = 'withNewFile(path: "b/.hidden", contents: "")\nwithNewFile(path: "b/a", contents: "")\nwithSymlink(target: "a", linkName: "b/l")\nwithNewDirectory(path: "b/d")'
+    assert q.dir(steps, "name") == "/"
+    assert q.dir(steps + '\ndirectory(path: "b/d")', "name") == "d/"
+    assert q.dir(steps, 'entries(path: "b")') == [".hidden", "a", "d/", "l"]
+    assert q.dir(steps + '\ndirectory(path: "b")', "entries") == [".hidden", "a", "d/", "l"]
+    assert "no such file or directory" in q.fails("dir", steps, 'entries(path: "none")').message
+    assert (
+        "no such file or directory" in q.fails("dir", steps + '\ndirectory(path: "none")', "entries").message
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*", ["a.md", "d/", "l"]),
+        ("**", ["a.md", "d/", "d/b.md", "d/e/", "d/e/c.txt", "l"]),
+        ("*.md", ["a.md"]),
+        ("**/*.md", ["a.md", "d/b.md"]),
+        ("d/*", ["d/b.md", "d/e/"]),
+        ("d/e", ["d/e/"]),
+        ("none*", []),
+    ],
+)
+def test_5_10_glob(q: Any, pattern: str, found: list[str]) -> None:
+    steps = 'withNewFile(path: "a.md", contents: "")\nwithNewFile(path: "d/b.md", contents: "")\nwithNewFile(path: "d/e/c.txt", contents: "")\nwithSymlink(target: "a.md", linkName: "l")'
+    assert q.dir(steps, f"glob(pattern: {json.dumps(pattern)})") == found
+
+
+def test_5_10_new_directories(q: Any) -> None:
+    steps = """
+        withNewDirectory(path: "a/b", permissions: 448)
+        withNewDirectory(path: "zero", permissions: 0)
+        withNewFile(path: "a/b/keep", contents: "")
+        withNewDirectory(path: "a/b", permissions: 511)
+    """
+    assert q.dir(steps, 'stat(path: "a/b") { permissions fileType }') == {
+        "permissions": 0o700,
+        "fileType": "DIRECTORY",
+    }
+    assert q.dir(steps, 'stat(path: "a") { permissions }') == {"permissions": 0o755}
+    assert q.dir(steps, 'stat(path: "zero") { permissions }') == {"permissions": 0o755}
+    for step in ['withNewDirectory(path: "../x")', 'withNewDirectory(path: "a/../../x")']:
+        assert "cannot create directory outside parent" in q.fails("dir", step, "entries").message
+
+
+def test_5_10_long_names(q: Any) -> None:
+    name = "n" * 256
+    error = q.fails("dir", f'withNewFile(path: "{name}", contents: "")', "entries")
+    assert "File name length exceeds the maximum supported 255 characters" in error.message
+    assert q.dir(f'withNewFile(path: "{name[1:]}", contents: "")', "entries") == [name[1:]]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ("", ["a.txt", "b.md", "d/", "d/c.txt", "d/e.md", "empty/"]),
+        ('include: ["*.txt"]', ["a.txt"]),
+        ('include: ["**/*.txt"]', ["a.txt", "d/", "d/c.txt"]),
+        ('include: ["d"]', ["d/", "d/c.txt", "d/e.md"]),
+        ('include: ["d"], exclude: ["**/*.md"]', ["d/", "d/c.txt"]),
+        ('exclude: ["**/*.md", "empty"]', ["a.txt", "d/", "d/c.txt"]),
+        ('exclude: ["**", "!a.txt"]', ["a.txt"]),
+        ('include: ["none"]', []),
+    ],
+)
+def test_5_10_include_and_exclude(q: Any, options: str, found: list[str]) -> None:
+    source = q.dir(
+        'withNewFile(path: "a.txt", contents: "")\nwithNewFile(path: "b.md", contents: "")\nwithNewFile(path: "d/c.txt", contents: "")\n'
+        'withNewFile(path: "d/e.md", contents: "")\nwithNewDirectory(path: "empty")',
+        "id",
+    )
+    step = f'withDirectory(path: "to", source: "{source}"{", " + options if options else ""})\ndirectory(path: "to")'
+    assert q.dir(step, 'glob(pattern: "**")') == found
+    filtered = q.session.query(
+        f'{{ node(id: "{source}") {{ ... on Directory {{ filter{f"({options})" if options else ""} {{ glob(pattern: "**") }} }} }} }}'
+    )
+    assert filtered["node"]["filter"]["glob"] == found
+
+
+def test_5_10_gitignore_permissions_and_owner(q: Any) -> None:
+    source = q.dir_id(
+        _dot_gitignore="*.log\nbuild/\n",
+        a_dot_log="",
+        b="",
+        build__x="",
+        d___dot_gitignore="!keep.log\n",
+        d__keep_dot_log="",
+    )
+    step = f'withDirectory(path: "", source: {source}, gitignore: true, permissions: 448, owner: "3:4")'
+    assert q.dir(step, 'glob(pattern: "**")') == [".gitignore", "b", "d/", "d/.gitignore", "d/keep.log"]
+    assert q.dir(step, 'stat(path: "d/keep.log") { permissions }') == {"permissions": 0o700}
+
+
+def test_5_10_owner_names_are_those_of_the_directory_itself(q: Any) -> None:
+    source = q.dir_id(a="")
+    error = q.fails("dir", f'withDirectory(path: "x", source: {source}, owner: "nobody")', "entries")
+    assert "nobody" in error.message
+    steps = f'rootfs\nwithDirectory(path: "x", source: {source}, owner: "nobody")'
+    root = json.dumps(q.ask(steps, "id"))
+    assert (
+        q.session.chain(
+            f'withRootfs(directory: {root})\nwithExec(args: ["stat", "-c", "%u:%g", "/x/a"])', "stdout"
+        )
+        == "65534:65534\n"
+    )
+
+
+def test_5_10_diff_has_what_is_new_or_changed(q: Any) -> None:
+    other = q.dir_id(same="1", changed="new", d__added="x")
+    assert q.dir(
+        f'withNewFile(path: "same", contents: "1")\nwithNewFile(path: "changed", contents: "old")\nwithNewFile(path: "gone", contents: "")\ndiff(other: {other})',
+        'glob(pattern: "**")',
+    ) == ["changed", "d/", "d/added"]
+
+
+def test_5_10_removal(q: Any) -> None:
+    steps = 'withNewFile(path: "a.txt", contents: "")\nwithNewFile(path: "b.txt", contents: "")\nwithNewFile(path: "d/c.txt", contents: "")\n'
+    for step, left in [
+        ('withoutFile(path: "*.txt")', ["d/", "d/c.txt"]),
+        ('withoutFiles(paths: ["a.txt", "d/*.txt", "none"])', ["b.txt", "d/"]),
+        ('withoutDirectory(path: "d")', ["a.txt", "b.txt"]),
+        ('withoutFile(path: "none")', ["a.txt", "b.txt", "d/", "d/c.txt"]),
+    ]:
+        assert q.dir(steps + step, 'glob(pattern: "**")') == left, step
+
+
+def test_5_10_find_up(q: Any) -> None:
+    steps = 'withNewFile(path: "mark", contents: "")\nwithNewFile(path: "a/mark", contents: "")\nwithNewDirectory(path: "a/b/c")\nwithNewDirectory(path: "x")'
+    for start, found in [("a/b/c", "a/mark"), ("x", "mark"), (".", "mark")]:
+        assert q.dir(steps, f'findUp(name: "mark", start: "{start}")') == found
+    assert q.dir(steps, 'findUp(name: "none", start: "a/b")') is None
+
+
+def test_5_10_stat_and_exists_stay_inside(q: Any) -> None:
+    steps = """
+        withNewFile(path: "out", contents: "four", permissions: 292)
+        withNewFile(path: "sub/in", contents: "")
+        withSymlink(target: "../out", linkName: "sub/up")
+        withSymlink(target: "in", linkName: "sub/ok")
+        withSymlink(target: "none", linkName: "dangling")
+    """
+    inside = steps + '\ndirectory(path: "sub")'
+    assert q.dir(steps, 'stat(path: "out") { permissions size name fileType }') == {
+        "permissions": 0o444, "size": 4, "name": "out", "fileType": "REGULAR",
+    }  # fmt: skip
+    assert q.dir(inside, 'stat(path: "ok", doNotFollowSymlinks: true) { fileType }') == {
+        "fileType": "SYMLINK"
+    }
+    assert q.dir(inside, 'exists(path: "ok")') is True
+    for path in ["up", "../out", "../../out", "/../out"]:
+        assert q.dir(inside, f'exists(path: "{path}")') is False, path
+    assert q.dir(steps, 'exists(path: "dangling")') is False
+    for path in ["", "none", "dangling"]:
+        assert (
+            "no such file or directory" in q.fails("dir", steps, f'stat(path: "{path}") {{ size }}').message
+        ), path
+
+
+def test_5_10_export_merges_or_wipes(q: Any, tmp_path: Path) -> None:
+    steps = 'withNewFile(path: "a", contents: "new", permissions: 448)\nwithSymlink(target: "a", linkName: "l")\nwithTimestamps(timestamp: 1000000000)'
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a").write_text("old")
+    (out / "extra").write_text("stays")
+    assert q.dir(steps, 'export(path: "out")') == str(out)
+    assert sorted(path.name for path in out.iterdir()) == ["a", "extra", "l"]
+    assert (out / "a").read_text() == "new"
+    assert (out / "a").stat().st_mode & 0o777 == 0o700
+    assert (out / "a").stat().st_mtime == 1000000000
+    assert (out / "l").readlink() == Path("a")
+    assert q.dir(steps, f'export(path: "{out}", wipe: true)') == str(out)
+    assert sorted(path.name for path in out.iterdir()) == ["a", "l"]
+
+
+def test_5_11_names(q: Any) -> None:
+    assert q.session.query('{ file(name: "a.txt", contents: "x", permissions: 256) { name size contents } }')["file"] == {
+        "name": "a.txt", "size": 1, "contents": "x",
+    }  # fmt: skip
+    with pytest.raises(GraphQLError, match="not contain a directory"):
+        q.session.query('{ file(name: "a/b", contents: "") { name } }')
+    renamed = q.session.query('{ file(name: "a", contents: "x") { withName(name: "b") { name contents } } }')[
+        "file"
+    ]["withName"]
+    assert renamed == {"name": "b", "contents": "x"}
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [("", "1\n2\n3"), ("(limitLines: 0)", ""), ("(limitLines: 2)", "1\n2\n"), ("(offsetLines: 1)", "2\n3"), ("(offsetLines: 1, limitLines: 1)", "2\n"), ("(offsetLines: 9)", "")],
+)  # fmt: skip
+def test_5_11_contents(q: Any, options: str, text: str) -> None:
+    assert (
+        q.session.query(f'{{ file(name: "a", contents: "1\\n2\\n3") {{ contents{options} }} }}')["file"][
+            "contents"
+        ]
+        == text
+    )
+
+
+def test_5_11_contents_that_are_not_text(q: Any) -> None:
+    assert q.sh("printf 'a\\377b' > /x", leaf='file(path: "/x") { contents size }') == {
+        "contents": "a\ufffdb",
+        "size": 3,
+    }
+
+
+def test_5_11_export(q: Any, tmp_path: Path) -> None:
+    (tmp_path / "dir").mkdir()
+    root = 'file(name: "f", contents: "x", permissions: 448)'
+
+    def export(arguments: str) -> str:
+        return str(q.session.chain("", f"export({arguments})", root=root))
+
+    assert export('path: "a/b"') == str(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+    for path in ["dir", "dir/"]:
+        with pytest.raises(GraphQLError):
+            export(f'path: "{path}"')
+    assert export('path: "dir", allowParentDirPath: true') == str(tmp_path / "dir" / "f")
+    assert (tmp_path / "dir" / "f").read_text() == "x"
+
+
+def test_5_10_times_and_owners(q: Any) -> None:
+    steps = 'withNewFile(path: "d/a", contents: "")\nwithSymlink(target: "a", linkName: "d/l")\nwithTimestamps(timestamp: 86400)\nchown(path: "d", owner: "8:9")'
+    root = json.dumps(q.dir(steps, "id"))
+    script = 'stat -c "%n %u:%g %Y" /x/d /x/d/a /x/d/l'
+    out = q.sh(script, f'withMountedDirectory(path: "/x", source: {root})')
+    assert out == "/x/d 8:9 86400\n/x/d/a 8:9 86400\n/x/d/l 8:9 86400\n"

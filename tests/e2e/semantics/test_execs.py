@@ -1,0 +1,203 @@
+"""Commands: options, environment, secrets, errors (protocol sections 4.2, 5.3, 5.6, 5.7)."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine import Engine
+
+
+def rootfs_digest(q: Any, steps: str) -> str:
+    return str(q.ask(steps, "rootfs { digest }")["digest"])
+
+
+def test_5_3_an_exec_that_changes_nothing_leaves_no_difference(q: Any) -> None:
+    mounted, secret, volume = q.dir_id(a="1"), q.secret("stub", "x"), q.id('cacheVolume(key: "stubs")')
+    file = q.file_id("f", "1")
+    config = f"""
+        withWorkdir(path: "/made/for/this")
+        withMountedDirectory(path: "/mnt/dir/deep", source: {mounted})
+        withMountedDirectory(path: "/mnt/dir/deep/inner/mount", source: {mounted})
+        withMountedFile(path: "/mnt/file", source: {file})
+        withMountedTemp(path: "/mnt/temp")
+        withMountedCache(path: "/mnt/cache", cache: {volume})
+        withMountedSecret(path: "/run/secrets/x", source: {secret})
+        withMountedSecret(path: "/mnt/dir/deep/secret", source: {secret})
+    """
+    before = rootfs_digest(q, "")
+    for config_steps in ["", config]:
+        for options in ["", ", noInit: true", ", insecureRootCapabilities: true"]:
+            steps = f'{config_steps}\nwithExec(args: ["true"]{options})'
+            assert rootfs_digest(q, steps) == before, (config_steps, options)
+            assert q.ask("rootfs", f"diff(other: {q.id_of_rootfs(steps)}) {{ entries }}") == {"entries": []}
+    after = q.ask(
+        f'{config}\nwithExec(args: ["true"])', 'directory(path: "/mnt/dir/deep") { entries digest }'
+    )
+    plain = q.ask(config, 'directory(path: "/mnt/dir/deep") { entries digest }')
+    assert after == plain
+
+
+def test_5_3_files_in_the_image_that_the_engine_covers_are_as_before(q: Any) -> None:
+    steps = (
+        'withNewFile(path: "/etc/hosts", contents: "mine\\n")\nwithExec(args: ["sh", "-c", "cat /etc/hosts"])'
+    )
+    assert "mine" not in q.ask(steps, "stdout")
+    assert q.ask(steps, 'file(path: "/etc/hosts") { contents }') == {"contents": "mine\n"}
+
+
+def test_5_3_no_arguments(q: Any) -> None:
+    assert "no command has been set" in q.fails("session_chain", "withExec(args: [])", "stdout").message
+    assert q.ask('withDefaultArgs(args: ["echo", "default"])\nwithExec(args: [])', "stdout") == "default\n"
+    steps = 'withEntrypoint(args: ["echo", "entry"])\nwithExec(args: ["arg"], useEntrypoint: true)'
+    assert q.ask(steps, "stdout") == "entry arg\n"
+    assert (
+        q.ask('withEntrypoint(args: ["false"])\nwithExec(args: ["echo", "no entry"])', "stdout")
+        == "no entry\n"
+    )
+
+
+def test_5_3_stdin_and_redirect_stdin_exclude_each_other(q: Any) -> None:
+    error = q.fails("sh", "cat", stdin='"a"', redirectStdin='"/etc/passwd"')
+    assert "cannot set both stdin and redirectStdin" in error.message
+
+
+def test_5_3_redirected_output(q: Any) -> None:
+    mounted, volume = q.dir_id(a="1"), q.id('cacheVolume(key: "redirects")')
+    config = f"""
+        withUser(name: "nobody")
+        withWorkdir(path: "/tmp")
+        withMountedDirectory(path: "/mnt", source: {mounted})
+        withMountedCache(path: "/cache", cache: {volume})
+    """
+    options = {"redirectStdout": '"out"', "redirectStderr": '"/mnt/err"'}
+    assert q.sh("echo out; echo err >&2", config, **options) == "out\n"
+    assert q.sh("echo out; echo err >&2", config, leaf="stderr", **options) == "err\n"
+    again = 'withUser(name: "root")\nwithExec(args: ["sh", "-c", "stat -c %a:%u /tmp/out /mnt/err; cat /tmp/out /mnt/err"])'
+    assert q.sh("echo out; echo err >&2", config, again, **options) == "600:65534\n600:65534\nout\nerr\n"
+    look = 'withUser(name: "root")\nwithExec(args: ["cat", "/cache/log"])'
+    assert q.sh("echo to the cache", config, look, redirectStdout='"/cache/log"') == "to the cache\n"
+
+
+@pytest.mark.parametrize(("signal", "code"), [("KILL", 137), ("TERM", 143), ("SEGV", 139)])
+def test_4_2_death_by_a_signal_is_never_accepted(q: Any, signal: str, code: int) -> None:
+    for expect in ["SUCCESS", "FAILURE", "ANY"]:
+        error = q.fails("sh", f"kill -{signal} $$", expect=expect)
+        assert f"exit code: {code}" in error.message
+        assert error.extensions["exitCode"] == code
+
+
+def test_4_2_success_where_failure_is_expected(q: Any) -> None:
+    error = q.fails("sh", "true", expect="FAILURE")
+    assert "exit code: 0" in error.message
+    assert error.extensions["exitCode"] == 0
+
+
+def test_4_2_the_error_has_the_final_command_and_trimmed_output(q: Any) -> None:
+    before = 'withEntrypoint(args: ["sh", "-c"])\nwithEnvVariable(name: "CODE", value: "9")'
+    step = (
+        "withExec(args: [\"echo ' out '; echo ' err ' >&2; exit $CODE\"], useEntrypoint: true, expand: true)"
+    )
+    error = q.fails("ask", f"{before}\n{step}", "sync")
+    assert error.extensions == {
+        "_type": "EXEC_ERROR",
+        "cmd": ["sh", "-c", "echo ' out '; echo ' err ' >&2; exit 9"],
+        "exitCode": 9,
+        "stdout": "out",
+        "stderr": "err",
+    }
+    assert error.path == ["container", "from", "withEntrypoint", "withEnvVariable", "withExec", "sync"]
+
+
+def test_5_3_programs_that_cannot_be_started(q: Any) -> None:
+    assert q.fails("ask", 'withExec(args: ["no-such-program"])', "sync").extensions["exitCode"] == 127
+    for contents, mode in [
+        ("#!/bin/sh\n", 420),
+        ("#!/no/such/interpreter\n", 493),
+        ("neither script nor program", 493),
+    ]:
+        steps = f'withNewFile(path: "/x", contents: {json.dumps(contents)}, permissions: {mode})\nwithExec(args: ["/x"])'
+        error = q.fails("ask", steps, "sync")
+        assert error.extensions["exitCode"] == 126, contents
+        assert error.extensions["stderr"], contents
+
+
+def test_5_3_home_and_path(q: Any) -> None:
+    clear = 'withoutEnvVariable(name: "PATH")'
+    assert q.sh("echo $HOME", 'withUser(name: "nobody")') == "/home\n"
+    assert q.sh("echo $HOME", 'withUser(name: "4321")') == "/\n"
+    assert q.sh("echo $HOME", 'withEnvVariable(name: "HOME", value: "/mine")') == "/mine\n"
+    assert q.sh("echo $PATH", clear) == "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+
+
+def test_5_3_supplementary_groups(q: Any) -> None:
+    assert q.sh("id -G", 'withUser(name: "nobody")') == "65534 100\n"
+    assert q.sh("id -G", 'withUser(name: "nobody:nogroup")') == "65534\n"
+
+
+def test_5_3_per_exec_file_systems_and_host_name(q: Any) -> None:
+    again = 'withExec(args: ["sh", "-c", "ls /dev/shm; cat /tmp/t; hostname"])'
+    assert q.sh("touch /dev/shm/x; echo stays > /tmp/t", after=again) == "stays\ndagger\n"
+
+
+def test_5_3_standard_input_ends_at_once(q: Any) -> None:
+    assert q.sh("wc -c") == "0\n"
+
+
+def test_5_3_combined_output_is_in_order(q: Any) -> None:
+    script = "for i in 1 2 3; do echo o$i; usleep 30000; echo e$i >&2; usleep 30000; done"
+    assert q.sh(script, leaf="combinedOutput") == "o1\ne1\no2\ne2\no3\ne3\n"
+
+
+def test_5_6_the_engines_proxies_reach_commands_but_not_the_configuration(
+    make_engine: Any, asker: Any, tmp_path: Path
+) -> None:
+    engine: Engine = make_engine(HTTPS_PROXY="http://proxy.invalid:3128", NO_PROXY="127.0.0.1")
+    with engine.session(workdir=tmp_path) as session:
+        own = asker(session)
+        assert own.sh("echo $HTTPS_PROXY") == "http://proxy.invalid:3128\n"
+        names = [variable["name"] for variable in own.sh("true", leaf="envVariables { name }")]
+        assert "HTTPS_PROXY" not in names
+
+
+@pytest.mark.parametrize(
+    ("value", "script", "shown"),
+    [
+        ("s3cret", "echo a${S}b", "a***b\n"),
+        ("s3cret\n", "printf 's3cret s3cret\n'", "*** ***"),
+        ("line one\nline two", 'echo "$S"', "***\n"),
+        ("", "echo nothing", "nothing\n"),
+        ("s3cret", "printf s3; usleep 50000; printf cre; usleep 50000; echo t", "***\n"),
+        ("s3cret", "printf s3; usleep 50000; echo cre", "s3cre\n"),
+    ],
+)
+def test_5_7_secrets_are_scrubbed(q: Any, value: str, script: str, shown: str) -> None:
+    secret = q.secret(f"scrub-{abs(hash((value, script)))}", value)
+    before = f'withSecretVariable(name: "S", secret: {secret})'
+    assert q.sh(script, before) == shown
+    assert q.sh(f"({script}) >&2", before, leaf="stderr") == shown
+
+
+def test_5_7_scrubbing_in_errors_redirects_and_of_mounted_secrets(q: Any) -> None:
+    secret = q.secret("everywhere", "hush-hush")
+    before = f'withMountedSecret(path: "/s", source: {secret})'
+    error = q.fails("sh", "cat /s; cat /s >&2; exit 1", before)
+    assert (error.extensions["stdout"], error.extensions["stderr"]) == ("***", "***")
+    redirected = q.sh("cat /s", before, leaf='file(path: "/o") { contents }', redirectStdout='"/o"')
+    assert redirected == {"contents": "***"}
+    written = q.sh("cat /s > /o", before, leaf='file(path: "/o") { contents }')
+    assert written == {"contents": "hush-hush"}, "what the process writes itself is its own business"
+
+
+@pytest.mark.slow
+def test_5_7_scrubbing_is_quick(q: Any) -> None:
+    secrets = [q.secret(f"quick-{n}", f"{n}ecret-value-{n}") for n in range(3)]
+    before = "\n".join(
+        f'withSecretVariable(name: "S{n}", secret: {secret})' for n, secret in enumerate(secrets)
+    )
+    started = time.monotonic()
+    assert len(q.sh("yes a line of output 0ecret-val | head -c 30000000", before)) == 30_000_000
+    assert time.monotonic() - started < 20, "for an engine that was built without optimisation"

@@ -1,0 +1,268 @@
+"""Mounts, and files put into containers (protocol section 5.4)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from engine import Engine
+
+
+def test_writes_to_a_mounted_directory_persist_and_leave_the_source_alone(q: Any) -> None:
+    source = q.dir_id(a="1", b="2")
+    mount = f'withMountedDirectory(path: "/m", source: {source})'
+    change = "echo new > /m/c; rm /m/a; echo more >> /m/b"
+    look = 'withExec(args: ["sh", "-c", "ls /m; cat /m/b"])'
+    assert q.sh(change, mount, look) == "b\nc\n2more\n"
+    assert q.sh(change, mount, 'directory(path: "/m")', "entries") == ["b", "c"]
+    assert q.session.query(f"{{ node(id: {source}) {{ ... on Directory {{ entries }} }} }}")["node"] == {
+        "entries": ["a", "b"]
+    }
+    assert "m/" not in q.sh(change, mount, "rootfs", "entries")
+
+
+def test_a_read_only_mount_refuses_writes(q: Any) -> None:
+    mount = f'withMountedDirectory(path: "/m", source: {q.dir_id(a="1")}, readOnly: true)'
+    assert q.sh("cat /m/a; touch /m/x 2>/dev/null || echo refused", mount) == "1refused\n"
+
+
+def test_owners_of_mounts(q: Any) -> None:
+    source, file = q.dir_id(a="1", d__b="2"), q.file_id("f", "3")
+    steps = f"""
+        withMountedDirectory(path: "/m", source: {source}, owner: "nobody:users")
+        withMountedFile(path: "/f", source: {file}, owner: "12")
+        withMountedDirectory(path: "/root-owned", source: {source})
+    """
+    script = "stat -c '%n %u:%g' /m /m/a /m/d /m/d/b /f /root-owned/a"
+    assert q.sh(script, steps).splitlines() == [
+        "/m 65534:100", "/m/a 65534:100", "/m/d 65534:100", "/m/d/b 65534:100", "/f 12:12", "/root-owned/a 0:0",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_mount_below_a_mount_in_either_order(q: Any, order: int) -> None:
+    steps = [
+        f'withMountedDirectory(path: "/m", source: {q.dir_id(outer="1")})',
+        f'withMountedDirectory(path: "/m/in/ner", source: {q.dir_id(inner="2")})',
+    ]
+    before = "\n".join(steps if order == 0 else reversed(steps))
+    assert q.sh("ls /m /m/in/ner; touch /m/in/ner/new", before) == "/m:\nin\nouter\n\n/m/in/ner:\ninner\n"
+    script = "touch /m/in/ner/new /m/top"
+    assert q.sh(script, before, 'directory(path: "/m/in/ner")', "entries") == ["inner", "new"]
+    assert q.sh(script, before, 'directory(path: "/m")', "entries") == ["outer", "top"]
+    assert q.session.chain(before, "mounts") == (["/m", "/m/in/ner"] if order == 0 else ["/m/in/ner", "/m"])
+
+
+def test_a_mounted_file_keeps_changes(q: Any) -> None:
+    mount = f'withMountedFile(path: "/etc/conf", source: {q.file_id("f", "one")})'
+    look = 'withExec(args: ["cat", "/etc/conf"])'
+    assert q.sh("printf two >> /etc/conf; chmod 600 /etc/conf", mount, look) == "onetwo"
+    assert q.sh("printf two >> /etc/conf", mount, 'file(path: "/etc/conf")', "contents") == "onetwo"
+    assert q.sh("printf two >> /etc/conf", mount, "rootfs", 'exists(path: "etc/conf")') is False
+
+
+def test_temporary_space(q: Any) -> None:
+    mount = 'withMountedTemp(path: "/t", size: 1048576)'
+    look = 'withExec(args: ["ls", "/t"])'
+    assert q.sh("touch /t/x", mount, look) == ""
+    assert q.sh("dd if=/dev/zero of=/t/x bs=1k count=2000 2>/dev/null || echo full", mount) == "full\n"
+    for leaf in ['file(path: "/t/x") { contents }', 'directory(path: "/t") { entries }']:
+        assert "cannot retrieve path from tmpfs" in q.fails("ask", mount, leaf).message
+
+
+def test_cache_volumes_are_told_apart_by_seed_owner_and_sharing(q: Any) -> None:
+    volume = q.id('cacheVolume(key: "identity")')
+    seed = q.dir_id(seeded="yes", d__e="x")
+
+    def use(script: str, options: str = "") -> str:
+        config = f'withMountedCache(path: "/c", cache: {volume}{options})\nwithEnvVariable(name: "BUST", value: "{time.time_ns()}")'
+        return str(q.sh(script, config))
+
+    assert use("touch /c/plain; ls /c") == "plain\n"
+    assert use("ls /c", ", sharing: SHARED") == "plain\n"
+    assert use("ls /c", ", sharing: LOCKED") == ""
+    assert use("ls /c; echo changed > /c/seeded", f", source: {seed}") == "d\nseeded\n"
+    assert use("cat /c/seeded", f", source: {seed}") == "changed\n", "the seed is for the first use only"
+    owned = f', source: {seed}, owner: "nobody"'
+    assert use("stat -c %u:%g /c /c/seeded /c/d/e", owned) == "65534:65534\n" * 3
+    assert use("ls /c") == "plain\n"
+
+
+def test_cache_volumes_are_not_part_of_cache_keys_and_cannot_be_read(q: Any) -> None:
+    volume = q.id('cacheVolume(key: "outside")')
+    mount = f'withMountedCache(path: "/c", cache: {volume})'
+    first = q.sh("date +%N > /c/x; cat /c/x", mount)
+    q.sh("echo other > /c/x", mount)
+    assert q.sh("date +%N > /c/x; cat /c/x", mount) == first
+    assert (
+        "cannot retrieve path from cache" in q.fails("ask", mount, 'file(path: "/c/x") { contents }').message
+    )
+
+
+def test_locked_volumes_are_used_by_one_exec_at_a_time(q: Any, engine: Engine) -> None:
+    script = "test ! -e /c/busy || echo together; touch /c/busy; sleep 0.3; rm /c/busy"
+    seen: list[str] = []
+
+    def use(number: int, sharing: str) -> None:
+        volume = q.id(f'cacheVolume(key: "lock-{sharing}")')
+        config = f'withMountedCache(path: "/c", cache: {volume}, sharing: {sharing})\nwithEnvVariable(name: "N", value: "{number}")'
+        seen.append(q.sh(script, config))
+
+    for sharing, serial in [("LOCKED", True), ("PRIVATE", True), ("SHARED", False)]:
+        seen.clear()
+        threads = [threading.Thread(target=use, args=(number, sharing)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(seen) == 3
+        assert ("together\n" not in seen) == serial, sharing
+
+
+def test_mounted_secrets(q: Any) -> None:
+    secret = q.secret("file", "line\nline")
+    steps = f"""
+        withMountedSecret(path: "/run/a", source: {secret})
+        withMountedSecret(path: "/run/b", source: {secret}, owner: "nobody:users", mode: 288)
+    """
+    assert q.sh("stat -c '%a %u:%g' /run/a /run/b; wc -c < /run/a; stat -f -c %T /run/a", steps) == (
+        "400 0:0\n440 65534:100\n9\ntmpfs\n"
+    )
+    assert q.ask(steps + 'withoutMount(path: "/run/a")', "mounts") == ["/run/b"]
+    assert q.sh("ls /run", steps + 'withoutMount(path: "/run/a")') == "b\n"
+
+
+def test_changes_at_a_mount_unmount_it_and_below_change_the_mounted_tree(q: Any) -> None:
+    file, source = q.file_id("f", "new"), q.dir_id(a="1")
+    config = f"""
+        withMountedFile(path: "/mf", source: {file})
+        withMountedDirectory(path: "/md", source: {source})
+    """
+    replaced = config + 'withNewFile(path: "/mf", contents: "real")'
+    assert q.session.chain(replaced, "mounts") == ["/md"]
+    assert q.session.chain(replaced, 'rootfs { file(path: "mf") { contents } }')["file"]["contents"] == "real"
+    below = config + 'withNewFile(path: "/md/b", contents: "2")\nwithoutFile(path: "/md/a")'
+    assert q.session.chain(below, 'directory(path: "/md") { entries }') == {"entries": ["b"]}
+    assert q.session.chain(below, "rootfs { entries }") == {"entries": []}
+    without = config + 'withoutDirectory(path: "/md")'
+    assert q.session.chain(without, "mounts") == ["/mf"]
+
+
+def test_owner_names_come_from_the_containers_own_files(q: Any) -> None:
+    file, source = q.file_id("f", "x"), q.dir_id(a="1", d__b="2")
+    steps = f"""
+        withMountedDirectory(path: "/m", source: {source})
+        withFile(path: "/one", source: {file}, owner: "nobody")
+        withFile(path: "/m/two", source: {file}, owner: "nobody:users", permissions: 384)
+        withDirectory(path: "/dir", source: {source}, owner: "nobody:users", permissions: 488)
+        withDirectory(path: "/m", source: {source}, owner: "nobody", include: ["d"])
+        withNewFile(path: "/new/three", contents: "", owner: "77", permissions: 448)
+    """
+    script = "stat -c '%n %a %u:%g' /one /m/two /dir /dir/a /dir/d/b /m/d/b /new /new/three"
+    assert q.sh(script, steps).splitlines() == [
+        "/one 644 65534:65534", "/m/two 600 65534:100", "/dir 750 65534:100", "/dir/a 750 65534:100", "/dir/d/b 750 65534:100",
+        "/m/d/b 644 65534:65534", "/new 755 0:0", "/new/three 700 77:77",
+    ]  # fmt: skip
+    assert "ghost" in q.fails("ask", f'withFile(path: "/x", source: {file}, owner: "ghost")', "sync").message
+
+
+def test_empty_owner_is_root_not_the_sources(q: Any) -> None:
+    owned = q.session.chain(
+        'withNewFile(path: "a", contents: "")\nchown(path: "a", owner: "5:6")', "id", root="directory"
+    )
+    steps = f'withDirectory(path: "/d", source: "{owned}")'
+    assert q.sh("stat -c %u:%g /d/a", steps) == "0:0\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        ("", "/work/f"), (".", "/work/f"), ("/", "/f"), ("sub/", "/work/sub/f"), ("/etc", "/etc/f"),
+        ("/etc/", "/etc/f"), ("g", "/work/g"), ("/new/path/g", "/new/path/g"), ("$HERE/g", "/here/g"),
+    ],
+)  # fmt: skip
+def test_where_a_file_goes(q: Any, path: str, where: str) -> None:
+    steps = f"""
+        withEnvVariable(name: "HERE", value: "/here")
+        withWorkdir(path: "/work")
+        withFile(path: "{path}", source: {q.file_id("f", "x")}, expand: true)
+    """
+    assert q.ask(steps, f'rootfs {{ file(path: "{where}") {{ contents }} }}')["file"]["contents"] == "x"
+    if path != "/":
+        two = f'withWorkdir(path: "/work")\nwithFiles(path: "{path.replace("$HERE/", "/here/")}", sources: [{q.file_id("f", "x")}, {q.file_id("h", "y")}])'
+        assert q.ask(two, f'exists(path: "{path.replace("$HERE", "/here") or "."}/h")') is True
+
+
+def test_copies_follow_links_to_directories_in_the_destination(q: Any) -> None:
+    source = q.dir_id(lib__new="1", lib__deep__x="2")
+    steps = f"""
+        withNewFile(path: "/usr/lib/old", contents: "0")
+        withSymlink(target: "usr/lib", linkName: "/lib")
+        withDirectory(path: "/", source: {source})
+        withNewFile(path: "/lib/direct", contents: "3")
+    """
+    rootfs = q.session.chain(steps, 'rootfs { directory(path: "usr/lib") { glob(pattern: "**") } }')
+    assert rootfs["directory"]["glob"] == ["deep/", "deep/x", "direct", "new", "old"]
+    assert q.session.chain(steps, 'stat(path: "/lib", doNotFollowSymlinks: true) { fileType }') == {
+        "fileType": "SYMLINK"
+    }
+
+
+def test_removal_takes_globs_and_missing_paths(q: Any) -> None:
+    source = q.dir_id(a_dot_txt="", b_dot_txt="", c_dot_md="", d__e_dot_txt="")
+    start = f'withDirectory(path: "/", source: {source})\n'
+    for step, left in [
+        ('withoutFile(path: "/none")', ["a.txt", "b.txt", "c.md", "d/"]),
+        ('withoutFile(path: "/*.txt")', ["c.md", "d/"]),
+        ('withoutFiles(paths: ["/a.txt", "c.md", "/none"])', ["b.txt", "d/"]),
+        ('withoutDirectory(path: "/d")', ["a.txt", "b.txt", "c.md"]),
+        ('withoutDirectory(path: "/none")', ["a.txt", "b.txt", "c.md", "d/"]),
+    ]:
+        assert q.session.chain(start + step, "rootfs { entries }") == {"entries": left}, step
+
+
+def test_paths_start_at_the_working_directory(q: Any) -> None:
+    steps = 'withWorkdir(path: "/w")\nwithNewFile(path: "a/b", contents: "1")'
+    assert q.session.chain(steps, 'file(path: "a/b") { contents name }') == {"contents": "1", "name": "b"}
+    assert q.session.chain(steps, 'directory(path: ".") { entries name }') == {
+        "entries": ["a/"],
+        "name": "w/",
+    }
+    assert q.session.chain(steps, 'directory(path: "/") { name }') == {"name": "/"}
+
+
+def test_4_5_errors_of_paths(q: Any) -> None:
+    mount = f'withMountedDirectory(path: "/mnt/dir", source: {q.dir_id(a="1", d__x="2")})'
+    for leaf, message in [
+        ('file(path: "/mnt/dir/bogus") { contents }', "bogus: no such file or directory"),
+        ('directory(path: "/mnt/dir/bogus") { entries }', "bogus: no such file or directory"),
+        ('directory(path: "/mnt/dir/a") { entries }', "path a is a file, not a directory"),
+        ('file(path: "/mnt/dir/d") { contents }', "path d is a directory, not a file"),
+        ('file(path: "/bogus") { contents }', "bogus: no such file or directory"),
+        ('directory(path: "/etc/passwd") { entries }', "is a file, not a directory"),
+        ('file(path: "/etc") { contents }', "is a directory, not a file"),
+        ('stat(path: "/bogus") { size }', "no such file or directory"),
+    ]:
+        error = q.fails("ask", mount, leaf)
+        assert message in error.message, leaf
+        assert error.extensions is None
+
+
+def test_links_and_existence(q: Any) -> None:
+    steps = """
+        withSymlink(target: "../odd/./target", linkName: "/a/link")
+        withSymlink(target: "/etc/passwd", linkName: "/a/good")
+    """
+    assert q.sh("readlink /a/link", steps) == "../odd/./target\n"
+    for arguments, there in [
+        ('path: "/a/link"', False),
+        ('path: "/a/link", doNotFollowSymlinks: true', True),
+        ('path: "/a/good"', True),
+        ('path: "/a/good", expectedType: REGULAR_TYPE', True),
+        ('path: "/a/good", expectedType: SYMLINK_TYPE, doNotFollowSymlinks: true', True),
+        ('path: "/a", expectedType: DIRECTORY_TYPE', True),
+        ('path: "/a", expectedType: REGULAR_TYPE', False),
+    ]:
+        assert q.ask(steps, f"exists({arguments})") is there, arguments
