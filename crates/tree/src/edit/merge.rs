@@ -91,9 +91,7 @@ impl Editor<'_> {
         options: &CopyOptions<'_>,
     ) -> Result<(), TreeError> {
         let overwrite = filter.is_none_or(|filter| !filter.has_include());
-        let shown = |path: &[u8]| {
-            if into.is_empty() { path::text(path) } else { path::text(&[into, path].join(&b'/')) }
-        };
+        let shown = |path: &[u8]| path::text(&whole_path(into, path));
         let mut path = Vec::new();
         let mut stack = vec![start];
         while let Some(frame) = stack.last_mut() {
@@ -113,7 +111,7 @@ impl Editor<'_> {
                 continue;
             }
             let EntryKind::Dir(id) = &entry.kind else {
-                let target = self.target(&mut stack, &path, options, &shown)?;
+                let target = self.target(&mut stack, into, &path, options, &shown)?;
                 if matches!(self.here(target, &entry.name), Here::Dir) {
                     return Err(TreeError::IsADirectory(shown(&path)));
                 }
@@ -128,14 +126,14 @@ impl Editor<'_> {
             let inner = self.reader.node(&id.stored)?;
             let mut target = None;
             if taken {
-                let dir = self.target(&mut stack, &path, options, &shown)?;
+                let dir = self.target(&mut stack, into, &path, options, &shown)?;
                 let whole = options.keeps_meta() && filter.is_none_or(|filter| filter.takes_all(&path));
                 if whole && matches!(self.here(dir, &entry.name), Here::Nothing) {
                     self.put(dir, &entry.name, entry.kind.clone())?;
                     continue;
                 }
                 target = Some(
-                    self.copy_dir(dir, &entry.name, &inner.meta, options, overwrite)
+                    self.copy_dir(dir, &whole_path(into, &path), &inner.meta, options, overwrite)
                         .map_err(at(&shown, &path))?,
                 );
             }
@@ -149,6 +147,7 @@ impl Editor<'_> {
     fn target(
         &mut self,
         stack: &mut [Frame],
+        into: &[u8],
         path: &[u8],
         options: &CopyOptions<'_>,
         shown: &dyn Fn(&[u8]) -> String,
@@ -157,24 +156,27 @@ impl Editor<'_> {
         let mut slot = stack[ready].target.expect("it is ready");
         for at_frame in ready + 1..stack.len() {
             let dir = &path[..stack[at_frame].base];
-            let (_, name) = path::split(dir).expect("below the root");
             let meta = stack[at_frame].node.meta.clone();
-            slot = self.copy_dir(slot, name, &meta, options, false).map_err(at(shown, dir))?;
+            slot =
+                self.copy_dir(slot, &whole_path(into, dir), &meta, options, false).map_err(at(shown, dir))?;
             stack[at_frame].target = Some(slot);
         }
         Ok(slot)
     }
 
+    /// Merges a directory into the one at `whole` (from the root of the tree), whose parent is known. Where there is a
+    /// link to a directory, that is where it goes.
     fn copy_dir(
         &mut self,
         parent: Slot,
-        name: &[u8],
+        whole: &[u8],
         meta: &Meta,
         options: &CopyOptions<'_>,
         overwrite: bool,
     ) -> Result<Slot, TreeError> {
         let mut meta = meta.clone();
         options.apply(&mut meta, false);
+        let (_, name) = path::split(whole).expect("below the root");
         match self.here(parent, name) {
             Here::Nothing => self.add_dir(parent, name, meta),
             Here::Dir => {
@@ -184,9 +186,17 @@ impl Editor<'_> {
                 }
                 Ok(slot)
             }
+            // The directory behind a link belongs to somebody else, so it keeps its own metadata.
+            Here::Other(EntryKind::Symlink { .. }) => {
+                self.find_dir(whole, false)?.ok_or_else(|| TreeError::NotADirectory(path::text(name)))
+            }
             Here::Other(_) => Err(TreeError::NotADirectory(path::text(name))),
         }
     }
+}
+
+fn whole_path(into: &[u8], path: &[u8]) -> Vec<u8> {
+    if into.is_empty() { path.to_vec() } else { [into, path].join(&b'/') }
 }
 
 /// Puts the whole path into the error.

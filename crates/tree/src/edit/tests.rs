@@ -456,3 +456,39 @@ proptest! {
         prop_assert_eq!(tree(&Memory::new(), &entries), result, "the identity too");
     }
 }
+
+#[test]
+fn merging_goes_through_links_to_directories() {
+    let memory = Memory::new();
+    let base =
+        tree(&memory, &[("usr/lib/old", file("1")), ("lib", link("usr/lib")), ("broken", link("none"))]);
+    let source =
+        tree(&memory, &[("lib/new", file("2")), ("lib/deep/x", file("3")), ("usr/lib", link("elsewhere"))]);
+    let lib_only = Filter::new(&["lib/**"], &[], false).unwrap();
+    for filter in [None, Some(&lib_only)] {
+        let source = if filter.is_some() {
+            source
+        } else {
+            tree(&memory, &[("lib/new", file("2")), ("lib/deep/x", file("3"))])
+        };
+        let merged = edit(&memory, Some(base), |editor| {
+            let options = CopyOptions { filter, ..CopyOptions::default() };
+            editor.merge("", &source, options).unwrap();
+        });
+        let wanted = tree(
+            &memory,
+            &[
+                ("usr/lib/old", file("1")),
+                ("usr/lib/new", file("2")),
+                ("usr/lib/deep/x", file("3")),
+                ("lib", link("usr/lib")),
+                ("broken", link("none")),
+            ],
+        );
+        assert_eq!(merged, wanted);
+    }
+    let mut editor = Editor::new(&memory, Some(base)).unwrap();
+    let nowhere = tree(&memory, &[("broken/x", file("1"))]);
+    let error = editor.merge("", &nowhere, CopyOptions::default()).unwrap_err();
+    assert_eq!(error, TreeError::NotADirectory("broken".into()));
+}
