@@ -175,9 +175,18 @@ impl Step {
             SpanOutcome::Ok | SpanOutcome::Other(_) => self.line(out, &format!("DONE {took}")),
             SpanOutcome::Cancelled => self.line(out, &format!("CANCELLED after {took}")),
             SpanOutcome::Failed { message, exit_code } => {
-                let mut lines = message.lines().filter(|line| !line.trim().is_empty());
+                let mut lines = message.lines().filter(|line| !line.trim().is_empty()).peekable();
                 match exit_code {
-                    Some(code) => self.line(out, &format!("ERROR exit code {code}")),
+                    Some(code) => {
+                        self.line(out, &format!("ERROR exit code {code}"));
+                        // Messages of commands begin with the code; what comes after it is news.
+                        if let Some(more) =
+                            lines.next_if(|line| line.starts_with(&format!("exit code: {code}")))
+                            && let Some((_, note)) = more.split_once(" (")
+                        {
+                            self.line(out, &format!("ERROR {}", clean(note.trim_end_matches(')'))));
+                        }
+                    }
                     None => self.line(out, format!("ERROR {}", clean(lines.next().unwrap_or(""))).trim_end()),
                 }
                 for line in lines {
@@ -211,6 +220,8 @@ mod tests {
             finished(10, SpanOutcome::Ok, 11.2),
             span(12, None, "withExec false", SpanKind::Exec, 11.0),
             finished(12, failure("process did not complete\n\nsecond line", Some(1)), 11.0),
+            span(15, None, "withExec b", SpanKind::Exec, 11.0),
+            finished(15, failure("exit code: 137 (killed by signal 9)", Some(137)), 11.0),
             span(13, None, "pull x", SpanKind::Pull, 11.0),
             finished(13, failure("not found\ntry y", None), 11.0),
             span(14, None, "export", SpanKind::Export, 11.0),
@@ -230,11 +241,14 @@ mod tests {
 #3 ERROR exit code 1
 #3 ERROR process did not complete
 #3 ERROR second line
-#4 pull x
-#4 ERROR not found
-#4 ERROR try y
-#5 export
-#5 CANCELLED after 0.4s
+#4 withExec b
+#4 ERROR exit code 137
+#4 ERROR killed by signal 9
+#5 pull x
+#5 ERROR not found
+#5 ERROR try y
+#6 export
+#6 CANCELLED after 0.4s
 warning: old client
 warning: update it
 ";
