@@ -159,6 +159,22 @@ impl<T: ObjectType> FromArg for Ref<T> {
     }
 }
 
+/// A text that is kept nowhere but in the session that was given it. `None` in every other session.
+pub struct Sensitive(pub Option<String>);
+
+impl FromArg for Sensitive {
+    const TYPE: TypeRef = String::TYPE;
+    const NULLABLE: TypeRef = String::NULLABLE;
+    fn from_arg(value: ArgValue) -> Result<Self, OpError> {
+        match value {
+            ArgValue::Null => Ok(Self(None)),
+            ArgValue::String(text) => Ok(Self(Some(text.to_string()))),
+            // The value must not get into the message.
+            _ => Err(OpError::new("expected String")),
+        }
+    }
+}
+
 /// A Rust enum that is an enum of the API.
 pub trait ApiEnum: Sized + Copy + 'static {
     /// Its description.

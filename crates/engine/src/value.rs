@@ -59,7 +59,7 @@ pub enum Value {
     /// A text, or the name of an enum's member, or a custom scalar's text.
     String(Arc<str>),
     /// A list.
-    List(Vec<Value>),
+    List(Arc<[Value]>),
     /// An object.
     Object(ObjectValue),
     /// The ID of the object that a call makes (`sync`).

@@ -177,7 +177,7 @@ pub(super) fn leaf(
         Value::String(text) => Out::Text(text),
         Value::Id(call) => Out::Owned(id(&call)?),
         Value::List(items) => {
-            Out::Leaves(items.into_iter().map(|item| leaf(item, id)).collect::<Result<_, _>>()?)
+            Out::Leaves(items.iter().map(|item| leaf(item.clone(), id)).collect::<Result<_, _>>()?)
         }
         Value::Object(object) => return Err(format!("expected a plain value, got {}", object.type_name())),
     })

@@ -19,6 +19,8 @@ pub struct EngineConfig {
     pub parallelism: u32,
     /// What every exec gets from the engine's machine.
     pub environment: ExecEnvironment,
+    /// Goes into the cache keys of secrets. Must stay the same as long as the store, and be known to nobody else.
+    pub secret_salt: [u8; 32],
 }
 
 /// What every exec gets from the engine's machine. None of it is part of a cache key or of an image.

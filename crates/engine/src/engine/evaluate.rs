@@ -47,7 +47,7 @@ impl Engine {
     ) -> Result<Value, OpError> {
         if let Some(index) = call.nth {
             return match on {
-                Value::List(mut items) if index < items.len() => Ok(items.swap_remove(index)),
+                Value::List(items) if index < items.len() => Ok(items[index].clone()),
                 _ => Err(OpError::new(format!("{} has no element {index} any more", call.label()))),
             };
         }
@@ -76,6 +76,7 @@ impl Engine {
         for (name, value) in &call.args {
             args.push((name, self.resolve(session, value.clone()).await?));
         }
+        args.extend(session.given(&call.digest));
         let cx = Cx { engine: Arc::clone(self), session: Arc::clone(session), call: Arc::clone(call) };
         (operation.run)(on, args, &cx).await
     }

@@ -59,6 +59,7 @@ struct Parts {
     environment: ExecEnvironment,
     watchers: Arc<Watchers>,
     volumes: VolumeLocks,
+    secret_salt: [u8; 32],
 }
 
 impl Engine {
@@ -70,7 +71,7 @@ impl Engine {
         let solver = Solver::new(
             SolverConfig { slots: config.parallelism, ..SolverConfig::default() },
             Arc::new(cache::StoreCache(config.store.clone())),
-            Arc::new(observer::Reporter(Arc::clone(&watchers))),
+            Arc::new(observer::Reporter::new(Arc::clone(&watchers))),
         );
         let parts = Parts {
             store: config.store,
@@ -80,6 +81,7 @@ impl Engine {
             environment: config.environment,
             watchers,
             volumes: VolumeLocks::default(),
+            secret_salt: config.secret_salt,
         };
         assert!(engine.parts.set(parts).is_ok(), "a new engine has no parts yet");
         engine
@@ -144,6 +146,12 @@ impl Engine {
         &self.parts().volumes
     }
 
+    /// What goes into the cache keys of secrets that are known by their value.
+    #[must_use]
+    pub fn secret_salt(&self) -> &[u8; 32] {
+        &self.parts().secret_salt
+    }
+
     /// A number for a span that is not a vertex.
     pub fn next_span(&self) -> u64 {
         self.spans.next()
@@ -163,7 +171,8 @@ impl Engine {
 
     /// Appends a step to the graph of calls. Does no work.
     ///
-    /// `args` must be coerced, in the order of the definition, without those equal to their default.
+    /// `args` must be coerced, in the order of the definition, without those equal to their default. Sensitive ones do not
+    /// become part of the call: the session keeps them.
     #[must_use]
     pub fn step(
         &self,
@@ -181,7 +190,14 @@ impl Engine {
                 Some(format!("{}#{}", session.id(), self.unique.fetch_add(1, Ordering::Relaxed)).into())
             }
         };
-        Call::step(receiver, operation, args, scope)
+        let is_sensitive =
+            |name: &str| operation.def.args.iter().any(|arg| arg.name == name && arg.sensitive);
+        let (sensitive, args): (Args, Args) = args.into_iter().partition(|(name, _)| is_sensitive(name));
+        let call = Call::step(receiver, operation, args, scope);
+        if !sensitive.is_empty() {
+            session.give(&call.digest, sensitive);
+        }
+        call
     }
 
     /// Keeps a call whose ID is given to a client, with all that it is made of, so that [`Engine::find_call`] knows it,

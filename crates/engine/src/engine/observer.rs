@@ -48,7 +48,22 @@ impl Watchers {
 }
 
 /// Tells sessions what the solver does for them.
-pub struct Reporter(pub Arc<Watchers>);
+pub struct Reporter {
+    watchers: Arc<Watchers>,
+    /// Why vertices run that have been decided but wait for their turn.
+    reasons: Mutex<HashMap<u64, String>>,
+}
+
+impl Reporter {
+    /// For the sessions that `watchers` collects.
+    pub fn new(watchers: Arc<Watchers>) -> Self {
+        Self { watchers, reasons: Mutex::default() }
+    }
+
+    fn reasons(&self) -> std::sync::MutexGuard<'_, HashMap<u64, String>> {
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Tree operations are too many and too quick to be told.
 const fn kind(vertex: &Vertex) -> Option<SpanKind> {
@@ -73,14 +88,14 @@ impl Observer<Vertex> for Reporter {
             Outcome::Hit { .. } => vertex.context.engine.next_span(),
             _ => vertex.id,
         };
-        let started = Event::SpanStarted {
-            id,
-            parent: None,
-            label: decision.label.clone(),
-            kind,
-            time_ns: now().saturating_sub(nanos(decision.duration)),
-        };
-        progress.tell(&started);
+        if let Outcome::Miss { reason } = &decision.outcome {
+            // It begins when it has its turn, so that its duration is its own.
+            self.watchers.add(vertex.id, session);
+            self.reasons().insert(vertex.id, why(reason));
+            return;
+        }
+        let label = decision.label.clone();
+        progress.tell(&Event::SpanStarted { id, parent: None, label, kind, time_ns: now() });
         match &decision.outcome {
             Outcome::Hit { by, age } => {
                 let reason = match by {
@@ -90,12 +105,18 @@ impl Observer<Vertex> for Reporter {
                 progress.tell(&Event::SpanCached { id, reason });
                 progress.tell(&Event::SpanFinished { id, outcome: SpanOutcome::Cached, time_ns: now() });
             }
-            Outcome::Miss { reason } => {
-                self.0.add(vertex.id, session);
-                progress.tell(&Event::SpanNotCached { id, reason: why(reason) });
-            }
-            Outcome::Joined => self.0.add(vertex.id, session),
+            Outcome::Miss { .. } => {}
+            Outcome::Joined => self.watchers.add(vertex.id, session),
         }
+    }
+
+    fn on_start(&self, vertex: &Solved<'_, Vertex>) {
+        let Some(kind) = kind(vertex.op) else { return };
+        let Some(reason) = self.reasons().remove(&vertex.id) else { return };
+        let (id, label) = (vertex.id, vertex.op.label());
+        let progress = vertex.context.session.progress();
+        progress.tell(&Event::SpanStarted { id, parent: None, label, kind, time_ns: now() });
+        progress.tell(&Event::SpanNotCached { id, reason });
     }
 
     fn on_finish(
@@ -114,7 +135,8 @@ impl Observer<Vertex> for Reporter {
             Err(error) => SpanOutcome::Failed { message: error.to_string(), exit_code: None },
         };
         session.progress().tell(&Event::SpanFinished { id: vertex.id, outcome, time_ns: now() });
-        self.0.remove(vertex.id, session);
+        self.reasons().remove(&vertex.id);
+        self.watchers.remove(vertex.id, session);
     }
 }
 
@@ -127,10 +149,6 @@ pub fn why(reason: &MissReason) -> String {
         MissReason::NotCacheable => "never cached".to_owned(),
         MissReason::Evicted => "the earlier result is gone".to_owned(),
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn ago(age: Duration) -> String {

@@ -104,7 +104,7 @@ impl Exec {
     /// Identity by recipe.
     #[must_use]
     pub fn recipe(&self) -> Digest {
-        let mut key = Encoder::new("kukri.exec.v1");
+        let mut key = Encoder::new("kukri.exec.v2");
         for (_, part) in self.parts(&mut |handle, key| handle.encode(key)) {
             key.digest(&part);
         }
@@ -121,7 +121,7 @@ impl Exec {
                 key.digest(&tree.content);
             }
         });
-        let mut key = Encoder::new("kukri.exec.content.v1");
+        let mut key = Encoder::new("kukri.exec.content.v2");
         for (_, part) in &parts {
             key.digest(part);
         }
@@ -166,7 +166,7 @@ impl Exec {
         }
         for (name, secret) in &self.secret_env {
             part(format!("secret variable {name}"), &mut |key| {
-                key.digest(&secret.identity);
+                key.digest(&secret.cache_key());
             });
         }
         for mount in &self.mounts {
@@ -186,7 +186,7 @@ impl Exec {
                     key.str("cache").str(&volume.key);
                 }
                 MountKind::Secret { secret, owner, mode } => {
-                    key.str("secret").digest(&secret.identity).str(owner).u64(u64::from(*mode));
+                    key.str("secret").digest(&secret.cache_key()).str(owner).u64(u64::from(*mode));
                 }
             });
         }

@@ -14,8 +14,8 @@ use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp};
 
 /// Starts from an image of a registry.
 ///
-/// A tag is resolved when this step is selected, once per session. The image's configuration is put over the present
-/// one: variables and labels are merged, the rest is replaced where the image says something. Mounts and secrets stay.
+/// A tag is resolved when this step is selected, once per session. The image's configuration replaces the present
+/// one; variables, labels and exposed ports are merged. Mounts and secrets stay.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!", cache = "session", eager = "")]
 pub struct From {

@@ -101,8 +101,7 @@ impl Container {
         next
     }
 
-    /// A copy with the configuration of an image put over its own: variables and labels are merged, the rest is replaced
-    /// where the image says something.
+    /// A copy with the configuration of an image in place of its own; variables, labels and exposed ports are merged.
     #[must_use]
     pub fn with_image(&self, image: &ImageConfig) -> Self {
         let mut config = image.clone();
@@ -114,15 +113,6 @@ impl Container {
             config.labels.entry(name.clone()).or_insert_with(|| value.clone());
         }
         config.exposed_ports.extend(self.config.exposed_ports.iter().cloned());
-        config.entrypoint = config.entrypoint.or_else(|| self.config.entrypoint.clone());
-        config.cmd = config.cmd.or_else(|| self.config.cmd.clone());
-        for (own, present) in
-            [(&mut config.user, &self.config.user), (&mut config.working_dir, &self.config.working_dir)]
-        {
-            if own.is_empty() {
-                own.clone_from(present);
-            }
-        }
         let mut next = self.changed();
         next.config = Arc::new(config);
         next
@@ -277,12 +267,12 @@ pub fn clean(path: &str) -> String {
 }
 
 impl Container {
-    /// Where names of owners are looked up for a path: in the root file system, also for what lies in a mount.
+    /// Where names of owners are looked up for a path: in the root file system, also for what lies in a mount. `None`
+    /// stands for the tree that is changed.
     #[must_use]
     pub fn names_for(&self, path: &str) -> Option<TreeHandle> {
         match self.place(path) {
             Place::Root(_) => None,
-            Place::Mount(_, _, rest) if rest.is_empty() => None,
             Place::Mount(..) => Some(self.rootfs.clone()),
         }
     }

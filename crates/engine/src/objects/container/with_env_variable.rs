@@ -32,6 +32,7 @@ impl Run for WithEnvVariable {
         let value = if self.expand { on.expand(&self.value)? } else { self.value };
         let mut next = on.configured(|config| config.set_env(&self.name, &value));
         Arc::make_mut(&mut next.secret_env).retain(|(name, _)| *name != self.name);
+        Arc::make_mut(&mut next.volatile_env).retain(|(name, _)| *name != self.name);
         Ok(next)
     }
 }

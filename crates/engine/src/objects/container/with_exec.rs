@@ -9,7 +9,7 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 use crate::vertex::edit::Source;
-use crate::vertex::exec::{Exec, MountKind};
+use crate::vertex::exec::{Exec, ExecMount, MountKind};
 use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp};
 
 /// Which exit statuses are no failure.
@@ -82,7 +82,7 @@ impl Run for WithExec {
     type On = Container;
     type Output = Container;
 
-    async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
+    async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<Container, OpError> {
         if self.experimental_privileged_nesting {
             return Err(OpError::new(
                 "experimentalPrivilegedNesting: this engine cannot give a command a session of its own yet",
@@ -108,16 +108,27 @@ impl Run for WithExec {
                 "no command has been set: withExec got no arguments, and there are no default ones",
             ));
         }
+        let salt = cx.engine.secret_salt();
+        let mut secret_env = on.secret_env.to_vec();
+        for (_, secret) in &mut secret_env {
+            *secret = secret.keyed(&cx.session, salt).await?;
+        }
+        let mut mounts = on.mounts_in_order();
+        for mount in &mut mounts {
+            if let MountKind::Secret { secret, .. } = &mut mount.kind {
+                *secret = secret.keyed(&cx.session, salt).await?;
+            }
+        }
         let in_container = |path: String| (!path.is_empty()).then(|| on.absolute(&path));
         let vertex = Vertex::new(VertexOp::Exec(Box::new(Exec {
             rootfs: on.rootfs.clone(),
             args,
             env: on.config.env.clone(),
             volatile_env: on.volatile_env.to_vec(),
-            secret_env: on.secret_env.to_vec(),
+            secret_env,
             cwd: on.absolute(""),
             user: on.config.user.clone(),
-            mounts: on.mounts.to_vec(),
+            mounts,
             stdin: (!self.stdin.is_empty()).then_some(self.stdin),
             redirect_stdin: in_container(self.redirect_stdin),
             redirect_stdout: in_container(self.redirect_stdout),
@@ -132,17 +143,23 @@ impl Run for WithExec {
 }
 
 impl Container {
+    /// The mounts, each after those that it lies below.
+    fn mounts_in_order(&self) -> Vec<ExecMount> {
+        let mut mounts = self.mounts.to_vec();
+        mounts.sort_by(|a, b| a.path.cmp(&b.path));
+        mounts
+    }
+
     /// The container as an exec leaves it.
     fn after(&self, exec: &Arc<Vertex>) -> Self {
         let mut next = self.changed();
         next.rootfs = TreeHandle::Output(Arc::clone(exec), Slot::Tree);
-        let mut slot = 0;
+        // The exec has its mounts in the order of their paths, the container in that of the steps.
+        let VertexOp::Exec(ran) = &exec.op else { return next };
         for mount in Arc::make_mut(&mut next.mounts) {
-            if !mount.is_tree() {
-                continue;
-            }
+            let mut trees = ran.mounts.iter().filter(|mounted| mounted.is_tree());
+            let Some(slot) = trees.position(|mounted| mounted.path == mount.path) else { continue };
             let tree = TreeHandle::Output(Arc::clone(exec), Slot::Mount(slot));
-            slot += 1;
             match &mut mount.kind {
                 MountKind::Directory { source, .. } => *source = Source { tree, path: "".into() },
                 // The tree of a mounted file holds that file alone, under its own name.

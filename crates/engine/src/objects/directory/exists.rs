@@ -29,7 +29,6 @@ impl Run for Exists {
     type Output = bool;
 
     async fn run(self, on: Arc<Directory>, cx: &Cx) -> Result<bool, OpError> {
-        objects::exists(cx, &on.inside(&self.path), self.expected_type, self.do_not_follow_symlinks)
-            .await
+        objects::exists(cx, &on.inside(&self.path), self.expected_type, self.do_not_follow_symlinks).await
     }
 }

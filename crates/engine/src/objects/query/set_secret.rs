@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::Query;
+use crate::args::Sensitive;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::objects::secret::Secret;
@@ -20,7 +21,7 @@ pub struct SetSecret {
     name: String,
     /// Its value.
     #[arg(sensitive = "")]
-    plaintext: String,
+    plaintext: Sensitive,
 }
 
 impl Run for SetSecret {
@@ -29,7 +30,9 @@ impl Run for SetSecret {
 
     async fn run(self, _: Arc<Query>, cx: &Cx) -> Result<Secret, OpError> {
         let secret = Secret::named(&self.name);
-        cx.session.set_secret(&secret, self.plaintext);
+        if let Some(plaintext) = self.plaintext.0 {
+            cx.session.set_secret(&secret, plaintext);
+        }
         Ok(secret)
     }
 }

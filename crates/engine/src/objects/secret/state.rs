@@ -6,6 +6,7 @@ use kukri_model::schema::ObjectDef;
 use kukri_model::{Digest, Encoder};
 
 use crate::error::OpError;
+use crate::session::Session;
 use crate::value::ObjectType;
 
 /// Description of the type.
@@ -18,8 +19,10 @@ pub const DEF: ObjectDef = ObjectDef {
 /// A secret.
 #[derive(Clone, Debug)]
 pub struct Secret {
-    /// What stands for it in keys.
+    /// What it is looked up by in a session.
     pub identity: Digest,
+    /// What stands for it in cache keys. `None`: that comes from its value, so it is known only once that was looked up.
+    pub key: Option<Digest>,
     /// Name of one made by `setSecret`, else empty.
     pub name: Arc<str>,
     /// Where its value is looked up, else empty.
@@ -37,12 +40,12 @@ impl Secret {
     #[must_use]
     pub fn named(name: &str) -> Self {
         let identity = Encoder::new("kukri.secret.name.v1").str(name).finish();
-        Self { identity, name: name.into(), uri: "".into() }
+        Self { identity, key: Some(identity), name: name.into(), uri: "".into() }
     }
 
     /// A secret that the client looks up.
     pub fn from_uri(uri: &str, cache_key: Option<&str>) -> Result<Self, OpError> {
-        let Some((scheme, rest)) = uri.split_once("://").filter(|(_, rest)| !rest.is_empty()) else {
+        let Some((scheme, _)) = uri.split_once("://").filter(|(_, rest)| !rest.is_empty()) else {
             return Err(OpError::new(format!(
                 "malformed id: {uri:?} is not \"scheme://…\" (as in env://TOKEN)"
             )));
@@ -53,12 +56,25 @@ impl Secret {
                 SCHEMES.join(", ")
             )));
         }
-        let _ = rest;
-        let mut identity = Encoder::new("kukri.secret.uri.v1");
-        match cache_key {
-            Some(key) => identity.str("key").str(key),
-            None => identity.str("uri").str(uri),
-        };
-        Ok(Self { identity: identity.finish(), name: "".into(), uri: uri.into() })
+        let identity = Encoder::new("kukri.secret.uri.v1").str(uri).finish();
+        let key = cache_key.map(|key| Encoder::new("kukri.secret.key.v1").str(key).finish());
+        Ok(Self { identity, key, name: "".into(), uri: uri.into() })
+    }
+
+    /// What stands for it in cache keys.
+    #[must_use]
+    pub fn cache_key(&self) -> Digest {
+        self.key.unwrap_or(self.identity)
+    }
+
+    /// The same secret with its cache key, which is made from its value where none was given. `salt` keeps values from
+    /// being guessed by their keys.
+    pub async fn keyed(self: &Arc<Self>, session: &Session, salt: &[u8; 32]) -> Result<Arc<Self>, OpError> {
+        if self.key.is_some() {
+            return Ok(Arc::clone(self));
+        }
+        let value = session.secret(self).await?;
+        let key = Encoder::new("kukri.secret.value.v1").bytes(salt).bytes(&value).finish();
+        Ok(Arc::new(Self { key: Some(key), ..Self::clone(self) }))
     }
 }

@@ -3,8 +3,10 @@
 mod environment;
 mod mounts;
 mod output;
+mod place;
 mod scrub;
 mod settle;
+mod stubs;
 
 use std::sync::Arc;
 

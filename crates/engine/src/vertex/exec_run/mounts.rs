@@ -12,6 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::environment::Secrets;
 use super::read_small;
+use super::stubs::{Needs, Stub};
 use crate::engine::Engine;
 use crate::error::{OpError, OrFail};
 use crate::objects::cache_volume::{CacheSharingMode, VolumeUse};
@@ -40,8 +41,10 @@ pub struct Prepared {
     pub trees: Vec<MountedTree>,
     /// Where certificate authorities were put.
     pub ca_path: Option<&'static str>,
-    /// Volumes in use.
-    _volumes: Vec<VolumeDir>,
+    /// What is made for mounts and is not there before.
+    pub stubs: Vec<Stub>,
+    /// Volumes in use, by where they are mounted.
+    pub volumes: Vec<(Arc<str>, VolumeDir)>,
 }
 
 /// A mounted directory or file whose changes are kept.
@@ -68,25 +71,13 @@ pub enum MountedTree {
     },
 }
 
-/// Takes the locks of volumes that only one exec may use at a time, in an order that is the same for all.
+/// Takes the locks of volumes that only one exec may use at a time.
 pub async fn lock_volumes(exec: &Exec, engine: &Engine) -> Vec<OwnedMutexGuard<()>> {
-    let mut keys: Vec<&str> = exec
-        .mounts
-        .iter()
-        .filter_map(|mount| match &mount.kind {
-            MountKind::Cache(volume) if volume.sharing != CacheSharingMode::Shared => {
-                Some(volume.key.as_str())
-            }
-            _ => None,
-        })
-        .collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let mut locks = Vec::with_capacity(keys.len());
-    for key in keys {
-        locks.push(engine.volumes().lock(key).await);
-    }
-    locks
+    let volumes = exec.mounts.iter().filter_map(|mount| match &mount.kind {
+        MountKind::Cache(volume) if volume.sharing != CacheSharingMode::Shared => Some(volume.key.clone()),
+        _ => None,
+    });
+    lock_all(volumes.collect(), engine).await
 }
 
 /// The tree in which an absolute path of the container lies, and the path in it.
@@ -145,9 +136,43 @@ pub async fn prepare(
             },
         });
     }
+    // A volume gets its first contents once, however many execs use it for the first time now.
+    let seeding = lock_seeding(exec, engine).await;
     let (store, machine) = (engine.store().clone(), engine.environment().clone());
+    let needs = Needs::of(exec);
     let (trees, user) = (trees.to_vec(), user.clone());
-    crate::blocking(move || build(&store, &machine, &trees, &user, plans)).await
+    crate::blocking(move || {
+        let _seeding = seeding;
+        let mut prepared = build(&store, &machine, &trees, &user, plans)?;
+        prepared.stubs = needs.missing(&store, |index| match index {
+            None => Some(prepared.root_tree),
+            Some(index) => match prepared.trees.get(index) {
+                Some(MountedTree::Directory { tree, .. }) => Some(*tree),
+                _ => None,
+            },
+        });
+        Ok(prepared)
+    })
+    .await
+}
+
+async fn lock_seeding(exec: &Exec, engine: &Engine) -> Vec<OwnedMutexGuard<()>> {
+    let volumes = exec.mounts.iter().filter_map(|mount| match &mount.kind {
+        MountKind::Cache(volume) => Some(format!("first contents of {}", volume.key)),
+        _ => None,
+    });
+    lock_all(volumes.collect(), engine).await
+}
+
+/// Locks in an order that is the same for all.
+async fn lock_all(mut keys: Vec<String>, engine: &Engine) -> Vec<OwnedMutexGuard<()>> {
+    keys.sort_unstable();
+    keys.dedup();
+    let mut locks = Vec::with_capacity(keys.len());
+    for key in keys {
+        locks.push(engine.volumes().lock(&key).await);
+    }
+    locks
 }
 
 async fn seed_tree(
@@ -191,7 +216,8 @@ fn build(
         files: Vec::new(),
         trees: Vec::new(),
         ca_path: None,
-        _volumes: Vec::new(),
+        stubs: Vec::new(),
+        volumes: Vec::new(),
     };
     for plan in plans {
         let mut next = || trees.next().ok_or_else(|| OpError::new("internal error: a mount has no tree"));
@@ -300,19 +326,21 @@ impl Prepared {
         let directory = store.volume(&volume.key, &volume.label).or_fail()?;
         let marker = super::settle::Marker::of(directory.path());
         if !marker.is_set() {
+            let owner = match &volume.owner {
+                Some((owner, _)) => Some(ids(store, &self.root_tree, owner)?),
+                None => None,
+            };
             if let Some((tree, inner)) = seed {
                 let tree = directory_at(store, &tree, &inner)?;
-                super::settle::write_tree(store, &tree, directory.path())?;
-            }
-            if let Some((owner, _)) = &volume.owner {
-                let (uid, gid) = ids(store, &self.root_tree, owner)?;
+                super::settle::write_tree(store, &tree, directory.path(), owner)?;
+            } else if let Some((uid, gid)) = owner {
                 std::os::unix::fs::chown(directory.path(), Some(uid), Some(gid)).or_fail()?;
             }
             marker.set().or_fail()?;
         }
         let source = directory.path().display().to_string();
         self.mount(path, "bind", &source, vec!["rbind".to_owned(), "rw".to_owned()])?;
-        self._volumes.push(directory);
+        self.volumes.push((path.into(), directory));
         Ok(())
     }
 

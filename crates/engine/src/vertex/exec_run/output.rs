@@ -94,7 +94,7 @@ impl Captured {
 /// A stream on its way into the store: in memory as long as it is short.
 enum Keep {
     Short(Vec<u8>),
-    Long(BlobWriter),
+    Long(Box<BlobWriter>),
 }
 
 /// Longest stream kept in memory, in bytes.
@@ -108,7 +108,7 @@ impl Keep {
                 let mut writer = store.blob_writer();
                 writer.write_all(kept)?;
                 writer.write_all(bytes)?;
-                *self = Self::Long(writer);
+                *self = Self::Long(Box::new(writer));
             }
             Self::Long(writer) => writer.write_all(bytes)?,
         }
@@ -137,7 +137,7 @@ pub async fn follow(
         stderr: Tail::default(),
         writers: [const { Keep::Short(Vec::new()) }; 3],
     };
-    let mut channels = [Channel::new(Stream::Stdout, &secrets), Channel::new(Stream::Stderr, &secrets)];
+    let mut channels = [Channel::new(Stream::Stdout, &secrets)?, Channel::new(Stream::Stderr, &secrets)?];
     let mut buffers = [vec![0; 64 << 10], vec![0; 64 << 10]];
     let mut open = [true, true];
     while open[0] || open[1] {
@@ -165,8 +165,9 @@ struct Channel {
 }
 
 impl Channel {
-    fn new(stream: Stream, secrets: &[Arc<[u8]>]) -> Self {
-        Self { stream, scrubber: Scrubber::new(secrets), text: Utf8Chunks::default() }
+    fn new(stream: Stream, secrets: &[Arc<[u8]>]) -> io::Result<Self> {
+        let scrubber = Scrubber::new(secrets).map_err(io::Error::other)?;
+        Ok(Self { stream, scrubber, text: Utf8Chunks::default() })
     }
 
     fn deliver(

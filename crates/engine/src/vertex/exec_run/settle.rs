@@ -14,6 +14,8 @@ use kukri_tree::{Editor, Entry, EntryKind, FileSource, Meta, Node, NodeReader, T
 
 use super::mounts::{MountedTree, Prepared};
 use super::output::Captured;
+use super::place::{Place, place, places};
+use super::stubs;
 use crate::engine::Engine;
 use crate::error::{OpError, OrFail};
 use crate::progress::now;
@@ -33,12 +35,13 @@ pub async fn settle(
     let store = engine.store().clone();
     let created = exit.created.clone();
     let redirects = [exec.redirect_stdout.clone(), exec.redirect_stderr.clone()];
-    let mounts: Vec<(Arc<str>, bool)> =
-        exec.mounts.iter().map(|mount| (Arc::clone(&mount.path), mount.is_tree())).collect();
+    let mounts = places(exec);
     let (uid, gid) = (user.uid, user.gid);
     crate::blocking(move || {
         let [stdout, stderr, combined] = captured.keep(&store)?;
-        remove_stubs(prepared.workspace.upper(), &created);
+        stubs::remove_created(prepared.workspace.upper(), &created);
+        stubs::remove(&prepared);
+        let volumes = prepared.volumes;
         let mut rootfs = store.commit_upper(&prepared.root_tree, prepared.workspace).or_fail()?;
         let mut trees = Vec::with_capacity(prepared.trees.len());
         for mounted in prepared.trees {
@@ -51,57 +54,28 @@ pub async fn settle(
         }
         for (path, blob) in redirects.iter().zip([stdout, stderr]) {
             let Some(path) = path else { continue };
-            let (index, inner) = place(&mounts, path);
-            let tree = match index {
-                Some(index) => &mut trees[index],
-                None => &mut rootfs,
-            };
-            *tree = with_output(&store, tree, &inner, blob, uid, gid)?;
+            match place(&mounts, path) {
+                (Place::Root, inner) => rootfs = with_output(&store, &rootfs, &inner, blob, uid, gid)?,
+                (Place::Tree(index), inner) => {
+                    trees[index] = with_output(&store, &trees[index], &inner, blob, uid, gid)?;
+                }
+                (Place::File(index, name), _) => {
+                    trees[index] = with_output(&store, &trees[index], &name, blob, uid, gid)?;
+                }
+                (Place::Volume(mount), inner) => {
+                    let volume = volumes.iter().find(|(path, _)| *path == mount);
+                    let (_, volume) =
+                        volume.ok_or_else(|| OpError::new("internal error: a volume is gone"))?;
+                    write_output(&store, volume.path(), &inner, blob, uid, gid)
+                        .map_err(|error| OpError::new(format!("{path}: {error}")))?;
+                }
+                // Nothing of it is left once the command has ended.
+                (Place::Memory, _) => {}
+            }
         }
         Ok(ExecOutput { rootfs, mounts: trees, stdout, stderr, combined, exit_code })
     })
     .await
-}
-
-/// Which tree an absolute path lies in (index among the trees of mounts, or the root), and where.
-fn place(mounts: &[(Arc<str>, bool)], path: &str) -> (Option<usize>, String) {
-    let mut index = 0;
-    let mut best: Option<(usize, usize, String)> = None;
-    for (mount, is_tree) in mounts {
-        if !is_tree {
-            continue;
-        }
-        if let Some(rest) = path.strip_prefix(&**mount)
-            && rest.starts_with('/')
-            && best.as_ref().is_none_or(|(length, ..)| mount.len() >= *length)
-        {
-            best = Some((mount.len(), index, rest.trim_start_matches('/').to_owned()));
-        }
-        index += 1;
-    }
-    best.map_or_else(
-        || (None, path.trim_start_matches('/').to_owned()),
-        |(_, index, rest)| (Some(index), rest),
-    )
-}
-
-/// Removes mount points that were made for this run and are still empty.
-fn remove_stubs(upper: &Path, created: &[PathBuf]) {
-    for path in created.iter().rev() {
-        let path = upper.join(path.strip_prefix("/").unwrap_or(path));
-        let Ok(found) = fs::symlink_metadata(&path) else { continue };
-        // Whatever is not empty any more was changed by the command, and stays.
-        let removed = if found.is_dir() {
-            fs::remove_dir(&path)
-        } else if found.len() == 0 {
-            fs::remove_file(&path)
-        } else {
-            Ok(())
-        };
-        if let Err(error) = removed {
-            tracing::debug!(path = %path.display(), %error, "a mount point stays");
-        }
-    }
 }
 
 fn with_output(
@@ -121,6 +95,25 @@ fn with_output(
     let sealed = editor.finish().or_fail()?;
     store.put_nodes(sealed.nodes).or_fail()?;
     Ok(sealed.id)
+}
+
+/// Writes an output into a volume's directory, which no link leads out of.
+fn write_output(
+    store: &Store,
+    volume: &Path,
+    path: &str,
+    blob: BlobRef,
+    uid: u32,
+    gid: u32,
+) -> Result<(), OpError> {
+    use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+    let root = open(volume, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).or_fail()?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let mode = Mode::from_raw_mode(0o600);
+    let file = openat2(&root, path, flags, mode, ResolveFlags::IN_ROOT).or_fail()?;
+    let mut file = fs::File::from(file);
+    io::copy(&mut store.open_blob(&blob.digest).or_fail()?, &mut file).or_fail()?;
+    std::os::unix::fs::fchown(&file, Some(uid), Some(gid)).or_fail()
 }
 
 /// The tree of a mounted file after the run: that file alone.
@@ -174,21 +167,35 @@ pub fn write_copy(store: &Store, entry: &EntryKind, target: &Path) -> Result<(),
     file.set_modified(UNIX_EPOCH + Duration::from_nanos(time)).or_fail()
 }
 
-/// Writes a tree to disk, for the first contents of a volume.
-pub fn write_tree(store: &Store, tree: &TreeId, target: &Path) -> Result<(), OpError> {
+/// Writes a tree to disk, for the first contents of a volume. `owner` is that of all of it; `None` keeps what the tree says.
+pub fn write_tree(
+    store: &Store,
+    tree: &TreeId,
+    target: &Path,
+    owner: Option<(u32, u32)>,
+) -> Result<(), OpError> {
+    let owned = |meta: &Meta| {
+        let (uid, gid) = owner.unwrap_or((meta.uid, meta.gid));
+        Meta { uid, gid, ..meta.clone() }
+    };
     let root = store.node(&tree.stored).or_fail()?;
-    own(target, &root.meta)?;
+    own(target, &owned(&root.meta))?;
     for entry in Walk::new(store, tree) {
         let entry = entry.or_fail()?;
         let path = target.join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&entry.path));
         match &entry.kind {
             EntryKind::Dir(id) => {
                 fs::create_dir_all(&path).or_fail()?;
-                own(&path, &store.node(&id.stored).or_fail()?.meta)?;
+                own(&path, &owned(&store.node(&id.stored).or_fail()?.meta))?;
             }
-            EntryKind::File { .. } => write_copy(store, &entry.kind, &path)?,
+            EntryKind::File { meta, blob, size, link_group } => {
+                let (meta, blob) = (owned(meta), *blob);
+                let kind = EntryKind::File { meta, blob, size: *size, link_group: *link_group };
+                write_copy(store, &kind, &path)?;
+            }
             EntryKind::Symlink { meta, target } => {
                 let to = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&target[..]);
+                let meta = owned(meta);
                 std::os::unix::fs::symlink(to, &path).or_fail()?;
                 std::os::unix::fs::lchown(&path, Some(meta.uid), Some(meta.gid)).or_fail()?;
             }
