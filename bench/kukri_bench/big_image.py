@@ -18,7 +18,11 @@ from .figures import Skip
 #: What is added to a minimal system: about 500 MB with it.
 PACKAGES = "python3,gcc,g++,git,perl,make"
 #: Each directory belongs to the first layer that has it; the rest is the last layer.
-LAYERS = (("usr/lib/gcc", "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu"), ("usr/share", "usr/lib"), ("",))
+LAYERS = (
+    ("usr/lib/gcc", "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu"),
+    ("usr/share", "usr/lib"),
+    ("",),
+)
 
 
 def big_image(cache: Path) -> images.Image:
@@ -31,7 +35,14 @@ def big_image(cache: Path) -> images.Image:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".bench-big-") as scratch:
         system = Path(scratch) / "system.tar"
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", images.SUITE, str(system)]
+        command = [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            f"--include={PACKAGES}",
+            images.SUITE,
+            str(system),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode:
             raise Skip(f"mmdebstrap failed: {done.stderr.strip()[-300:]}")
@@ -71,7 +82,9 @@ def _finish(out: Path, layers: list[Path]) -> None:
         content = layer.read_bytes()
         diff_ids.append(f"sha256:{hashlib.sha256(content).hexdigest()}")
         blobs.append(_put(out, images.LAYER_TYPE, gzip.compress(content, compresslevel=6, mtime=0)))
-    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(images.platform.machine(), images.platform.machine())
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(
+        images.platform.machine(), images.platform.machine()
+    )
     config = {
         "architecture": architecture,
         "os": "linux",

@@ -22,8 +22,12 @@ from .session import QueryError
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure Kukri; each row beside a floor of the same run.")
     parser.add_argument("--only", nargs="+", choices=list(ROWS), metavar="ROW", help=f"of: {', '.join(ROWS)}")
-    parser.add_argument("--kukri", type=Path, help="the program [.venv/bin/kukri if there is one, else a new build]")
-    parser.add_argument("--python", type=Path, help="Python with the package [.venv/bin/python if there is one]")
+    parser.add_argument(
+        "--kukri", type=Path, help="the program [.venv/bin/kukri if there is one, else a new build]"
+    )
+    parser.add_argument(
+        "--python", type=Path, help="Python with the package [.venv/bin/python if there is one]"
+    )
     parser.add_argument("--scratch", type=Path, help="where stores go, on the disk to measure [/var/tmp]")
     parser.add_argument("--cache", type=Path, help="where images are kept between runs")
     parser.add_argument("--json", type=Path, default=CHECKOUT / "out/bench.json", help="file of results")
@@ -38,7 +42,9 @@ def _program(given: Path | None) -> Path:
     if installed.exists():
         return installed
     print("building the program (release)", file=sys.stderr)
-    subprocess.run(["cargo", "build", "--quiet", "--release", "--package", "kukri-cli"], cwd=CHECKOUT, check=True)
+    subprocess.run(
+        ["cargo", "build", "--quiet", "--release", "--package", "kukri-cli"], cwd=CHECKOUT, check=True
+    )
     return Path(os.environ.get("CARGO_TARGET_DIR", CHECKOUT / "target")).absolute() / "release/kukri"
 
 

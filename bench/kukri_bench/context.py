@@ -98,7 +98,9 @@ class Context:
     def require_sdk(self) -> None:
         """Skips the row where the package cannot be imported."""
         command = [self.python, "-c", "import dagger; dagger.dag"]
-        done = subprocess.run(command, env=self.script_environment, capture_output=True, text=True, cwd=self.scratch)
+        done = subprocess.run(
+            command, env=self.script_environment, capture_output=True, text=True, cwd=self.scratch
+        )
         if done.returncode:
             last = done.stderr.strip().splitlines()[-1:]
             raise Skip(f"the Python package cannot be imported: {''.join(last)}")
@@ -106,7 +108,16 @@ class Context:
     @cached_property
     def hash_floor(self) -> Path:
         """A program that reads and hashes all files of a directory with BLAKE3."""
-        command = ["cargo", "build", "--quiet", "--release", "--package", "kukri-session", "--example", "hash_floor"]
+        command = [
+            "cargo",
+            "build",
+            "--quiet",
+            "--release",
+            "--package",
+            "kukri-session",
+            "--example",
+            "hash_floor",
+        ]
         if subprocess.run(command, cwd=CHECKOUT).returncode:
             raise Skip("the program that hashes files cannot be built")
         target = Path(os.environ.get("CARGO_TARGET_DIR", CHECKOUT / "target"))

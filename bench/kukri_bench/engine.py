@@ -27,7 +27,9 @@ class Engine:
         self.kukri = kukri
         self.root = scratch / f"engine-{next(_COUNTER)}"
         self.root.mkdir()
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE") if name in os.environ}
+        kept = {
+            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE") if name in os.environ
+        }
         self.environment = {
             **kept,
             **sdk,
@@ -72,7 +74,12 @@ class Engine:
         assert pid is not None, "no engine is running"
         handle = os.pidfd_open(pid)
         try:
-            return timed(lambda: (signal.pidfd_send_signal(handle, signal.SIGTERM), select.select([handle], [], [], 60)))
+            return timed(
+                lambda: (
+                    signal.pidfd_send_signal(handle, signal.SIGTERM),
+                    select.select([handle], [], [], 60),
+                )
+            )
         finally:
             os.close(handle)
 

@@ -75,7 +75,8 @@ class Figure:
             "unit": self.unit,
             **self.samples.to_json(),
             "target": self.target,
-            "target_is": ("at least" if self.at_least else "at most") + (", times the floor" if self.of_floor else ""),
+            "target_is": ("at least" if self.at_least else "at most")
+            + (", times the floor" if self.of_floor else ""),
             "met": self.met,
             "floor": self.floor.to_json() if self.floor else None,
             "ratio": self.ratio,

@@ -53,9 +53,15 @@ def summary(results: Results) -> str:
 def write(path: Path, context: Context, results: Results) -> None:
     """The file of results."""
     version = subprocess.run([context.kukri, "version"], capture_output=True, text=True).stdout.strip()
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=CHECKOUT, capture_output=True, text=True)
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=CHECKOUT, capture_output=True, text=True
+    )
     processor = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.machine(),
     )
     document = {
@@ -69,7 +75,9 @@ def write(path: Path, context: Context, results: Results) -> None:
             "load": os.getloadavg(),
         },
         "rows": {
-            key: {"skipped": row} if isinstance(row, str) else {"figures": [figure.to_json() for figure in row]}
+            key: {"skipped": row}
+            if isinstance(row, str)
+            else {"figures": [figure.to_json() for figure in row]}
             for key, row in results.items()
         },
     }

@@ -49,7 +49,9 @@ class Session:
         """A further connection."""
         return http.client.HTTPConnection("127.0.0.1", self._port)
 
-    def ask(self, document: str, connection: http.client.HTTPConnection | None = None, **variables: object) -> bytes:
+    def ask(
+        self, document: str, connection: http.client.HTTPConnection | None = None, **variables: object
+    ) -> bytes:
         """Sends a document; gives the answer as it is: those of long chains are nested too deep for `json`."""
         connection = connection or self._connection
         body = json.dumps({"query": document, "variables": variables}).encode()

@@ -41,7 +41,9 @@ def exec_row(context: Context) -> list[Figure]:
             session.ask(_true())
         each = [timed(lambda: session.ask(_true())) for _ in range(count)]
     floor = ms("fork and exec of busybox true", peers.bare(context, count))
-    figure = Figure("uncached `true`, network on, one at a time", "ms each", ms("request", each), 5, floor=floor)
+    figure = Figure(
+        "uncached `true`, network on, one at a time", "ms each", ms("request", each), 5, floor=floor
+    )
     peers.attach(figure, context, peers.SEQUENTIAL, count)
     return [figure]
 
@@ -94,7 +96,9 @@ def chain_row(context: Context) -> list[Figure]:
             6,
             notes=[f"all hundreds, ms a step: {[round(part * 10, 2) for part in long]}"],
         ),
-        Figure(f"chain of {len(long) * 100:,}: last 100 over first 100", "times", Samples("ratio", (flat,)), 1.5),
+        Figure(
+            f"chain of {len(long) * 100:,}: last 100 over first 100", "times", Samples("ratio", (flat,)), 1.5
+        ),
     ]
 
 

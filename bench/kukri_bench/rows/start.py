@@ -14,7 +14,9 @@ def query_row(context: Context) -> list[Figure]:
         engine.start()
         whole = [timed(lambda: engine.run("query", "{version}")) for _ in range(context.rounds(21))]
     floor = ms("true(1) as a process", [timed(lambda: subprocess.run(["true"])) for _ in whole])
-    return [Figure("kukri query '{version}', engine running", "ms", ms("whole process", whole), 10, floor=floor)]
+    return [
+        Figure("kukri query '{version}', engine running", "ms", ms("whole process", whole), 10, floor=floor)
+    ]
 
 
 def start_row(context: Context) -> list[Figure]:

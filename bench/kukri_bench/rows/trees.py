@@ -43,7 +43,9 @@ def files_row(context: Context) -> list[Figure]:
         try:
             context.require_sdk()
             command = [context.python, "-c", textwrap.dedent(SCRIPT), str(context.rounds(7))]
-            done = subprocess.run(command, env=engine.environment, capture_output=True, text=True, cwd=context.scratch)
+            done = subprocess.run(
+                command, env=engine.environment, capture_output=True, text=True, cwd=context.scratch
+            )
             if done.returncode:
                 raise Skip(f"the script failed: {''.join(done.stderr.strip().splitlines()[-1:])}")
             sdk = ms("in a script", [float(line) for line in done.stdout.split()])
