@@ -4,8 +4,8 @@
 
 Lint, type check, tests and the build of the wheel run at the same time, each in containers of its own. The
 wheel is then installed where it has never been before: with pip into a clean Python, and on a bare Debian.
-What comes out of it, also a container image with the library installed, is in `./out`. Whatever did not change
-since the last time is not done again.
+What comes out of it, also a container image with the library installed, is in `./out`. Whatever did not
+change since the last time is not done again.
 """
 
 import argparse

@@ -113,8 +113,8 @@ def _busybox(out: Path, _cache: Path) -> None:
     }
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for name, mode in {"bin": 0o755, "dev": 0o755, "etc": 0o755, "home": 0o755, "root": 0o700, "tmp": 0o1777,
-                           "usr": 0o755, "usr/bin": 0o755, "var": 0o755}.items():  # fmt: skip
+        for name in ("bin", "dev", "etc", "home", "root", "tmp", "usr", "usr/bin", "var"):
+            mode = {"root": 0o700, "tmp": 0o1777}.get(name, 0o755)
             tar.addfile(_entry(name, mode, kind=tarfile.DIRTYPE))
         _add(tar, "bin/busybox", Path(program).read_bytes(), 0o755)
         for applet in sorted(set(applets) - {"busybox"}):

@@ -2,8 +2,8 @@
 
     python scripts/registry.py --data DIR --port-file FILE library/debian:bookworm-slim=debian ...
 
-starts Debian's `docker-registry` on a free port, pushes images of `images.py` under the given names, writes the
-port and serves until standard input ends or a signal comes. Tests use `Registry` directly. Standard library
+starts Debian's `docker-registry` on a free port, pushes images of `images.py` under the given names, writes
+the port and serves until standard input ends or a signal comes. Tests use `Registry` directly. Standard library
 only.
 """
 
