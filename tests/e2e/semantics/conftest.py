@@ -63,6 +63,10 @@ class Asker:
         """A leaf of an empty container."""
         return self.session.chain(steps, leaf)
 
+    def session_query(self, document: str) -> Any:
+        """The answer to a whole document."""
+        return self.session.query(document)
+
     def fails(self, *arguments: Any, **options: Any) -> GraphQLError:
         """The error of what must fail: a method's name with its arguments."""
         name, *rest = arguments

@@ -119,6 +119,11 @@ impl Run for WithExec {
                 *secret = secret.keyed(&cx.session, salt).await?;
             }
         }
+        if mounts.iter().any(|mount| &*mount.path == "/") {
+            return Err(OpError::new(
+                "nothing can be mounted at /: use withRootfs to replace the root file system, or withDirectory to add to it",
+            ));
+        }
         let in_container = |path: String| (!path.is_empty()).then(|| on.absolute(&path));
         let vertex = Vertex::new(VertexOp::Exec(Box::new(Exec {
             rootfs: on.rootfs.clone(),

@@ -40,12 +40,13 @@ impl Run for WithMountedDirectory {
 
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
         let path = on.path(&self.path, self.expand)?;
-        let mut source = self.source.object.source.clone();
+        // As a tree of its own, so that what lies beside it is no part of an exec's cache key.
+        let mut tree = self.source.object.source.root();
         if !self.owner.is_empty() {
             let owner = Owner { spec: self.owner.into(), names: Some(on.rootfs.clone()) };
-            source =
-                Source { tree: edit(source.root(), Step::Chown { path: "".into(), owner }), path: "".into() };
+            tree = edit(tree, Step::Chown { path: "".into(), owner });
         }
+        let source = Source { tree, path: "".into() };
         let kind = MountKind::Directory { source, read_only: self.read_only };
         Ok(on.mounted(ExecMount { path: path.into(), kind }))
     }

@@ -11,6 +11,7 @@ use crate::error::OpError;
 use crate::objects::file::File;
 use crate::operation::Run;
 use crate::vertex::edit::{Owner, Source, Step, edit};
+use crate::vertex::TreeHandle;
 use crate::vertex::exec::{ExecMount, MountKind};
 
 /// Mounts a file.
@@ -37,12 +38,19 @@ impl Run for WithMountedFile {
 
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
         let path = on.path(&self.path, self.expand)?;
-        let mut source = self.source.object.source.clone();
-        if !self.owner.is_empty() {
-            let owner = Owner { spec: self.owner.into(), names: Some(on.rootfs.clone()) };
-            let step = Step::Chown { path: Arc::clone(&source.path), owner };
-            source = Source { tree: edit(source.tree.clone(), step), path: source.path };
-        }
+        let name: Arc<str> = path.rsplit('/').next().unwrap_or_default().into();
+        let owner = (!self.owner.is_empty())
+            .then(|| Owner { spec: self.owner.into(), names: Some(on.rootfs.clone()) });
+        // Alone in a tree, so that what lies beside it is no part of an exec's cache key.
+        let step = Step::PutFile {
+            path: "".into(),
+            source: self.source.object.source.clone(),
+            name: Arc::clone(&name),
+            into: true,
+            mode: None,
+            owner,
+        };
+        let source = Source { tree: edit(TreeHandle::empty(), step), path: name };
         Ok(on.mounted(ExecMount { path: path.into(), kind: MountKind::File { source } }))
     }
 }
