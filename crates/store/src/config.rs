@@ -40,7 +40,7 @@ pub struct StoreConfig {
     pub grace: Duration,
     /// Attributes for opaque directories in layers.
     pub overlay_xattr: OverlayXattr,
-    /// Bytes of decoded tree nodes kept in memory. Default: 32 MiB.
+    /// Bytes of decoded tree nodes kept in memory. Default: 24 MiB.
     pub node_cache_bytes: usize,
     /// Longest stack of overlay layers handed out; longer ones are squashed. Default: 20.
     pub max_layers: usize,
@@ -57,7 +57,7 @@ impl StoreConfig {
             keep_duration: None,
             grace: Duration::from_secs(3600),
             overlay_xattr: OverlayXattr::Trusted,
-            node_cache_bytes: 32 << 20,
+            node_cache_bytes: 24 << 20,
             max_layers: 20,
         }
     }

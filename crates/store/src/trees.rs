@@ -36,9 +36,22 @@ impl NodeReader for Inner {
             return Err(TreeError::Damaged { digest: *digest, reason: "its bytes have another digest" });
         }
         let node = Arc::new(Node::decode(digest, &bytes)?);
-        self.nodes.put(*digest, Arc::clone(&node), bytes.len());
+        self.nodes.put(*digest, Arc::clone(&node), decoded_bytes(&node));
         Ok(node)
     }
+}
+
+/// What a decoded node takes in memory, about: several times its encoded length.
+pub(crate) fn decoded_bytes(node: &Node) -> usize {
+    /// The name's allocation with the allocator's rounding.
+    const NAME: usize = 32;
+    let xattrs = |entry: &kukri_tree::Entry| {
+        let xattrs = entry.kind.meta().map_or(&[][..], |meta| &meta.xattrs);
+        xattrs.iter().map(|(name, value)| 64 + name.len() + value.len()).sum::<usize>()
+    };
+    let entries: usize =
+        node.entries.iter().map(|entry| size_of::<kukri_tree::Entry>() + NAME + xattrs(entry)).sum();
+    size_of::<Node>() + entries
 }
 
 impl Inner {

@@ -190,7 +190,8 @@ impl Commit<'_> {
         };
         node.meta = meta;
         let (id, bytes) = node.seal();
-        self.inner.nodes.put(id.stored, Arc::new(node), bytes.len());
+        let weight = crate::trees::decoded_bytes(&node);
+        self.inner.nodes.put(id.stored, Arc::new(node), weight);
         self.rows.nodes.push((id.stored, bytes));
         Ok(Some(id))
     }

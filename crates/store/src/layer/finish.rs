@@ -88,7 +88,8 @@ impl LayerWriter {
         }
         fsutil::reset_meta(&dir, &node.meta).map_err(self.at(at, "set the metadata of"))?;
         let (id, bytes) = node.seal();
-        self.inner.nodes.put(id.stored, Arc::new(node), bytes.len());
+        let weight = crate::trees::decoded_bytes(&node);
+        self.inner.nodes.put(id.stored, Arc::new(node), weight);
         rows.nodes.push((id.stored, bytes));
         Ok(id)
     }
