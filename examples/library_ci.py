@@ -30,6 +30,7 @@ parser.add_argument("--types", default="mypy src", help="command that checks typ
 parser.add_argument("--tests", default="python -m pytest -q", help="command that runs the test suite")
 parser.add_argument("--out", default="out", help="where results go")
 
+PIP = ["pip", "install", "--quiet"]
 JUNK = [".git", "**/__pycache__", "**/*.pyc", ".venv", ".tox", ".nox", ".*_cache", "build", "dist", "out"]
 report: dict[str, tuple[str, float]] = {}
 failures: list[str] = []
@@ -43,7 +44,7 @@ def python() -> Container:
         .with_mounted_cache("/root/.cache/pip", dag.cache_volume("pip"))
         .with_env_variable("PIP_ROOT_USER_ACTION", "ignore")
         .with_env_variable("PYTHONDONTWRITEBYTECODE", "1")
-        .with_exec(["pip", "install", "--quiet", "--upgrade", "pip", "build"])
+        .with_exec([*PIP, "--upgrade", "pip", "build"])
     )
 
 
@@ -96,29 +97,33 @@ async def main(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     async with dagger.connection(dagger.Config(log_output=sys.stderr)):
         source = dag.host().directory(arguments.source, exclude=JUNK)
-        # The wheel does not depend on tests: changing one neither builds nor tries the wheel again.
+        # What is shipped does not depend on tests: changing one neither builds nor tries the wheel again.
         package = source.filter(exclude=["tests", "docs", "bench"])
-        # Of all the source, what is installed depends on pyproject.toml only.
+        # Of all the source, what is installed from PyPI depends on pyproject.toml only.
         tools = (
             python()
             .with_mounted_file("/project/pyproject.toml", source.file("pyproject.toml"))
             .with_workdir("/project")
-            .with_exec(
-                ["pip", "install", "--quiet", *shlex.split(arguments.tools), "--group", arguments.test_group]
-            )
+            .with_exec([*PIP, *shlex.split(arguments.tools), "--group", arguments.test_group])
+            .with_workdir("/src")
         )
-        checkout = tools.with_directory("/src", source).with_workdir("/src")
-        installed = checkout.with_exec(["pip", "install", "--quiet", "--no-deps", "."])
-        tests = installed.with_exec(
-            [*shlex.split(arguments.tests), "--junitxml=/out/junit.xml", f"--cov={arguments.import_name}",
-             "--cov-report=xml:/out/coverage.xml"]
-        )  # fmt: skip
-        built = python().with_directory("/src", package).with_workdir("/src")
-        wheel = built.with_exec(["python", "-m", "build", "--wheel", "--outdir=/dist"]).directory("/dist")
+        installed = tools.with_directory("/src", package).with_exec([*PIP, "--no-deps", "."])
+        reports = [
+            "--junitxml=/out/junit.xml",
+            f"--cov={arguments.import_name}",
+            "--cov-report=xml:/out/cov.xml",
+        ]
+        build = ["python", "-m", "build", "--wheel", "--outdir=/dist"]
+
+        lint = tools.with_directory("/src", source).with_exec(shlex.split(arguments.lint))
+        types = tools.with_directory("/src", package).with_exec(shlex.split(arguments.types))
+        tests = installed.with_directory("/src", source).with_exec([*shlex.split(arguments.tests), *reports])
+        built = python().with_directory("/src", package).with_workdir("/src").with_exec(build)
+        wheel = built.directory("/dist")
 
         await asyncio.gather(
-            step("lint", checkout.with_exec(shlex.split(arguments.lint)).sync()),
-            step("types", checkout.with_exec(shlex.split(arguments.types)).sync()),
+            step("lint", lint.sync()),
+            step("types", types.sync()),
             step("tests", tests.directory("/out").export(f"{arguments.out}/reports")),
             step("wheel", wheel.export(f"{arguments.out}/dist")),
             step("install", clean_python(wheel, arguments.import_name, arguments.out)),

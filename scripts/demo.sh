@@ -21,7 +21,9 @@ case "${DEMO_PROJECT:-attrs}" in
     ;;
   click)
     release=click==8.5.1
-    flags=(--import-name click --types mypy)
+    # Tests of pagers need `less`, which slim images do not have.
+    flags=(--import-name click
+      --tests "python -m pytest -q --ignore tests/test_utils/test_echo_via_pager.py")
     ;;
   *) fail "DEMO_PROJECT: attrs or click" ;;
 esac
@@ -81,6 +83,8 @@ finish() {
 trap finish EXIT
 # An engine of an earlier demonstration may know another mirror.
 "$VENV/bin/kukri" engine stop >/dev/null 2>&1 || true
+
+rm -rf out
 
 run() {
   local started="$EPOCHREALTIME" status=0

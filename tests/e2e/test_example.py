@@ -92,7 +92,7 @@ def test_the_first_run_builds_everything(example: Callable[..., Run]) -> None:
     out: Path = example.out  # type: ignore[attr-defined]
     assert [path.name for path in (out / "dist").iterdir()] == ["tinylib-1.0-py3-none-any.whl"]
     assert 'tests="1"' in (out / "reports" / "junit.xml").read_text()
-    assert (out / "reports" / "coverage.xml").exists()
+    assert (out / "reports" / "cov.xml").exists()
     assert (out / "image.tar").stat().st_size > 10_000_000
     if shutil.which("skopeo"):
         subprocess.run(
