@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import images
@@ -56,9 +57,10 @@ def big_image(cache: Path) -> images.Image:
 def _split(system: Path, scratch: Path) -> list[Path]:
     """Three layers; directories may stand in several, as in real images."""
     paths = [scratch / f"layer-{number}.tar" for number in range(len(LAYERS))]
-    layers = [tarfile.open(path, "w", format=tarfile.PAX_FORMAT) for path in paths]
     placed: dict[str, int] = {}
-    with tarfile.open(system) as source:
+    with ExitStack() as stack:
+        source = stack.enter_context(tarfile.open(system))
+        layers = [stack.enter_context(tarfile.open(path, "w", format=tarfile.PAX_FORMAT)) for path in paths]
         for entry in source:
             name = entry.name.removeprefix("./").strip("/")
             number = next(
@@ -71,8 +73,6 @@ def _split(system: Path, scratch: Path) -> list[Path]:
                 number = placed[entry.linkname.removeprefix("./").strip("/")]
             placed[name] = number
             layers[number].addfile(entry, source.extractfile(entry) if entry.isreg() else None)
-    for layer in layers:
-        layer.close()
     return paths
 
 

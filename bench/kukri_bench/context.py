@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tarfile
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from functools import cached_property
 from pathlib import Path
 
@@ -77,9 +77,9 @@ class Context:
         self.registry.push(f"{BIG}:latest", image)
         return image
 
-    def engine(self) -> Engine:
-        """A new engine with an empty store that can pull from the registry."""
-        return Engine(self.kukri, self.scratch, self.registry.url, self.sdk)
+    def engine(self) -> AbstractContextManager[Engine]:
+        """A new engine with an empty store that can pull from the registry, for a `with` block."""
+        return closing(Engine(self.kukri, self.scratch, self.registry.url, self.sdk))
 
     @cached_property
     def sdk(self) -> dict[str, str]:

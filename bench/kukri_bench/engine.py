@@ -8,8 +8,8 @@ import os
 import select
 import signal
 import subprocess
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from types import TracebackType
 
 from .figures import timed
 from .session import Session
@@ -18,7 +18,7 @@ _COUNTER = itertools.count()
 
 
 class Engine:
-    """A place for an engine and its client's caches: empty at first, ended after the `with` block.
+    """A place for an engine and its client's caches: empty at first.
 
     The directories stay until the whole run is over: deleting many files slows down making files for a while.
     """
@@ -40,10 +40,8 @@ class Engine:
         if mirror:
             self.environment["KUKRI_REGISTRY_MIRRORS"] = f"docker.io={mirror}"
 
-    def __enter__(self) -> Engine:
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def close(self) -> None:
+        """Ends the engine, if it runs."""
         if self.pid() is not None:
             self.terminate()
 
@@ -58,9 +56,9 @@ class Engine:
             raise SystemExit(f"kukri {' '.join(arguments)} failed ({done.returncode}): {done.stderr[-1000:]}")
         return done.stdout
 
-    def session(self) -> Session:
+    def session(self) -> AbstractContextManager[Session]:
         """A session; the engine is started if need be."""
-        return Session(self.kukri, self.environment)
+        return closing(Session(self.kukri, self.environment))
 
     def pid(self) -> int | None:
         """Process id of the running engine."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 class Skip(Exception):
@@ -40,7 +42,8 @@ class Samples:
 class Figure:
     """One line of the table.
 
-    `target` is a limit for the median, or with `of_floor` for its ratio to the floor; `at_least` turns it round.
+    `target` is a limit for the median, or with `of_floor` for its ratio to the floor; `at_least`
+    turns it round.
     """
 
     what: str

@@ -1,7 +1,7 @@
 """Other programs that run commands in containers, where they are installed, in the same run.
 
-Bare runtimes get the rootfs as a directory: no image store, no layers, no network, and no seccomp filter, all of which
-a step of Kukri has. Builders do what Kukri does: a new layer for each step.
+Bare runtimes get the rootfs as a directory: no image store, no layers, no network and no seccomp filter, all
+of which a step of Kukri has. Builders do what Kukri does: a new layer for each step.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import tarfile
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .context import Context
 from .figures import Figure, Samples, Skip, ms, timed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Peer = Callable[[Context, int], Samples]
 
@@ -25,12 +28,20 @@ Peer = Callable[[Context, int], Samples]
 def attach(figure: Figure, context: Context, peers: dict[str, Peer], count: int) -> None:
     """Measures peers; those that are not there are noted."""
     for name, peer in peers.items():
-        try:
-            if shutil.which(name) is None:
-                raise Skip("not installed")
-            figure.peers.append(peer(context, count))
-        except Skip as reason:
-            figure.notes.append(f"{name}: {reason}")
+        measured = _try(name, peer, context, count)
+        if isinstance(measured, str):
+            figure.notes.append(f"{name}: {measured}")
+        else:
+            figure.peers.append(measured)
+
+
+def _try(name: str, peer: Peer, context: Context, count: int) -> Samples | str:
+    if shutil.which(name) is None:
+        return "not installed"
+    try:
+        return peer(context, count)
+    except Skip as reason:
+        return str(reason)
 
 
 def bare(context: Context, count: int) -> list[float]:
@@ -52,7 +63,8 @@ subprocess.run(["umount", "/sys/fs/cgroup/unified"], stderr=subprocess.DEVNULL)
 def once(number):
     start = time.perf_counter()
     name = f"kukri-bench-{os.getpid()}-{number}"
-    done = subprocess.run([program, "run", "--bundle", bundle, name], stdin=subprocess.DEVNULL, capture_output=True)
+    command = [program, "run", "--bundle", bundle, name]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
     if done.returncode:
         sys.exit(done.stderr.decode()[-300:])
     return time.perf_counter() - start

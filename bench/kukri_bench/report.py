@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import os
 import platform
@@ -37,8 +37,7 @@ def lines(figure: Figure) -> list[str]:
     if figure.floor is not None and figure.ratio is not None:
         floor = figure.floor
         text.append(f"    floor: {floor.what}: {number(floor.median)} ({number(figure.ratio)}x)")
-    for peer in figure.peers:
-        text.append(f"    peer:  {peer.what}: {number(peer.median)} (n={len(peer.values)})")
+    text += [f"    peer:  {peer.what}: {number(peer.median)} (n={len(peer.values)})" for peer in figure.peers]
     text += [f"    note:  {note}" for note in figure.notes]
     return text
 
@@ -65,7 +64,7 @@ def write(path: Path, context: Context, results: Results) -> None:
         platform.machine(),
     )
     document = {
-        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "when": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
         "version": version,
         "commit": commit.stdout.strip(),
         "machine": {

@@ -6,8 +6,10 @@ import base64
 import http.client
 import json
 import subprocess
-from pathlib import Path
-from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class QueryError(Exception):
@@ -15,7 +17,7 @@ class QueryError(Exception):
 
 
 class Session:
-    """`kukri session`, for the time of a `with` block. Not for several threads: they take `connect()` each."""
+    """`kukri session`, from now on. Not for several threads: they take `connect()` each."""
 
     def __init__(self, kukri: Path, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -36,10 +38,8 @@ class Session:
         # Whoever measures wants an open connection.
         self.ask("{version}")
 
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def close(self) -> None:
+        """Ends it."""
         self._connection.close()
         assert self._process.stdin is not None
         self._process.stdin.close()
@@ -52,7 +52,7 @@ class Session:
     def ask(
         self, document: str, connection: http.client.HTTPConnection | None = None, **variables: object
     ) -> bytes:
-        """Sends a document; gives the answer as it is: those of long chains are nested too deep for `json`."""
+        """Sends a document; gives the answer as text: those of long chains are too deep for `json`."""
         connection = connection or self._connection
         body = json.dumps({"query": document, "variables": variables}).encode()
         headers = {"Content-Type": "application/json", "Authorization": self._authorization}

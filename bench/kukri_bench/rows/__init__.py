@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from ..context import Context
-from ..figures import Figure
+from kukri_bench.context import Context
+from kukri_bench.figures import Figure
+
 from . import execs, host, image, sdk, space, start, trees
 
 ROWS: dict[str, Callable[[Context], list[Figure]]] = {

@@ -9,11 +9,14 @@ import statistics
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from .. import peers
-from ..context import BUSYBOX, Context
-from ..figures import Figure, Samples, ms, timed
-from ..session import Session
+from kukri_bench import peers
+from kukri_bench.context import BUSYBOX, Context
+from kukri_bench.figures import Figure, Samples, ms, timed
+
+if TYPE_CHECKING:
+    from kukri_bench.session import Session
 
 FROM = f'container{{from(address:"{BUSYBOX}")'
 _COUNTER = itertools.count()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..context import Context
-from ..figures import Figure, Samples, Skip, ms, timed
-from ..session import Session
+from kukri_bench.figures import Figure, Samples, Skip, ms, timed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kukri_bench.context import Context
+    from kukri_bench.session import Session
 
 FILES = 50_000
 PER_DIRECTORY = 100

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..context import BIG, Context
-from ..figures import Figure, Samples, timed
+from kukri_bench.context import BIG, Context
+from kukri_bench.figures import Figure, Samples, timed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def image_row(context: Context) -> list[Figure]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
-from ..context import BUSYBOX, Context
-from ..figures import Figure, Samples, ms, timed
+from kukri_bench.context import BUSYBOX, Context
+from kukri_bench.figures import Figure, Samples, ms, timed
 
 SCRIPT = f"""
 import asyncio

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from ..context import CHECKOUT, Context
-from ..figures import Figure, Samples
+from kukri_bench.context import CHECKOUT, Context
+from kukri_bench.figures import Figure, Samples
+
 from . import host
 
 
@@ -30,8 +31,8 @@ def memory_row(context: Context) -> list[Figure]:
 
 def disk_row(context: Context) -> list[Figure]:
     """What is installed."""
-    binary = context.kukri.stat().st_size / 1e6
-    figures = [Figure("the program on disk", "MB", Samples("file", (binary,)), 40)]
+    files = {"the program on disk": context.kukri}
     for wheel in sorted((CHECKOUT / "dist").glob("*.whl"))[-1:]:
-        figures.append(Figure("the wheel", "MB", Samples("file", (wheel.stat().st_size / 1e6,)), 40))
-    return figures
+        files["the wheel"] = wheel
+    sizes = {what: Samples("file", (path.stat().st_size / 1e6,)) for what, path in files.items()}
+    return [Figure(what, "MB", size, 40) for what, size in sizes.items()]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from typing import TYPE_CHECKING
 
-from ..context import Context
-from ..figures import Figure, ms, timed
+from kukri_bench.figures import Figure, ms, timed
+
+if TYPE_CHECKING:
+    from kukri_bench.context import Context
 
 
 def query_row(context: Context) -> list[Figure]:

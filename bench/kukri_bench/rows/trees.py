@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import textwrap
+from typing import TYPE_CHECKING
 
-from ..context import Context
-from ..figures import Figure, Samples, Skip, ms, timed
+from kukri_bench.figures import Figure, Samples, Skip, ms, timed
+
+if TYPE_CHECKING:
+    from kukri_bench.context import Context
 
 STEPS = 1000
 
