@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError
-from dagger._http import CONNECT_PAUSE, CONNECT_TRIES, Answer, head, request
+from dagger._http import CONNECT_PAUSE, CONNECT_TRIES, MOST_CONNECTIONS, Answer, head, request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -112,6 +112,7 @@ class AsyncHttp:
         self._retry = retry
         self._idle: list[_Connection] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._places = asyncio.Semaphore(MOST_CONNECTIONS)
         self._guard: AsyncGenerator[None, None] | None = None
 
     async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
@@ -134,6 +135,7 @@ class AsyncHttp:
             # Connections of an event loop that ended are of no use.
             self._idle.clear()
             self._loop = loop
+            self._places = asyncio.Semaphore(MOST_CONNECTIONS)
             self._guard = self._until_the_loop_ends()
             await self._guard.__anext__()
         data = request(self._head, document)
@@ -148,6 +150,10 @@ class AsyncHttp:
             raise ExecuteTimeoutError(msg) from None
 
     async def _post(self, data: bytes) -> Answer:
+        async with self._places:
+            return await self._exchange(data)
+
+    async def _exchange(self, data: bytes) -> Answer:
         while self._idle:
             kept = self._idle.pop()
             if kept.lost:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dagger import _params
 from dagger._aio import AsyncHttp, running_loop
 from dagger._config import Config
-from dagger._errors import ProvisionError, SessionError
+from dagger._errors import DaggerError, ProvisionError, SessionError
 from dagger._link import AsyncLink, AsyncSession
 
 if TYPE_CHECKING:
@@ -26,6 +26,14 @@ logger = logging.getLogger("dagger")
 
 async def begin(config: Config) -> AsyncSession:
     """A session: that which the environment names, or a new one."""
+    try:
+        return await _begin(config)
+    except DaggerError as error:
+        # Frames of this package help nobody.
+        raise error.with_traceback(None) from None
+
+
+async def _begin(config: Config) -> AsyncSession:
     running_loop()
     params = _params.from_env()
     process = None

@@ -17,6 +17,9 @@ CONNECT_TRIES = 3
 CONNECT_PAUSE = 0.1
 """Seconds between such tries."""
 
+MOST_CONNECTIONS = 100
+"""Most requests under way at a time; more wait. Each costs the session and the engine open files."""
+
 LONGEST_HEAD = 64 * 1024
 """Most bytes of status line and headers, so that a server that is none cannot fill the memory."""
 

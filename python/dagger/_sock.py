@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING
 
 from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError
-from dagger._http import CONNECT_PAUSE, CONNECT_TRIES, Answer, head, request
+from dagger._http import CONNECT_PAUSE, CONNECT_TRIES, MOST_CONNECTIONS, Answer, head, request
 
 if TYPE_CHECKING:
     from dagger._config import Retry, Timeout
@@ -26,6 +27,7 @@ class SyncHttp:
         self._timeout = timeout
         self._retry = retry
         self._idle: list[socket.socket] = []
+        self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
 
     def post(self, document: str) -> Answer:
         """The answer to a document.
@@ -36,6 +38,10 @@ class SyncHttp:
             ExecuteTimeoutError: The answer takes too long.
         """
         data = request(self._head, document)
+        with self._places:
+            return self._exchange(data)
+
+    def _exchange(self, data: bytes) -> Answer:
         # Taking from a list and adding to it need no lock.
         while self._idle:
             try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dagger import _params
 from dagger._config import Config
-from dagger._errors import ProvisionError, SessionError
+from dagger._errors import DaggerError, ProvisionError, SessionError
 from dagger._link import SyncLink, SyncSession
 from dagger._sock import SyncHttp
 
@@ -55,7 +55,11 @@ class connect:  # noqa: N801
     def __enter__(self) -> Client:
         from dagger._sync_client import Client
 
-        self._link.current = _begin(self._config)
+        try:
+            self._link.current = _begin(self._config)
+        except DaggerError as error:
+            # Frames of this package help nobody.
+            raise error.with_traceback(None) from None
         self._link.ended = False
         return Client(self._link, None)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import dagger
@@ -161,6 +162,20 @@ def test_requests_run_side_by_side(serve: Serve) -> None:
 
     asyncio.run(main())
     assert server.connections == 10
+
+
+def test_many_requests_wait_for_a_connection(serve: Serve) -> None:
+    server = serve(lambda _: VERSION)
+
+    async def main() -> None:
+        await asyncio.gather(*[dag.version() for _ in range(1000)])
+
+    asyncio.run(main())
+    assert server.connections <= 100
+
+    with dagger.connect() as client, ThreadPoolExecutor(200) as threads:
+        assert set(threads.map(lambda _: client.version(), range(1000))) == {"v1"}
+    assert server.connections <= 200
 
 
 def test_cancelling_closes_the_connection(serve: Serve) -> None:

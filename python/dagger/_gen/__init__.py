@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dagger._gen.scalars import SecretID as SecretID
     from dagger._gen.scalars import StatID as StatID
     from dagger._gen.scalars import SyncerID as SyncerID
+    from dagger._gen.scalars import Void as Void
     from dagger._gen.secret import Secret as Secret
     from dagger._gen.stat import Stat as Stat
     from dagger._gen.syncer import Syncer as Syncer
@@ -76,6 +77,7 @@ MODULES = {
     "StatID": "_gen.scalars",
     "Syncer": "_gen.syncer",
     "SyncerID": "_gen.scalars",
+    "Void": "_gen.scalars",
 }
 """Below `dagger`, the module of each name."""
 
@@ -116,6 +118,7 @@ __all__ = [
     "StatID",
     "Syncer",
     "SyncerID",
+    "Void",
 ]
 
 if not TYPE_CHECKING:

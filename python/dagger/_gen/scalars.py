@@ -87,3 +87,9 @@ class SyncerID(Scalar):
     """Identifies an object that is a Syncer."""
 
     __slots__ = ()
+
+
+class Void(Scalar):
+    """The absence of a value: always null."""
+
+    __slots__ = ()

@@ -29,9 +29,13 @@ mod tests {
 
     #[test]
     fn literals() {
-        for (text, expected) in
-            [("false", "False"), ("420", "420"), ("\"\"", "\"\""), ("SUCCESS", "ReturnType.SUCCESS"), ("[]", "[]")]
-        {
+        for (text, expected) in [
+            ("false", "False"),
+            ("420", "420"),
+            ("\"\"", "\"\""),
+            ("SUCCESS", "ReturnType.SUCCESS"),
+            ("[]", "[]"),
+        ] {
             assert_eq!(python(text, "ReturnType").unwrap(), expected);
         }
         assert!(python("{a: 1}", "X").is_err());

@@ -39,10 +39,7 @@ pub fn run(check: bool) -> Result<(), String> {
     }
     let mut out = Output::new(root, check);
     out.file("schema/schema.graphqls", &sdl::print(&schema))?;
-    out.file(
-        "schema/schema-0.21.graphqls",
-        &sdl::print(&Schema::build(&registry, &View::of(OLD_VIEW))),
-    )?;
+    out.file("schema/schema-0.21.graphqls", &sdl::print(&Schema::build(&registry, &View::of(OLD_VIEW))))?;
     out.file("docs/reference/api/README.md", &reference::index(&schema))?;
     for (name, text) in reference::pages(&schema) {
         out.file(&format!("docs/reference/api/{name}"), &text)?;

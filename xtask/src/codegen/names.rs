@@ -2,9 +2,9 @@
 
 /// Words that cannot be names in Python.
 const KEYWORDS: &[&str] = &[
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del",
-    "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
-    "not", "or", "pass", "raise", "return", "self", "try", "while", "with", "yield",
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def",
+    "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
+    "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "self", "try", "while", "with", "yield",
 ];
 
 /// `withNewFile` to `with_new_file`, `loadHTTPStateFromID` to `load_http_state_from_id`.
@@ -72,11 +72,17 @@ mod tests {
         ] {
             assert_eq!(snake(name), expected);
         }
-        assert_eq!((python("from"), python("import"), python("file")), ("from_".into(), "import_".into(), "file".into()));
+        assert_eq!(
+            (python("from"), python("import"), python("file")),
+            ("from_".into(), "import_".into(), "file".into())
+        );
     }
 
     #[test]
     fn text() {
-        assert_eq!(in_text("Like `withFile` of `Dir`, not withDir."), "Like `with_file` of `Dir`, not withDir.");
+        assert_eq!(
+            in_text("Like `withFile` of `Dir`, not withDir."),
+            "Like `with_file` of `Dir`, not withDir."
+        );
     }
 }

@@ -17,7 +17,10 @@ pub fn index(schema: &Schema) -> String {
          Begin with [Query](query.md), which is `dag` or the client in Python.\n\n| type | |\n|---|---|\n"
     );
     for (def, _) in objects(schema) {
-        put(&mut out, format_args!("| [{}]({}.md) | {} |\n", def.name, names::snake(&def.name), summary(&def.doc)));
+        put(
+            &mut out,
+            format_args!("| [{}]({}.md) | {} |\n", def.name, names::snake(&def.name), summary(&def.doc)),
+        );
     }
     out.push_str("| [other types](types.md) | Enums, scalars, inputs and interfaces. |\n");
     out
@@ -79,7 +82,8 @@ fn table(schema: &Schema, out: &mut String, args: &[Arg]) {
             (false, None) => String::new(),
         };
         let doc = cell(&arg.doc);
-        let doc = arg.deprecated.map_or_else(|| doc.clone(), |reason| format!("**Deprecated**: {reason} {doc}"));
+        let doc =
+            arg.deprecated.map_or_else(|| doc.clone(), |reason| format!("**Deprecated**: {reason} {doc}"));
         put(out, format_args!("| `{}` | `{}`{of} | {default} | {doc} |\n", arg.name, schema.show(&arg.ty)));
     }
 }

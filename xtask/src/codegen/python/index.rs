@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::HEADER;
 use super::super::literal::quoted;
+use super::HEADER;
 
 /// Checkers do not see it: they would believe that any name exists.
 const GETATTR: &str = r#"if not TYPE_CHECKING:

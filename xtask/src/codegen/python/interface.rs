@@ -3,12 +3,17 @@
 use kukri_api::Schema;
 use kukri_api::schema::{Composite, TypeDef};
 
+use super::super::names;
 use super::docs::Docstring;
 use super::{Flavour, HEADER, types};
-use super::super::names;
 
 /// The module of an interface.
-pub fn module(schema: &Schema, def: &TypeDef, composite: &Composite, flavour: Flavour) -> Result<String, String> {
+pub fn module(
+    schema: &Schema,
+    def: &TypeDef,
+    composite: &Composite,
+    flavour: Flavour,
+) -> Result<String, String> {
     let name = def.name.as_ref();
     let mut methods = String::new();
     let mut with_self = false;
@@ -17,10 +22,16 @@ pub fn module(schema: &Schema, def: &TypeDef, composite: &Composite, flavour: Fl
         let mut entries = Vec::new();
         for arg in &field.args {
             if !arg.is_required() {
-                return Err(format!("{name}.{}: the generator knows no optional arguments of interfaces", field.name));
+                return Err(format!(
+                    "{name}.{}: the generator knows no optional arguments of interfaces",
+                    field.name
+                ));
             }
             let python = names::python(arg.name);
-            args.push_str(&format!(", {python}: {}", types::annotation(schema, &arg.ty, arg.expected_type.as_deref())));
+            args.push_str(&format!(
+                ", {python}: {}",
+                types::annotation(schema, &arg.ty, arg.expected_type.as_deref())
+            ));
             entries.push((python, arg.doc.to_string()));
         }
         let mut doc = Docstring::new(8, &field.doc);

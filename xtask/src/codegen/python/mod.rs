@@ -72,7 +72,7 @@ pub fn write(schema: &Schema, out: &mut Output<'_>) -> Result<(), String> {
         let module = snake(name);
         match &def.kind {
             TypeKind::Scalar(_) => {
-                if !BUILT_IN.contains(&name) {
+                if name == "Void" || !BUILT_IN.contains(&name) {
                     scalars.push((name.to_owned(), def.doc.to_string()));
                 }
             }
@@ -88,7 +88,9 @@ pub fn write(schema: &Schema, out: &mut Output<'_>) -> Result<(), String> {
                 if name != "Query" {
                     scalars.push((format!("{name}ID"), format!("Identifies an object of the type {name}.")));
                 }
-                for (flavour, folder) in [(Flavour::Async, FOLDER.to_owned()), (Flavour::Sync, format!("{FOLDER}/sync"))] {
+                for (flavour, folder) in
+                    [(Flavour::Async, FOLDER.to_owned()), (Flavour::Sync, format!("{FOLDER}/sync"))]
+                {
                     let text = object::module(schema, def, composite, flavour)?;
                     out.file(&format!("{folder}/{module}.py"), &text)?;
                 }
@@ -99,7 +101,9 @@ pub fn write(schema: &Schema, out: &mut Output<'_>) -> Result<(), String> {
                 if name != "Node" {
                     scalars.push((format!("{name}ID"), format!("Identifies an object that is a {name}.")));
                 }
-                for (flavour, folder) in [(Flavour::Async, FOLDER.to_owned()), (Flavour::Sync, format!("{FOLDER}/sync"))] {
+                for (flavour, folder) in
+                    [(Flavour::Async, FOLDER.to_owned()), (Flavour::Sync, format!("{FOLDER}/sync"))]
+                {
                     let text = interface::module(schema, def, composite, flavour)?;
                     out.file(&format!("{folder}/{module}.py"), &text)?;
                 }
@@ -117,7 +121,10 @@ pub fn write(schema: &Schema, out: &mut Output<'_>) -> Result<(), String> {
     out.file(&format!("{FOLDER}/sync/__init__.py"), &twins.package("dagger._gen.sync", "sync"))?;
     out.file(
         "python/dagger/_version.py",
-        &format!("\"\"\"Version of this package. {HEADER}\"\"\"\n\n__version__ = \"{}\"\n", env!("CARGO_PKG_VERSION")),
+        &format!(
+            "\"\"\"Version of this package. {HEADER}\"\"\"\n\n__version__ = \"{}\"\n",
+            env!("CARGO_PKG_VERSION")
+        ),
     )?;
     out.only(FOLDER, "py")?;
     out.only(&format!("{FOLDER}/sync"), "py")

@@ -44,7 +44,12 @@ enum Gives<'a> {
 }
 
 /// The module of an object type.
-pub fn module(schema: &Schema, def: &TypeDef, composite: &Composite, flavour: Flavour) -> Result<String, String> {
+pub fn module(
+    schema: &Schema,
+    def: &TypeDef,
+    composite: &Composite,
+    flavour: Flavour,
+) -> Result<String, String> {
     let name = def.name.as_ref();
     let mut class = Class {
         schema,
@@ -150,24 +155,16 @@ impl<'a> Class<'a> {
         match gives {
             Gives::Object(kind) | Gives::Objects(kind) | Gives::Computed(kind) if kind != self.name => {
                 self.typing.insert(kind.to_owned());
-                let _ = writeln!(
-                    out,
-                    "        from {}.{} import {kind}\n",
-                    self.flavour.package(),
-                    snake(kind)
-                );
+                let _ =
+                    writeln!(out, "        from {}.{} import {kind}\n", self.flavour.package(), snake(kind));
             }
             Gives::Nothing => {
                 self.decode.insert("nothing");
             }
             Gives::Identity if self.name != "Query" => {
                 self.runtime.insert(format!("{}ID", self.name));
-                let _ = writeln!(
-                    out,
-                    "        return {}ID({}self._identity())",
-                    self.name,
-                    self.flavour.wait()
-                );
+                let _ =
+                    writeln!(out, "        return {}ID({}self._identity())", self.name, self.flavour.wait());
                 return Ok(out);
             }
             Gives::Identity => {
@@ -195,7 +192,8 @@ impl<'a> Class<'a> {
         if field.args.is_empty() {
             return Ok(("self".to_owned(), String::new()));
         }
-        let (required, optional): (Vec<&Arg>, Vec<&Arg>) = field.args.iter().partition(|arg| arg.is_required());
+        let (required, optional): (Vec<&Arg>, Vec<&Arg>) =
+            field.args.iter().partition(|arg| arg.is_required());
         let mut signature = "\n        self,\n".to_owned();
         let mut call = String::new();
         for arg in &required {
@@ -264,7 +262,8 @@ impl<'a> Class<'a> {
         if let Some(reason) = field.deprecated {
             doc.paragraph(&format!("Deprecated: {}", names::in_text(reason)));
         }
-        let (required, optional): (Vec<&Arg>, Vec<&Arg>) = field.args.iter().partition(|arg| arg.is_required());
+        let (required, optional): (Vec<&Arg>, Vec<&Arg>) =
+            field.args.iter().partition(|arg| arg.is_required());
         let args: Vec<(String, String)> = required
             .into_iter()
             .chain(optional)

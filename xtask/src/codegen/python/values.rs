@@ -6,9 +6,9 @@ use indexmap::IndexMap;
 use kukri_api::Schema;
 use kukri_api::schema::{Arg, EnumValue, Name, TypeDef};
 
-use super::docs::Docstring;
 use super::super::literal::{self, quoted};
 use super::super::names;
+use super::docs::Docstring;
 use super::{HEADER, types};
 
 /// The module of an enum.
@@ -63,7 +63,8 @@ pub fn input(schema: &Schema, def: &TypeDef, fields: &[Arg]) -> Result<String, S
         let word = types::word(schema, field);
         if field.is_required() {
             let _ = writeln!(class, "    {python}: {annotation}");
-            let _ = writeln!(table, "        ({}, {}, {}),", quoted(&python), quoted(field.name), quoted(&word));
+            let _ =
+                writeln!(table, "        ({}, {}, {}),", quoted(&python), quoted(field.name), quoted(&word));
         } else {
             let default = literal::python(field.default_text.unwrap_or("null"), base)?;
             let _ = writeln!(class, "    {python}: {annotation} | None = {default}");
@@ -79,7 +80,10 @@ pub fn input(schema: &Schema, def: &TypeDef, fields: &[Arg]) -> Result<String, S
     }
     imports.sort_unstable();
     imports.dedup();
-    let mut lines: Vec<String> = imports.iter().map(|name| format!("from dagger._gen.{} import {name}\n", names::snake(name))).collect();
+    let mut lines: Vec<String> = imports
+        .iter()
+        .map(|name| format!("from dagger._gen.{} import {name}\n", names::snake(name)))
+        .collect();
     lines.push("from dagger._types import Input\n".to_owned());
     lines.sort();
     let mut doc = Docstring::new(4, &def.doc);
@@ -96,4 +100,49 @@ pub fn input(schema: &Schema, def: &TypeDef, fields: &[Arg]) -> Result<String, S
 /// Without empty lines at the end.
 fn trimmed(text: String) -> String {
     format!("{}\n", text.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use kukri_api::schema::{Type, TypeKind};
+    use kukri_api::{Schema, View};
+    use kukri_engine::{ArgValue, Registry};
+
+    use super::*;
+
+    fn arg(schema: &Schema, name: &'static str, of: &str, default: Option<&'static str>) -> Arg {
+        let named = Type::Named(schema.find(of).unwrap());
+        Arg {
+            name,
+            doc: format!("The {name}.").into(),
+            ty: if default.is_none() { Type::NonNull(Box::new(named)) } else { named },
+            default_text: default,
+            default: ArgValue::Null,
+            expected_type: None,
+            deprecated: None,
+            sensitive: false,
+        }
+    }
+
+    #[test]
+    fn inputs() {
+        let schema = Schema::build(&Registry::core(), &View::DEFAULT);
+        let fields = vec![
+            arg(&schema, "isOpen", "Boolean", Some("false")),
+            arg(&schema, "backendPort", "Int", None),
+            arg(&schema, "protocol", "NetworkProtocol", Some("TCP")),
+        ];
+        let def = TypeDef { name: "Rule".into(), doc: "A rule.".into(), kind: TypeKind::Input(Vec::new()) };
+        let text = input(&schema, &def, &fields).unwrap();
+        for line in [
+            "from dagger._gen.network_protocol import NetworkProtocol\n",
+            "@dataclasses.dataclass(slots=True)\nclass Rule(Input):\n",
+            "    backend_port: int\n    is_open: bool | None = False\n    \
+             protocol: NetworkProtocol | None = NetworkProtocol.TCP\n",
+            "        (\"backend_port\", \"backendPort\", \"Int\"),\n        (\"is_open\", \"isOpen\", \"Boolean\", False),\n",
+            "        (\"protocol\", \"protocol\", \"%NetworkProtocol\", NetworkProtocol.TCP),\n",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+    }
 }
