@@ -1,6 +1,6 @@
 # Everything has a script; this file only gives them names.
 
-.PHONY: help demo test setup wheel e2e crash-test clean
+.PHONY: help demo test setup wheel e2e crash-test bench clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -23,6 +23,9 @@ e2e: wheel ## Only the end-to-end tests (ARGS='-k name')
 
 crash-test: wheel ## Kill the engine at random moments (KILLS=20)
 	@scripts/crash.sh
+
+bench: wheel ## Measure against floors of the same run (ARGS='--only exec')
+	@bench/run $(ARGS)
 
 clean: ## Remove what was made inside the checkout
 	rm -rf .venv dist out
