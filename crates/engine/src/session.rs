@@ -35,7 +35,7 @@ pub struct Session {
     handle: Option<SessionHandle>,
     progress: Progress,
     auth: Arc<SessionAuth>,
-    registry: OnceCell<RegistryClient>,
+    registry: Mutex<Option<RegistryClient>>,
 }
 
 impl Session {
@@ -62,7 +62,7 @@ impl Session {
             progress: Progress::new(handle.clone()),
             handle,
             auth: Arc::default(),
-            registry: OnceCell::new(),
+            registry: Mutex::default(),
         }
     }
 
@@ -151,14 +151,18 @@ impl Session {
     }
 
     /// The registry client with this session's credentials.
-    pub async fn registry(&self, shared: &RegistryClient) -> RegistryClient {
-        self.registry.get_or_init(|| async { shared.with_auth(self.auth.clone()) }).await.clone()
+    #[must_use]
+    pub fn registry(&self, shared: &RegistryClient) -> RegistryClient {
+        lock(&self.registry).get_or_insert_with(|| shared.with_auth(self.auth.clone())).clone()
     }
 
     /// Sets or forgets the credentials for a registry, or for a repository of it.
     pub fn set_registry_auth(&self, address: &str, credentials: Option<(String, String)>) {
-        self.auth.set(address, credentials);
-        lock(&self.resolved).clear();
+        if self.auth.set(address, credentials) {
+            lock(&self.resolved).clear();
+            // The client keeps what registries gave for the credentials before.
+            *lock(&self.registry) = None;
+        }
     }
 
     /// The client's machine.

@@ -13,15 +13,19 @@ pub struct SessionAuth {
 }
 
 impl SessionAuth {
-    /// Sets or forgets credentials.
-    pub fn set(&self, address: &str, credentials: Option<(String, String)>) {
+    /// Sets or forgets credentials. Gives whether that changed anything.
+    pub fn set(&self, address: &str, credentials: Option<(String, String)>) -> bool {
         let address =
             address.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.get(address) == credentials.as_ref() {
+            return false;
+        }
         match credentials {
             Some(credentials) => known.insert(address.to_owned(), credentials),
             None => known.remove(address),
         };
+        true
     }
 
     /// The longest address that covers the repository wins.
@@ -58,7 +62,8 @@ mod tests {
     fn the_longest_address_wins() {
         let auth = SessionAuth::default();
         auth.set("https://example.com/", Some(("all".into(), "1".into())));
-        auth.set("example.com/team", Some(("team".into(), "2".into())));
+        assert!(auth.set("example.com/team", Some(("team".into(), "2".into()))));
+        assert!(!auth.set("example.com/team", Some(("team".into(), "2".into()))), "that was known");
         let user = |repository: &str| auth.find("example.com", repository).map(|(user, _)| user);
         assert_eq!(user("other/app").as_deref(), Some("all"));
         assert_eq!(user("team/app").as_deref(), Some("team"));

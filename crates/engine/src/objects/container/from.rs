@@ -29,7 +29,7 @@ impl Run for From {
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<Container, OpError> {
         let reference: Reference = self.address.parse().or_fail()?;
-        let client = cx.session.registry(cx.engine.registry_client()).await;
+        let client = cx.session.registry(cx.engine.registry_client());
         let platform = on.config.platform.clone();
         let resolved = cx.session.resolve(&client, &reference, &platform).await?;
         let pinned = resolved.pinned().to_string();

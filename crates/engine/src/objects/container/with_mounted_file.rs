@@ -10,8 +10,8 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::objects::file::File;
 use crate::operation::Run;
-use crate::vertex::edit::{Owner, Source, Step, edit};
 use crate::vertex::TreeHandle;
+use crate::vertex::edit::{Owner, Source, Step, edit};
 use crate::vertex::exec::{ExecMount, MountKind};
 
 /// Mounts a file.

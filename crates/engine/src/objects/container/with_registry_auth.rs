@@ -13,7 +13,7 @@ use crate::operation::Run;
 
 /// Gives the session credentials for a registry. They hold for the whole session at once, not only for this container.
 #[derive(Operation)]
-#[operation(on = "Container", returns = "Container!", cache = "session", eager = "")]
+#[operation(on = "Container", returns = "Container!", cache = "never", eager = "")]
 pub struct WithRegistryAuth {
     /// The registry, with a repository if they hold for that alone: `registry.example.com/team`.
     address: String,
