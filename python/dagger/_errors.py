@@ -31,6 +31,13 @@ TAIL_LINES = 20
 class DaggerError(Exception):
     """Anything that this package raises on purpose."""
 
+    __module__ = "dagger"
+
+    def __init_subclass__(cls) -> None:
+        """Shows the name under which programs know the class."""
+        if cls.__module__ == __name__:
+            cls.__module__ = "dagger"
+
 
 class ProvisionError(DaggerError):
     """No engine session could be had."""

@@ -38,6 +38,8 @@ class AsyncSession:
         except ExecuteTimeoutError:
             raise
         except (ClientConnectionError, TransportError) as error:
+            if self.process is None:
+                raise
             import asyncio
 
             raise await asyncio.to_thread(_explained, error, self.process) from None
@@ -58,6 +60,8 @@ class SyncSession:
         except ExecuteTimeoutError:
             raise
         except (ClientConnectionError, TransportError) as error:
+            if self.process is None:
+                raise
             raise _explained(error, self.process) from None
 
 
@@ -129,10 +133,10 @@ class SyncLink(Link):
 
 
 def _explained(
-    error: ClientConnectionError | TransportError, process: SessionProcess | None
+    error: ClientConnectionError | TransportError, process: SessionProcess
 ) -> ClientConnectionError | TransportError:
     """The error, with how the session's process ended, if it did."""
-    how = process.ended() if process is not None else ""
+    how = process.ended()
     if not how:
         return error
     return TransportError(f"{error}{how}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from dagger import _params
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from dagger._connection import SharedConnection
     from dagger._sync_client import Client
-
-logger = logging.getLogger("dagger")
 
 
 class OneLink(SyncLink):
@@ -103,4 +100,6 @@ def _end(session: SyncSession, failed: BaseException | None) -> None:
         if failed is None:
             raise
         # The program's own error tells more.
-        logger.warning("%s", error)
+        import logging
+
+        logging.getLogger("dagger").warning("%s", error)

@@ -284,6 +284,16 @@ def test_an_event_loop_of_its_own_each_time(api: Api) -> None:
         asyncio.run(dag.directory().digest())
 
 
+def test_without_an_event_loop(api: Api) -> None:
+    with pytest.raises(dagger.ClientConnectionError, match="the async API needs asyncio"):
+        dag.version().send(None)
+
+
+def test_anyio(api: Api) -> None:
+    anyio = pytest.importorskip("anyio")
+    anyio.run(dag.directory().digest)
+
+
 def test_unawaited_calls_warn(api: Api) -> None:
     with pytest.warns(RuntimeWarning, match="'Query.version' was never awaited"):
         dag.version()
@@ -314,8 +324,10 @@ def test_a_failed_command_is_shown_without_noise(serve: Serve) -> None:
         python, capture_output=True, text=True, cwd=__file__.split("/python/tests")[0], check=False
     )
     assert ran.returncode == 1
-    assert "dagger._errors.ExecError: exit code: 3\ncommand: sh -c 'exit 3'\n" in ran.stderr
+    assert "dagger.ExecError: exit code: 3\ncommand: sh -c 'exit 3'\n" in ran.stderr
     assert "stderr, the last 20 of 50 lines:\n  boom" in ran.stderr
-    assert len(ran.stderr.split("dagger._errors.ExecError")[0].splitlines()) <= 20
+    frames = [line for line in ran.stderr.splitlines() if line.startswith("  File ")]
+    assert len([line for line in frames if "/dagger/" in line]) <= 3
+    assert len(frames) <= 8
     assert "During handling" not in ran.stderr
     assert "direct cause" not in ran.stderr
