@@ -1,0 +1,91 @@
+"""The same steps with other OCI runtimes, other networks, and without root."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from engine import Engine, binary
+from session import GraphQLError, Session
+
+_ROOT = os.geteuid() == 0
+
+
+def runtime(name: str) -> object:
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    missing = not _ROOT or path is None
+    return pytest.param(name, marks=pytest.mark.skipif(missing, reason=f"{name} is not installed, or this is not root"))
+
+
+@pytest.fixture(scope="module", params=["native", runtime("crun"), runtime("runc")])
+def other(request: pytest.FixtureRequest, make_engine: Callable[..., Engine]) -> Iterator[Engine]:
+    variables = {} if request.param == "native" else {"KUKRI_OCI_RUNTIME": request.param}
+    made = make_engine(**variables)
+    yield made
+    made.stop()
+
+
+def test_an_exec_with_everything(other: Engine, tmp_path: Path) -> None:
+    with other.session(workdir=tmp_path) as session:
+        secret = session.query('{ setSecret(name: "s", plaintext: "hidden-value") { id } }')["setSecret"]["id"]
+        tree = session.query('{ directory { withNewFile(path: "f", contents: "tree") { id } } }')["directory"]["withNewFile"]["id"]
+        volume = session.query('{ cacheVolume(key: "all") { id } }')["cacheVolume"]["id"]
+        steps = f"""
+          from(address: "busybox")
+          withUser(name: "nobody")
+          withEnvVariable(name: "E", value: "v")
+          withSecretVariable(name: "S", secret: "{secret}")
+          withMountedSecret(path: "/run/s", source: "{secret}", owner: "nobody")
+          withMountedDirectory(path: "/tree", source: "{tree}", owner: "nobody")
+          withMountedCache(path: "/cache", cache: "{volume}", owner: "nobody")
+          withMountedTemp(path: "/temp")
+          withWorkdir(path: "/tree")
+        """
+        script = "id -un; pwd; echo $E $S; cat f /run/s; echo new > g; touch /cache/x && cat; hostname"
+        done = session.chain(f"{steps}\nwithExec(args: [\"sh\", \"-c\", {json.dumps(script)}], stdin: \"in\\n\")", "stdout")
+        assert done.splitlines() == ["nobody", "/tree", "v ***", "tree***in", "dagger"]
+        again = f'{steps}\nwithExec(args: ["sh", "-c", {json.dumps(script)}])\nwithExec(args: ["cat", "g"])'
+        assert session.chain(again, "stdout") == "new\n"
+
+
+def test_exit_codes_and_cancellation(other: Engine) -> None:
+    with other.session() as session:
+        with pytest.raises(GraphQLError, match="exit code: 7"):
+            session.run("sh", "-c", "exit 7")
+        with pytest.raises((TimeoutError, OSError)):
+            session.query('{container{from(address:"busybox"){withExec(args:["sleep","600"]){sync}}}}', timeout=1)
+        assert session.run("echo", "on") == "on\n"
+
+
+@pytest.mark.parametrize("mode", ["none", "host"])
+def test_network_modes(make_engine: Callable[..., Engine], mode: str) -> None:
+    engine = make_engine(KUKRI_NETWORK=mode)
+    with engine.session() as session:
+        names = session.run("ls", "/sys/class/net").split()
+    engine.stop()
+    assert names == ["lo"] if mode == "none" else set(names) == set(os.listdir("/sys/class/net"))
+
+
+@pytest.mark.skipif(not _ROOT or shutil.which("setpriv") is None, reason="needs root to become somebody else")
+@pytest.mark.xfail(strict=True, reason="the engine needs root so far")
+def test_without_root(make_engine: Callable[..., Engine], tmp_path: Path) -> None:
+    engine = make_engine()
+    # Not below pytest's directories, which are closed for others.
+    root = Path("/var/tmp") / f"kukri-rootless-{os.getpid()}"
+    root.mkdir()
+    program = root / "kukri"
+    shutil.copy(binary(), program)
+    try:
+        subprocess.run(["chown", "-R", "65534:65534", str(root)], check=True)
+        env = {**engine.env, "KUKRI_ROOT": str(root / "data"), "HOME": str(root), "XDG_RUNTIME_DIR": str(root)}
+        become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(program)]
+        with Session([*become, "session"], env=env, workdir=Path("/")) as session:
+            steps = 'from(address: "busybox")\nwithExec(args: ["sh", "-c", "id -u; echo x > /etc/made"])'
+            assert session.chain(steps, "stdout") == "0\n"
+            assert session.chain(f'{steps}\nfile(path: "/etc/made")', "contents") == "x\n"
+        subprocess.run([*become, "engine", "stop"], env=env, check=False)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
