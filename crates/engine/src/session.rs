@@ -1,6 +1,7 @@
 //! One client's session, as the engine sees it: what it has evaluated, and what only its machine has.
 
 mod host;
+mod references;
 mod registry_auth;
 mod sink;
 
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kukri_model::{Digest, Platform};
 use kukri_oci::{Reference, RegistryClient, Resolved};
 use kukri_session::engine::SessionHandle;
+use kukri_store::Store;
 use tokio::sync::OnceCell;
 
 use crate::args::Args;
@@ -137,16 +139,31 @@ impl Session {
         Ok(value)
     }
 
-    /// What a reference means for a platform: found out once in this session.
+    /// What a reference means for a platform: found out once in this session, and once for all with a digest.
     pub async fn resolve(
         &self,
+        store: &Store,
         client: &RegistryClient,
         reference: &Reference,
         platform: &Platform,
     ) -> Result<Arc<Resolved>, OpError> {
         let key = (reference.to_string(), platform.to_string());
         let cell = Arc::clone(lock(&self.resolved).entry(key).or_default());
-        let find = || async { client.resolve(reference, platform).await.or_fail().map(Arc::new) };
+        let find = || async {
+            let (known, wanted, on) = (store.clone(), reference.clone(), platform.clone());
+            let recalled = crate::blocking(move || Ok(references::recall(&known, &wanted, &on))).await?;
+            if let Some(recalled) = recalled {
+                return Ok(Arc::new(recalled));
+            }
+            let resolved = Arc::new(client.resolve(reference, platform).await.or_fail()?);
+            let (known, found) = (store.clone(), Arc::clone(&resolved));
+            crate::blocking(move || {
+                references::keep(&known, &found);
+                Ok(())
+            })
+            .await?;
+            Ok(resolved)
+        };
         cell.get_or_try_init(find).await.cloned()
     }
 
