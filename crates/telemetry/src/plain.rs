@@ -184,7 +184,10 @@ impl Step {
                             lines.next_if(|line| line.starts_with(&format!("exit code: {code}")))
                             && let Some((_, note)) = more.split_once(" (")
                         {
-                            self.line(out, &format!("ERROR {}", clean(note.trim_end_matches(')'))));
+                            self.line(
+                                out,
+                                &format!("ERROR {}", clean(note.strip_suffix(')').unwrap_or(note))),
+                            );
                         }
                     }
                     None => self.line(out, format!("ERROR {}", clean(lines.next().unwrap_or(""))).trim_end()),
@@ -221,7 +224,7 @@ mod tests {
             span(12, None, "withExec false", SpanKind::Exec, 11.0),
             finished(12, failure("process did not complete\n\nsecond line", Some(1)), 11.0),
             span(15, None, "withExec b", SpanKind::Exec, 11.0),
-            finished(15, failure("exit code: 137 (killed by signal 9)", Some(137)), 11.0),
+            finished(15, failure("exit code: 137 (killed (by signal 9))", Some(137)), 11.0),
             span(13, None, "pull x", SpanKind::Pull, 11.0),
             finished(13, failure("not found\ntry y", None), 11.0),
             span(14, None, "export", SpanKind::Export, 11.0),
@@ -243,7 +246,7 @@ mod tests {
 #3 ERROR second line
 #4 withExec b
 #4 ERROR exit code 137
-#4 ERROR killed by signal 9
+#4 ERROR killed (by signal 9)
 #5 pull x
 #5 ERROR not found
 #5 ERROR try y
