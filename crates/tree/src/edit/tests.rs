@@ -341,7 +341,7 @@ fn depth_costs_no_stack() {
         crate::hash::directory_digest(&memory, &memory, &result).unwrap();
     };
     // Recursion would need far more than this.
-    std::thread::Builder::new().stack_size(128 << 10).spawn(deep).unwrap().join().unwrap();
+    std::thread::Builder::new().stack_size(256 << 10).spawn(deep).unwrap().join().unwrap();
 }
 
 #[derive(Clone, Debug)]
