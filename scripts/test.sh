@@ -72,8 +72,12 @@ stage crash crash
 
 # Counts of cargo test, nextest, pytest and the crash test, added up.
 total() {
-  cat "$LOGS"/*.log 2>/dev/null | sed 's/\x1b\[[0-9;]*m//g' | grep -E '(test result:|^=+ .* in |^[0-9]+ (passed|failed|skipped|xfailed)|Summary \[)' |
-    grep -oE "[0-9]+ $1" | awk '{ sum += $1 } END { print sum + 0 }'
+  sed 's/\x1b\[[0-9;]*m//g' "$LOGS"/*.log |
+    awk -v what="$1" '
+      /test result:|^(=+ )?[0-9]+ (passed|failed|skipped|xfailed)|Summary \[/ {
+        for (i = 1; i < NF; i++) { word = $(i + 1); gsub(/[^a-z]/, "", word); if (word == what) sum += $i }
+      }
+      END { print sum + 0 }'
 }
 say "Stages"
 for i in "${!names[@]}"; do
