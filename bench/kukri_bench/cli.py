@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import images
@@ -15,7 +13,9 @@ import images
 from . import report
 from .context import CHECKOUT, Context
 from .figures import Skip
+from .original import ORIGINAL
 from .rows import ROWS
+from .scratch import Scratch
 from .session import QueryError
 
 
@@ -28,9 +28,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--python", type=Path, help="Python with the package [.venv/bin/python if there is one]"
     )
-    parser.add_argument("--scratch", type=Path, help="where stores go, on the disk to measure [/var/tmp]")
+    parser.add_argument(
+        "--scratch", type=Path, help="where stores go [a new file system in a file in /var/tmp]"
+    )
     parser.add_argument("--cache", type=Path, help="where images are kept between runs")
     parser.add_argument("--json", type=Path, default=CHECKOUT / "out/bench.json", help="file of results")
+    parser.add_argument("--readme", action="store_true", help="write the comparison into README.md as well")
     parser.add_argument("--quick", action="store_true", help="few rounds: to see that it works, not how fast")
     return parser.parse_args()
 
@@ -59,8 +62,9 @@ def main() -> int:
     """Runs rows; the exit status is 1 if one that could run failed, not if it is slow."""
     arguments = _arguments()
     cache = arguments.cache or Path(os.environ.get("KUKRI_IMAGE_CACHE") or images.default_cache())
-    scratch = Path(tempfile.mkdtemp(prefix="kukri-bench-", dir=arguments.scratch or "/var/tmp"))
-    context = Context(_program(arguments.kukri), _python(arguments.python), scratch, cache, arguments.quick)
+    scratch = Scratch(arguments.scratch)
+    programs = (_program(arguments.kukri), _python(arguments.python))
+    context = Context(*programs, scratch.path, cache, arguments.quick)
     results: report.Results = {}
     failed = False
     try:
@@ -68,6 +72,8 @@ def main() -> int:
             print(f"-- {name}", flush=True)
             try:
                 row = ROWS[name](context)
+                for figure, text in zip(row, ORIGINAL.get(name, ()), strict=False):
+                    figure.original = text
                 results[name] = row
                 print("\n".join(line for figure in row for line in report.lines(figure)), flush=True)
             except Skip as reason:
@@ -77,10 +83,14 @@ def main() -> int:
                 failed = True
                 results[name] = f"failed: {error}"
                 print(f"FAILED: {error}", flush=True)
-        report.write(arguments.json, context, results)
+        report.write(arguments.json, context, results, scratch.what)
+        if arguments.readme:
+            report.into_readme(CHECKOUT / "README.md", results)
         load = os.getloadavg()[0]
-        print(f"\n{report.summary(results)}; load of the machine {load:.1f}; {arguments.json}")
+        print(
+            f"\n{report.summary(results)}; load of the machine {load:.1f}; {scratch.what}; {arguments.json}"
+        )
     finally:
         context.close()
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.remove()
     return 1 if failed else 0

@@ -81,6 +81,11 @@ class Engine:
         finally:
             os.close(handle)
 
+    def cpu(self) -> float:
+        """Seconds of processor time that the engine and its containers have used so far."""
+        fields = Path(f"/proc/{self.pid()}/stat").read_text().rsplit(")", 1)[1].split()
+        return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
     def memory(self) -> float:
         """Resident memory of the engine in MB."""
         for line in Path(f"/proc/{self.pid()}/status").read_text().splitlines():

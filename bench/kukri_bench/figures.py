@@ -55,6 +55,8 @@ class Figure:
     floor: Samples | None = None
     peers: list[Samples] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    original: str = ""
+    """What Dagger took."""
 
     @property
     def ratio(self) -> float | None:
@@ -85,6 +87,7 @@ class Figure:
             "ratio": self.ratio,
             "peers": [peer.to_json() for peer in self.peers],
             "notes": self.notes,
+            "original": self.original,
         }
 
 

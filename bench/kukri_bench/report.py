@@ -38,6 +38,8 @@ def lines(figure: Figure) -> list[str]:
         floor = figure.floor
         text.append(f"    floor: {floor.what}: {number(floor.median)} ({number(figure.ratio)}x)")
     text += [f"    peer:  {peer.what}: {number(peer.median)} (n={len(peer.values)})" for peer in figure.peers]
+    if figure.original:
+        text.append(f"    Dagger 0.21.8, in a run of its own: {figure.original}")
     text += [f"    note:  {note}" for note in figure.notes]
     return text
 
@@ -49,7 +51,25 @@ def summary(results: Results) -> str:
     return f"{sum(met)} of {len(met)} targets met"
 
 
-def write(path: Path, context: Context, results: Results) -> None:
+BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->\n"
+
+
+def into_readme(path: Path, results: Results) -> None:
+    """Replaces the table between the two marks."""
+    rows = ["| | Kukri | Dagger 0.21.8 |", "|---|---:|---:|"]
+    for row in results.values():
+        if not isinstance(row, str):
+            rows += [
+                f"| {figure.what} | {number(figure.samples.median)} {figure.unit} | {figure.original} |"
+                for figure in row
+                if figure.original
+            ]
+    text = path.read_text()
+    start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    path.write_text(text[:start] + "\n".join(rows) + "\n" + text[end:])
+
+
+def write(path: Path, context: Context, results: Results, disk: str) -> None:
     """The file of results."""
     version = subprocess.run([context.kukri, "version"], capture_output=True, text=True).stdout.strip()
     commit = subprocess.run(
@@ -72,6 +92,7 @@ def write(path: Path, context: Context, results: Results) -> None:
             "processors": os.cpu_count(),
             "kernel": platform.release(),
             "load": os.getloadavg(),
+            "disk": disk,
         },
         "rows": {
             key: {"skipped": row}
