@@ -30,6 +30,8 @@ from session import GraphQLError, Session  # noqa: E402
 
 #: How long a session may take to be usable after a kill.
 START_SECONDS = 5.0
+#: Sessions that work at the same time.
+WORKERS = 2
 UUID = "cat /proc/sys/kernel/random/uuid"
 
 
@@ -149,7 +151,7 @@ def killed_once(engine: Engine, work: Work, workdir: Path, delay: float) -> tupl
     """One round: work until the engine is killed, then look. Gives the time of the restart and what got done."""
     wrong: list[BaseException] = []
     stop = threading.Event()
-    sessions = [start(engine, workdir) for _ in range(2)]
+    sessions = [start(engine, workdir) for _ in range(WORKERS)]
     before = work.count
 
     def worker(session: Session) -> None:
@@ -164,7 +166,10 @@ def killed_once(engine: Engine, work: Work, workdir: Path, delay: float) -> tupl
                 wrong.append(error)
                 return
 
-    threads = [threading.Thread(target=worker, args=(session,)) for session in sessions]
+    threads = [
+        threading.Thread(target=worker, args=(session,), name=f"worker{number}")
+        for number, session in enumerate(sessions)
+    ]
     pid = engine.pid()
     for thread in threads:
         thread.start()
@@ -206,9 +211,11 @@ def main() -> int:
     ):
         registry.push("library/busybox:latest", image("busybox"))
         workdir = Path(scratch) / "work"
-        (workdir / "host").mkdir(parents=True)
-        for number in range(200):
-            (workdir / "host" / f"f{number}").write_text(f"{number}\n" * 50)
+        for worker in range(WORKERS):
+            directory = workdir / "host" / f"worker{worker}"
+            directory.mkdir(parents=True)
+            for number in range(200):
+                (directory / f"f{number}").write_text(f"{number}\n" * 50)
         engine = Engine(Path(scratch) / "root", registry.url)
         work = Work(random_, workdir / "host")
         restarts: list[float] = []
