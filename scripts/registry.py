@@ -1,10 +1,10 @@
-"""Run an image registry on loopback and fill it: what a company's mirror of Docker Hub is to its machines.
+"""Run an image registry on loopback and fill it: what a company's mirror of Docker Hub is to its hosts.
 
     python scripts/registry.py --data DIR --port-file FILE library/debian:bookworm-slim=debian ...
 
 starts Debian's `docker-registry` on a free port, pushes images of `images.py` under the given names, writes
-the port and serves until standard input ends or a signal comes. Tests use `Registry` directly. Standard library
-only.
+the port and serves until standard input ends or a signal comes. Tests use `Registry` directly. It needs the
+standard library only.
 """
 
 from __future__ import annotations

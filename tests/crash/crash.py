@@ -78,11 +78,12 @@ class Work:
 
     def host_directory(self, session: Session, mark: str) -> None:
         """A directory of the client, changed a little each time, and used by an exec."""
-        (self.host / f"f{self.random.randrange(200)}").write_text(mark * 100)
-        expected = {path.name: path.stat().st_size for path in self.host.iterdir()}
-        name = session.query('{ host { directory(path: "host", noCache: true) { id } } }')["host"][
-            "directory"
-        ]["id"]
+        # Each worker has its own, so that nobody else changes it meanwhile.
+        mine = self.host / threading.current_thread().name
+        (mine / f"f{self.random.randrange(200)}").write_text(mark * 100)
+        expected = {path.name: path.stat().st_size for path in mine.iterdir()}
+        query = f'{{ host {{ directory(path: "host/{mine.name}", noCache: true) {{ id }} }} }}'
+        name = session.query(query)["host"]["directory"]["id"]
         mount = f'withMountedDirectory(path: "/h", source: "{name}")'
         listed = session.run("sh", "-c", "cd /h && stat -c '%n %s' *", before=mount).splitlines()
         if {line.split()[0]: int(line.split()[1]) for line in listed} != expected:

@@ -17,7 +17,9 @@ _ROOT = os.geteuid() == 0
 def runtime(name: str) -> object:
     path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     missing = not _ROOT or path is None
-    return pytest.param(name, marks=pytest.mark.skipif(missing, reason=f"{name} is not installed, or this is not root"))
+    return pytest.param(
+        name, marks=pytest.mark.skipif(missing, reason=f"{name} is not installed, or this is not root")
+    )
 
 
 @pytest.fixture(scope="module", params=["native", runtime("crun"), runtime("runc")])
@@ -30,8 +32,12 @@ def other(request: pytest.FixtureRequest, make_engine: Callable[..., Engine]) ->
 
 def test_an_exec_with_everything(other: Engine, tmp_path: Path) -> None:
     with other.session(workdir=tmp_path) as session:
-        secret = session.query('{ setSecret(name: "s", plaintext: "hidden-value") { id } }')["setSecret"]["id"]
-        tree = session.query('{ directory { withNewFile(path: "f", contents: "tree") { id } } }')["directory"]["withNewFile"]["id"]
+        secret = session.query('{ setSecret(name: "s", plaintext: "hidden-value") { id } }')["setSecret"][
+            "id"
+        ]
+        tree = session.query('{ directory { withNewFile(path: "f", contents: "tree") { id } } }')[
+            "directory"
+        ]["withNewFile"]["id"]
         volume = session.query('{ cacheVolume(key: "all") { id } }')["cacheVolume"]["id"]
         steps = f"""
           from(address: "busybox")
@@ -45,7 +51,9 @@ def test_an_exec_with_everything(other: Engine, tmp_path: Path) -> None:
           withWorkdir(path: "/tree")
         """
         script = "id -un; pwd; echo $E $S; cat f /run/s; echo new > g; touch /cache/x && cat; hostname"
-        done = session.chain(f"{steps}\nwithExec(args: [\"sh\", \"-c\", {json.dumps(script)}], stdin: \"in\\n\")", "stdout")
+        done = session.chain(
+            f'{steps}\nwithExec(args: ["sh", "-c", {json.dumps(script)}], stdin: "in\\n")', "stdout"
+        )
         assert done.splitlines() == ["nobody", "/tree", "v ***", "tree***in", "dagger"]
         again = f'{steps}\nwithExec(args: ["sh", "-c", {json.dumps(script)}])\nwithExec(args: ["cat", "g"])'
         assert session.chain(again, "stdout") == "new\n"
@@ -56,7 +64,9 @@ def test_exit_codes_and_cancellation(other: Engine) -> None:
         with pytest.raises(GraphQLError, match="exit code: 7"):
             session.run("sh", "-c", "exit 7")
         with pytest.raises((TimeoutError, OSError)):
-            session.query('{container{from(address:"busybox"){withExec(args:["sleep","600"]){sync}}}}', timeout=1)
+            session.query(
+                '{container{from(address:"busybox"){withExec(args:["sleep","600"]){sync}}}}', timeout=1
+            )
         assert session.run("echo", "on") == "on\n"
 
 
@@ -80,7 +90,12 @@ def test_without_root(make_engine: Callable[..., Engine], tmp_path: Path) -> Non
     shutil.copy(binary(), program)
     try:
         subprocess.run(["chown", "-R", "65534:65534", str(root)], check=True)
-        env = {**engine.env, "KUKRI_ROOT": str(root / "data"), "HOME": str(root), "XDG_RUNTIME_DIR": str(root)}
+        env = {
+            **engine.env,
+            "KUKRI_ROOT": str(root / "data"),
+            "HOME": str(root),
+            "XDG_RUNTIME_DIR": str(root),
+        }
         become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(program)]
         with Session([*become, "session"], env=env, workdir=Path("/")) as session:
             steps = 'from(address: "busybox")\nwithExec(args: ["sh", "-c", "id -u; echo x > /etc/made"])'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from engine import Engine
+from session import GraphQLError
 
 
 def test_a_registry_that_does_not_answer(make_engine: Any, asker: Any, tmp_path: Path) -> None:
@@ -42,10 +44,13 @@ def test_references_that_are_none(q: Any, address: str) -> None:
 )
 def test_paths_cannot_leave_a_directory(q: Any, tmp_path: Path, step: str) -> None:
     step = step.replace("ID", q.file_id("f", "x")).replace("DIR", q.dir_id(a="1"))
+    said = "outside"
     try:
         q.dir(step, 'export(path: "out")')
-    except Exception as error:
-        assert "outside" in str(error) or "no such file" in str(error)
+    except GraphQLError as error:
+        said = error.message
+    # Refused, or cleaned; whatever it is, it stays inside.
+    assert "outside" in said or "no such file" in said
     assert not Path("/tmp/escaped").exists()
     assert not Path("/escaped").exists()
     assert {path.name for path in tmp_path.iterdir()} <= {"out"}
@@ -56,10 +61,8 @@ def test_an_export_does_not_follow_links_that_lead_out(q: Any, tmp_path: Path) -
     outside.mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "d").symlink_to(outside)
-    try:
+    with contextlib.suppress(GraphQLError):
         q.dir('withNewFile(path: "d/x", contents: "1")', 'export(path: "out")')
-    except Exception as error:
-        assert str(error)
     assert not (outside / "x").exists()
 
 

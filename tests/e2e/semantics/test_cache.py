@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -184,7 +185,12 @@ def test_5_16_a_client_that_goes_away_does_not_take_the_others_work_along(
     seen: list[str] = []
     with engine.session(workdir=tmp_path) as session:
         own = asker(session)
-        gone = threading.Thread(target=lambda: pytest.raises(Exception, own.sh, f"sleep 1; {STAMP}", config))
+
+        def leave() -> None:
+            with contextlib.suppress(OSError, ValueError, GraphQLError):
+                own.sh(f"sleep 1; {STAMP}", config)
+
+        gone = threading.Thread(target=leave)
         stays = threading.Thread(target=lambda: seen.append(q.sh(f"sleep 1; {STAMP}", config)))
         gone.start()
         time.sleep(0.2)

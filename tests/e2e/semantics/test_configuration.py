@@ -217,7 +217,9 @@ def test_5_2_stdout_after_from_needs_a_new_exec(q: Any) -> None:
     assert "no command has been set" in q.fails("sh", "echo a", after='from(address: "busybox")').message
 
 
-def test_5_2_a_digest_is_resolved_once_for_all(make_engine: Any, registry: Any, asker: Any, tmp_path: Any) -> None:
+def test_5_2_a_digest_is_resolved_once_for_all(
+    make_engine: Any, registry: Any, asker: Any, tmp_path: Any
+) -> None:
     engine = make_engine()
     with engine.session(workdir=tmp_path) as session:
         reference = asker(session).ask("", "imageRef")
@@ -227,5 +229,5 @@ def test_5_2_a_digest_is_resolved_once_for_all(make_engine: Any, registry: Any, 
     with engine.session(workdir=tmp_path) as session:
         steps = f'from(address: {json.dumps(reference)})\nwithExec(args: ["echo", "offline"])'
         assert session.chain(steps, "stdout") == "offline\n"
-        plain = f'from(address: {json.dumps(reference.replace(":latest", ""))})'
+        plain = f"from(address: {json.dumps(reference.replace(':latest', ''))})"
         assert session.chain(plain, "imageRef").endswith(reference.rpartition("@")[2])

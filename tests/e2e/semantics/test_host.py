@@ -68,7 +68,7 @@ def test_5_12_owners_become_root_and_the_rest_is_kept(q: Any, files: Path) -> No
         os.chown(files / "a.txt", 1000, 1000)
     found = json.dumps(host(q, 'path: "."', "id")["id"])
     script = "cd /h; stat -c '%n %u:%g %a' sub/run.sh a.txt; stat -c %Y a.txt; readlink link"
-    mode = oct((files / "a.txt").stat().st_mode & 0o777)[2:]
+    mode = f"{(files / 'a.txt').stat().st_mode & 0o777:o}"
     assert q.sh(script, f'withMountedDirectory(path: "/h", source: {found})') == (
         f"sub/run.sh 0:0 750\na.txt 0:0 {mode}\n1000000000\nsub/b.txt\n"
     )
@@ -165,7 +165,12 @@ def test_5_13_cache_identity_of_values_from_the_client(engine: Engine, tmp_path:
         with other.session(workdir=tmp_path) as session:
             q = asker(session)
             secret = q.id(f'secret(uri: "env://TOKEN"{cache_key})')
-            return str(q.sh("cat /proc/sys/kernel/random/uuid; test -n $T", f'withSecretVariable(name: "T", secret: {secret})'))
+            return str(
+                q.sh(
+                    "cat /proc/sys/kernel/random/uuid; test -n $T",
+                    f'withSecretVariable(name: "T", secret: {secret})',
+                )
+            )
 
     first = run("one")
     assert run("one") == first

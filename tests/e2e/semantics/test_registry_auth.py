@@ -55,7 +55,9 @@ def guarded(registry: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         process.wait()
 
 
-def test_credentials_hold_for_the_session_from_the_step_on(engine: Engine, asker: Any, guarded: str, tmp_path: Path) -> None:
+def test_credentials_hold_for_the_session_from_the_step_on(
+    engine: Engine, asker: Any, guarded: str, tmp_path: Path
+) -> None:
     image = f'from(address: "{guarded}/library/busybox:latest")'
     with engine.session(workdir=tmp_path) as session:
         q = asker(session)
@@ -71,15 +73,20 @@ def test_credentials_hold_for_the_session_from_the_step_on(engine: Engine, asker
         assert f'failed to resolve image "{guarded}/library/busybox:latest"' in error.message
         assert "authentication" in error.message
         assert error.extensions is None
-        error = q.fails("session_chain", f'{auth("wrong")}\n{image}', "imageRef")
+        error = q.fails("session_chain", f"{auth('wrong')}\n{image}", "imageRef")
         assert "check the user name and the password" in error.message
         assert "wrong" not in error.message
         q.session.chain(auth("right"), "id")
         resolves()
         assert q.session.chain(f'{image}\nwithExec(args: ["echo", "pulled"])', "stdout") == "pulled\n"
         q.session.chain(f'withoutRegistryAuth(address: "{guarded}")', "id")
-        assert "authentication" in q.fails("session_chain", f'from(address: "{guarded}/library/busybox:1")', "imageRef").message
+        assert (
+            "authentication"
+            in q.fails("session_chain", f'from(address: "{guarded}/library/busybox:1")', "imageRef").message
+        )
         q.session.chain(auth("right"), "id")
         assert q.session.chain(f'from(address: "{guarded}/library/busybox:1")', "imageRef")
     with engine.session(workdir=tmp_path) as session:
-        assert asker(session).fails("session_chain", image, "imageRef").message, "another session has no password"
+        assert asker(session).fails("session_chain", image, "imageRef").message, (
+            "another session has no password"
+        )
