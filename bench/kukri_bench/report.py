@@ -64,6 +64,9 @@ def into_readme(path: Path, results: Results) -> None:
                 for figure in row
                 if figure.original
             ]
+    when = dt.datetime.now(dt.timezone.utc).date()
+    load = f"load of the machine, by other work too: {os.getloadavg()[0]:.1f}"
+    rows += ["", f"Kukri: {when}, {os.cpu_count()} processors, {load}."]
     text = path.read_text()
     start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
     path.write_text(text[:start] + "\n".join(rows) + "\n" + text[end:])
