@@ -17,20 +17,27 @@ esac
 wanted=()
 [[ "$purpose" == test ]] && wanted=(crun:crun runc:runc skopeo:skopeo newuidmap:uidmap git:git)
 
-missing=()
-for entry in "${needed[@]}" ${wanted[@]+"${wanted[@]}"}; do
-  PATH="$PATH:/usr/sbin:/sbin" command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
-done
-"$PYTHON" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
-command -v cc >/dev/null || missing+=(gcc)
+# Debian packages for those of `command:package` that are not there.
+packages() {
+  local entry
+  for entry in "$@"; do
+    PATH="$PATH:/usr/sbin:/sbin" command -v "${entry%%:*}" >/dev/null || echo "${entry##*:}"
+  done
+}
+apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null; }
 
-if ((${#missing[@]})); then
+mapfile -t missing < <(packages cc:gcc cc:libc6-dev "${needed[@]}")
+mapfile -t optional < <(packages ${wanted[@]+"${wanted[@]}"})
+"$PYTHON" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+if ((${#missing[@]} + ${#optional[@]})); then
   if [[ "$(id -u)" == 0 && -z "${KUKRI_NO_APT:-}" ]] && command -v apt-get >/dev/null; then
-    say "Debian packages: ${missing[*]}"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get -qq update >/dev/null
-    apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
-  else
+    say "Debian packages: ${missing[*]} ${optional[*]}"
+    apt_get update
+    if ((${#missing[@]})); then apt_get install -y --no-install-recommends "${missing[@]}"; fi
+    for package in ${optional[@]+"${optional[@]}"}; do
+      apt_get install -y --no-install-recommends "$package" || echo "note: no package $package; tests that want it are skipped"
+    done
+  elif ((${#missing[@]})); then
     printf 'note: missing here; as root: apt-get install %s\n' "${missing[*]}" >&2
   fi
 fi
