@@ -60,13 +60,15 @@ pub async fn push(
     let assembly = joined(assembly.await).map_err(image)?;
     let root = assembly.root().ok_or(ExportError::Nothing).map_err(image)?;
 
-    let uploads = assembly.blobs.iter().map(|(digest, (size, source))| {
+    // Collected first: a closure that makes futures of borrowed arguments keeps `push` from being `Send`.
+    let mut uploads = Vec::with_capacity(assembly.blobs.len());
+    for (digest, (size, source)) in &assembly.blobs {
         let payload = match source {
             Source::Bytes(bytes) => Payload::Bytes(bytes.clone().into()),
             Source::Stored(blob) => streamed(store, *blob, *size),
         };
-        client.put_blob(reference, digest, payload)
-    });
+        uploads.push(client.put_blob(reference, digest, payload));
+    }
     let mut uploads = stream::iter(uploads).buffer_unordered(BLOBS_AT_ONCE);
     while let Some(uploaded) = uploads.next().await {
         uploaded.map_err(registry)?;

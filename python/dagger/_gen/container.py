@@ -372,6 +372,42 @@ class Container(Object):
         """
         return await self._value(Platform, "platform")
 
+    async def publish(
+        self,
+        address: str,
+        *,
+        platform_variants: list[Container] | None = None,
+        forced_compression: ImageLayerCompression | None = None,
+        media_types: ImageMediaTypes | None = ImageMediaTypes.OCIMediaTypes,
+    ) -> str:
+        """Writes the container as an image to a registry. Gives the complete reference, with the digest.
+
+        Layers of the base image are kept as they are; those that the registry has are not sent. Mounts and
+        secrets are not
+        part of it.
+
+        Args:
+            address: Where: `registry.example.com/team/app:1.0`. Without a tag: `latest`.
+            platform_variants: Further containers of the same image for other platforms; the image then has
+                an index.
+            forced_compression: Compress all layers like this. Default: layers of base images stay as they
+                are, new ones get gzip.
+            media_types: Which family of media types is used. Default: `OCIMediaTypes`.
+
+        Raises:
+            ExecError: A command on which this depends failed.
+            QueryError: The engine reports another error.
+            TransportError: The session broke off, or the answer took too long.
+        """
+        return await self._value(
+            str,
+            "publish",
+            ("address", address, "String"),
+            ("platformVariants", platform_variants, "[&Container]", []),
+            ("forcedCompression", forced_compression, "%ImageLayerCompression"),
+            ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
+        )
+
     def rootfs(self) -> Directory:
         """The root file system, without mounts."""
         from dagger._gen.directory import Directory

@@ -74,9 +74,11 @@ def test_exit_codes_and_cancellation(other: Engine) -> None:
 def test_network_modes(make_engine: Callable[..., Engine], mode: str) -> None:
     engine = make_engine(KUKRI_NETWORK=mode)
     with engine.session() as session:
-        names = session.run("ls", "/sys/class/net").split()
+        names = set(session.run("ls", "/sys/class/net").split())
     engine.stop()
-    assert names == ["lo"] if mode == "none" else set(names) == set(os.listdir("/sys/class/net"))
+    # Interfaces of other engines' containers come and go meanwhile.
+    steady = {name for name in os.listdir("/sys/class/net") if not name.startswith("k")}
+    assert names == {"lo"} if mode == "none" else steady <= names
 
 
 @pytest.mark.skipif(not _ROOT or shutil.which("setpriv") is None, reason="needs root to become somebody else")

@@ -10,7 +10,7 @@ use kukri_solver::RunContext;
 use kukri_store::Store;
 use kukri_tree::{Editor, FileSource, Meta, Node, TreeId};
 
-use super::{TreeHandle, Vertex, VertexOp, VertexValue};
+use super::{SolveContext, TreeHandle, Vertex, VertexOp, VertexValue};
 use crate::error::{OpError, OrFail};
 
 /// Name of the archive in the tree that comes out.
@@ -91,13 +91,31 @@ impl Tarball {
 
     /// Does it.
     pub async fn run(&self, trees: &[TreeId], run: &RunContext<Vertex>) -> Result<VertexValue, OpError> {
+        let exports = self.exports(trees, &run.context).await?;
         let store = run.context.engine.store().clone();
+        let options =
+            ExportOptions { media_types: self.media_types, forced_compression: self.compression, name: None };
+        crate::blocking(move || {
+            let mut out = store.blob_writer();
+            kukri_oci::export(&store, &exports, &options, &mut out).or_fail()?;
+            let (blob, size) = out.finish().or_fail()?;
+            single_file(&store, FILE_NAME, blob, size).map(VertexValue::Tree)
+        })
+        .await
+    }
+
+    /// The images with their layers. `trees` starts with their root file systems.
+    pub async fn exports(
+        &self,
+        trees: &[TreeId],
+        context: &SolveContext,
+    ) -> Result<Vec<ExportImage>, OpError> {
         let mut images = Vec::with_capacity(self.images.len());
         for (image, tree) in self.images.iter().zip(trees) {
             let base = match &image.base {
                 None => None,
                 Some(vertex) => {
-                    match run.context.engine.solver().solve(Arc::clone(vertex), run.context.clone()).await {
+                    match context.engine.solver().solve(Arc::clone(vertex), context.clone()).await {
                         Ok(VertexValue::Image(base)) => Some(base),
                         Ok(_) => {
                             return Err(OpError::new("internal error: the base of an image is not an image"));
@@ -108,23 +126,19 @@ impl Tarball {
             };
             images.push((Arc::clone(&image.config), Arc::clone(&image.annotations), *tree, base));
         }
+        let store = context.engine.store().clone();
         let (compression, media_types) = (self.compression, self.media_types);
         crate::blocking(move || {
             let mut exports = Vec::with_capacity(images.len());
             for (config, annotations, tree, base) in images {
                 let base = base.as_ref().map(|base| (base.layers.as_slice(), base.tree));
-                let layers = layers(&store, base, tree, compression, media_types)?;
                 exports.push(ExportImage {
                     config: ImageConfig::clone(&config),
-                    layers,
+                    layers: layers(&store, base, tree, compression, media_types)?,
                     annotations: BTreeMap::clone(&annotations),
                 });
             }
-            let options = ExportOptions { media_types, forced_compression: compression, name: None };
-            let mut out = store.blob_writer();
-            kukri_oci::export(&store, &exports, &options, &mut out).or_fail()?;
-            let (blob, size) = out.finish().or_fail()?;
-            single_file(&store, FILE_NAME, blob, size).map(VertexValue::Tree)
+            Ok(exports)
         })
         .await
     }

@@ -76,6 +76,16 @@ pub fn image_archive(
     compression: Option<ImageLayerCompression>,
     media_types: ImageMediaTypes,
 ) -> Result<Arc<Vertex>, OpError> {
+    Ok(tarball(images(container, variants, compression, media_types)?))
+}
+
+/// `container` and its variants as images, for an archive or a registry.
+pub fn images(
+    container: &Container,
+    variants: &[Ref<Container>],
+    compression: Option<ImageLayerCompression>,
+    media_types: ImageMediaTypes,
+) -> Result<Tarball, OpError> {
     let compression = match compression {
         None => None,
         Some(ImageLayerCompression::Gzip) => Some(Compression::Gzip),
@@ -101,5 +111,5 @@ pub fn image_archive(
             base: container.base.as_ref().map(|base| Arc::clone(&base.0)),
         });
     }
-    Ok(tarball(Tarball { images, compression, media_types }))
+    Ok(Tarball { images, compression, media_types })
 }

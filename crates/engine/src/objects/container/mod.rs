@@ -20,6 +20,7 @@ pub mod label;
 pub mod labels;
 pub mod mounts;
 pub mod platform;
+pub mod publish;
 pub mod rootfs;
 pub mod stat;
 pub mod state;
@@ -93,6 +94,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<labels::Labels>(),
     Operation::of::<mounts::Mounts>(),
     Operation::of::<platform::Platform>(),
+    Operation::of::<publish::Publish>(),
     Operation::of::<rootfs::Rootfs>(),
     Operation::of::<stat::Stat>(),
     Operation::of::<stderr::Stderr>(),

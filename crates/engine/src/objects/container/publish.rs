@@ -1,0 +1,62 @@
+//! `Container.publish`: writes the container as an image to a registry.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+use kukri_oci::Reference;
+use kukri_oci::export::ExportOptions;
+use kukri_telemetry::SpanKind;
+
+use super::Container;
+use super::as_tarball::{ImageLayerCompression, ImageMediaTypes, images};
+use crate::args::Ref;
+use crate::context::Cx;
+use crate::error::{OpError, OrFail};
+use crate::operation::Run;
+use crate::vertex::SolveContext;
+
+/// Writes the container as an image to a registry. Gives the complete reference, with the digest.
+///
+/// Layers of the base image are kept as they are; those that the registry has are not sent. Mounts and secrets are not
+/// part of it.
+#[derive(Operation)]
+#[operation(on = "Container", returns = "String!", cache = "never")]
+pub struct Publish {
+    /// Where: `registry.example.com/team/app:1.0`. Without a tag: `latest`.
+    address: String,
+    /// Further containers of the same image for other platforms; the image then has an index.
+    #[arg(default = "[]")]
+    platform_variants: Vec<Ref<Container>>,
+    /// Compress all layers like this. Default: layers of base images stay as they are, new ones get gzip.
+    forced_compression: Option<ImageLayerCompression>,
+    /// Which family of media types is used.
+    #[arg(default = "OCIMediaTypes")]
+    media_types: ImageMediaTypes,
+}
+
+impl Run for Publish {
+    type On = Container;
+    type Output = String;
+
+    async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<String, OpError> {
+        let reference: Reference = self.address.parse().or_fail()?;
+        let tarball = images(&on, &self.platform_variants, self.forced_compression, self.media_types)?;
+        let mut trees = Vec::with_capacity(tarball.images.len());
+        for image in &tarball.images {
+            trees.push(cx.tree(&image.rootfs).await?);
+        }
+        let context = SolveContext { engine: Arc::clone(&cx.engine), session: Arc::clone(&cx.session) };
+        let exports = tarball.exports(&trees, &context).await?;
+        let options = ExportOptions {
+            media_types: tarball.media_types,
+            forced_compression: tarball.compression,
+            name: None,
+        };
+        let client = cx.session.registry(cx.engine.registry_client());
+        let span = cx.session.progress().begin(&cx.engine, format!("publish {reference}"), SpanKind::Export);
+        let pushed =
+            kukri_oci::push(&client, cx.engine.store(), exports, options, &reference).await.or_fail();
+        span.end(&pushed);
+        pushed.map(|reference| reference.to_string())
+    }
+}
