@@ -88,27 +88,35 @@ impl Store {
 
     /// Stores a result, replacing an earlier one with this key.
     pub fn put_result(&self, key: &Digest, record: ResultRecord) -> Result<()> {
+        self.put_results(vec![(*key, record)])
+    }
+
+    /// Stores results in one transaction, replacing earlier ones with these keys.
+    pub fn put_results(&self, results: Vec<(Digest, ResultRecord)>) -> Result<()> {
         let inner = &*self.inner;
-        inner.recent.touch(key);
-        inner.recent.touch_all(record.roots.iter().map(|root| match root {
-            Root::Tree(tree) => &tree.stored,
-            Root::Blob(blob) => blob,
-        }));
-        let created = seconds(record.created);
-        inner.index.write("store a result", |transaction| {
+        for (key, record) in &results {
+            inner.recent.touch(key);
+            inner.recent.touch_all(record.roots.iter().map(|root| match root {
+                Root::Tree(tree) => &tree.stored,
+                Root::Blob(blob) => blob,
+            }));
+        }
+        inner.index.write("store results", |transaction| {
             let mut insert =
                 transaction.prepare_cached("INSERT OR REPLACE INTO results VALUES(?,?,?,?,?,?,?,?,?)")?;
-            insert.execute(params![
-                key.as_bytes(),
-                record.value,
-                encode_roots(&record.roots),
-                record.label,
-                record.slot.as_bytes(),
-                encode_inputs(&record.inputs),
-                record.cost_ms as i64,
-                created,
-                now(),
-            ])?;
+            for (key, record) in &results {
+                insert.execute(params![
+                    key.as_bytes(),
+                    record.value,
+                    encode_roots(&record.roots),
+                    record.label,
+                    record.slot.as_bytes(),
+                    encode_inputs(&record.inputs),
+                    record.cost_ms as i64,
+                    seconds(record.created),
+                    now(),
+                ])?;
+            }
             Ok(())
         })
     }

@@ -28,22 +28,18 @@ fn age(created_ms: u64) -> Duration {
     now.saturating_sub(Duration::from_millis(created_ms))
 }
 
-impl StoreCache {
-    fn keep_link(&self, definition: &Digest, key: &Digest) {
-        let Ok(value) = serde_json::to_vec(&Link { key: *key }) else { return };
-        let record = ResultRecord {
-            value,
-            roots: Vec::new(),
-            label: String::new(),
-            slot: *definition,
-            inputs: Vec::new(),
-            cost_ms: 0,
-            created: SystemTime::now(),
-        };
-        if let Err(error) = self.0.put_result(&link_key(definition), record) {
-            tracing::warn!(%error, "a result cannot be linked");
-        }
-    }
+/// The record of a recipe that leads to a content key.
+fn link_record(definition: &Digest, key: &Digest) -> Option<(Digest, ResultRecord)> {
+    let record = ResultRecord {
+        value: serde_json::to_vec(&Link { key: *key }).ok()?,
+        roots: Vec::new(),
+        label: String::new(),
+        slot: *definition,
+        inputs: Vec::new(),
+        cost_ms: 0,
+        created: SystemTime::now(),
+    };
+    Some((link_key(definition), record))
 }
 
 impl ResultCache<VertexValue> for StoreCache {
@@ -94,16 +90,17 @@ impl ResultCache<VertexValue> for StoreCache {
             cost_ms: u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX),
             created: SystemTime::now(),
         };
-        if let Err(error) = self.0.put_result(&record.key.digest, kept) {
+        let mut records = vec![(record.key.digest, kept)];
+        records.extend(record.definition.and_then(|definition| link_record(&definition, &record.key.digest)));
+        if let Err(error) = self.0.put_results(records) {
             tracing::warn!(%error, label = record.label, "a result cannot be kept");
-            return;
-        }
-        if let Some(definition) = record.definition {
-            self.keep_link(&definition, &record.key.digest);
         }
     }
 
     fn link(&self, definition: &Digest, key: &Digest) {
-        self.keep_link(definition, key);
+        let records = link_record(definition, key).into_iter().collect();
+        if let Err(error) = self.0.put_results(records) {
+            tracing::warn!(%error, "a result cannot be linked");
+        }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Index {
 impl Index {
     pub(crate) fn open(path: &Path) -> std::result::Result<Self, OpenError> {
         let fail = |source| OpenError::Index { path: path.to_owned(), source };
-        let writer = connect(path).map_err(fail)?;
+        let writer = connect(path, WRITER_CACHE_KIB).map_err(fail)?;
         writer.execute_batch(SCHEMA).map_err(fail)?;
         Ok(Self {
             path: path.to_owned(),
@@ -78,7 +78,7 @@ impl Index {
         let idle = lock(&self.readers).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => connect(&self.path).map_err(StoreError::index("open"))?,
+            None => connect(&self.path, READER_CACHE_KIB).map_err(StoreError::index("open"))?,
         };
         let value = work(&connection).map_err(StoreError::index(action));
         let mut readers = lock(&self.readers);
@@ -129,7 +129,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+/// Pages that the writing connection keeps, in KiB.
+const WRITER_CACHE_KIB: u32 = 4096;
+/// The same for each reading one. There may be many, and the kernel keeps the pages too.
+const READER_CACHE_KIB: u32 = 512;
+
+fn connect(path: &Path, cache_kib: u32) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_secs(30))?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -138,7 +143,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // when the log is very long (64 MiB).
     connection.execute_batch(
         "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=4194304; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=16384;
-         PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;",
+         PRAGMA temp_store=MEMORY;",
     )?;
+    connection.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
     Ok(connection)
 }
