@@ -19,7 +19,10 @@ fn again(test: &str, helper_path: Vec<std::path::PathBuf>) -> Mapping {
     let directory = tempfile::tempdir().unwrap();
     std::os::unix::fs::chown(directory.path(), Some(USER), Some(USER)).unwrap();
     let program = directory.path().join("test");
-    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By another process: a child that a test beside this one forks meanwhile would hold a copy of the descriptor that
+    // is open for writing, and the program could not be run ("text file busy").
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success());
     let mut command = Command::new(&program);
     command.args(["--exact", test, "--nocapture"]).env(INSIDE, "1").env("TMPDIR", directory.path());
     command.current_dir("/").uid(USER).gid(USER);
