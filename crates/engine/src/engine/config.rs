@@ -34,6 +34,8 @@ pub struct ExecEnvironment {
     pub resolv_conf: String,
     /// How much of a network containers see.
     pub network: kukri_sandbox::NetworkMode,
+    /// A layer that lies below those of every image.
+    pub mount_points: Option<PathBuf>,
     /// Most processes in one exec; `None`: no limit.
     pub pids_max: Option<i64>,
     /// Most bytes of memory of one exec; `None`: no limit.

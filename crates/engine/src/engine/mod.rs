@@ -6,6 +6,7 @@ mod calls;
 mod codec;
 mod config;
 mod evaluate;
+mod mount_points;
 mod observer;
 mod open;
 mod volumes;

@@ -141,6 +141,14 @@ impl Engine {
         if options.network == NetworkMode::Host {
             resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
         }
+        // Without it everything works as well, only that steps make and remove what they lack.
+        let mount_points = match super::mount_points::make(&options.root) {
+            Ok(layer) => Some(layer),
+            Err(error) => {
+                tracing::warn!(%error, "the layer of mount points cannot be made");
+                None
+            }
+        };
         let cgroups = Arc::new(ControlGroups::detect());
         let runtime: Arc<dyn Runtime> = match &options.oci_runtime {
             Some(program) => Arc::new(OciRuntime::new(OciRuntimeConfig {
@@ -184,6 +192,7 @@ impl Engine {
                 ca_bundle: options.ca_bundle,
                 resolv_conf,
                 network: options.network,
+                mount_points,
                 pids_max: options.pids_max,
                 memory_max: options.memory_max,
             },

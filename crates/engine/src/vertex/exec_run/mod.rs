@@ -38,7 +38,13 @@ impl Exec {
             id: format!("{}-{}", std::process::id(), run.vertex),
             spec,
             rootfs: Rootfs::Overlay {
-                lowers: prepared.root.lowers.clone(),
+                lowers: prepared
+                    .root
+                    .lowers
+                    .iter()
+                    .chain(&engine.environment().mount_points)
+                    .cloned()
+                    .collect(),
                 upper: prepared.workspace.upper().to_owned(),
                 work: prepared.workspace.work().to_owned(),
                 userxattr: false,
