@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::{self, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
@@ -99,11 +100,16 @@ async fn accept(listener: TcpListener, config: ProxyConfig) {
             }
         };
         let _ = stream.set_nodelay(true);
-        let (config, upstream) = (Arc::clone(&config), Arc::clone(&upstream));
+        let (config, upstream, places) = (Arc::clone(&config), Arc::clone(&upstream), Arc::clone(&places));
         connections.spawn(async move {
             let _place = place;
             let service = service_fn(|request| async {
-                Ok::<_, Infallible>(answer::answer(request, &config, &upstream).await)
+                let mut answer = answer::answer(request, &config, &upstream).await;
+                // Connections that are kept open without use must leave room for others.
+                if places.available_permits() < config.max_connections / 2 {
+                    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
             });
             // No timeouts: an answer may take as long as a build.
             let served = hyper::server::conn::http1::Builder::new()

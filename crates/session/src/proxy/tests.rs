@@ -229,3 +229,19 @@ async fn more_clients_than_places_wait_and_get_their_turn() {
     drop(hanging);
     assert!(late.await.unwrap().ends_with("late"));
 }
+
+/// Clients keep connections open after an answer; those must not use up the places of others.
+#[tokio::test]
+async fn idle_connections_leave_room() {
+    let setup = setup().await;
+    let mut kept = Vec::new();
+    for number in 0..60 {
+        let mut stream = TcpStream::connect(("127.0.0.1", setup.proxy.port())).await.unwrap();
+        let request = format!("GET /nothing HTTP/1.1\r\nHost: x\r\n{TOKEN}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut start = [0; 12];
+        let answered = tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut start)).await;
+        assert!(matches!(answered, Ok(Ok(_))), "connection {number} is not answered");
+        kept.push(stream);
+    }
+}
