@@ -57,7 +57,7 @@ wheel() {
 python() {
   all '"$DEV/bin/ruff" check .' '"$DEV/bin/ruff" format --check .' '"$DEV/bin/mypy"' \
     'PYRIGHT_PYTHON_IGNORE_WARNINGS=1 "$DEV/bin/pyright"' \
-    'KUKRI_BIN="$VENV/bin/kukri" "$DEV/bin/python" -m pytest python/tests'
+    'KUKRI_BIN="$VENV/bin/kukri" KUKRI_ROOT="$LOGS/engine" KUKRI_IDLE_TIMEOUT=1s "$DEV/bin/python" -m pytest python/tests'
 }
 
 e2e() { scripts/e2e.sh -q; }
