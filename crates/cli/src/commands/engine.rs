@@ -81,13 +81,16 @@ async fn serve(settings: &EngineSettings) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Between two looks at how much the store holds.
+/// From the start to the first look at how much the store holds: engines of short life look after it as well.
+const CARE_DELAY: std::time::Duration = std::time::Duration::from_secs(20);
+/// Between two looks.
 const CARE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// Keeps the store within its limits while the engine runs.
 async fn keep_within_limits(engine: Arc<Engine>) {
+    let mut pause = CARE_DELAY;
     loop {
-        tokio::time::sleep(CARE_INTERVAL).await;
+        tokio::time::sleep(std::mem::replace(&mut pause, CARE_INTERVAL)).await;
         match engine.collect().await {
             Ok(report) => {
                 let dropped = report["dropped"].as_array().map_or(0, Vec::len);

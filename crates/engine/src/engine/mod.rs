@@ -28,7 +28,7 @@ use crate::operation::Operation;
 use crate::progress::SpanNumbers;
 use crate::registry::Registry;
 use crate::session::Session;
-use crate::vertex::Vertex;
+use crate::vertex::{BlobRef, Vertex};
 
 pub use kukri_sandbox::NetworkMode;
 pub use kukri_store::{PruneOptions, VerifyOptions};
@@ -212,9 +212,17 @@ impl Engine {
         self.calls.find(self.parts.get().map(|parts| &parts.store), &self.registry, &self.root, digest)
     }
 
-    /// A text that the store keeps. Bytes that are not UTF-8 are replaced.
-    pub async fn read_text(&self, digest: &Digest) -> Result<String, OpError> {
-        let (store, digest) = (self.store().clone(), *digest);
+    /// What a command wrote, as text. Bytes that are not UTF-8 are replaced.
+    pub async fn read_output(&self, output: &BlobRef) -> Result<String, OpError> {
+        if output.size > crate::objects::MAX_TEXT {
+            return Err(OpError::new(format!(
+                "the command wrote {} bytes, too many to give as a text (at most {}); use redirectStdout or \
+                 redirectStderr and export the file instead",
+                output.size,
+                crate::objects::MAX_TEXT
+            )));
+        }
+        let (store, digest) = (self.store().clone(), output.digest);
         crate::blocking(move || store.read_blob(&digest).or_fail().map(crate::objects::text_of)).await
     }
 }

@@ -23,7 +23,8 @@ use crate::operation::Operation;
 use crate::registry::InterfaceDef;
 
 pub use read::{
-    Hashes, below, directory_tree, exists, file_at, file_entry, file_text, read_directory, read_tree, text_of,
+    Hashes, MAX_TEXT, below, directory_tree, exists, file_at, file_entry, file_text, read_directory,
+    read_tree, text_of,
 };
 
 /// Every object type with its operations.

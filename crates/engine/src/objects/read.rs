@@ -61,7 +61,7 @@ pub async fn file_entry(cx: &Cx, source: &Source) -> Result<(Digest, u32, u64), 
 }
 
 /// Largest content that is given as a text, in bytes.
-const MAX_TEXT: u64 = 128 << 20;
+pub const MAX_TEXT: u64 = 128 << 20;
 
 /// The content of a file as text.
 pub async fn file_text(cx: &Cx, source: &Source) -> Result<String, OpError> {

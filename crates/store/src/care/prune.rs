@@ -29,6 +29,9 @@ pub struct PruneOptions {
     pub keep_duration: Option<Duration>,
     /// Only drop entries whose label or id contains this text.
     pub filter: Option<String>,
+    /// Leave results alone that were used within the time of grace: what they refer to is spared in any case, so
+    /// dropping them would cost work and free nothing. [`Store::gc`] does so.
+    pub spare_recent: bool,
     /// Cache volumes as well: with `all` or without `keep_duration` every one that is not in use.
     pub volumes: bool,
     /// Only tell what would be done.
@@ -78,6 +81,7 @@ impl Store {
             max_bytes: Some(config.max_bytes.unwrap_or(total / 2)),
             min_free_bytes: Some(config.min_free_bytes.unwrap_or(total / 5)),
             keep_duration: config.keep_duration,
+            spare_recent: true,
             ..PruneOptions::default()
         })
     }
@@ -109,9 +113,10 @@ impl Store {
         let mut full = false;
         for stored in inner.results()? {
             let mut reason = reason(options, &stored);
+            let spared = options.spare_recent && unused(&stored) < self.config().grace;
             if reason.is_none() {
                 let room = match limit {
-                    Some((max, _)) if selected(options, &stored) => {
+                    Some((max, _)) if selected(options, &stored) && !spared => {
                         max.saturating_sub(kept + stored.value_bytes)
                     }
                     _ => u64::MAX,
@@ -125,7 +130,7 @@ impl Store {
                     (Some(bytes), _) => kept += stored.value_bytes + bytes,
                     (None, Some((max, why))) => {
                         full = true;
-                        reason = Some(format!("{why} ({max} bytes), least recently used"));
+                        reason = Some(format!("{why}; least recently used ({max} bytes can stay)"));
                     }
                     (None, None) => {}
                 }
@@ -225,10 +230,14 @@ fn limit(inner: &Inner, options: &PruneOptions, now: u64) -> Result<Option<(u64,
         let need = min_free.saturating_sub(free);
         let max = now.saturating_sub(need);
         if need > 0 && limit.is_none_or(|(other, _)| max < other) {
-            limit = Some((max, "the disk is too full"));
+            limit = Some((max, "the disk has less free space than it should"));
         }
     }
     Ok(limit)
+}
+
+fn unused(stored: &Stored) -> Duration {
+    Duration::from_secs((now() - stored.used).max(0) as u64)
 }
 
 /// Why a result goes whatever the budget.
@@ -239,7 +248,7 @@ fn reason(options: &PruneOptions, stored: &Stored) -> Option<String> {
     if options.all {
         return Some("everything was asked for".to_owned());
     }
-    let unused = Duration::from_secs((now() - stored.used).max(0) as u64);
+    let unused = unused(stored);
     options
         .keep_duration
         .filter(|keep| unused > *keep)

@@ -17,6 +17,7 @@ const ALL: PruneOptions = PruneOptions {
     keep_duration: None,
     filter: None,
     volumes: false,
+    spare_recent: false,
     dry_run: false,
 };
 const DEEP: VerifyOptions = VerifyOptions { deep: true, repair: false };
@@ -236,4 +237,24 @@ fn gc_keeps_within_the_configuration() {
     assert_eq!(report.dropped.len(), 1);
     assert!(store.get_result(&first).unwrap().is_none());
     assert_eq!(store.gc().unwrap().dropped, []);
+}
+
+/// Where other data has filled the disk, dropping what is in use would cost work and free nothing.
+#[test]
+fn gc_spares_what_was_used_lately() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.grace = std::time::Duration::from_secs(3600);
+    (config.max_bytes, config.min_free_bytes) = (None, Some(u64::MAX / 2));
+    let store = TestStore { store: Store::open(config.clone()).unwrap(), dir };
+    let (first, _) = result(&store, "first");
+    let TestStore { store, dir } = store;
+    drop(store);
+    // A new process has not asked for anything yet.
+    let store = TestStore { store: Store::open(config).unwrap(), dir };
+    assert_eq!(store.gc().unwrap().dropped, []);
+    assert!(store.get_result(&first).unwrap().is_some());
+    store.end_grace();
+    let pruned = store.prune(&PruneOptions { min_free_bytes: Some(u64::MAX / 2), ..Default::default() });
+    assert_eq!(pruned.unwrap().dropped.len(), 1, "who asks for it gets it");
 }

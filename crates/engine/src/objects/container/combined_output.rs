@@ -20,6 +20,6 @@ impl Run for CombinedOutput {
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<String, OpError> {
         let output = on.last_output(cx).await?;
-        cx.engine.read_text(&output.combined.digest).await
+        cx.engine.read_output(&output.combined).await
     }
 }

@@ -22,6 +22,6 @@ impl Run for Stdout {
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<String, OpError> {
         let output = on.last_output(cx).await?;
-        cx.engine.read_text(&output.stdout.digest).await
+        cx.engine.read_output(&output.stdout).await
     }
 }
