@@ -15,7 +15,10 @@ use crate::fail::Failure;
 pub async fn ask(socket: &Path, verb: &str, body: &Json) -> Result<Json, Failure> {
     let stream = UnixStream::connect(socket)
         .await
-        .map_err(|error| Failure::new(format!("no engine answers at {}: {error}", socket.display())))?;
+        .map_err(|error| {
+            Failure::new(format!("no engine answers at {}: {error}", socket.display()))
+                .hint("one starts when a pipeline needs it; engine.log in its root directory tells how the last one ended")
+        })?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let request = Request::post(format!("/v1/admin/{verb}"))

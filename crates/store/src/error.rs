@@ -58,7 +58,7 @@ pub enum OpenError {
     },
     /// The index is not readable.
     #[error(
-        "the index {path} of the store cannot be opened: {source}; nothing was changed: move the store away to start anew"
+        "the index {path} of the store cannot be opened: {source}; nothing was changed: free space if the disk is full, else move the store away to start anew"
     )]
     Index {
         /// The database file.
@@ -131,7 +131,7 @@ pub enum StoreError {
         key: String,
     },
     /// The index failed.
-    #[error("store index: cannot {action}: {source}")]
+    #[error("store index: cannot {action}: {source}{}", next_step(source))]
     Index {
         /// What was tried.
         action: &'static str,
@@ -174,5 +174,18 @@ impl StoreError {
             self,
             Self::Missing { .. } | Self::Tree(TreeError::Missing { .. } | TreeError::Damaged { .. })
         )
+    }
+}
+
+/// What to do about a failure of the index, where that is known.
+fn next_step(source: &rusqlite::Error) -> &'static str {
+    match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => {
+            "; free space on the disk of the engine's root, or run `kukri cache prune`"
+        }
+        Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
+            "; the engine's root must be writable for it"
+        }
+        _ => "",
     }
 }

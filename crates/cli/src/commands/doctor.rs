@@ -41,7 +41,9 @@ pub async fn doctor() -> Outcome {
             let answer = admin::ask(&places.socket, "status", &serde_json::Value::Null).await;
             say(answer.is_ok(), format!("data in {}", places.root.display()), "");
         }
-        Err(error) => say(false, format!("the engine: {error}"), "see the log named above"),
+        Err(error) => {
+            say(false, format!("the engine: {error}"), &format!("its log is {}", places.log.display()))
+        }
     }
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

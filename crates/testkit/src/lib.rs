@@ -1,2 +1,0 @@
-//! Helpers for tests: temporary engines, registries and images. Developer-only.
-#![forbid(unsafe_code)]
