@@ -225,8 +225,8 @@ def main() -> int:
             try:
                 restarted, done = killed_once(engine, work, workdir, delay)
             except (Wrong, AssertionError, GraphQLError) as error:
-                print(f"round {round_} (killed after {delay:.3f} s), seed {arguments.seed}: {error}")
                 print("\n".join(engine.log().splitlines()[-30:]))
+                print(f"round {round_} (killed after {delay:.3f} s), seed {arguments.seed}: {error}")
                 engine.stop()
                 print(f"{round_ - 1} passed, 1 failed")
                 return 1
