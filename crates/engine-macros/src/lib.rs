@@ -15,7 +15,11 @@
 //!
 //! `#[operation]` takes `on`, `returns`, and where needed `name` (default: the struct's name in camelCase), `cache`
 //! (`"pure"`, the default, `"session"` or `"never"`), `expected` (type of a returned ID), `eager`, `deprecated`,
-//! `experimental`. `#[arg]` takes `default` (a GraphQL literal), `name`, `sensitive`, `deprecated`.
+//! `experimental`, `unavailable`. `#[arg]` takes `default` (a GraphQL literal), `name`, `sensitive`, `deprecated`,
+//! `experimental`.
+//!
+//! `unavailable = "services come later"` makes an operation that is part of the API, but only fails with that reason; it
+//! needs no `impl Run`.
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
@@ -29,11 +33,19 @@ pub fn operation(input: TokenStream) -> TokenStream {
     expand(&input).unwrap_or_else(|error| error.to_compile_error()).into()
 }
 
-/// Derives `ApiEnum`: members are the variants, named by `#[member("NAME")]`; aliases by `alias = "OTHER"`.
+/// Derives `ApiEnum`: members are the variants, named by `#[member(name = "NAME")]`, with `alias = "OTHER"`,
+/// `deprecated` and `experimental` where needed.
 #[proc_macro_derive(ApiEnum, attributes(member))]
 pub fn api_enum(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
     expand_enum(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+/// Derives `ApiInput`, an input object: fields as the arguments of an operation, with the same `#[arg]`.
+#[proc_macro_derive(ApiInput, attributes(arg))]
+pub fn api_input(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as DeriveInput);
+    expand_input(&input).unwrap_or_else(|error| error.to_compile_error()).into()
 }
 
 #[derive(Default)]
@@ -69,6 +81,20 @@ impl Options {
             None => quote!(None),
         }
     }
+
+    /// A reason that may be left out.
+    fn reason(&self, key: &str, default: &str) -> Tokens {
+        match self.get(key) {
+            Some("") => quote!(Some(#default)),
+            Some(value) => quote!(Some(#value)),
+            None => quote!(None),
+        }
+    }
+
+    /// `deprecated` and `experimental`.
+    fn state(&self) -> (Tokens, Tokens) {
+        (self.reason("deprecated", "No longer supported"), self.reason("experimental", "Not stabilized"))
+    }
 }
 
 fn expand(input: &DeriveInput) -> Result<Tokens> {
@@ -89,53 +115,30 @@ fn expand(input: &DeriveInput) -> Result<Tokens> {
         other => return Err(syn::Error::new_spanned(ident, format!("unknown cache rule {other:?}"))),
     };
     let eager = options.get("eager").is_some();
-    let (expected, deprecated, experimental) =
-        (options.option("expected"), options.option("deprecated"), options.option("experimental"));
+    let expected = options.option("expected");
+    let (deprecated, experimental) = options.state();
+    let unavailable = options.option("unavailable");
+    let Members { definitions, takes, idents } = members(input)?;
+    // An operation that cannot be done yet has nothing but a description.
+    let run = options.get("unavailable").map(|_| {
+        let on = syn::Ident::new(on, proc_macro2::Span::call_site());
+        quote! {
+            impl crate::operation::Run for #ident {
+                type On = super::#on;
+                type Output = crate::value::Value;
 
-    let mut definitions = Vec::new();
-    let mut takes = Vec::new();
-    let fields = match &input.data {
-        Data::Struct(data) => match &data.fields {
-            Fields::Named(fields) => fields.named.iter().collect(),
-            Fields::Unit => Vec::new(),
-            Fields::Unnamed(_) => return Err(syn::Error::new_spanned(ident, "fields need names")),
-        },
-        _ => return Err(syn::Error::new_spanned(ident, "an operation is a struct")),
-    };
-    for field in fields {
-        let field_ident =
-            field.ident.as_ref().ok_or_else(|| syn::Error::new_spanned(field, "needs a name"))?;
-        let ty = &field.ty;
-        let arg = Options::read(&field.attrs, "arg")?;
-        let wire = arg
-            .get("name")
-            .map_or_else(|| lower_camel(field_ident.to_string().trim_start_matches("r#")), str::to_owned);
-        let doc = docs(&field.attrs);
-        let default = arg.option("default");
-        let deprecated = arg.option("deprecated");
-        let sensitive = arg.get("sensitive").is_some();
-        let which = if arg.get("default").is_some() { quote!(NULLABLE) } else { quote!(TYPE) };
-        definitions.push(quote! {
-            ::kukri_model::schema::ArgDef {
-                name: #wire,
-                doc: #doc,
-                ty: <#ty as crate::args::FromArg>::#which,
-                default: #default,
-                expected_type: <#ty as crate::args::FromArg>::EXPECTED,
-                deprecated: #deprecated,
-                sensitive: #sensitive,
+                async fn run(
+                    self,
+                    _: ::std::sync::Arc<super::#on>,
+                    _: &crate::context::Cx,
+                ) -> Result<crate::value::Value, crate::error::OpError> {
+                    let _arguments = (#(self.#idents,)*);
+                    let def = <Self as crate::operation::Described>::DEF;
+                    Err(crate::error::OpError::new(def.unavailable_message()))
+                }
             }
-        });
-        let missing = match arg.get("default") {
-            Some(literal) => quote!(crate::args::literal(#literal)),
-            None => quote!(crate::args::ArgValue::Null),
-        };
-        takes.push(quote! {
-            #field_ident: <#ty as crate::args::FromArg>::from_arg(
-                crate::args::take(&mut args, #wire).unwrap_or_else(|| #missing),
-            ).map_err(|error| crate::error::OpError::new(format!("argument {}: {error}", #wire)))?
-        });
-    }
+        }
+    });
     Ok(quote! {
         impl crate::operation::Described for #ident {
             const DEF: ::kukri_model::schema::OperationDef = ::kukri_model::schema::OperationDef {
@@ -149,12 +152,94 @@ fn expand(input: &DeriveInput) -> Result<Tokens> {
                 eager: #eager,
                 deprecated: #deprecated,
                 experimental: #experimental,
+                unavailable: #unavailable,
             };
 
             #[expect(clippy::allow_attributes, reason = "an operation without arguments does not use them")]
             fn decode(#[allow(unused_mut, unused_variables, reason = "see above")] mut args: crate::args::Args)
                 -> Result<Self, crate::error::OpError>
             {
+                Ok(Self { #(#takes),* })
+            }
+        }
+
+        #run
+    })
+}
+
+/// The fields of a struct, as arguments.
+struct Members {
+    definitions: Vec<Tokens>,
+    takes: Vec<Tokens>,
+    idents: Vec<syn::Ident>,
+}
+
+fn members(input: &DeriveInput) -> Result<Members> {
+    let ident = &input.ident;
+    let mut members = Members { definitions: Vec::new(), takes: Vec::new(), idents: Vec::new() };
+    let fields = match &input.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(fields) => fields.named.iter().collect(),
+            Fields::Unit => Vec::new(),
+            Fields::Unnamed(_) => return Err(syn::Error::new_spanned(ident, "fields need names")),
+        },
+        _ => return Err(syn::Error::new_spanned(ident, "this must be a struct")),
+    };
+    for field in fields {
+        let field_ident =
+            field.ident.as_ref().ok_or_else(|| syn::Error::new_spanned(field, "needs a name"))?;
+        let ty = &field.ty;
+        let arg = Options::read(&field.attrs, "arg")?;
+        let wire = arg
+            .get("name")
+            .map_or_else(|| lower_camel(field_ident.to_string().trim_start_matches("r#")), str::to_owned);
+        let doc = docs(&field.attrs);
+        let default = arg.option("default");
+        let (deprecated, experimental) = arg.state();
+        let sensitive = arg.get("sensitive").is_some();
+        let which = if arg.get("default").is_some() { quote!(NULLABLE) } else { quote!(TYPE) };
+        members.definitions.push(quote! {
+            ::kukri_model::schema::ArgDef {
+                name: #wire,
+                doc: #doc,
+                ty: <#ty as crate::args::FromArg>::#which,
+                default: #default,
+                expected_type: <#ty as crate::args::FromArg>::EXPECTED,
+                deprecated: #deprecated,
+                experimental: #experimental,
+                sensitive: #sensitive,
+            }
+        });
+        let missing = match arg.get("default") {
+            Some(literal) => quote!(crate::args::literal(#literal)),
+            None => quote!(crate::args::ArgValue::Null),
+        };
+        members.takes.push(quote! {
+            #field_ident: <#ty as crate::args::FromArg>::from_arg(
+                crate::args::take(&mut args, #wire).unwrap_or_else(|| #missing),
+            ).map_err(|error| crate::error::OpError::new(format!("argument {}: {error}", #wire)))?
+        });
+        members.idents.push(field_ident.clone());
+    }
+    Ok(members)
+}
+
+fn expand_input(input: &DeriveInput) -> Result<Tokens> {
+    let ident = &input.ident;
+    let name = ident.to_string();
+    let doc = docs(&input.attrs);
+    let Members { definitions, takes, .. } = members(input)?;
+    Ok(quote! {
+        impl crate::args::ApiInput for #ident {
+            const DEF: ::kukri_model::schema::InputDef =
+                ::kukri_model::schema::InputDef { name: #name, doc: #doc, fields: &[#(#definitions),*] };
+        }
+        impl crate::args::FromArg for #ident {
+            const TYPE: ::kukri_model::schema::TypeRef =
+                ::kukri_model::schema::TypeRef::NonNull(&<Self as crate::args::FromArg>::NULLABLE);
+            const NULLABLE: ::kukri_model::schema::TypeRef = ::kukri_model::schema::TypeRef::Named(#name);
+            fn from_arg(value: crate::args::ArgValue) -> Result<Self, crate::error::OpError> {
+                let mut args = crate::args::fields(#name, value)?;
                 Ok(Self { #(#takes),* })
             }
         }
@@ -176,7 +261,14 @@ fn expand_enum(input: &DeriveInput) -> Result<Tokens> {
         let options = Options::read(&variant.attrs, "member")?;
         let member = options.get("name").map_or_else(|| variant_ident.to_string(), str::to_owned);
         let doc = docs(&variant.attrs);
-        values.push(quote!(::kukri_model::schema::EnumValueDef { name: #member, doc: #doc, alias_of: None }));
+        let (deprecated, experimental) = options.state();
+        values.push(quote!(::kukri_model::schema::EnumValueDef {
+            name: #member,
+            doc: #doc,
+            alias_of: None,
+            deprecated: #deprecated,
+            experimental: #experimental,
+        }));
         from.push(quote!(#member => Some(Self::#variant_ident)));
         to.push(quote!(Self::#variant_ident => #member));
     }
@@ -185,9 +277,13 @@ fn expand_enum(input: &DeriveInput) -> Result<Tokens> {
         let member = options.get("name").map_or_else(|| variant.ident.to_string(), str::to_owned);
         if let Some(alias) = options.get("alias") {
             let doc = docs(&variant.attrs);
-            values.push(
-                quote!(::kukri_model::schema::EnumValueDef { name: #alias, doc: #doc, alias_of: Some(#member) }),
-            );
+            values.push(quote!(::kukri_model::schema::EnumValueDef {
+                name: #alias,
+                doc: #doc,
+                alias_of: Some(#member),
+                deprecated: None,
+                experimental: None,
+            }));
         }
     }
     Ok(quote! {

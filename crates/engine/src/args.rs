@@ -112,6 +112,27 @@ impl FromArg for kukri_model::Platform {
     }
 }
 
+/// A text that holds JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Json(pub Arc<str>);
+
+impl FromArg for Json {
+    const TYPE: TypeRef = TypeRef::NonNull(&Self::NULLABLE);
+    const NULLABLE: TypeRef = TypeRef::Named("JSON");
+    fn from_arg(value: ArgValue) -> Result<Self, OpError> {
+        match value {
+            ArgValue::String(text) => Ok(Self(text)),
+            other => wrong("JSON", &other),
+        }
+    }
+}
+
+impl crate::value::IntoValue for Json {
+    fn into_value(self) -> crate::value::Value {
+        crate::value::Value::String(self.0)
+    }
+}
+
 impl<T: FromArg> FromArg for Option<T> {
     const TYPE: TypeRef = T::NULLABLE;
     const NULLABLE: TypeRef = T::NULLABLE;
@@ -183,6 +204,20 @@ pub trait ApiEnum: Sized + Copy + 'static {
     fn from_name(name: &str) -> Option<Self>;
     /// The canonical name.
     fn name(self) -> &'static str;
+}
+
+/// A Rust struct that is an input object of the API. The derive makes it a [`FromArg`] too.
+pub trait ApiInput: FromArg {
+    /// Its description.
+    const DEF: kukri_model::schema::InputDef;
+}
+
+/// The fields of an input object. Used by the derive.
+pub fn fields(name: &str, value: ArgValue) -> Result<Args, OpError> {
+    match value {
+        ArgValue::Object(fields) => Ok(fields),
+        other => wrong(name, &other),
+    }
 }
 
 impl<T: ApiEnum> FromArg for T {

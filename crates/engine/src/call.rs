@@ -126,6 +126,7 @@ fn take_refs(value: ArgValue, pending: &mut Vec<Arc<Call>>) {
     match value {
         ArgValue::Ref(call) | ArgValue::Resolved(_, call) => pending.push(call),
         ArgValue::List(items) => items.into_iter().for_each(|item| take_refs(item, pending)),
+        ArgValue::Object(fields) => fields.into_iter().for_each(|(_, value)| take_refs(value, pending)),
         _ => {}
     }
 }

@@ -52,7 +52,7 @@ impl Registry {
             objects,
             enums: crate::objects::enums().iter().map(|def| (def.name, *def)).collect(),
             scalars: crate::objects::scalars().iter().map(|def| (def.name, def)).collect(),
-            inputs: BTreeMap::new(),
+            inputs: crate::objects::inputs().iter().map(|def| (def.name, *def)).collect(),
             interfaces: crate::objects::interfaces().iter().map(|def| (def.name, def)).collect(),
         }
     }

@@ -77,6 +77,8 @@ pub struct ArgDef {
     pub expected_type: Option<&'static str>,
     /// Why and for what it is deprecated.
     pub deprecated: Option<&'static str>,
+    /// Why it may change.
+    pub experimental: Option<&'static str>,
     /// The value must reach no log, key or disk.
     pub sensitive: bool,
 }
@@ -104,6 +106,17 @@ pub struct OperationDef {
     pub deprecated: Option<&'static str>,
     /// Why it may change.
     pub experimental: Option<&'static str>,
+    /// Why this engine cannot do it yet: then it only gives an error that says so.
+    pub unavailable: Option<&'static str>,
+}
+
+impl OperationDef {
+    /// What calling an operation says that this engine cannot do yet.
+    #[must_use]
+    pub fn unavailable_message(&self) -> String {
+        let why = self.unavailable.unwrap_or("it is not done yet");
+        format!("{}.{} is not available in this engine: {why}", self.on, self.name)
+    }
 }
 
 /// An object type. Its fields are the operations with its name in `on`.
@@ -126,6 +139,10 @@ pub struct EnumValueDef {
     pub doc: &'static str,
     /// For an alias: the member it stands for.
     pub alias_of: Option<&'static str>,
+    /// Why and for what it is deprecated.
+    pub deprecated: Option<&'static str>,
+    /// Why it may change.
+    pub experimental: Option<&'static str>,
 }
 
 /// An enum.

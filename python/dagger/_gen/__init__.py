@@ -2,6 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dagger._gen.build_arg import BuildArg as BuildArg
     from dagger._gen.cache_sharing_mode import CacheSharingMode as CacheSharingMode
     from dagger._gen.cache_volume import CacheVolume as CacheVolume
     from dagger._gen.container import Container as Container
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from dagger._gen.label import Label as Label
     from dagger._gen.network_protocol import NetworkProtocol as NetworkProtocol
     from dagger._gen.node import Node as Node
+    from dagger._gen.pipeline_label import PipelineLabel as PipelineLabel
     from dagger._gen.port import Port as Port
+    from dagger._gen.port_forward import PortForward as PortForward
     from dagger._gen.query import Query as Query
     from dagger._gen.return_type import ReturnType as ReturnType
     from dagger._gen.scalars import CacheVolumeID as CacheVolumeID
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from dagger._gen.syncer import Syncer as Syncer
 
 MODULES = {
+    "BuildArg": "_gen.build_arg",
     "CacheSharingMode": "_gen.cache_sharing_mode",
     "CacheVolume": "_gen.cache_volume",
     "CacheVolumeID": "_gen.scalars",
@@ -66,8 +70,10 @@ MODULES = {
     "LabelID": "_gen.scalars",
     "NetworkProtocol": "_gen.network_protocol",
     "Node": "_gen.node",
+    "PipelineLabel": "_gen.pipeline_label",
     "Platform": "_gen.scalars",
     "Port": "_gen.port",
+    "PortForward": "_gen.port_forward",
     "PortID": "_gen.scalars",
     "Query": "_gen.query",
     "ReturnType": "_gen.return_type",
@@ -82,6 +88,7 @@ MODULES = {
 """Below `dagger`, the module of each name."""
 
 __all__ = [
+    "BuildArg",
     "CacheSharingMode",
     "CacheVolume",
     "CacheVolumeID",
@@ -107,8 +114,10 @@ __all__ = [
     "LabelID",
     "NetworkProtocol",
     "Node",
+    "PipelineLabel",
     "Platform",
     "Port",
+    "PortForward",
     "PortID",
     "Query",
     "ReturnType",

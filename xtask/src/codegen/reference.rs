@@ -60,6 +60,9 @@ fn operation(schema: &Schema, out: &mut String, field: &Field) {
         None => format!("`{}`", schema.show(&field.ty)),
     };
     put(out, format_args!("\n## {}\n\n{}\n\nGives {gives}.\n", field.name, field.doc));
+    if let Some(reason) = field.unavailable {
+        put(out, format_args!("\n**Not available in this engine yet**: {reason}\n"));
+    }
     if let Some(reason) = field.deprecated {
         put(out, format_args!("\n**Deprecated**: {reason}\n"));
     }
@@ -81,9 +84,7 @@ fn table(schema: &Schema, out: &mut String, args: &[Arg]) {
             (false, Some(text)) => format!("`{}`", cell(text)),
             (false, None) => String::new(),
         };
-        let doc = cell(&arg.doc);
-        let doc =
-            arg.deprecated.map_or_else(|| doc.clone(), |reason| format!("**Deprecated**: {reason} {doc}"));
+        let doc = format!("{}{}", state(arg.deprecated, arg.experimental), cell(&arg.doc));
         put(out, format_args!("| `{}` | `{}`{of} | {default} | {doc} |\n", arg.name, schema.show(&arg.ty)));
     }
 }
@@ -104,7 +105,11 @@ fn others(schema: &Schema) -> String {
                 out.push_str("\n| member | |\n|---|---|\n");
                 for member in members.values() {
                     let alias = member.alias_of.map(|of| format!("The same as `{of}`. ")).unwrap_or_default();
-                    put(&mut out, format_args!("| `{}` | {alias}{} |\n", member.name, cell(&member.doc)));
+                    let state = state(member.deprecated, member.experimental);
+                    put(
+                        &mut out,
+                        format_args!("| `{}` | {state}{alias}{} |\n", member.name, cell(&member.doc)),
+                    );
                 }
             }
             TypeKind::Input(fields) => table(schema, &mut out, fields),
@@ -117,6 +122,13 @@ fn others(schema: &Schema) -> String {
         }
     }
     out
+}
+
+/// What stands before the text of something that is deprecated or experimental.
+fn state(deprecated: Option<&str>, experimental: Option<&str>) -> String {
+    let deprecated = deprecated.map(|reason| format!("**Deprecated**: {} ", cell(reason)));
+    let experimental = experimental.map(|reason| format!("**Experimental**: {} ", cell(reason)));
+    deprecated.into_iter().chain(experimental).collect()
 }
 
 /// The first line of a text, for a table.

@@ -119,7 +119,8 @@ pub(super) fn field<'s>(schema: &'s Schema, meta: &Meta<'s>, name: &str, args: &
         Meta::EnumValue(value) => match name {
             "name" => text(&*value.name),
             "description" => description(&value.doc),
-            "isDeprecated" => Leaf(Out::Bool(false)),
+            "isDeprecated" => Leaf(Out::Bool(value.deprecated.is_some())),
+            "deprecationReason" => optional(value.deprecated),
             "directives" => applications(directives::of_enum_value(value)),
             _ => NOTHING,
         },
@@ -200,7 +201,11 @@ fn named<'s>(schema: &'s Schema, ix: TypeIx, name: &str, args: &Args) -> MetaVal
         ("possibleTypes", TypeKind::Interface(composite)) => {
             Many(composite.possible.iter().map(|ix| Meta::Named(*ix)).collect())
         }
-        ("enumValues", TypeKind::Enum(values)) => Many(values.values().map(Meta::EnumValue).collect()),
+        ("enumValues", TypeKind::Enum(values)) => {
+            let all = with_deprecated(args);
+            let visible = values.values().filter(|value| all || value.deprecated.is_none());
+            Many(visible.map(Meta::EnumValue).collect())
+        }
         ("inputFields", TypeKind::Input(fields)) => Many(visible_args(fields, args)),
         ("isOneOf", TypeKind::Input(_)) => Leaf(Out::Bool(false)),
         _ => NOTHING,

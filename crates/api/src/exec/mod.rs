@@ -278,32 +278,47 @@ impl<'s> Run<'_, 's> {
                 let object = self.object_type(node, object.type_name())?;
                 self.jobs.push(Job { node, object, receiver: Receiver::Object(call), sets });
             }
-            Value::List(items) => {
-                if self.output.len() + items.len() > MAX_NODES {
-                    return Err(
-                        self.fail_with(node, format!("the answer would have more than {MAX_NODES} values"))
-                    );
-                }
-                let mut nodes = Vec::with_capacity(items.len());
-                for (index, item) in items.iter().enumerate() {
-                    let child = self.output.add(node, Key::Index(index));
-                    nodes.push(child);
-                    match item {
-                        Value::Null => {}
-                        Value::Object(object) => {
-                            let object = self.object_type(child, object.type_name())?;
-                            let element = Call::element(&call, index);
-                            // Later steps on the element start from it, not from the list.
-                            self.with.session.learn(&element.digest, item);
-                            let receiver = Receiver::Object(element);
-                            self.jobs.push(Job { node: child, object, receiver, sets: sets.clone() });
-                        }
-                        _ => return Err(self.fail_with(child, format!("{} gave no objects", call.label()))),
-                    }
-                }
-                self.output.set(node, Out::List(nodes));
-            }
+            Value::List(items) => self.objects(node, &call, items, &sets)?,
             _ => return Err(self.fail_with(node, format!("{} gave no object", call.label()))),
+        }
+        Ok(())
+    }
+
+    /// Takes a list of objects, or of lists of them: each element is an object of its own that goes on.
+    fn objects(
+        &mut self,
+        node: NodeIx,
+        call: &Arc<Call>,
+        items: Arc<[Value]>,
+        sets: &[Range],
+    ) -> Result<(), GraphqlError> {
+        let mut lists = vec![(node, Arc::clone(call), items)];
+        while let Some((node, list, items)) = lists.pop() {
+            if self.output.len() + items.len() > MAX_NODES {
+                let message = format!("the answer would have more than {MAX_NODES} values");
+                return Err(self.fail_with(node, message));
+            }
+            let mut nodes = Vec::with_capacity(items.len());
+            for (index, item) in items.iter().enumerate() {
+                let child = self.output.add(node, Key::Index(index));
+                nodes.push(child);
+                if matches!(item, Value::Null) {
+                    continue;
+                }
+                let element = Call::element(&list, index);
+                // Later steps on the element start from it, not from the list.
+                self.with.session.learn(&element.digest, item);
+                match item {
+                    Value::Object(object) => {
+                        let object = self.object_type(child, object.type_name())?;
+                        let receiver = Receiver::Object(element);
+                        self.jobs.push(Job { node: child, object, receiver, sets: sets.to_vec() });
+                    }
+                    Value::List(inner) => lists.push((child, element, Arc::clone(inner))),
+                    _ => return Err(self.fail_with(child, format!("{} gave no objects", call.label()))),
+                }
+            }
+            self.output.set(node, Out::List(nodes));
         }
         Ok(())
     }

@@ -300,6 +300,7 @@ impl Builder<'_> {
             expected_type: None,
             deprecated: None,
             experimental: None,
+            unavailable: None,
         })
     }
 
@@ -331,6 +332,7 @@ impl Builder<'_> {
             expected_type: None,
             deprecated: None,
             experimental: None,
+            unavailable: None,
         })
     }
 
@@ -351,6 +353,7 @@ impl Builder<'_> {
             expected_type: def.expected_type.map(Cow::Borrowed),
             deprecated: def.deprecated,
             experimental: def.experimental,
+            unavailable: def.unavailable,
         })
     }
 
@@ -363,6 +366,7 @@ impl Builder<'_> {
             default: ArgValue::Null,
             expected_type: def.expected_type.map(Cow::Borrowed),
             deprecated: def.deprecated,
+            experimental: def.experimental,
             sensitive: def.sensitive,
         })
     }
@@ -397,6 +401,7 @@ fn plain_arg(name: &'static str, ty: Type, default_text: Option<&'static str>) -
         default,
         expected_type: None,
         deprecated: None,
+        experimental: None,
         sensitive: false,
     }
 }
@@ -407,6 +412,8 @@ fn enum_values(def: &'static EnumDef) -> IndexMap<Name, EnumValue> {
         doc: value.doc.into(),
         canonical: value.alias_of.unwrap_or(value.name).into(),
         alias_of: value.alias_of,
+        deprecated: value.deprecated,
+        experimental: value.experimental,
     };
     def.values.iter().map(|def| (def.name.into(), value(def))).collect()
 }
@@ -417,6 +424,8 @@ fn plain_values(names: &'static [&'static str]) -> IndexMap<Name, EnumValue> {
         doc: "".into(),
         canonical: name.into(),
         alias_of: None,
+        deprecated: None,
+        experimental: None,
     };
     names.iter().map(|name| (Cow::Borrowed(*name), value(name))).collect()
 }

@@ -148,24 +148,29 @@ fn one(name: &'static str, arg: &'static str, text: &str) -> Application {
     Application { name, args: vec![(arg, crate::sdl::quoted(text))] }
 }
 
+fn state(deprecated: Option<&str>, experimental: Option<&str>) -> impl Iterator<Item = Application> {
+    let deprecated = deprecated.map(|reason| one("deprecated", "reason", reason));
+    let experimental = experimental.map(|reason| one("experimental", "reason", reason));
+    deprecated.into_iter().chain(experimental)
+}
+
 /// The directives on a field.
 #[must_use]
 pub fn of_field(field: &Field) -> Vec<Application> {
     let expected = field.expected_type.as_deref().map(|name| one("expectedType", "name", name));
-    let deprecated = field.deprecated.map(|reason| one("deprecated", "reason", reason));
-    let experimental = field.experimental.map(|reason| one("experimental", "reason", reason));
-    expected.into_iter().chain(deprecated).chain(experimental).collect()
+    expected.into_iter().chain(state(field.deprecated, field.experimental)).collect()
 }
 
 /// The directives on an argument.
 #[must_use]
 pub fn of_arg(arg: &Arg) -> Vec<Application> {
     let expected = arg.expected_type.as_deref().map(|name| one("expectedType", "name", name));
-    expected.into_iter().chain(arg.deprecated.map(|reason| one("deprecated", "reason", reason))).collect()
+    expected.into_iter().chain(state(arg.deprecated, arg.experimental)).collect()
 }
 
 /// The directives on an enum value.
 #[must_use]
 pub fn of_enum_value(value: &EnumValue) -> Vec<Application> {
-    value.alias_of.map(|canonical| one("enumValue", "value", canonical)).into_iter().collect()
+    let alias = value.alias_of.map(|canonical| one("enumValue", "value", canonical));
+    alias.into_iter().chain(state(value.deprecated, value.experimental)).collect()
 }

@@ -131,6 +131,10 @@ pub struct EnumValue {
     pub canonical: Arc<str>,
     /// For an alias: the member it stands for.
     pub alias_of: Option<&'static str>,
+    /// Why and for what it is deprecated.
+    pub deprecated: Option<&'static str>,
+    /// Why it may change.
+    pub experimental: Option<&'static str>,
 }
 
 /// What gives a field its value.
@@ -179,6 +183,8 @@ pub struct Field {
     pub deprecated: Option<&'static str>,
     /// Why it may change.
     pub experimental: Option<&'static str>,
+    /// Why this engine cannot do it yet.
+    pub unavailable: Option<&'static str>,
 }
 
 /// An argument or a field of an input object.
@@ -198,6 +204,8 @@ pub struct Arg {
     pub expected_type: Option<Name>,
     /// Why and for what it is deprecated.
     pub deprecated: Option<&'static str>,
+    /// Why it may change.
+    pub experimental: Option<&'static str>,
     /// The value must appear in no message and stay in no cache.
     pub sensitive: bool,
 }

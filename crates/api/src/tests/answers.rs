@@ -62,6 +62,25 @@ async fn documents() {
     }
 }
 
+/// Lists of lists of objects, and lists in objects in lists; each element has an ID of its own.
+#[tokio::test]
+async fn lists_of_objects() {
+    let world = World::new();
+    let data = world.data("{thing{grid{index} items(n: 3){index parts{index parts{index}}}}}").await;
+    assert_eq!(data["thing"]["grid"], json!([[{"index": 0}, {"index": 1}], [null, {"index": 3}]]));
+    let items = &data["thing"]["items"];
+    assert_eq!(items[0]["parts"], json!([]));
+    assert_eq!(items[2]["parts"][1], json!({"index": 1, "parts": [{"index": 0}]}));
+    let data = world.data("{thing{grid{id} items(n: 3){parts{parts{id}}}}}").await;
+    for (id, index) in [
+        (&data["thing"]["grid"][1][1]["id"], 3),
+        (&data["thing"]["items"][2]["parts"][1]["parts"][0]["id"], 0),
+    ] {
+        let data = world.data(&format!("{{node(id: {id}){{... on Item{{index}}}}}}")).await;
+        assert_eq!(data["node"]["index"], index);
+    }
+}
+
 /// What an operation gets for what a client writes. Defaults are left out.
 #[tokio::test]
 async fn arguments() {

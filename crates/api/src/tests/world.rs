@@ -37,7 +37,7 @@ const ID: TypeRef = TypeRef::NonNull(&TypeRef::Named("ID"));
 const THING: TypeRef = TypeRef::NonNull(&TypeRef::Named("Thing"));
 
 const fn arg(name: &'static str, ty: TypeRef, default: Option<&'static str>) -> ArgDef {
-    ArgDef { name, doc: "", ty, default, expected_type: None, deprecated: None, sensitive: false }
+    ArgDef { name, doc: "", ty, default, expected_type: None, deprecated: None, experimental: None, sensitive: false }
 }
 
 const fn def(
@@ -57,6 +57,7 @@ const fn def(
         eager: false,
         deprecated: None,
         experimental: None,
+        unavailable: None,
     }
 }
 
@@ -106,6 +107,10 @@ fn step(on: &ObjectValue, name: &str) -> BoxFuture<'static, Result<Value, OpErro
         Value::Object(ObjectValue::new(Arc::new(Thing(steps))))
     });
     Box::pin(std::future::ready(result))
+}
+
+fn item(index: usize) -> Value {
+    Value::Object(ObjectValue::new(Arc::new(Item(index))))
 }
 
 fn thing() -> Value {
@@ -175,6 +180,18 @@ const ITEMS: OperationDef = def(
     &[arg("n", INT, None)],
     TypeRef::NonNull(&TypeRef::List(&TypeRef::NonNull(&TypeRef::Named("Item")))),
 );
+const GRID: OperationDef = def(
+    "Thing",
+    "grid",
+    &[],
+    TypeRef::NonNull(&TypeRef::List(&TypeRef::NonNull(&TypeRef::List(&TypeRef::Named("Item"))))),
+);
+const PARTS: OperationDef = def(
+    "Item",
+    "parts",
+    &[],
+    TypeRef::NonNull(&TypeRef::List(&TypeRef::NonNull(&TypeRef::Named("Item")))),
+);
 const SYNC: OperationDef = OperationDef { expected_type: Some("Thing"), ..def("Thing", "sync", &[], ID) };
 const PANIC: OperationDef = def("Query", "panic", &[], STRING);
 const SECRET: OperationDef =
@@ -236,6 +253,14 @@ fn operations() -> Vec<(&'static OperationDef, Run)> {
             let items = 0..usize::try_from(int(&args, "n", 0)).unwrap_or(0);
             done(Value::List(items.map(|n| Value::Object(ObjectValue::new(Arc::new(Item(n))))).collect()))
         }),
+        (&GRID, |_, _, _| {
+            let row = |items: [Value; 2]| Value::List(items.into());
+            done(Value::List([row([item(0), item(1)]), row([Value::Null, item(3)])].into()))
+        }),
+        (&PARTS, |on, _, _| {
+            let index = on.downcast::<Item>().map_or(0, |item| item.0);
+            done(Value::List((0..index).map(item).collect()))
+        }),
         (&SYNC, |_, _, cx| {
             let receiver = cx.call.receiver.clone();
             Box::pin(std::future::ready(receiver.map(Value::Id).ok_or(OpError::Cancelled)))
@@ -255,7 +280,7 @@ fn operations() -> Vec<(&'static OperationDef, Run)> {
 }
 
 const fn value(name: &'static str, alias_of: Option<&'static str>) -> EnumValueDef {
-    EnumValueDef { name, doc: "", alias_of }
+    EnumValueDef { name, doc: "", alias_of, deprecated: None, experimental: None }
 }
 
 const COLOR: EnumDef = EnumDef {

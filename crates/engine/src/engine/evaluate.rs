@@ -105,6 +105,13 @@ impl Engine {
                     }
                     ArgValue::List(resolved)
                 }
+                ArgValue::Object(fields) => {
+                    let mut resolved = Vec::with_capacity(fields.len());
+                    for (name, value) in fields {
+                        resolved.push((name, self.resolve(session, value).await?));
+                    }
+                    ArgValue::Object(resolved)
+                }
                 plain => plain,
             })
         })

@@ -8,6 +8,7 @@ pub mod directory;
 pub mod env_variable;
 pub mod file;
 pub mod host;
+pub mod inputs;
 pub mod label;
 pub mod port;
 pub mod query;
@@ -15,9 +16,9 @@ mod read;
 pub mod secret;
 pub mod stat;
 
-use kukri_model::schema::{CacheRule, EnumDef, ObjectDef, OperationDef, ScalarDef, TypeRef};
+use kukri_model::schema::{CacheRule, EnumDef, InputDef, ObjectDef, OperationDef, ScalarDef, TypeRef};
 
-use crate::args::ApiEnum;
+use crate::args::{ApiEnum, ApiInput};
 use crate::error::OpError;
 use crate::operation::Operation;
 use crate::registry::InterfaceDef;
@@ -59,6 +60,12 @@ pub fn enums() -> &'static [&'static EnumDef] {
     ]
 }
 
+/// Every input object.
+#[must_use]
+pub fn inputs() -> &'static [&'static InputDef] {
+    &[&inputs::BuildArg::DEF, &inputs::PipelineLabel::DEF, &inputs::PortForward::DEF]
+}
+
 /// Every scalar beside `String`, `Int`, `Float` and `Boolean`.
 #[must_use]
 pub fn scalars() -> &'static [ScalarDef] {
@@ -90,6 +97,7 @@ pub fn interfaces() -> &'static [InterfaceDef] {
         eager: false,
         deprecated: None,
         experimental: None,
+        unavailable: None,
     };
     const SYNC: OperationDef =
         OperationDef { on: "Syncer", name: "sync", doc: "Computes the object, and gives its ID.", ..ID };
@@ -104,6 +112,7 @@ pub fn interfaces() -> &'static [InterfaceDef] {
             default: None,
             expected_type: None,
             deprecated: None,
+            experimental: None,
             sensitive: false,
         }],
         returns: TypeRef::NonNull(&TypeRef::Named("String")),

@@ -256,6 +256,9 @@ impl<'a> Class<'a> {
 
     fn doc(&self, field: &Field, gives: &Gives<'_>) -> String {
         let mut doc = Docstring::new(8, &field.doc);
+        if let Some(reason) = field.unavailable {
+            doc.paragraph(&format!("Not available in this engine yet: {}", names::in_text(reason)));
+        }
         if let Some(reason) = field.experimental {
             doc.paragraph(&format!("Experimental: {reason}"));
         }
@@ -272,7 +275,14 @@ impl<'a> Class<'a> {
                     None | Some("null" | "false" | "\"\"" | "[]") => String::new(),
                     Some(text) => format!(" Default: `{}`.", python_default(text)),
                 };
-                (names::python(arg.name), format!("{}{default}", arg.doc))
+                let mut text = format!("{}{default}", arg.doc);
+                if let Some(reason) = arg.experimental {
+                    text.push_str(&format!(" Experimental: {reason}."));
+                }
+                if let Some(reason) = arg.deprecated {
+                    text.push_str(&format!(" Deprecated: {reason}."));
+                }
+                (names::python(arg.name), text)
             })
             .collect();
         doc.section("Args", &args);

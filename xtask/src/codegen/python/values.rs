@@ -21,8 +21,14 @@ pub fn enumeration(def: &TypeDef, members: &IndexMap<Name, EnumValue>) -> String
     );
     for member in members.values() {
         let _ = writeln!(out, "    {} = {}", member.name, quoted(&member.canonical));
-        if !member.doc.is_empty() {
-            out.push_str(&Docstring::new(4, &member.doc).finish());
+        let states =
+            [("Experimental", member.experimental), ("Deprecated", member.deprecated)].map(|(word, reason)| {
+                reason.map(|reason| format!("{word}: {}", names::in_text(reason)))
+            });
+        if !member.doc.is_empty() || states.iter().any(Option::is_some) {
+            let mut doc = Docstring::new(4, &member.doc);
+            states.iter().flatten().for_each(|text| doc.paragraph(text));
+            out.push_str(&doc.finish());
         }
         out.push('\n');
     }
@@ -76,7 +82,14 @@ pub fn input(schema: &Schema, def: &TypeDef, fields: &[Arg]) -> Result<String, S
                 quoted(&word)
             );
         }
-        entries.push((python, field.doc.to_string()));
+        let mut text = field.doc.to_string();
+        if let Some(reason) = field.experimental {
+            text.push_str(&format!(" Experimental: {reason}."));
+        }
+        if let Some(reason) = field.deprecated {
+            text.push_str(&format!(" Deprecated: {reason}."));
+        }
+        entries.push((python, text));
     }
     imports.sort_unstable();
     imports.dedup();
@@ -120,6 +133,7 @@ mod tests {
             default: ArgValue::Null,
             expected_type: None,
             deprecated: None,
+            experimental: None,
             sensitive: false,
         }
     }
