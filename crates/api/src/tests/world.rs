@@ -37,7 +37,16 @@ const ID: TypeRef = TypeRef::NonNull(&TypeRef::Named("ID"));
 const THING: TypeRef = TypeRef::NonNull(&TypeRef::Named("Thing"));
 
 const fn arg(name: &'static str, ty: TypeRef, default: Option<&'static str>) -> ArgDef {
-    ArgDef { name, doc: "", ty, default, expected_type: None, deprecated: None, experimental: None, sensitive: false }
+    ArgDef {
+        name,
+        doc: "",
+        ty,
+        default,
+        expected_type: None,
+        deprecated: None,
+        experimental: None,
+        sensitive: false,
+    }
 }
 
 const fn def(
@@ -186,12 +195,8 @@ const GRID: OperationDef = def(
     &[],
     TypeRef::NonNull(&TypeRef::List(&TypeRef::NonNull(&TypeRef::List(&TypeRef::Named("Item"))))),
 );
-const PARTS: OperationDef = def(
-    "Item",
-    "parts",
-    &[],
-    TypeRef::NonNull(&TypeRef::List(&TypeRef::NonNull(&TypeRef::Named("Item")))),
-);
+const PARTS: OperationDef =
+    def("Item", "parts", &[], TypeRef::NonNull(&TypeRef::List(&TypeRef::NonNull(&TypeRef::Named("Item")))));
 const SYNC: OperationDef = OperationDef { expected_type: Some("Thing"), ..def("Thing", "sync", &[], ID) };
 const PANIC: OperationDef = def("Query", "panic", &[], STRING);
 const SECRET: OperationDef =
