@@ -1,6 +1,7 @@
 //! Developer tasks: `cargo xtask <task>`.
 
 mod codegen;
+mod coverage;
 mod tidy;
 
 use std::process::ExitCode;

@@ -16,15 +16,18 @@ class Stat(Object):
     _type = "Stat"
     _names = ("Stat", "Node")
 
-    async def file_type(self) -> FileType:
+    async def file_type(self) -> FileType | None:
         """What it is.
+
+        Returns:
+            The value, or `None` if there is none.
 
         Raises:
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
         """
-        return await self._value(member(FileType), "fileType")
+        return await self._maybe(member(FileType), "fileType")
 
     async def id(self) -> StatID:
         """Identifies the object. Asking for it does no work.

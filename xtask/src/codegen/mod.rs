@@ -18,6 +18,8 @@ use kukri_engine::Registry;
 
 use files::Output;
 
+use crate::coverage::Report;
+
 /// The version of the API that clients of the 0.21 line see.
 const OLD_VIEW: &str = "v0.21.8";
 
@@ -45,6 +47,10 @@ pub fn run(check: bool) -> Result<(), String> {
         out.file(&format!("docs/reference/api/{name}"), &text)?;
     }
     out.only("docs/reference/api", "md")?;
+    let coverage = Report::new(root)?;
+    let (path, pending) = coverage.pending();
+    out.file(path, &pending)?;
+    out.file("docs/reference/api-coverage.md", &coverage.page())?;
     python::write(&schema, &mut out)?;
     out.finish().map(drop)
 }

@@ -99,8 +99,13 @@ pub fn interfaces() -> &'static [InterfaceDef] {
         experimental: None,
         unavailable: None,
     };
-    const SYNC: OperationDef =
-        OperationDef { on: "Syncer", name: "sync", doc: "Computes the object, and gives its ID.", ..ID };
+    const SYNC: OperationDef = OperationDef {
+        on: "Syncer",
+        name: "sync",
+        doc: "Computes the object, and gives its ID.",
+        expected_type: Some("Syncer"),
+        ..ID
+    };
     const EXPORT: OperationDef = OperationDef {
         on: "Exportable",
         name: "export",

@@ -26,8 +26,8 @@ class Host(SyncObject):
         *,
         exclude: list[str] | None = None,
         include: list[str] | None = None,
-        gitignore: bool | None = False,
         no_cache: bool | None = False,
+        gitignore: bool | None = False,
     ) -> Directory:
         """A directory of the client's machine, as it is when first asked for in this session.
 
@@ -38,8 +38,8 @@ class Host(SyncObject):
             path: Where, relative to the client's working directory. `~` is the home directory.
             exclude: Patterns of what is left out, as in `.dockerignore`.
             include: Patterns of what is taken; all if empty.
-            gitignore: Leave out what `.gitignore` files say, those above it in the repository included.
             no_cache: Look again at every call.
+            gitignore: Leave out what `.gitignore` files say, those above it in the repository included.
         """
         from dagger._gen.sync.directory import Directory
 
@@ -49,8 +49,8 @@ class Host(SyncObject):
             ("path", path, "String"),
             ("exclude", exclude, "[String]", []),
             ("include", include, "[String]", []),
-            ("gitignore", gitignore, "Boolean", False),
             ("noCache", no_cache, "Boolean", False),
+            ("gitignore", gitignore, "Boolean", False),
         )
 
     def file(

@@ -16,15 +16,18 @@ class Stat(SyncObject):
     _type = "Stat"
     _names = ("Stat", "Node")
 
-    def file_type(self) -> FileType:
+    def file_type(self) -> FileType | None:
         """What it is.
+
+        Returns:
+            The value, or `None` if there is none.
 
         Raises:
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
         """
-        return self._value(member(FileType), "fileType")
+        return self._maybe(member(FileType), "fileType")
 
     def id(self) -> StatID:
         """Identifies the object. Asking for it does no work.

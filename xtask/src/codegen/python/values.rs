@@ -21,10 +21,8 @@ pub fn enumeration(def: &TypeDef, members: &IndexMap<Name, EnumValue>) -> String
     );
     for member in members.values() {
         let _ = writeln!(out, "    {} = {}", member.name, quoted(&member.canonical));
-        let states =
-            [("Experimental", member.experimental), ("Deprecated", member.deprecated)].map(|(word, reason)| {
-                reason.map(|reason| format!("{word}: {}", names::in_text(reason)))
-            });
+        let states = [("Experimental", member.experimental), ("Deprecated", member.deprecated)]
+            .map(|(word, reason)| reason.map(|reason| format!("{word}: {}", names::in_text(reason))));
         if !member.doc.is_empty() || states.iter().any(Option::is_some) {
             let mut doc = Docstring::new(4, &member.doc);
             states.iter().flatten().for_each(|text| doc.paragraph(text));

@@ -25,13 +25,13 @@ pub struct Directory {
     /// Patterns of what is taken; all if empty.
     #[arg(default = "[]")]
     include: Vec<String>,
-    /// Leave out what `.gitignore` files say, those above it in the repository included.
-    #[arg(default = "false")]
-    gitignore: bool,
     /// Look again at every call.
     #[arg(default = "false")]
     #[expect(dead_code, reason = "`Engine::step` reads it: such a call is never the same as another")]
     no_cache: bool,
+    /// Leave out what `.gitignore` files say, those above it in the repository included.
+    #[arg(default = "false")]
+    gitignore: bool,
 }
 
 impl Run for Directory {

@@ -11,7 +11,7 @@ use crate::operation::Run;
 
 /// What it is.
 #[derive(Operation)]
-#[operation(on = "Stat", returns = "FileType!")]
+#[operation(on = "Stat", returns = "FileType")]
 pub struct FileType {}
 
 impl Run for FileType {
