@@ -5,6 +5,7 @@ if TYPE_CHECKING:
     from dagger._gen.build_arg import BuildArg as BuildArg
     from dagger._gen.cache_sharing_mode import CacheSharingMode as CacheSharingMode
     from dagger._gen.cache_volume import CacheVolume as CacheVolume
+    from dagger._gen.client_filesync_mirror import ClientFilesyncMirror as ClientFilesyncMirror
     from dagger._gen.container import Container as Container
     from dagger._gen.directory import Directory as Directory
     from dagger._gen.env_variable import EnvVariable as EnvVariable
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from dagger._gen.file import File as File
     from dagger._gen.file_type import FileType as FileType
     from dagger._gen.function_cache_policy import FunctionCachePolicy as FunctionCachePolicy
+    from dagger._gen.git_ref import GitRef as GitRef
+    from dagger._gen.git_repository import GitRepository as GitRepository
     from dagger._gen.host import Host as Host
+    from dagger._gen.http_state import HTTPState as HTTPState
     from dagger._gen.image_layer_compression import ImageLayerCompression as ImageLayerCompression
     from dagger._gen.image_media_types import ImageMediaTypes as ImageMediaTypes
     from dagger._gen.label import Label as Label
@@ -23,31 +27,45 @@ if TYPE_CHECKING:
     from dagger._gen.port import Port as Port
     from dagger._gen.port_forward import PortForward as PortForward
     from dagger._gen.query import Query as Query
+    from dagger._gen.remote_git_mirror import RemoteGitMirror as RemoteGitMirror
     from dagger._gen.return_type import ReturnType as ReturnType
     from dagger._gen.scalars import CacheVolumeID as CacheVolumeID
+    from dagger._gen.scalars import ClientFilesyncMirrorID as ClientFilesyncMirrorID
     from dagger._gen.scalars import ContainerID as ContainerID
     from dagger._gen.scalars import DirectoryID as DirectoryID
     from dagger._gen.scalars import EnvVariableID as EnvVariableID
     from dagger._gen.scalars import ExportableID as ExportableID
     from dagger._gen.scalars import FileID as FileID
+    from dagger._gen.scalars import GitRefID as GitRefID
+    from dagger._gen.scalars import GitRepositoryID as GitRepositoryID
+    from dagger._gen.scalars import HTTPStateID as HTTPStateID
     from dagger._gen.scalars import HostID as HostID
     from dagger._gen.scalars import JSON as JSON
     from dagger._gen.scalars import LabelID as LabelID
     from dagger._gen.scalars import Platform as Platform
     from dagger._gen.scalars import PortID as PortID
+    from dagger._gen.scalars import RemoteGitMirrorID as RemoteGitMirrorID
     from dagger._gen.scalars import SecretID as SecretID
+    from dagger._gen.scalars import ServiceID as ServiceID
+    from dagger._gen.scalars import SocketID as SocketID
     from dagger._gen.scalars import StatID as StatID
     from dagger._gen.scalars import SyncerID as SyncerID
+    from dagger._gen.scalars import TerminalID as TerminalID
     from dagger._gen.scalars import Void as Void
     from dagger._gen.secret import Secret as Secret
+    from dagger._gen.service import Service as Service
+    from dagger._gen.socket import Socket as Socket
     from dagger._gen.stat import Stat as Stat
     from dagger._gen.syncer import Syncer as Syncer
+    from dagger._gen.terminal import Terminal as Terminal
 
 MODULES = {
     "BuildArg": "_gen.build_arg",
     "CacheSharingMode": "_gen.cache_sharing_mode",
     "CacheVolume": "_gen.cache_volume",
     "CacheVolumeID": "_gen.scalars",
+    "ClientFilesyncMirror": "_gen.client_filesync_mirror",
+    "ClientFilesyncMirrorID": "_gen.scalars",
     "Container": "_gen.container",
     "ContainerID": "_gen.scalars",
     "Directory": "_gen.directory",
@@ -61,6 +79,12 @@ MODULES = {
     "FileID": "_gen.scalars",
     "FileType": "_gen.file_type",
     "FunctionCachePolicy": "_gen.function_cache_policy",
+    "GitRef": "_gen.git_ref",
+    "GitRefID": "_gen.scalars",
+    "GitRepository": "_gen.git_repository",
+    "GitRepositoryID": "_gen.scalars",
+    "HTTPState": "_gen.http_state",
+    "HTTPStateID": "_gen.scalars",
     "Host": "_gen.host",
     "HostID": "_gen.scalars",
     "ImageLayerCompression": "_gen.image_layer_compression",
@@ -76,13 +100,21 @@ MODULES = {
     "PortForward": "_gen.port_forward",
     "PortID": "_gen.scalars",
     "Query": "_gen.query",
+    "RemoteGitMirror": "_gen.remote_git_mirror",
+    "RemoteGitMirrorID": "_gen.scalars",
     "ReturnType": "_gen.return_type",
     "Secret": "_gen.secret",
     "SecretID": "_gen.scalars",
+    "Service": "_gen.service",
+    "ServiceID": "_gen.scalars",
+    "Socket": "_gen.socket",
+    "SocketID": "_gen.scalars",
     "Stat": "_gen.stat",
     "StatID": "_gen.scalars",
     "Syncer": "_gen.syncer",
     "SyncerID": "_gen.scalars",
+    "Terminal": "_gen.terminal",
+    "TerminalID": "_gen.scalars",
     "Void": "_gen.scalars",
 }
 """Below `dagger`, the module of each name."""
@@ -92,6 +124,8 @@ __all__ = [
     "CacheSharingMode",
     "CacheVolume",
     "CacheVolumeID",
+    "ClientFilesyncMirror",
+    "ClientFilesyncMirrorID",
     "Container",
     "ContainerID",
     "Directory",
@@ -105,6 +139,12 @@ __all__ = [
     "FileID",
     "FileType",
     "FunctionCachePolicy",
+    "GitRef",
+    "GitRefID",
+    "GitRepository",
+    "GitRepositoryID",
+    "HTTPState",
+    "HTTPStateID",
     "Host",
     "HostID",
     "ImageLayerCompression",
@@ -120,13 +160,21 @@ __all__ = [
     "PortForward",
     "PortID",
     "Query",
+    "RemoteGitMirror",
+    "RemoteGitMirrorID",
     "ReturnType",
     "Secret",
     "SecretID",
+    "Service",
+    "ServiceID",
+    "Socket",
+    "SocketID",
     "Stat",
     "StatID",
     "Syncer",
     "SyncerID",
+    "Terminal",
+    "TerminalID",
     "Void",
 ]
 

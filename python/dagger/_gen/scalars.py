@@ -11,6 +11,12 @@ class CacheVolumeID(Scalar):
     __slots__ = ()
 
 
+class ClientFilesyncMirrorID(Scalar):
+    """Identifies an object of the type ClientFilesyncMirror."""
+
+    __slots__ = ()
+
+
 class ContainerID(Scalar):
     """Identifies an object of the type Container."""
 
@@ -37,6 +43,24 @@ class ExportableID(Scalar):
 
 class FileID(Scalar):
     """Identifies an object of the type File."""
+
+    __slots__ = ()
+
+
+class GitRefID(Scalar):
+    """Identifies an object of the type GitRef."""
+
+    __slots__ = ()
+
+
+class GitRepositoryID(Scalar):
+    """Identifies an object of the type GitRepository."""
+
+    __slots__ = ()
+
+
+class HTTPStateID(Scalar):
+    """Identifies an object of the type HTTPState."""
 
     __slots__ = ()
 
@@ -71,8 +95,26 @@ class PortID(Scalar):
     __slots__ = ()
 
 
+class RemoteGitMirrorID(Scalar):
+    """Identifies an object of the type RemoteGitMirror."""
+
+    __slots__ = ()
+
+
 class SecretID(Scalar):
     """Identifies an object of the type Secret."""
+
+    __slots__ = ()
+
+
+class ServiceID(Scalar):
+    """Identifies an object of the type Service."""
+
+    __slots__ = ()
+
+
+class SocketID(Scalar):
+    """Identifies an object of the type Socket."""
 
     __slots__ = ()
 
@@ -85,6 +127,12 @@ class StatID(Scalar):
 
 class SyncerID(Scalar):
     """Identifies an object that is a Syncer."""
+
+    __slots__ = ()
+
+
+class TerminalID(Scalar):
+    """Identifies an object of the type Terminal."""
 
     __slots__ = ()
 

@@ -3,18 +3,26 @@
 //! `state.rs` in a folder is the type's own state; its `mod.rs` is generated from the other files.
 
 pub mod cache_volume;
+pub mod client_filesync_mirror;
 pub mod container;
 pub mod directory;
 pub mod env_variable;
 pub mod file;
+pub mod git_ref;
+pub mod git_repository;
 pub mod host;
+pub mod http_state;
 pub mod inputs;
 pub mod label;
 pub mod port;
 pub mod query;
 mod read;
+pub mod remote_git_mirror;
 pub mod secret;
+pub mod service;
+pub mod socket;
 pub mod stat;
+pub mod terminal;
 
 use kukri_model::schema::{CacheRule, EnumDef, InputDef, ObjectDef, OperationDef, ScalarDef, TypeRef};
 
@@ -33,16 +41,24 @@ pub use read::{
 pub fn all() -> Vec<(&'static ObjectDef, &'static [Operation])> {
     vec![
         (&cache_volume::DEF, cache_volume::OPERATIONS),
+        (&client_filesync_mirror::DEF, client_filesync_mirror::OPERATIONS),
         (&container::DEF, container::OPERATIONS),
         (&directory::DEF, directory::OPERATIONS),
         (&env_variable::DEF, env_variable::OPERATIONS),
         (&file::DEF, file::OPERATIONS),
+        (&git_ref::DEF, git_ref::OPERATIONS),
+        (&git_repository::DEF, git_repository::OPERATIONS),
         (&host::DEF, host::OPERATIONS),
+        (&http_state::DEF, http_state::OPERATIONS),
         (&label::DEF, label::OPERATIONS),
         (&port::DEF, port::OPERATIONS),
         (&query::DEF, query::OPERATIONS),
+        (&remote_git_mirror::DEF, remote_git_mirror::OPERATIONS),
         (&secret::DEF, secret::OPERATIONS),
+        (&service::DEF, service::OPERATIONS),
+        (&socket::DEF, socket::OPERATIONS),
         (&stat::DEF, stat::OPERATIONS),
+        (&terminal::DEF, terminal::OPERATIONS),
     ]
 }
 

@@ -3,53 +3,77 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dagger._gen.sync.cache_volume import CacheVolume as CacheVolume
+    from dagger._gen.sync.client_filesync_mirror import ClientFilesyncMirror as ClientFilesyncMirror
     from dagger._gen.sync.container import Container as Container
     from dagger._gen.sync.directory import Directory as Directory
     from dagger._gen.sync.env_variable import EnvVariable as EnvVariable
     from dagger._gen.sync.exportable import Exportable as Exportable
     from dagger._gen.sync.file import File as File
+    from dagger._gen.sync.git_ref import GitRef as GitRef
+    from dagger._gen.sync.git_repository import GitRepository as GitRepository
     from dagger._gen.sync.host import Host as Host
+    from dagger._gen.sync.http_state import HTTPState as HTTPState
     from dagger._gen.sync.label import Label as Label
     from dagger._gen.sync.node import Node as Node
     from dagger._gen.sync.port import Port as Port
     from dagger._gen.sync.query import Query as Query
+    from dagger._gen.sync.remote_git_mirror import RemoteGitMirror as RemoteGitMirror
     from dagger._gen.sync.secret import Secret as Secret
+    from dagger._gen.sync.service import Service as Service
+    from dagger._gen.sync.socket import Socket as Socket
     from dagger._gen.sync.stat import Stat as Stat
     from dagger._gen.sync.syncer import Syncer as Syncer
+    from dagger._gen.sync.terminal import Terminal as Terminal
 
 MODULES = {
     "CacheVolume": "_gen.sync.cache_volume",
+    "ClientFilesyncMirror": "_gen.sync.client_filesync_mirror",
     "Container": "_gen.sync.container",
     "Directory": "_gen.sync.directory",
     "EnvVariable": "_gen.sync.env_variable",
     "Exportable": "_gen.sync.exportable",
     "File": "_gen.sync.file",
+    "GitRef": "_gen.sync.git_ref",
+    "GitRepository": "_gen.sync.git_repository",
+    "HTTPState": "_gen.sync.http_state",
     "Host": "_gen.sync.host",
     "Label": "_gen.sync.label",
     "Node": "_gen.sync.node",
     "Port": "_gen.sync.port",
     "Query": "_gen.sync.query",
+    "RemoteGitMirror": "_gen.sync.remote_git_mirror",
     "Secret": "_gen.sync.secret",
+    "Service": "_gen.sync.service",
+    "Socket": "_gen.sync.socket",
     "Stat": "_gen.sync.stat",
     "Syncer": "_gen.sync.syncer",
+    "Terminal": "_gen.sync.terminal",
 }
 """Below `dagger`, the module of each name."""
 
 __all__ = [
     "CacheVolume",
+    "ClientFilesyncMirror",
     "Container",
     "Directory",
     "EnvVariable",
     "Exportable",
     "File",
+    "GitRef",
+    "GitRepository",
+    "HTTPState",
     "Host",
     "Label",
     "Node",
     "Port",
     "Query",
+    "RemoteGitMirror",
     "Secret",
+    "Service",
+    "Socket",
     "Stat",
     "Syncer",
+    "Terminal",
 ]
 
 if not TYPE_CHECKING:

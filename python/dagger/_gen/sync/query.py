@@ -10,26 +10,42 @@ from dagger._object import SyncObject
 if TYPE_CHECKING:
     from dagger._gen.scalars import (
         CacheVolumeID,
+        ClientFilesyncMirrorID,
         ContainerID,
         DirectoryID,
         EnvVariableID,
         FileID,
+        GitRefID,
+        GitRepositoryID,
+        HTTPStateID,
         HostID,
         LabelID,
         PortID,
+        RemoteGitMirrorID,
         SecretID,
+        ServiceID,
+        SocketID,
         StatID,
+        TerminalID,
     )
     from dagger._gen.sync.cache_volume import CacheVolume
+    from dagger._gen.sync.client_filesync_mirror import ClientFilesyncMirror
     from dagger._gen.sync.container import Container
     from dagger._gen.sync.directory import Directory
     from dagger._gen.sync.env_variable import EnvVariable
     from dagger._gen.sync.file import File
+    from dagger._gen.sync.git_ref import GitRef
+    from dagger._gen.sync.git_repository import GitRepository
     from dagger._gen.sync.host import Host
+    from dagger._gen.sync.http_state import HTTPState
     from dagger._gen.sync.label import Label
     from dagger._gen.sync.port import Port
+    from dagger._gen.sync.remote_git_mirror import RemoteGitMirror
     from dagger._gen.sync.secret import Secret
+    from dagger._gen.sync.service import Service
+    from dagger._gen.sync.socket import Socket
     from dagger._gen.sync.stat import Stat
+    from dagger._gen.sync.terminal import Terminal
 
 
 class Query(SyncObject):
@@ -115,11 +131,90 @@ class Query(SyncObject):
             ("permissions", permissions, "Int", 420),
         )
 
+    def git(
+        self,
+        url: str,
+        *,
+        keep_git_dir: bool | None = True,
+        ssh_known_hosts: str | None = "",
+        ssh_auth_socket: Socket | None = None,
+        http_auth_username: str | None = "",
+        http_auth_token: Secret | None = None,
+        http_auth_header: Secret | None = None,
+        experimental_service_host: Service | None = None,
+    ) -> GitRepository:
+        """A git repository.
+
+        Not available in this engine yet: git sources are not supported yet; give the engine a checkout
+        with host.directory, or run git in a container
+
+        Args:
+            url: Where it is: `https://…`, `ssh://…`, `git@host:path` or `host/path`.
+            keep_git_dir: Keep `.git` in trees. Default: `True`. Deprecated: Use `discard_git_dir` of
+                `GitRef.tree`..
+            ssh_known_hosts: Contents of a file of known hosts.
+            ssh_auth_socket: Socket of the agent that has the keys.
+            http_auth_username: User of the token. Default: that of the host, mostly `x-access-token`.
+            http_auth_token: Token for HTTP.
+            http_auth_header: Value of the header `Authorization`.
+            experimental_service_host: Service that is the host of the URL.
+        """
+        from dagger._gen.sync.git_repository import GitRepository
+
+        return self._new(
+            GitRepository,
+            "git",
+            ("url", url, "String"),
+            ("keepGitDir", keep_git_dir, "Boolean", True),
+            ("sshKnownHosts", ssh_known_hosts, "String", ""),
+            ("sshAuthSocket", ssh_auth_socket, "&Socket"),
+            ("httpAuthUsername", http_auth_username, "String", ""),
+            ("httpAuthToken", http_auth_token, "&Secret"),
+            ("httpAuthHeader", http_auth_header, "&Secret"),
+            ("experimentalServiceHost", experimental_service_host, "&Service"),
+        )
+
     def host(self) -> Host:
         """The client's machine."""
         from dagger._gen.sync.host import Host
 
         return self._new(Host, "host")
+
+    def http(
+        self,
+        url: str,
+        *,
+        name: str | None = None,
+        permissions: int | None = None,
+        checksum: str | None = None,
+        auth_header: Secret | None = None,
+        experimental_service_host: Service | None = None,
+    ) -> File:
+        """A file of the web.
+
+        Not available in this engine yet: downloads are not supported yet; fetch the file with a command in
+        a container, or give it with host.file
+
+        Args:
+            url: Where it is.
+            name: Name of the file. Default: the last element of the path of the URL.
+            permissions: Permission bits. Default: 0600.
+            checksum: What its contents must have: `sha256:…`.
+            auth_header: Value of the header `Authorization`.
+            experimental_service_host: Service that is the host of the URL.
+        """
+        from dagger._gen.sync.file import File
+
+        return self._new(
+            File,
+            "http",
+            ("url", url, "String"),
+            ("name", name, "String"),
+            ("permissions", permissions, "Int"),
+            ("checksum", checksum, "String"),
+            ("authHeader", auth_header, "&Secret"),
+            ("experimentalServiceHost", experimental_service_host, "&Service"),
+        )
 
     def id(self) -> str:
         """Identifies the object. Asking for it does no work.
@@ -135,6 +230,12 @@ class Query(SyncObject):
         from dagger._gen.sync.cache_volume import CacheVolume
 
         return self._load(CacheVolume, id)
+
+    def load_client_filesync_mirror_from_id(self, id: ClientFilesyncMirrorID | str) -> ClientFilesyncMirror:
+        """The ClientFilesyncMirror with an ID."""
+        from dagger._gen.sync.client_filesync_mirror import ClientFilesyncMirror
+
+        return self._load(ClientFilesyncMirror, id)
 
     def load_container_from_id(self, id: ContainerID | str) -> Container:
         """The Container with an ID."""
@@ -160,11 +261,29 @@ class Query(SyncObject):
 
         return self._load(File, id)
 
+    def load_git_ref_from_id(self, id: GitRefID | str) -> GitRef:
+        """The GitRef with an ID."""
+        from dagger._gen.sync.git_ref import GitRef
+
+        return self._load(GitRef, id)
+
+    def load_git_repository_from_id(self, id: GitRepositoryID | str) -> GitRepository:
+        """The GitRepository with an ID."""
+        from dagger._gen.sync.git_repository import GitRepository
+
+        return self._load(GitRepository, id)
+
     def load_host_from_id(self, id: HostID | str) -> Host:
         """The Host with an ID."""
         from dagger._gen.sync.host import Host
 
         return self._load(Host, id)
+
+    def load_http_state_from_id(self, id: HTTPStateID | str) -> HTTPState:
+        """The HTTPState with an ID."""
+        from dagger._gen.sync.http_state import HTTPState
+
+        return self._load(HTTPState, id)
 
     def load_label_from_id(self, id: LabelID | str) -> Label:
         """The Label with an ID."""
@@ -178,17 +297,41 @@ class Query(SyncObject):
 
         return self._load(Port, id)
 
+    def load_remote_git_mirror_from_id(self, id: RemoteGitMirrorID | str) -> RemoteGitMirror:
+        """The RemoteGitMirror with an ID."""
+        from dagger._gen.sync.remote_git_mirror import RemoteGitMirror
+
+        return self._load(RemoteGitMirror, id)
+
     def load_secret_from_id(self, id: SecretID | str) -> Secret:
         """The Secret with an ID."""
         from dagger._gen.sync.secret import Secret
 
         return self._load(Secret, id)
 
+    def load_service_from_id(self, id: ServiceID | str) -> Service:
+        """The Service with an ID."""
+        from dagger._gen.sync.service import Service
+
+        return self._load(Service, id)
+
+    def load_socket_from_id(self, id: SocketID | str) -> Socket:
+        """The Socket with an ID."""
+        from dagger._gen.sync.socket import Socket
+
+        return self._load(Socket, id)
+
     def load_stat_from_id(self, id: StatID | str) -> Stat:
         """The Stat with an ID."""
         from dagger._gen.sync.stat import Stat
 
         return self._load(Stat, id)
+
+    def load_terminal_from_id(self, id: TerminalID | str) -> Terminal:
+        """The Terminal with an ID."""
+        from dagger._gen.sync.terminal import Terminal
+
+        return self._load(Terminal, id)
 
     def secret(
         self,

@@ -5,7 +5,9 @@ pub mod container;
 pub mod default_platform;
 pub mod directory;
 pub mod file;
+pub mod git;
 pub mod host;
+pub mod http;
 pub mod secret;
 pub mod set_secret;
 pub mod state;
@@ -22,7 +24,9 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<default_platform::DefaultPlatform>(),
     Operation::of::<directory::Directory>(),
     Operation::of::<file::File>(),
+    Operation::of::<git::GetGit>(),
     Operation::of::<host::Host>(),
+    Operation::of::<http::GetHttp>(),
     Operation::of::<secret::GetSecret>(),
     Operation::of::<set_secret::SetSecret>(),
     Operation::of::<version::Version>(),
