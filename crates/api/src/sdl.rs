@@ -86,7 +86,7 @@ fn print_composite(schema: &Schema, out: &mut String, keyword: &str, def: &TypeD
 }
 
 fn print_field(schema: &Schema, out: &mut String, field: &Field) {
-    describe(out, "  ", &field.doc);
+    describe(out, "  ", &field.description());
     put(out, format_args!("  {}", field.name));
     if field.args.iter().all(|arg| arg.doc.is_empty()) {
         if !field.args.is_empty() {

@@ -98,7 +98,7 @@ pub(super) fn field<'s>(schema: &'s Schema, meta: &Meta<'s>, name: &str, args: &
         }
         Meta::Field(field) => match name {
             "name" => text(&*field.name),
-            "description" => description(&field.doc),
+            "description" => description(&field.description()),
             "args" => Many(visible_args(&field.args, args)),
             "type" => One(Meta::Type(&field.ty)),
             "isDeprecated" => Leaf(Out::Bool(field.deprecated.is_some())),

@@ -187,6 +187,16 @@ pub struct Field {
     pub unavailable: Option<&'static str>,
 }
 
+impl Field {
+    /// What it does, and that it cannot be done yet where that is so.
+    #[must_use]
+    pub fn description(&self) -> Cow<'_, str> {
+        self.unavailable.map_or(Cow::Borrowed(&*self.doc), |reason| {
+            Cow::Owned(format!("{}\n\nNot available in this engine yet: {reason}.", self.doc))
+        })
+    }
+}
+
 /// An argument or a field of an input object.
 #[derive(Debug)]
 pub struct Arg {
