@@ -8,8 +8,12 @@ from dagger._gen.scalars import HostID
 from dagger._object import Object
 
 if TYPE_CHECKING:
+    from dagger._gen.container import Container
     from dagger._gen.directory import Directory
     from dagger._gen.file import File
+    from dagger._gen.port_forward import PortForward
+    from dagger._gen.service import Service
+    from dagger._gen.socket import Socket
 
 
 class Host(Object):
@@ -19,6 +23,26 @@ class Host(Object):
 
     _type = "Host"
     _names = ("Host", "Node")
+
+    def container_image(
+        self,
+        name: str,
+    ) -> Container:
+        """An image of the client's Docker or containerd.
+
+        Not available in this engine yet: images of the client's Docker or containerd cannot be read yet;
+        save the image to a file and use Container.import
+
+        Args:
+            name: Its name there.
+        """
+        from dagger._gen.container import Container
+
+        return self._new(
+            Container,
+            "containerImage",
+            ("name", name, "String"),
+        )
 
     def directory(
         self,
@@ -110,3 +134,74 @@ class Host(Object):
             TransportError: The session broke off, or the answer took too long.
         """
         return HostID(await self._identity())
+
+    def service(
+        self,
+        ports: list[PortForward],
+        *,
+        host: str | None = "localhost",
+    ) -> Service:
+        """A service of the client's machine, for containers.
+
+        Not available in this engine yet: containers cannot reach services of the client's machine yet;
+        give addresses that containers can reach themselves
+
+        Args:
+            ports: Which ports; `frontend` is what containers use, `backend` what the host listens on.
+            host: Where it listens, seen from the client. Default: `"localhost"`.
+        """
+        from dagger._gen.service import Service
+
+        return self._new(
+            Service,
+            "service",
+            ("ports", ports, "[$PortForward]"),
+            ("host", host, "String", "localhost"),
+        )
+
+    def tunnel(
+        self,
+        service: Service,
+        *,
+        native: bool | None = False,
+        ports: list[PortForward] | None = None,
+    ) -> Service:
+        """Ports of the client's machine that are passed on to a service.
+
+        Not available in this engine yet: services are not supported yet; start the process in the same
+        withExec as the command that needs it
+
+        Args:
+            service: The service.
+            native: Pass each exposed port on by the same number.
+            ports: Which ports; without `frontend`: one that is free.
+        """
+        from dagger._gen.service import Service
+
+        return self._new(
+            Service,
+            "tunnel",
+            ("service", service, "&Service"),
+            ("native", native, "Boolean", False),
+            ("ports", ports, "[$PortForward]", []),
+        )
+
+    def unix_socket(
+        self,
+        path: str,
+    ) -> Socket:
+        """A Unix socket of the client's machine.
+
+        Not available in this engine yet: sockets of the client's machine cannot be used yet; give
+        credentials as secrets
+
+        Args:
+            path: Where it is.
+        """
+        from dagger._gen.socket import Socket
+
+        return self._new(
+            Socket,
+            "unixSocket",
+            ("path", path, "String"),
+        )

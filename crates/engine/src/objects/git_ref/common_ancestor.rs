@@ -10,7 +10,7 @@ use crate::objects::git_ref::GitRef;
 #[operation(
     on = "GitRef",
     returns = "GitRef!",
-    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container",
+    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container"
 )]
 pub struct CommonAncestor {
     /// The other commit.

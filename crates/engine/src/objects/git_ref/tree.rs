@@ -7,7 +7,7 @@ use kukri_engine_macros::Operation;
 #[operation(
     on = "GitRef",
     returns = "Directory!",
-    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container",
+    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container"
 )]
 pub struct Tree {
     /// Leave `.git` out.

@@ -8,7 +8,7 @@ use kukri_engine_macros::Operation;
     on = "GitRepository",
     returns = "GitRef!",
     cache = "session",
-    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container",
+    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container"
 )]
 pub struct Branch {
     /// Name of the branch, as in `main`.

@@ -9,7 +9,7 @@ use kukri_engine_macros::Operation;
     returns = "GitRef!",
     name = "ref",
     cache = "session",
-    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container",
+    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container"
 )]
 pub struct GetRef {
     /// A branch, a tag, a complete reference such as `refs/heads/main`, or a hash.

@@ -5,11 +5,7 @@ use kukri_model::schema::ObjectDef;
 use crate::value::ObjectType;
 
 /// Description of the type.
-pub const DEF: ObjectDef = ObjectDef {
-    name: "GitRepository",
-    doc: "A git repository.",
-    interfaces: &[],
-};
+pub const DEF: ObjectDef = ObjectDef { name: "GitRepository", doc: "A git repository.", interfaces: &[] };
 
 /// No operation of this engine makes one yet.
 pub enum GitRepository {}

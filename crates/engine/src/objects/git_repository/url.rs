@@ -7,6 +7,6 @@ use kukri_engine_macros::Operation;
 #[operation(
     on = "GitRepository",
     returns = "String",
-    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container",
+    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container"
 )]
 pub struct Url {}

@@ -8,7 +8,7 @@ use kukri_engine_macros::Operation;
     on = "Host",
     returns = "Container!",
     cache = "session",
-    unavailable = "images of the client's Docker or containerd cannot be read yet; save the image to a file and use Container.import",
+    unavailable = "images of the client's Docker or containerd cannot be read yet; save the image to a file and use Container.import"
 )]
 pub struct ContainerImage {
     /// Its name there.

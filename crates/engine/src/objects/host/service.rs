@@ -10,7 +10,7 @@ use crate::objects::inputs::PortForward;
     on = "Host",
     returns = "Service!",
     cache = "session",
-    unavailable = "containers cannot reach services of the client's machine yet; give addresses that containers can reach themselves",
+    unavailable = "containers cannot reach services of the client's machine yet; give addresses that containers can reach themselves"
 )]
 pub struct Service {
     /// Which ports; `frontend` is what containers use, `backend` what the host listens on.

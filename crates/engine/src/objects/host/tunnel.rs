@@ -12,7 +12,7 @@ use crate::objects::service::Service;
     on = "Host",
     returns = "Service!",
     cache = "session",
-    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it",
+    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it"
 )]
 pub struct Tunnel {
     /// The service.

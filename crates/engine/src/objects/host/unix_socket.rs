@@ -8,7 +8,7 @@ use kukri_engine_macros::Operation;
     on = "Host",
     returns = "Socket!",
     cache = "session",
-    unavailable = "sockets of the client's machine cannot be used yet; give credentials as secrets",
+    unavailable = "sockets of the client's machine cannot be used yet; give credentials as secrets"
 )]
 pub struct UnixSocket {
     /// Where it is.

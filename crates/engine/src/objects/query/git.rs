@@ -13,7 +13,7 @@ use crate::objects::socket::Socket;
     on = "Query",
     returns = "GitRepository!",
     name = "git",
-    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container",
+    unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container"
 )]
 pub struct GetGit {
     /// Where it is: `https://…`, `ssh://…`, `git@host:path` or `host/path`.

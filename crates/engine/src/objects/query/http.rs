@@ -13,7 +13,7 @@ use crate::objects::service::Service;
     returns = "File!",
     name = "http",
     cache = "session",
-    unavailable = "downloads are not supported yet; fetch the file with a command in a container, or give it with host.file",
+    unavailable = "downloads are not supported yet; fetch the file with a command in a container, or give it with host.file"
 )]
 pub struct GetHttp {
     /// Where it is.

@@ -7,7 +7,7 @@ use kukri_engine_macros::Operation;
 #[operation(
     on = "Service",
     returns = "String!",
-    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it",
+    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it"
 )]
 pub struct Endpoint {
     /// Which port. Default: the first that is exposed.

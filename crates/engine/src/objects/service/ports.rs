@@ -7,6 +7,6 @@ use kukri_engine_macros::Operation;
 #[operation(
     on = "Service",
     returns = "[Port!]!",
-    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it",
+    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it"
 )]
 pub struct Ports {}

@@ -9,7 +9,7 @@ use kukri_engine_macros::Operation;
     returns = "ID!",
     expected = "Service",
     cache = "never",
-    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it",
+    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it"
 )]
 pub struct Stop {
     /// Kill it at once instead of asking it to end and waiting for 10 seconds.

@@ -8,6 +8,6 @@ use kukri_engine_macros::Operation;
     on = "Service",
     returns = "ID!",
     expected = "Service",
-    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it",
+    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it"
 )]
 pub struct Sync {}

@@ -8,7 +8,7 @@ use kukri_engine_macros::Operation;
     on = "Service",
     returns = "Service!",
     cache = "never",
-    unavailable = "terminals are not supported yet; run commands with withExec",
+    unavailable = "terminals are not supported yet; run commands with withExec"
 )]
 pub struct Terminal {
     /// The command in place of the container's default for terminals.

@@ -10,7 +10,7 @@ use crate::objects::inputs::PortForward;
     on = "Service",
     returns = "Void",
     cache = "never",
-    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it",
+    unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it"
 )]
 pub struct Up {
     /// Which ports. Default: each exposed port by the same number.

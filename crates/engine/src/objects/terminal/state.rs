@@ -5,11 +5,8 @@ use kukri_model::schema::ObjectDef;
 use crate::value::ObjectType;
 
 /// Description of the type.
-pub const DEF: ObjectDef = ObjectDef {
-    name: "Terminal",
-    doc: "An interactive terminal.",
-    interfaces: &["Syncer"],
-};
+pub const DEF: ObjectDef =
+    ObjectDef { name: "Terminal", doc: "An interactive terminal.", interfaces: &["Syncer"] };
 
 /// No operation of this engine makes one yet.
 pub enum Terminal {}

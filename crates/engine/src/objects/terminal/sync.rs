@@ -9,6 +9,6 @@ use kukri_engine_macros::Operation;
     returns = "ID!",
     expected = "Terminal",
     cache = "never",
-    unavailable = "terminals are not supported yet; run commands with withExec",
+    unavailable = "terminals are not supported yet; run commands with withExec"
 )]
 pub struct Sync {}
