@@ -1,5 +1,7 @@
 //! Derives the description of an API operation from its struct.
 //!
+//! Must not know: any single operation or type of the API; what evaluates them.
+//!
 //! ```ignore
 //! /// Sets the directory in which later execs start.
 //! #[derive(Operation)]

@@ -1,5 +1,6 @@
 //! Values that every other crate shares: digests, canonical encoding, platforms, descriptions of API operations.
 //!
+//! Must not know: what any of these is used for; operations, stores, sessions.
 //! Pure: no clock, no I/O, no async. Cache keys must be reproducible in a test that takes a millisecond.
 #![forbid(unsafe_code)]
 

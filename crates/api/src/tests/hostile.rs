@@ -42,6 +42,29 @@ fn chains_of_five_thousand_steps() {
     std::thread::Builder::new().stack_size(512 << 10).spawn(run).unwrap().join().unwrap();
 }
 
+/// Objects as arguments, each made with the one before: as deep as chains, on as small a stack.
+#[test]
+fn arguments_five_thousand_deep() {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let world = World::new();
+            let id = async |query: String| {
+                let data = world.data(&query).await;
+                let thing = &data["thing"];
+                thing["id"].as_str().or(thing["withThing"]["id"].as_str()).unwrap().to_owned()
+            };
+            let mut inner = id("{thing{id}}".to_owned()).await;
+            for _ in 0..5_000 {
+                inner = id(format!("{{thing{{withThing(other:\"{inner}\"){{id}}}}}}")).await;
+            }
+            let data = world.data(&format!("{{thing{{withThing(other:\"{inner}\"){{steps}}}}}}")).await;
+            assert_eq!(data["thing"]["withThing"]["steps"], serde_json::json!(["<Thing.withThing>"]));
+        });
+    };
+    std::thread::Builder::new().stack_size(512 << 10).spawn(run).unwrap().join().unwrap();
+}
+
 #[tokio::test]
 async fn fragments_cannot_multiply_without_end() {
     let world = World::new();

@@ -1,7 +1,9 @@
-//! From calls to values: along the chain from the first step that is not known yet, without recursion.
+//! From calls to values: first what a call is made of, then the call, without recursion.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use kukri_model::Digest;
 use kukri_model::schema::CacheRule;
 
 use super::Engine;
@@ -10,110 +12,118 @@ use crate::call::Call;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::objects::query::Query;
-use crate::operation::BoxFuture;
 use crate::session::Session;
 use crate::value::{ObjectValue, Value};
 
 impl Engine {
     /// The value of a call. Steps that make objects are lowered, which is cheap; a leaf does its work.
+    ///
+    /// Receivers and arguments are chains of any length inside each other, so what is still to be done is on a stack of
+    /// our own, never on the machine's.
     pub async fn evaluate(
         self: &Arc<Self>,
         session: &Arc<Session>,
         call: &Arc<Call>,
     ) -> Result<Value, OpError> {
-        let mut steps = Vec::new();
-        let mut cursor = Arc::clone(call);
-        let mut value = loop {
-            if let Some(known) = session.known(&cursor.digest) {
-                break known;
+        let mut values = Values { session, found: HashMap::new() };
+        let mut pending = vec![Arc::clone(call)];
+        while let Some(next) = pending.last() {
+            if values.get(next).is_some() {
+                pending.pop();
+                continue;
             }
-            let Some(receiver) = cursor.receiver.clone() else {
-                break Value::Object(ObjectValue::new(Arc::new(Query)));
-            };
-            steps.push(cursor);
-            cursor = receiver;
-        };
-        while let Some(step) = steps.pop() {
-            value = self.apply(session, &step, value).await?;
+            let before = pending.len();
+            let next = Arc::clone(next);
+            // The receiver lies on top: where it fails, arguments are not looked at.
+            for (_, value) in next.args.iter().rev() {
+                values.missing(value, &mut pending);
+            }
+            pending.extend(next.receiver.iter().filter(|receiver| values.get(receiver).is_none()).cloned());
+            if pending.len() > before {
+                continue;
+            }
+            let value = self.apply(&values, &next).await?;
+            values.found.insert(next.digest, value);
+            pending.pop();
         }
-        Ok(value)
+        values.get(call).ok_or_else(|| OpError::new(format!("{} gave nothing", call.label())))
     }
 
-    async fn apply(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        call: &Arc<Call>,
-        on: Value,
-    ) -> Result<Value, OpError> {
+    /// One call whose receiver and arguments are known.
+    async fn apply(self: &Arc<Self>, values: &Values<'_>, call: &Arc<Call>) -> Result<Value, OpError> {
+        let session = values.session;
+        let Some(receiver) = &call.receiver else {
+            return Ok(Value::Object(ObjectValue::new(Arc::new(Query))));
+        };
+        let on = values.get(receiver);
         if let Some(index) = call.nth {
             return match on {
-                Value::List(items) if index < items.len() => Ok(items[index].clone()),
+                Some(Value::List(items)) if index < items.len() => Ok(items[index].clone()),
                 _ => Err(OpError::new(format!("{} has no element {index} any more", call.label()))),
             };
         }
-        let (Some(operation), Value::Object(on)) = (call.operation, on) else {
+        let (Some(operation), Some(Value::Object(on))) = (call.operation, on) else {
             return Err(OpError::new(format!("{} cannot be called on nothing", call.label())));
         };
-        if operation.def.cache == CacheRule::PerSession {
-            let cell = session.once(&call.digest);
-            return cell.get_or_try_init(|| self.run(session, call, operation, on)).await.cloned();
+        let run = async || {
+            let mut args: Args = Vec::with_capacity(call.args.len());
+            for (name, value) in &call.args {
+                args.push((name, values.resolve(value)?));
+            }
+            args.extend(session.given(&call.digest));
+            let cx = Cx { engine: Arc::clone(self), session: Arc::clone(session), call: Arc::clone(call) };
+            (operation.run)(on, args, &cx).await
+        };
+        match operation.def.cache {
+            CacheRule::PerSession => session.once(&call.digest).get_or_try_init(run).await.cloned(),
+            CacheRule::Never => run().await,
+            CacheRule::Pure => {
+                let value = run().await?;
+                session.learn(&call.digest, &value);
+                Ok(value)
+            }
         }
-        let value = self.run(session, call, operation, on).await?;
-        if operation.def.cache == CacheRule::Pure {
-            session.learn(&call.digest, &value);
-        }
-        Ok(value)
+    }
+}
+
+/// What is known while one call is evaluated: what the session keeps, and what was found on the way.
+struct Values<'a> {
+    session: &'a Arc<Session>,
+    found: HashMap<Digest, Value>,
+}
+
+impl Values<'_> {
+    fn get(&self, call: &Call) -> Option<Value> {
+        self.found.get(&call.digest).cloned().or_else(|| self.session.known(&call.digest))
     }
 
-    async fn run(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        call: &Arc<Call>,
-        operation: &'static crate::operation::Operation,
-        on: ObjectValue,
-    ) -> Result<Value, OpError> {
-        let mut args: Args = Vec::with_capacity(call.args.len());
-        for (name, value) in &call.args {
-            args.push((name, self.resolve(session, value.clone()).await?));
+    /// Adds the calls among the arguments which are not known, the first on top.
+    fn missing(&self, value: &ArgValue, pending: &mut Vec<Arc<Call>>) {
+        match value {
+            ArgValue::Ref(call) if self.get(call).is_none() => pending.push(Arc::clone(call)),
+            ArgValue::List(items) => items.iter().rev().for_each(|item| self.missing(item, pending)),
+            ArgValue::Object(fields) => {
+                fields.iter().rev().for_each(|(_, value)| self.missing(value, pending));
+            }
+            _ => {}
         }
-        args.extend(session.given(&call.digest));
-        let cx = Cx { engine: Arc::clone(self), session: Arc::clone(session), call: Arc::clone(call) };
-        (operation.run)(on, args, &cx).await
     }
 
-    /// Evaluates the objects among the arguments.
-    fn resolve<'a>(
-        self: &'a Arc<Self>,
-        session: &'a Arc<Session>,
-        value: ArgValue,
-    ) -> BoxFuture<'a, Result<ArgValue, OpError>> {
-        Box::pin(async move {
-            Ok(match value {
-                ArgValue::Ref(call) => match self.evaluate(session, &call).await? {
-                    Value::Object(object) => ArgValue::Resolved(object, call),
-                    _ => return Err(OpError::new(format!("{} does not give an object", call.label()))),
-                },
-                ArgValue::List(items) => {
-                    let mut resolved = Vec::with_capacity(items.len());
-                    for item in items {
-                        resolved.push(match item {
-                            item @ (ArgValue::Ref(_) | ArgValue::List(_) | ArgValue::Object(_)) => {
-                                self.resolve(session, item).await?
-                            }
-                            plain => plain,
-                        });
-                    }
-                    ArgValue::List(resolved)
-                }
-                ArgValue::Object(fields) => {
-                    let mut resolved = Vec::with_capacity(fields.len());
-                    for (name, value) in fields {
-                        resolved.push((name, self.resolve(session, value).await?));
-                    }
-                    ArgValue::Object(resolved)
-                }
-                plain => plain,
-            })
+    /// Puts objects in the place of calls.
+    fn resolve(&self, value: &ArgValue) -> Result<ArgValue, OpError> {
+        Ok(match value {
+            ArgValue::Ref(call) => match self.get(call) {
+                Some(Value::Object(object)) => ArgValue::Resolved(object, Arc::clone(call)),
+                _ => return Err(OpError::new(format!("{} does not give an object", call.label()))),
+            },
+            ArgValue::List(items) => {
+                ArgValue::List(items.iter().map(|item| self.resolve(item)).collect::<Result<_, _>>()?)
+            }
+            ArgValue::Object(fields) => {
+                let resolve = |(name, value): &(_, _)| Ok((*name, self.resolve(value)?));
+                ArgValue::Object(fields.iter().map(resolve).collect::<Result<_, _>>()?)
+            }
+            plain => plain.clone(),
         })
     }
 }
