@@ -51,6 +51,9 @@ impl SyncSink for Digests {
     }
 
     fn put_blobs(&self, new: Vec<(Digest, Bytes)>) -> Result<(), StoreFailure> {
+        if new.iter().any(|(digest, bytes)| Digest::of(bytes) != *digest) {
+            return Err("a content is not what it was announced as".into());
+        }
         self.blobs
             .lock()
             .map_err(|error| error.to_string())?

@@ -8,7 +8,8 @@ use kukri_model::Digest;
 use crate::SessionError;
 use crate::link::CHUNK;
 
-const HEAD: usize = Digest::LEN + 8;
+/// Bytes before the content of a record.
+pub(crate) const HEAD: usize = Digest::LEN + 8;
 
 /// Contents up to this length are handled whole, in memory; longer ones are streamed.
 pub(crate) const SMALL: u64 = 256 << 10;

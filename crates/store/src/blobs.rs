@@ -51,8 +51,12 @@ impl Store {
     /// Takes a content of unknown length. Long ones go to a file as they come.
     #[must_use]
     pub fn blob_writer(&self) -> BlobWriter {
+        Self::writer_of(&self.inner)
+    }
+
+    pub(crate) fn writer_of(inner: &Arc<Inner>) -> BlobWriter {
         BlobWriter {
-            inner: Arc::clone(&self.inner),
+            inner: Arc::clone(inner),
             hasher: blake3::Hasher::new(),
             size: 0,
             buffer: Vec::new(),

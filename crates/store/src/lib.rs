@@ -12,6 +12,7 @@ mod config;
 mod disk;
 mod error;
 mod ingest;
+mod intake;
 mod layer;
 mod materialise;
 mod memory;
@@ -30,6 +31,7 @@ pub use care::{
 };
 pub use config::{OverlayXattr, StoreConfig};
 pub use error::{OpenError, Result, StoreError};
+pub use intake::Intake;
 pub use layer::LayerWriter;
 pub use materialise::{Lease, Materialisation};
 pub use records::{ResultRecord, ResultSummary, Root};

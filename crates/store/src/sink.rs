@@ -145,19 +145,20 @@ impl Inner {
     }
 
     /// Appends contents to the current pack.
-    pub(crate) fn write_packed(&self, contents: &[(Digest, Vec<u8>)]) -> Result<Vec<(Digest, Place)>> {
-        let total = contents.iter().map(|(_, content)| content.len() as u64).sum();
+    pub(crate) fn write_packed<B: AsRef<[u8]>>(&self, contents: &[(Digest, B)]) -> Result<Vec<(Digest, Place)>> {
+        let total = contents.iter().map(|(_, content)| content.as_ref().len() as u64).sum();
         let fail = StoreError::io("write to a pack in", self.layout.packs());
         let write = || {
             let room = self.packs.reserve(total)?;
-            let slices: Vec<&[u8]> = contents.iter().map(|(_, content)| &content[..]).collect();
+            let slices: Vec<&[u8]> = contents.iter().map(|(_, content)| content.as_ref()).collect();
             room.write(0, &slices)?;
             let mut offset = room.offset;
             Ok(contents
                 .iter()
                 .map(|(digest, content)| {
-                    let place = Place { pack: room.pack, offset, size: content.len() as u32 };
-                    offset += content.len() as u64;
+                    let size = content.as_ref().len() as u32;
+                    let place = Place { pack: room.pack, offset, size };
+                    offset += u64::from(size);
                     (*digest, place)
                 })
                 .collect())

@@ -41,7 +41,7 @@ impl Session {
             gitignore: wanted.gitignore,
             single_file,
         };
-        let sink = Arc::new(StoreSink(cx.engine.store().clone()));
+        let sink = Arc::new(StoreSink::new(cx.engine.store()));
         let result = self.client()?.sync_directory(request, sink).await.or_fail();
         span.end(&result);
         result

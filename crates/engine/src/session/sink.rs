@@ -5,32 +5,42 @@ use std::io::{Read, Write};
 use bytes::Bytes;
 use kukri_model::Digest;
 use kukri_session::engine::{BlobWriter, StoreFailure, SyncSink, TreeSource};
-use kukri_store::Store;
+use kukri_store::{Intake, Store};
 use kukri_tree::{NodeReader, TreeId};
 
-/// Takes what a client sends.
-pub struct StoreSink(pub Store);
+/// Takes what a client sends in one go.
+pub struct StoreSink {
+    store: Store,
+    intake: Intake,
+}
+
+impl StoreSink {
+    /// Into this store.
+    pub fn new(store: &Store) -> Self {
+        Self { store: store.clone(), intake: store.intake() }
+    }
+}
 
 impl SyncSink for StoreSink {
     fn has_nodes(&self, ids: &[TreeId]) -> Result<Vec<bool>, StoreFailure> {
         let digests: Vec<Digest> = ids.iter().map(|id| id.stored).collect();
-        Ok(self.0.has_nodes(&digests)?)
+        Ok(self.store.has_nodes(&digests)?)
     }
 
     fn put_nodes(&self, nodes: Vec<(TreeId, Bytes)>) -> Result<(), StoreFailure> {
-        Ok(self.0.put_nodes(nodes.into_iter().map(|(id, bytes)| (id.stored, bytes.to_vec())).collect())?)
+        Ok(self.intake.put_nodes(nodes.into_iter().map(|(id, bytes)| (id.stored, bytes.to_vec())).collect())?)
     }
 
     fn has_blobs(&self, digests: &[Digest]) -> Result<Vec<bool>, StoreFailure> {
-        Ok(self.0.has_blobs(digests)?)
+        Ok(self.store.has_blobs(digests)?)
     }
 
     fn put_blobs(&self, blobs: Vec<(Digest, Bytes)>) -> Result<(), StoreFailure> {
-        Ok(self.0.put_blobs(blobs.into_iter().map(|(digest, bytes)| (digest, bytes.to_vec())).collect())?)
+        Ok(self.intake.put_blobs(&blobs)?)
     }
 
     fn blob_writer(&self, digest: Digest, _: u64) -> Result<Box<dyn BlobWriter>, StoreFailure> {
-        Ok(Box::new(LargeBlob { expected: digest, writer: self.0.blob_writer() }))
+        Ok(Box::new(LargeBlob { expected: digest, writer: self.store.blob_writer() }))
     }
 }
 

@@ -3,6 +3,7 @@
 mod budget;
 mod connect;
 mod export;
+mod offer;
 mod paths;
 mod read;
 mod remember;

@@ -3,7 +3,6 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use bytes::Bytes;
 use kukri_model::Digest;
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
 
@@ -16,8 +15,6 @@ pub(super) struct ReadFile {
     /// Length of what was read: may differ from the stamp's if the file was growing.
     pub size: u64,
     pub digest: Digest,
-    /// The content of a small file.
-    pub content: Option<Bytes>,
 }
 
 /// What lies under a name.
@@ -53,24 +50,32 @@ pub(super) fn open(dir: impl AsFd, name: &[u8]) -> io::Result<Opened> {
 /// Reads a file to its end and hashes it.
 pub(super) fn read(file: &OwnedFd, found: &Stat, buffer: &mut [u8]) -> io::Result<ReadFile> {
     let stamp = stamp(found);
-    let mut filled = fill(file, buffer, stamp.size)?;
+    let filled = fill(file, buffer, stamp.size)?;
     if filled < buffer.len() {
-        let content = Bytes::copy_from_slice(&buffer[..filled]);
-        return Ok(ReadFile {
-            stamp,
-            size: filled as u64,
-            digest: Digest::of(&content),
-            content: Some(content),
-        });
+        let digest = Digest::of(&buffer[..filled]);
+        return Ok(ReadFile { stamp, size: filled as u64, digest });
     }
     let mut hasher = blake3::Hasher::new();
-    let mut size = 0;
-    while filled > 0 {
+    hasher.update(&buffer[..filled]);
+    read_on(file, stamp, hasher, filled as u64, buffer)
+}
+
+/// Goes on with a file of which `size` bytes were read and hashed already.
+pub(super) fn read_on(
+    file: &OwnedFd,
+    stamp: Stamp,
+    mut hasher: blake3::Hasher,
+    mut size: u64,
+    buffer: &mut [u8],
+) -> io::Result<ReadFile> {
+    loop {
+        let filled = fill(file, buffer, u64::MAX)?;
+        if filled == 0 {
+            return Ok(ReadFile { stamp, size, digest: hasher.finalize().into() });
+        }
         hasher.update(&buffer[..filled]);
         size += filled as u64;
-        filled = fill(file, buffer, u64::MAX)?;
     }
-    Ok(ReadFile { stamp, size, digest: hasher.finalize().into(), content: None })
 }
 
 /// Reads until the buffer is full or the file ends. A read that ends exactly where the file was said to end saves the

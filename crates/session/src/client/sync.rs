@@ -14,6 +14,7 @@ use kukri_tree::Filter;
 use tokio::sync::mpsc;
 
 use super::budget::Budget;
+use super::offer::Offer;
 use super::remember::{load_cache, save_cache};
 use super::send::{SendError, send_contents};
 use super::serve::Facts;
@@ -23,9 +24,9 @@ use crate::records::{RecordEncoder, pack_digests, unpack_digests};
 use crate::wire::{SyncBody, SyncDown, SyncUp};
 use crate::{ErrorCode, RemoteError, SessionError};
 
-/// Contents offered in one message: so many, or so many bytes.
-const OFFER_COUNT: usize = 256;
-const OFFER_BYTES: usize = 512 << 10;
+/// Contents offered in one message: so many, or so many bytes, about.
+const OFFER_COUNT: usize = 512;
+const OFFER_BYTES: usize = 1 << 20;
 /// Contents that may wait for the engine's answer, in bytes.
 const OFFERED_BYTES: usize = 16 << 20;
 /// How often everything is walked anew because a file changed before it was sent.
@@ -110,18 +111,18 @@ impl Source {
     fn walk(
         &self,
         budget: &Budget,
-        on_content: &(dyn Fn(Digest, Bytes) -> bool + Sync),
+        on_offer: &(dyn Fn(Offer) -> bool + Sync),
     ) -> Result<Walked, RemoteError> {
         let cache = load_cache(self.cache_dir.as_deref(), &self.path);
         if self.single {
-            return single_file(&self.path, &cache, on_content);
+            return single_file(&self.path, &cache, on_offer);
         }
         let threads = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8));
         let walk = Walk {
             root_path: &self.path,
             filter: self.filter.clone(),
             cache: &cache,
-            on_content,
+            on_offer,
             cancelled: budget.closed_flag(),
             threads,
         };
@@ -150,42 +151,42 @@ async fn walk_and_offer(source: Arc<Source>, channel: &mut Channel) -> Result<(W
     let budget = Arc::new(Budget::new(OFFERED_BYTES));
     // Wakes the threads when this future is dropped.
     let _guard = budget.close_on_drop();
-    let (offers_in, mut offers) = mpsc::unbounded_channel::<(Digest, Bytes)>();
+    let (offers_in, mut offers) = mpsc::unbounded_channel::<Offer>();
     let thread_budget = Arc::clone(&budget);
     let walking = tokio::task::spawn_blocking(move || {
-        let on_content = |digest: Digest, content: Bytes| {
-            thread_budget.take(content.len() + Digest::LEN) && offers_in.send((digest, content)).is_ok()
-        };
-        let mut walked = source.walk(&thread_budget, &on_content)?;
+        let on_offer = |offer: Offer| thread_budget.take(offer.bytes()) && offers_in.send(offer).is_ok();
+        let mut walked = source.walk(&thread_budget, &on_offer)?;
         let nodes = walked.seal();
         Ok((walked, nodes))
     });
 
-    let mut waiting: VecDeque<Vec<(Digest, Bytes)>> = VecDeque::new();
-    let (mut batch, mut batch_bytes, mut walked_all) = (Vec::new(), 0, false);
+    let mut waiting: VecDeque<Vec<Offer>> = VecDeque::new();
+    let mut walked_all = false;
     while !walked_all || !waiting.is_empty() {
         tokio::select! {
             answer = channel.recv(), if !waiting.is_empty() => {
                 let answer = answer.map_err(lost)?;
                 let offered = waiting.pop_front().unwrap_or_default();
-                send_wanted(channel, &answer, &offered).await?;
-                budget.give_back(offered.iter().map(|(_, content)| content.len() + Digest::LEN).sum());
+                let bytes = offered.iter().map(Offer::bytes).sum();
+                send_wanted(channel, &answer, offered).await?;
+                budget.give_back(bytes);
             }
             offer = offers.recv(), if !walked_all => {
-                match offer {
-                    Some((digest, content)) => {
-                        batch_bytes += content.len();
-                        batch.push((digest, content));
-                    }
-                    None => walked_all = true,
+                let Some(first) = offer else {
+                    walked_all = true;
+                    continue;
+                };
+                let (mut count, mut bytes, mut batch) = (first.count(), first.bytes(), vec![first]);
+                while count < OFFER_COUNT && bytes < OFFER_BYTES
+                    && let Ok(offer) = offers.try_recv()
+                {
+                    count += offer.count();
+                    bytes += offer.bytes();
+                    batch.push(offer);
                 }
-                let full = batch.len() >= OFFER_COUNT || batch_bytes >= OFFER_BYTES;
-                if full || (walked_all && !batch.is_empty()) {
-                    let digests = pack_digests(batch.iter().map(|(digest, _)| digest));
-                    channel.send(&SyncUp::Offer, digests).await.map_err(lost)?;
-                    waiting.push_back(std::mem::take(&mut batch));
-                    batch_bytes = 0;
-                }
+                let digests = pack_digests(batch.iter().flat_map(Offer::digests));
+                channel.send(&SyncUp::Offer, digests).await.map_err(lost)?;
+                waiting.push_back(batch);
             }
         }
     }
@@ -195,26 +196,21 @@ async fn walk_and_offer(source: Arc<Source>, channel: &mut Channel) -> Result<(W
 async fn send_wanted(
     channel: &Channel,
     answer: &Message,
-    offered: &[(Digest, Bytes)],
+    offered: Vec<Offer>,
 ) -> Result<(), RemoteError> {
-    if answer.parse::<SyncDown>().map_err(lost)? != SyncDown::Wanted || answer.payload.len() != offered.len()
-    {
+    let count: usize = offered.iter().map(Offer::count).sum();
+    if answer.parse::<SyncDown>().map_err(lost)? != SyncDown::Wanted || answer.payload.len() != count {
         return Err(RemoteError::new(ErrorCode::Invalid, "unexpected answer to an offer"));
     }
-    let mut encoder = RecordEncoder::default();
-    for ((digest, content), wanted) in offered.iter().zip(&answer.payload) {
-        if *wanted == 0 {
-            continue;
-        }
-        encoder.record(digest, content);
-        while let Some(payload) = encoder.take_full() {
+    let mut wanted = &answer.payload[..];
+    for offer in offered {
+        let (own, rest) = wanted.split_at(offer.count());
+        wanted = rest;
+        for payload in offer.payloads(own) {
             channel.send(&SyncUp::Blobs, payload).await.map_err(lost)?;
         }
     }
-    match encoder.take_rest() {
-        Some(payload) => channel.send(&SyncUp::Blobs, payload).await.map_err(lost),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Answers until the engine has everything (none), or a file turns out to have changed (its path).

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
-use bytes::Bytes;
 use kukri_model::Digest;
 use kukri_tree::{Decision, Entry, EntryKind, Filter, Meta, Node, TreeId};
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RawDir, Statx, StatxFlags, fstat, openat, readlinkat, statx,
 };
 
+use super::offer::Offer;
 use super::read::{self, Opened, nanoseconds};
 use super::stat_cache::{KnownDir, Stamp, StatCache, find, now_ns};
 use crate::{ErrorCode, RemoteError};
@@ -34,7 +34,7 @@ pub(super) struct Walk<'a> {
     pub filter: Option<Filter>,
     pub cache: &'a StatCache,
     /// Gets the contents of small files that were read. False: stop. May block.
-    pub on_content: &'a (dyn Fn(Digest, Bytes) -> bool + Sync),
+    pub on_offer: &'a (dyn Fn(Offer) -> bool + Sync),
     /// Becomes true when nobody wants the result any more.
     pub cancelled: &'a AtomicBool,
     pub threads: usize,
@@ -78,9 +78,12 @@ pub(super) struct Nodes {
     pub encoded: HashMap<Digest, Vec<u8>>,
 }
 
+/// A name, and what it was when the directory was listed.
+type Listed = (Box<[u8]>, FileType);
+
 enum Task {
     List(usize),
-    Files { dir: usize, fd: Arc<OwnedFd>, names: Vec<Box<[u8]>>, known: KnownDir },
+    Files { dir: usize, fd: Arc<OwnedFd>, names: Vec<Listed>, known: KnownDir },
 }
 
 struct Work {
@@ -142,13 +145,26 @@ impl Walker<'_> {
     }
 
     fn run(&self) {
-        let mut buffers = Buffers { list: Vec::with_capacity(LIST_BUFFER), read: read::buffer() };
+        let mut buffers = Buffers {
+            list: Vec::with_capacity(LIST_BUFFER),
+            read: read::buffer(),
+            offer: Offer::default(),
+        };
         let mut work = self.lock();
         loop {
             if work.error.is_some() {
                 return;
             }
             let Some(task) = work.tasks.pop() else {
+                if !buffers.offer.is_empty() {
+                    drop(work);
+                    let result = self.hand_over(&mut buffers);
+                    work = self.lock();
+                    if let Err(error) = result {
+                        work.error.get_or_insert(error.into());
+                    }
+                    continue;
+                }
                 if work.busy == 0 {
                     return;
                 }
@@ -158,7 +174,7 @@ impl Walker<'_> {
             work.busy += 1;
             drop(work);
             let result = if self.walk.cancelled.load(Ordering::Relaxed) {
-                Err(RemoteError::new(ErrorCode::Cancelled, "cancelled"))
+                Err(Cancelled.into())
             } else {
                 self.perform(task, &mut buffers)
             };
@@ -218,7 +234,7 @@ impl Walker<'_> {
             if is_dir && (taken || descend) {
                 subdirs.push((name, taken));
             } else if !is_dir && taken {
-                files.push(name);
+                files.push((name, kind));
             }
         }
         let fd = Arc::new(fd);
@@ -256,7 +272,7 @@ impl Walker<'_> {
         &self,
         fd: &OwnedFd,
         buffer: &mut Vec<u8>,
-    ) -> rustix::io::Result<Vec<(Box<[u8]>, FileType)>> {
+    ) -> rustix::io::Result<Vec<Listed>> {
         let mut names = Vec::new();
         let space: &mut [MaybeUninit<u8>] = buffer.spare_capacity_mut();
         let mut entries = RawDir::new(fd, space);
@@ -286,7 +302,7 @@ impl Walker<'_> {
         &self,
         path: &[u8],
         fd: &OwnedFd,
-        listed: &[(Box<[u8]>, FileType)],
+        listed: &[Listed],
         buffers: &mut Buffers,
     ) -> Result<(), RemoteError> {
         const NAME: &[u8] = b".gitignore";
@@ -315,22 +331,26 @@ impl Walker<'_> {
         &self,
         dir: usize,
         fd: &OwnedFd,
-        names: &[Box<[u8]>],
+        names: &[Listed],
         known: &KnownDir,
         buffers: &mut Buffers,
     ) -> Result<(), RemoteError> {
         let (mut found, mut hashed) = (Vec::with_capacity(names.len()), 0);
-        for name in names {
+        for (name, kind) in names {
             let failed = |error: io::Error| {
                 let dir = Arc::clone(&self.lock().dirs[dir].path);
                 RemoteError::io("read", &self.full_path(&dir, name), &error)
             };
-            let Some(entry) = self.entry(fd, name, known, buffers, &mut hashed).map_err(failed)? else {
-                continue;
+            let entry = if known.is_empty() && *kind == FileType::RegularFile {
+                // Nothing to compare with: it is read in any case.
+                self.read_file(fd, name, buffers, &mut hashed)
+            } else {
+                self.entry(fd, name, known, buffers, &mut hashed)
             };
+            let Some(entry) = entry.map_err(failed)? else { continue };
             found.push(entry);
             if self.walk.cancelled.load(Ordering::Relaxed) {
-                return Err(RemoteError::new(ErrorCode::Cancelled, "cancelled"));
+                return Err(Cancelled.into());
             }
         }
         let mut work = self.lock();
@@ -395,16 +415,42 @@ impl Walker<'_> {
         if let Some(known) = find(known, name).filter(|known| known.stamp == stamp) {
             return Ok(Some(found_file(name, stamp, stamp.size, known.digest)));
         }
+        self.read_file(fd, name, buffers, hashed)
+    }
+
+    fn read_file(
+        &self,
+        fd: &OwnedFd,
+        name: &[u8],
+        buffers: &mut Buffers,
+        hashed: &mut usize,
+    ) -> io::Result<Option<Found>> {
         let Opened::File(file, status) = read::open(fd, name)? else { return Ok(None) };
-        let read = read::read(&file, &status, &mut buffers.read)?;
-        drop(file);
-        *hashed += 1;
-        if let Some(content) = read.content
-            && !(self.walk.on_content)(read.digest, content)
-        {
-            return Err(io::Error::new(io::ErrorKind::Interrupted, "cancelled"));
+        if buffers.offer.is_full_for(read::stamp(&status).size) {
+            self.hand_over(buffers)?;
         }
+        let read = buffers.offer.read(&file, &status, &mut buffers.read)?;
+        *hashed += 1;
         Ok(Some(found_file(name, read.stamp, read.size, read.digest)))
+    }
+
+    fn hand_over(&self, buffers: &mut Buffers) -> Result<(), Cancelled> {
+        if (self.walk.on_offer)(std::mem::take(&mut buffers.offer)) { Ok(()) } else { Err(Cancelled) }
+    }
+}
+
+/// Nobody wants the result any more.
+struct Cancelled;
+
+impl From<Cancelled> for io::Error {
+    fn from(_: Cancelled) -> Self {
+        Self::new(io::ErrorKind::Interrupted, "cancelled")
+    }
+}
+
+impl From<Cancelled> for RemoteError {
+    fn from(_: Cancelled) -> Self {
+        Self::new(ErrorCode::Cancelled, "cancelled")
     }
 }
 
@@ -412,7 +458,7 @@ impl Walker<'_> {
 pub(super) fn single_file(
     path: &Path,
     cache: &StatCache,
-    on_content: &dyn Fn(Digest, Bytes) -> bool,
+    on_offer: &dyn Fn(Offer) -> bool,
 ) -> Result<Walked, RemoteError> {
     let started_ns = now_ns();
     let failed = |error: io::Error| RemoteError::io("read", path, &error);
@@ -437,9 +483,10 @@ pub(super) fn single_file(
     let (found, hashed) = match find(&known, name).filter(|known| known.stamp == stamp) {
         Some(known) => (found_file(name, stamp, stamp.size, known.digest), 0),
         None => {
-            let read = read::read(&file, &status, &mut read::buffer()).map_err(failed)?;
-            if let Some(content) = read.content {
-                on_content(read.digest, content);
+            let mut offer = Offer::default();
+            let read = offer.read(&file, &status, &mut read::buffer()).map_err(failed)?;
+            if !offer.is_empty() {
+                on_offer(offer);
             }
             (found_file(name, read.stamp, read.size, read.digest), 1)
         }
@@ -453,6 +500,7 @@ pub(super) fn single_file(
 struct Buffers {
     list: Vec<u8>,
     read: Vec<u8>,
+    offer: Offer,
 }
 
 fn read_lock(filter: &RwLock<Filter>) -> std::sync::RwLockReadGuard<'_, Filter> {

@@ -29,16 +29,18 @@ pub struct SyncRequest {
 
 /// Where a synced directory goes: the engine's store. Calls block and come from blocking threads.
 ///
-/// The order of calls makes it safe to stop at any moment: contents first, then nodes, children before parents. All
-/// digests were verified against the bytes.
+/// The order of calls makes it safe to stop at any moment: contents first, then nodes, children before parents. The
+/// digests of nodes, and of long contents, were verified against the bytes.
 pub trait SyncSink: Send + Sync + 'static {
     /// Which of these trees are held *completely*: with everything under them.
     fn has_nodes(&self, ids: &[TreeId]) -> Result<Vec<bool>, StoreFailure>;
-    /// Keeps nodes: their encoded bytes under `TreeId::stored`. Children come before parents.
+    /// Keeps nodes: their encoded bytes under `TreeId::stored`. Children come before parents. All contents that were
+    /// put before must be kept when this returns.
     fn put_nodes(&self, nodes: Vec<(TreeId, Bytes)>) -> Result<(), StoreFailure>;
     /// Which of these contents are held.
     fn has_blobs(&self, digests: &[Digest]) -> Result<Vec<bool>, StoreFailure>;
-    /// Keeps small contents (each at most 256 KiB; at most 1,024 of them and about 1 MiB in one call).
+    /// Keeps small contents (each at most 256 KiB; at most 1,024 of them and about 1 MiB in one call), and fails if one
+    /// does not have the digest it was announced with: nobody else has looked.
     fn put_blobs(&self, blobs: Vec<(Digest, Bytes)>) -> Result<(), StoreFailure>;
     /// Begins to keep one large content, of `size` bytes. Dropping the writer before `finish` gives it up.
     fn blob_writer(&self, digest: Digest, size: u64) -> Result<Box<dyn BlobWriter>, StoreFailure>;

@@ -116,12 +116,7 @@ impl BlobTaker {
         if batch.is_empty() {
             return Ok(());
         }
-        self.puts.spawn_blocking(move || {
-            if let Some((digest, _)) = batch.iter().find(|(digest, bytes)| Digest::of(bytes) != *digest) {
-                return Err(format!("content {digest} is not what it was announced as").into());
-            }
-            sink.put_blobs(batch)
-        });
+        self.puts.spawn_blocking(move || sink.put_blobs(batch));
         Ok(())
     }
 

@@ -19,6 +19,8 @@ use crate::{EngineHello, ErrorCode, RemoteError};
 /// Bytes of events that may be on their way.
 const EVENT_WINDOW: usize = WINDOW / 4 + frame::MAX_PAYLOAD;
 const BUFFER: usize = 128 << 10;
+/// For reading: headers. Payloads are read past it, into memory of their own.
+const READ_BUFFER: usize = 16 << 10;
 /// How long the other side may take to read the rest.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -176,7 +178,7 @@ async fn read_frames<R: AsyncRead + Unpin>(
     handler: &dyn Handler,
     events: Option<mpsc::UnboundedSender<(Bytes, usize)>>,
 ) -> Result<(), FrameError> {
-    let mut input = BufReader::with_capacity(BUFFER, input);
+    let mut input = BufReader::with_capacity(READ_BUFFER, input);
     while let Some(Frame { header, payload, size }) = frame::read(&mut input).await? {
         match header {
             Header::Request { id, kind, body } => begin(link, handler, id, kind, Message { body, payload }),

@@ -231,7 +231,7 @@ impl Inner {
                 let query = "SELECT coalesce(sum(size), 0) FROM packed WHERE pack=?";
                 connection.query_row(query, [id], |row| row.get(0))
             })?;
-            if id == self.packs.current() || (live as u64) > len / 2 {
+            if self.packs.is_held(id) || (live as u64) > len / 2 {
                 continue;
             }
             self.empty_pack(id)?;

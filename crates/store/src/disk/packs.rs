@@ -28,6 +28,8 @@ pub(crate) struct Packs {
     dir: PathBuf,
     current: Mutex<Current>,
     open: Mutex<HashMap<u32, Arc<File>>>,
+    /// Packs with contents that have no row yet, and how many wait for that.
+    held: Mutex<HashMap<u32, usize>>,
 }
 
 #[derive(Debug)]
@@ -74,7 +76,7 @@ impl Packs {
             None => 0,
         };
         let current = Current { id: last.unwrap_or(1), len, file: None };
-        Ok(Self { dir, current: Mutex::new(current), open: Mutex::default() })
+        Ok(Self { dir, current: Mutex::new(current), open: Mutex::default(), held: Mutex::default() })
     }
 
     /// Sets `len` bytes aside.
@@ -131,6 +133,27 @@ impl Packs {
 
     pub(crate) fn path(&self, id: u32) -> PathBuf {
         path(&self.dir, id)
+    }
+
+    /// The pack must stay, although rows do not say so yet.
+    pub(crate) fn hold(&self, id: u32) {
+        *lock(&self.held).entry(id).or_default() += 1;
+    }
+
+    /// Ends one [`Packs::hold`].
+    pub(crate) fn release(&self, id: u32) {
+        let mut held = lock(&self.held);
+        if let Some(count) = held.get_mut(&id) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&id);
+            }
+        }
+    }
+
+    /// Whether the pack must stay, whatever the rows say.
+    pub(crate) fn is_held(&self, id: u32) -> bool {
+        self.current() == id || lock(&self.held).contains_key(&id)
     }
 
     /// Forgets an open pack that is going to be deleted.

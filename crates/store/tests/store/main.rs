@@ -4,6 +4,7 @@
 mod blobs;
 mod care;
 mod fixture;
+mod intake;
 mod layers;
 mod open;
 mod overlay;
