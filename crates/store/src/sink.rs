@@ -145,7 +145,10 @@ impl Inner {
     }
 
     /// Appends contents to the current pack.
-    pub(crate) fn write_packed<B: AsRef<[u8]>>(&self, contents: &[(Digest, B)]) -> Result<Vec<(Digest, Place)>> {
+    pub(crate) fn write_packed<B: AsRef<[u8]>>(
+        &self,
+        contents: &[(Digest, B)],
+    ) -> Result<Vec<(Digest, Place)>> {
         let total = contents.iter().map(|(_, content)| content.as_ref().len() as u64).sum();
         let fail = StoreError::io("write to a pack in", self.layout.packs());
         let write = || {

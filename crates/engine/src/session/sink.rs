@@ -28,7 +28,9 @@ impl SyncSink for StoreSink {
     }
 
     fn put_nodes(&self, nodes: Vec<(TreeId, Bytes)>) -> Result<(), StoreFailure> {
-        Ok(self.intake.put_nodes(nodes.into_iter().map(|(id, bytes)| (id.stored, bytes.to_vec())).collect())?)
+        Ok(self
+            .intake
+            .put_nodes(nodes.into_iter().map(|(id, bytes)| (id.stored, bytes.to_vec())).collect())?)
     }
 
     fn has_blobs(&self, digests: &[Digest]) -> Result<Vec<bool>, StoreFailure> {

@@ -193,11 +193,7 @@ async fn walk_and_offer(source: Arc<Source>, channel: &mut Channel) -> Result<(W
     walking.await.map_err(|error| RemoteError::new(ErrorCode::Other, error.to_string()))?
 }
 
-async fn send_wanted(
-    channel: &Channel,
-    answer: &Message,
-    offered: Vec<Offer>,
-) -> Result<(), RemoteError> {
+async fn send_wanted(channel: &Channel, answer: &Message, offered: Vec<Offer>) -> Result<(), RemoteError> {
     let count: usize = offered.iter().map(Offer::count).sum();
     if answer.parse::<SyncDown>().map_err(lost)? != SyncDown::Wanted || answer.payload.len() != count {
         return Err(RemoteError::new(ErrorCode::Invalid, "unexpected answer to an offer"));

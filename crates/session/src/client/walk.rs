@@ -145,11 +145,8 @@ impl Walker<'_> {
     }
 
     fn run(&self) {
-        let mut buffers = Buffers {
-            list: Vec::with_capacity(LIST_BUFFER),
-            read: read::buffer(),
-            offer: Offer::default(),
-        };
+        let mut buffers =
+            Buffers { list: Vec::with_capacity(LIST_BUFFER), read: read::buffer(), offer: Offer::default() };
         let mut work = self.lock();
         loop {
             if work.error.is_some() {
@@ -268,11 +265,7 @@ impl Walker<'_> {
     }
 
     /// Names of a directory, without sockets.
-    fn read_names(
-        &self,
-        fd: &OwnedFd,
-        buffer: &mut Vec<u8>,
-    ) -> rustix::io::Result<Vec<Listed>> {
+    fn read_names(&self, fd: &OwnedFd, buffer: &mut Vec<u8>) -> rustix::io::Result<Vec<Listed>> {
         let mut names = Vec::new();
         let space: &mut [MaybeUninit<u8>] = buffer.spare_capacity_mut();
         let mut entries = RawDir::new(fd, space);
