@@ -48,8 +48,9 @@ pub fn run(check: bool) -> Result<(), String> {
     }
     out.only("docs/reference/api", "md")?;
     let coverage = Report::new(root)?;
-    let (path, pending) = coverage.pending();
-    out.file(path, &pending)?;
+    for (path, text) in [coverage.pending(), coverage.left_out()] {
+        out.file(path, &text)?;
+    }
     out.file("docs/reference/api-coverage.md", &coverage.page())?;
     python::write(&schema, &mut out)?;
     out.finish().map(drop)

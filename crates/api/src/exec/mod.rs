@@ -9,6 +9,7 @@
 mod collect;
 mod meta;
 mod output;
+mod schema_file;
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use futures_util::stream::FuturesUnordered;
 use kukri_engine::operation::BoxFuture;
 use kukri_engine::{Call, Engine, OpError, Session, Value};
 
-use crate::coerce::{Coercer, Variables};
+use crate::coerce::{Coercer, FindObject, Variables};
 use crate::document::{Document, Range};
 use crate::error::GraphqlError;
 use crate::ids;
@@ -73,21 +74,7 @@ impl<'s> Execution<'s> {
         let find = |text: &str, expected: Option<&str>| {
             find_object(self.engine, self.schema, text, expected).map(|(call, _)| call)
         };
-        let mut run = Run {
-            with: self,
-            coercer: Coercer {
-                schema: self.schema,
-                document: self.document,
-                variables: self.variables,
-                find: &find,
-            },
-            fragments: collect::fragments(self.document),
-            output: Output::new(),
-            jobs: Vec::new(),
-            evaluations: FuturesUnordered::new(),
-        };
-        let root = Receiver::Object(Arc::clone(self.engine.root()));
-        run.jobs.push(Job { node: 0, object: self.schema.query(), receiver: root, sets: vec![selections] });
+        let mut run = self.start(selections, &find);
         let mut steps = 0;
         loop {
             while let Some(job) = run.jobs.pop() {
@@ -100,10 +87,31 @@ impl<'s> Execution<'s> {
             let Some((pending, result)) = run.evaluations.next().await else { break };
             run.evaluated(pending, result)?;
         }
-        let mut body = b"{\"data\":".to_vec();
-        run.output.write(self.document, &mut body);
-        body.push(b'}');
-        Ok(body)
+        Ok(run.body())
+    }
+
+    /// The answer to a document that only describes the API: nothing in it is waited for.
+    fn describe(&self, selections: Range) -> Result<Vec<u8>, GraphqlError> {
+        let find = |_: &str, _: Option<&str>| Err("an ID describes nothing".to_owned());
+        let mut run = self.start(selections, &find);
+        while let Some(job) = run.jobs.pop() {
+            run.apply(job)?;
+        }
+        Ok(run.body())
+    }
+
+    fn start<'r>(&'r self, selections: Range, find: FindObject<'r>) -> Run<'r, 's> {
+        let coercer =
+            Coercer { schema: self.schema, document: self.document, variables: self.variables, find };
+        let root = Receiver::Object(Arc::clone(self.engine.root()));
+        Run {
+            with: self,
+            coercer,
+            fragments: collect::fragments(self.document),
+            output: Output::new(),
+            jobs: vec![Job { node: 0, object: self.schema.query(), receiver: root, sets: vec![selections] }],
+            evaluations: FuturesUnordered::new(),
+        }
     }
 }
 
@@ -140,6 +148,13 @@ struct Run<'r, 's> {
 }
 
 impl<'s> Run<'_, 's> {
+    fn body(&self) -> Vec<u8> {
+        let mut body = b"{\"data\":".to_vec();
+        self.output.write(self.with.document, &mut body);
+        body.push(b'}');
+        body
+    }
+
     fn fail(&self, node: NodeIx, error: &OpError) -> GraphqlError {
         GraphqlError::failed(error, self.output.path(self.with.document, node))
     }
@@ -212,6 +227,17 @@ impl<'s> Run<'_, 's> {
                     .load(wanted, &group)
                     .map_err(|error| self.fail_with(node, format!("load {wanted}: {error}")))?;
                 self.jobs.push(Job { node, object, receiver: Receiver::Object(call), sets: group.below });
+            }
+            (Resolve::SchemaFile, _) => {
+                let args = self.coercer.args(field, group.arguments);
+                let args = args.map_err(|error| self.fail_with(node, format!("{name}: {error}")))?;
+                let call = self.with.schema_file(&args).map_err(|error| self.fail_with(node, error))?;
+                self.jobs.push(Job {
+                    node,
+                    object: base,
+                    receiver: Receiver::Object(call),
+                    sets: group.below,
+                });
             }
             (Resolve::Meta, receiver) => {
                 let args = self.coercer.args(field, group.arguments);

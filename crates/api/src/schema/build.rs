@@ -279,6 +279,19 @@ impl Builder<'_> {
             "Version of the API that is shown.",
             Resolve::Meta,
         ));
+        if self.registry.objects.contains_key("File") {
+            let file = self.plain_field(
+                "__schemaJSONFile",
+                "File!",
+                "The description of the API as a file.",
+                Resolve::SchemaFile,
+            );
+            let hidden = self.parse_type("[String!]", "__schemaJSONFile");
+            add(file.zip(hidden).map(|(mut field, ty)| {
+                field.args.push(plain_arg("hiddenTypes", ty, Some("[]")));
+                field
+            }));
+        }
         let describe = self.plain_field("__type", "__Type", "Describes one type.", Resolve::Meta);
         let string = self.parse_type("String!", "__type");
         add(describe.zip(string).map(|(mut field, ty)| {

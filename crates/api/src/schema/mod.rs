@@ -148,6 +148,8 @@ pub enum Resolve {
     Load,
     /// A field of the introspection's own types, and `__schema`, `__type`, `__schemaVersion`.
     Meta,
+    /// `__schemaJSONFile`: the description of the API as a file.
+    SchemaFile,
     /// A field of an interface: the receiver's own field of that name.
     Interface,
 }
@@ -159,6 +161,7 @@ impl std::fmt::Debug for Resolve {
             Self::Id => f.write_str("id"),
             Self::Load => f.write_str("load"),
             Self::Meta => f.write_str("meta"),
+            Self::SchemaFile => f.write_str("schema file"),
             Self::Interface => f.write_str("interface"),
         }
     }
