@@ -113,6 +113,7 @@ struct Chosen {
     layers: Vec<ChosenLayer>,
     /// `None`: `docker save` writes no manifest, so one is made.
     manifest_digest: Option<Sha256Digest>,
+    annotations: BTreeMap<String, String>,
     config_bytes: Vec<u8>,
 }
 
@@ -170,7 +171,13 @@ fn from_layout<R: Read + Seek>(
         descriptor: Some(descriptor.clone()),
     };
     let layers = manifest.layers.iter().map(layer).collect();
-    Ok(Chosen { config, layers, manifest_digest: Some(digest), config_bytes })
+    Ok(Chosen {
+        config,
+        layers,
+        manifest_digest: Some(digest),
+        annotations: manifest.annotations,
+        config_bytes,
+    })
 }
 
 /// Replaces indexes by what is in them.
@@ -228,7 +235,13 @@ fn from_docker<R: Read + Seek>(
         }
         let layer = |path: &String| ChosenLayer { path: path.clone(), descriptor: None };
         let layers = image.layers.iter().flatten().map(layer).collect();
-        return Ok(Chosen { config, layers, manifest_digest: None, config_bytes });
+        return Ok(Chosen {
+            config,
+            layers,
+            manifest_digest: None,
+            annotations: BTreeMap::new(),
+            config_bytes,
+        });
     }
     match tag {
         Some(tag) if !any => Err(no_tag(tag, images.iter().flat_map(names))),
@@ -242,7 +255,7 @@ fn take<R: Read + Seek>(
     archive: &mut ImageArchive<R>,
     chosen: Chosen,
 ) -> Result<PulledImage, ImportError> {
-    let Chosen { config, layers: chosen_layers, manifest_digest, config_bytes } = chosen;
+    let Chosen { config, layers: chosen_layers, manifest_digest, annotations, config_bytes } = chosen;
     let chain = known::chain_ids(&config.diff_ids);
     let mut layers: Vec<LayerInfo> = Vec::with_capacity(chosen_layers.len());
     let mut base: Option<TreeId> = None;
@@ -272,7 +285,7 @@ fn take<R: Read + Seek>(
         Some(digest) => digest,
         None => made_manifest(&config_bytes, &layers)?,
     };
-    Ok(PulledImage { config, layers, tree, manifest_digest })
+    Ok(PulledImage { config, layers, tree, annotations, manifest_digest })
 }
 
 /// Keeps a compressed layer whose tree is known.

@@ -7,9 +7,19 @@ use std::time::{Duration, SystemTime};
 
 use kukri_model::{Digest, Encoder};
 use kukri_store::{ResultRecord, Root, Store, StoreError};
-use kukri_tree::TreeId;
+use kukri_tree::{Equality, TreeId};
 
 use crate::digest::Sha256Digest;
+use crate::layer_out::Compression;
+
+/// A layer that was made here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Made {
+    pub(crate) digest: Sha256Digest,
+    pub(crate) size: u64,
+    pub(crate) diff_id: Sha256Digest,
+    pub(crate) blob: Digest,
+}
 
 /// The chain ids of layers: each stands for a layer on all the layers below it.
 pub(crate) fn chain_ids(diff_ids: &[Sha256Digest]) -> Vec<Sha256Digest> {
@@ -39,6 +49,60 @@ pub(crate) fn tree(store: &Store, chain: &Sha256Digest) -> Result<Option<TreeId>
         return Ok(None);
     };
     Ok(store.has_nodes(&[stored])?.contains(&true).then_some(TreeId { stored, content }))
+}
+
+/// The key of a layer that leads from one tree to another. It has times in it, so they count in any case.
+pub(crate) fn made_key(
+    base: Option<&TreeId>,
+    tree: &TreeId,
+    equality: Equality,
+    compression: Compression,
+) -> Digest {
+    let mut key = Encoder::new("oci.made.v1");
+    match base {
+        Some(base) => key.digest(&base.stored),
+        None => key.none(),
+    };
+    key.digest(&tree.stored).str(&format!("{equality:?} {compression:?}")).finish()
+}
+
+/// The layer of a key, if it was made before and is still there.
+pub(crate) fn made(store: &Store, key: &Digest) -> Result<Option<Made>, StoreError> {
+    let Some(value) = store.get_result(key)? else { return Ok(None) };
+    let Some(made) = Made::from_bytes(&value) else { return Ok(None) };
+    Ok(store.has_blobs(&[made.blob])?.contains(&true).then_some(made))
+}
+
+/// Remembers that `made` is the layer of a key.
+pub(crate) fn remember_made(
+    store: &Store,
+    key: &Digest,
+    made: &Made,
+    cost: Duration,
+) -> Result<(), StoreError> {
+    let label = format!("layer {}", made.digest);
+    let record = record(made.to_bytes(), Root::Blob(made.blob), label, "oci.made", cost);
+    store.put_result(key, record)
+}
+
+impl Made {
+    fn to_bytes(self) -> Vec<u8> {
+        let parts: [&[u8]; 4] =
+            [self.digest.as_bytes(), &self.size.to_le_bytes(), self.diff_id.as_bytes(), self.blob.as_bytes()];
+        parts.concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (digest, rest) = bytes.split_first_chunk::<32>()?;
+        let (size, rest) = rest.split_first_chunk::<8>()?;
+        let (diff_id, blob) = rest.split_first_chunk::<32>()?;
+        Some(Self {
+            digest: Sha256Digest::from_bytes(*digest),
+            size: u64::from_le_bytes(*size),
+            diff_id: Sha256Digest::from_bytes(*diff_id),
+            blob: Digest::from_slice(blob)?,
+        })
+    }
 }
 
 /// The compressed layer, if it is still there.
@@ -89,6 +153,19 @@ fn record(value: Vec<u8>, root: Root, label: String, slot: &str, cost: Duration)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn made_layers_are_read_as_written() {
+        let made = Made {
+            digest: Sha256Digest::of(b"a"),
+            size: 7,
+            diff_id: Sha256Digest::of(b"b"),
+            blob: Digest::of(b"c"),
+        };
+        let bytes = made.to_bytes();
+        assert_eq!(Made::from_bytes(&bytes), Some(made));
+        assert_eq!(Made::from_bytes(&bytes[1..]), None);
+    }
 
     #[test]
     fn chains() {

@@ -2,14 +2,13 @@
 
 use std::io::{self, Write};
 
-use kukri_model::Digest;
 use kukri_store::{BlobWriter, Store, StoreError};
-use kukri_tree::{EntryKind, Meta, TreeError, TreeId};
+use kukri_tree::{EntryKind, Equality, Meta, TreeError, TreeId};
 
 use crate::compress::inflate;
 use crate::digest::{Sha256Digest, Sha256Hasher};
 use crate::gzip::ParallelGzip;
-use crate::known;
+use crate::known::{self, Made};
 use crate::manifest::{MediaTypes, media};
 use crate::pull::LayerInfo;
 use crate::tar_read::Kind;
@@ -84,28 +83,44 @@ pub enum LayerError {
     Io(#[from] io::Error),
 }
 
-/// Writes what leads from `base` (nothing if `None`) to `tree` as a layer into the store. The same trees always give
-/// the same bytes. `Ok(None)`: there is no difference, so no layer. Blocks.
+/// Writes what leads from `base` (nothing if `None`) to `tree` as a layer into the store. `equality` says whether what only
+/// has another modification time is part of it. The same trees always give
+/// the same bytes; those that the store still has from an earlier time are not made again. `Ok(None)`: there is no
+/// difference, so no layer. Blocks.
 pub fn layer_out(
     store: &Store,
     base: Option<&TreeId>,
     tree: &TreeId,
+    equality: Equality,
     compression: Compression,
     media_types: MediaTypes,
 ) -> Result<Option<LayerInfo>, LayerError> {
-    let mut differences = TreeDiff::new(store, base, tree)?.peekable();
+    let mut differences = TreeDiff::new(store, base, tree, equality)?.peekable();
     if differences.peek().is_none() {
         return Ok(None);
     }
+    let media_type = compression.layer_type(media_types);
+    let key = known::made_key(base, tree, equality, compression);
+    let info = |Made { digest, size, diff_id, blob }| LayerInfo {
+        media_type,
+        digest,
+        size,
+        diff_id,
+        blob,
+        tree: *tree,
+    };
+    if let Some(made) = known::made(store, &key)? {
+        return Ok(Some(info(made)));
+    }
+    let start = std::time::Instant::now();
     let mut tar = TarWriter::new(LayerSink::new(store, compression)?);
     let mut groups = std::collections::HashMap::new();
     for difference in differences {
         write(store, &mut tar, difference?, &mut groups)?;
     }
     let made = tar.finish()?.finish(store)?;
-    let media_type = compression.layer_type(media_types);
-    let Made { digest, size, diff_id, blob } = made;
-    Ok(Some(LayerInfo { media_type, digest, size, diff_id, blob, tree: *tree }))
+    known::remember_made(store, &key, &made, start.elapsed())?;
+    Ok(Some(info(made)))
 }
 
 /// The same layer with another compression or family of media types. Where the compression is the same already, only
@@ -198,14 +213,6 @@ fn check_name(path: &[u8]) -> Result<(), LayerError> {
         return Err(LayerError::ReservedName(String::from_utf8_lossy(path).into_owned()));
     }
     Ok(())
-}
-
-/// What became of a layer's bytes.
-struct Made {
-    digest: Sha256Digest,
-    size: u64,
-    diff_id: Sha256Digest,
-    blob: Digest,
 }
 
 /// Takes plain bytes: hashes, compresses, hashes, stores.

@@ -1,5 +1,6 @@
 //! From a registry into the store: layers are downloaded, checked, inflated and unpacked at the same time.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,8 @@ pub struct PulledImage {
     pub layers: Vec<LayerInfo>,
     /// Its root file system.
     pub tree: TreeId,
+    /// Annotations of its manifest.
+    pub annotations: BTreeMap<String, String>,
     /// Digest of its manifest.
     pub manifest_digest: Sha256Digest,
 }
@@ -150,6 +153,7 @@ pub async fn pull(
         config: resolved.config.clone(),
         layers,
         tree,
+        annotations: resolved.manifest.annotations.clone(),
         manifest_digest: resolved.manifest_digest,
     })
 }

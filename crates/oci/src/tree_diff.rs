@@ -1,10 +1,10 @@
 //! What leads from one tree to another, in the terms of layers: entries that are new or different, with their
-//! metadata, and names that are gone. Unlike [`kukri_tree::compare`], times count.
+//! metadata, and names that are gone.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use kukri_tree::{EntryKind, Meta, Node, NodeReader, TreeError, TreeId};
+use kukri_tree::{EntryKind, Equality, Meta, Node, NodeReader, TreeError, TreeId};
 
 /// One difference. Paths have no `/` at either end; the root is empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +20,7 @@ pub(crate) enum Difference {
 /// Iterates over differences: parents before children, names in order. Subtrees that are the same are not read.
 pub(crate) struct TreeDiff<'a> {
     reader: &'a dyn NodeReader,
+    equality: Equality,
     stack: Vec<Frame>,
     path: Vec<u8>,
     /// A directory to enter: its name, what it was, what it is.
@@ -40,15 +41,16 @@ impl<'a> TreeDiff<'a> {
         reader: &'a dyn NodeReader,
         old: Option<&TreeId>,
         new: &TreeId,
+        equality: Equality,
     ) -> Result<Self, TreeError> {
-        let mut diff = Self { reader, stack: Vec::new(), path: Vec::new(), root: None };
-        if old.is_some_and(|old| old.stored == new.stored) {
+        let mut diff = Self { reader, equality, stack: Vec::new(), path: Vec::new(), root: None };
+        if old.is_some_and(|old| equality.trees(old, new)) {
             return Ok(diff);
         }
         let old = old.map(|old| reader.node(&old.stored)).transpose()?;
         let new = reader.node(&new.stored)?;
         let before = old.as_ref().map_or(Meta::new(0o755), |old| old.meta.clone());
-        if new.meta != before {
+        if !equality.metas(&before, &new.meta) {
             diff.root = Some(Difference::Dir(Vec::new(), new.meta.clone()));
         }
         diff.stack.push(Frame { old, new, old_at: 0, new_at: 0, length: 0 });
@@ -91,15 +93,16 @@ impl<'a> TreeDiff<'a> {
         let old = old.map(|old| old.kind);
         let path = self.child(&new.name);
         let EntryKind::Dir(id) = new.kind else {
-            return Ok((old.as_ref() != Some(&new.kind)).then_some(Difference::Leaf(path, new.kind)));
+            let differ = old.is_none_or(|old| !self.equality.entries(&old, &new.kind));
+            return Ok(differ.then_some(Difference::Leaf(path, new.kind)));
         };
         let old = match old {
-            Some(EntryKind::Dir(old)) if old.stored == id.stored => return Ok(None),
+            Some(EntryKind::Dir(old)) if self.equality.trees(&old, &id) => return Ok(None),
             Some(EntryKind::Dir(old)) => Some(self.reader.node(&old.stored)?),
             _ => None,
         };
         let node = self.reader.node(&id.stored)?;
-        let changed = old.as_ref().is_none_or(|old| old.meta != node.meta);
+        let changed = old.as_ref().is_none_or(|old| !self.equality.metas(&old.meta, &node.meta));
         let difference = changed.then(|| Difference::Dir(path.clone(), node.meta.clone()));
         self.stack.push(Frame { old, new: node, old_at: 0, new_at: 0, length: path.len() });
         self.path = path;
@@ -172,13 +175,22 @@ mod tests {
     }
 
     fn differences(nodes: &Nodes, old: Option<&EntryKind>, new: &EntryKind) -> Vec<String> {
+        differences_with(nodes, old, new, Equality::Stored)
+    }
+
+    fn differences_with(
+        nodes: &Nodes,
+        old: Option<&EntryKind>,
+        new: &EntryKind,
+        equality: Equality,
+    ) -> Vec<String> {
         let id = |kind: &EntryKind| match kind {
             EntryKind::Dir(id) => *id,
             _ => panic!("not a directory"),
         };
         let old = old.map(id);
         let text = |path: Vec<u8>| String::from_utf8(path).unwrap();
-        TreeDiff::new(nodes, old.as_ref(), &id(new))
+        TreeDiff::new(nodes, old.as_ref(), &id(new), equality)
             .unwrap()
             .map(|difference| match difference.unwrap() {
                 Difference::Removed(path) => format!("-{}", text(path)),
@@ -232,6 +244,17 @@ mod tests {
         ];
         assert_eq!(differences(&nodes, Some(&old), &new), expected);
         assert!(differences(&nodes, Some(&new), &new).is_empty());
+    }
+
+    #[test]
+    fn times_may_be_ignored() {
+        let mut nodes = Nodes::default();
+        let deep = nodes.dir(0o755, vec![("x", file("x", 1)), ("y", file("y", 1))]);
+        let old = nodes.dir(0o755, vec![("deep", deep), ("time", file("t", 1))]);
+        let deep = nodes.dir(0o755, vec![("x", file("x", 2)), ("y", file("Y", 2))]);
+        let new = nodes.dir(0o755, vec![("deep", deep), ("time", file("t", 2))]);
+        assert_eq!(differences(&nodes, Some(&old), &new), ["deep/x", "deep/y", "time"]);
+        assert_eq!(differences_with(&nodes, Some(&old), &new, Equality::Content), ["deep/y"]);
     }
 
     #[test]

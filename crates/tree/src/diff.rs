@@ -8,7 +8,7 @@ use crate::path;
 use crate::sealed::{Sealed, Sealer};
 
 /// What counts as equal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub enum Equality {
     /// Everything but modification times.
     #[default]
@@ -40,21 +40,26 @@ pub struct Change {
 }
 
 impl Equality {
-    fn trees(self, one: &TreeId, other: &TreeId) -> bool {
+    /// Whether two trees are the same.
+    #[must_use]
+    pub fn trees(self, one: &TreeId, other: &TreeId) -> bool {
         match self {
             Self::Content => one.content == other.content,
             Self::Stored => one.stored == other.stored,
         }
     }
 
-    fn metas(self, one: &Meta, other: &Meta) -> bool {
+    /// Whether the metadata of two directories are the same.
+    #[must_use]
+    pub fn metas(self, one: &Meta, other: &Meta) -> bool {
         let timeless = |meta: &Meta| Meta { mtime_ns: 0, ..meta.clone() };
         one == other || (self == Self::Content && timeless(one) == timeless(other))
     }
 
     /// Whether two entries that are not directories are the same. By content, which of a file's names are hard links
     /// does not count: the numbers of link groups differ from one reading of a file system to the next.
-    fn entries(self, one: &EntryKind, other: &EntryKind) -> bool {
+    #[must_use]
+    pub fn entries(self, one: &EntryKind, other: &EntryKind) -> bool {
         let plain = |kind: &EntryKind| {
             let mut kind = kind.clone();
             if let Some(meta) = kind.meta_mut() {

@@ -1,5 +1,6 @@
 //! Values of vertices as bytes. Fields that are added later must have defaults; what cannot be read is a miss.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -38,6 +39,8 @@ enum KeptValue {
         config: String,
         platform: String,
         layers: Vec<KeptLayer>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        annotations: BTreeMap<String, String>,
     },
 }
 
@@ -86,6 +89,7 @@ pub fn encode(value: &VertexValue) -> Vec<u8> {
             config: String::from_utf8_lossy(&image.config.to_json()).into_owned(),
             platform: image.platform.to_string(),
             layers: image.layers.iter().map(keep_layer).collect(),
+            annotations: image.annotations.clone(),
         },
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -119,12 +123,15 @@ pub fn decode(bytes: &[u8]) -> Option<(VertexValue, u64)> {
                 exit_code,
             }))
         }
-        KeptValue::Image { tree, config, platform, layers } => VertexValue::Image(Arc::new(ImageOutput {
-            tree: tree.into(),
-            config: ImageConfig::from_json(config.as_bytes()).ok()?,
-            platform: platform.parse::<Platform>().ok()?,
-            layers: layers.into_iter().map(layer).collect::<Option<_>>()?,
-        })),
+        KeptValue::Image { tree, config, platform, layers, annotations } => {
+            VertexValue::Image(Arc::new(ImageOutput {
+                tree: tree.into(),
+                config: ImageConfig::from_json(config.as_bytes()).ok()?,
+                platform: platform.parse::<Platform>().ok()?,
+                layers: layers.into_iter().map(layer).collect::<Option<_>>()?,
+                annotations,
+            }))
+        }
     };
     Some((value, kept.created_ms))
 }

@@ -10,6 +10,7 @@ pub mod env_variable;
 pub mod file;
 pub mod git_ref;
 pub mod git_repository;
+pub mod healthcheck_config;
 pub mod host;
 pub mod http_state;
 pub mod inputs;
@@ -48,6 +49,7 @@ pub fn all() -> Vec<(&'static ObjectDef, &'static [Operation])> {
         (&file::DEF, file::OPERATIONS),
         (&git_ref::DEF, git_ref::OPERATIONS),
         (&git_repository::DEF, git_repository::OPERATIONS),
+        (&healthcheck_config::DEF, healthcheck_config::OPERATIONS),
         (&host::DEF, host::OPERATIONS),
         (&http_state::DEF, http_state::OPERATIONS),
         (&label::DEF, label::OPERATIONS),

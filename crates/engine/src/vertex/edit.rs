@@ -193,6 +193,12 @@ impl Edit {
         (&edit.base, chain)
     }
 
+    /// Makes the edit a go of its own, so that the tree before it is sealed too: for layers of images. Has no effect
+    /// after the first look.
+    pub fn alone(&self) {
+        self.length.get_or_init(|| 1);
+    }
+
     fn measure(&self) -> usize {
         let mut length = 1;
         let mut base = &self.base;
@@ -230,6 +236,13 @@ impl Edit {
 }
 
 impl Step {
+    /// Whether it leads from its base to a tree that goes on from there: what it leaves is then a layer on that. What
+    /// takes a part of the base begins anew, so that the rest of the base is not hidden in a layer below.
+    #[must_use]
+    pub const fn goes_on(&self) -> bool {
+        !matches!(self, Self::Subtree(_) | Self::Filter(_) | Self::Diff(_) | Self::Fail(_))
+    }
+
     /// Adds the step to a key. `tree` says how a tree is added: by its recipe or by its content.
     pub fn encode(&self, key: &mut Encoder, tree: &mut dyn FnMut(&TreeHandle, &mut Encoder)) {
         let owner =

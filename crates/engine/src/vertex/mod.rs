@@ -8,6 +8,7 @@ pub mod edit_run;
 pub mod exec;
 mod exec_run;
 pub mod handle;
+pub mod layers;
 pub mod pull;
 mod result;
 mod solve;

@@ -40,6 +40,7 @@ impl Pull {
             config: image.config,
             platform: self.resolved.platform.clone(),
             layers: image.layers,
+            annotations: image.annotations,
         })))
     }
 }
@@ -93,7 +94,7 @@ impl Import {
     }
 
     fn key(&self) -> Encoder {
-        let mut key = Encoder::new("kukri.import.v1");
+        let mut key = Encoder::new("kukri.import.v2");
         key.str(&self.path).str(&self.tag).str(&self.platform.to_string());
         key
     }
@@ -118,6 +119,7 @@ impl Import {
                 platform: image.config.platform.clone(),
                 config: image.config,
                 layers: image.layers,
+                annotations: image.annotations,
             })))
         })
         .await

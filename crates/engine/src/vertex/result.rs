@@ -1,5 +1,6 @@
 //! What vertices give, and how it is kept in the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kukri_model::{Digest, Platform};
@@ -45,6 +46,8 @@ pub struct ImageOutput {
     pub platform: Platform,
     /// Its layers, lowest first.
     pub layers: Vec<LayerInfo>,
+    /// Annotations of its manifest.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// The value of a vertex.

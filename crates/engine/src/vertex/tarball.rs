@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use kukri_model::{Digest, Encoder};
 use kukri_oci::export::{ExportImage, ExportOptions};
-use kukri_oci::{Compression, ImageConfig, LayerInfo, MediaTypes, layer_out};
+use kukri_oci::{Compression, ImageConfig, MediaTypes};
 use kukri_solver::RunContext;
 use kukri_store::Store;
-use kukri_tree::{Editor, FileSource, Meta, Node, TreeId};
+use kukri_tree::{Editor, FileSource, Meta, TreeId};
 
+use super::layers::{self, LayerHistory, LayerStep};
 use super::{SolveContext, TreeHandle, Vertex, VertexOp, VertexValue};
 use crate::error::{OpError, OrFail};
 
@@ -32,10 +33,8 @@ pub struct TarImage {
     pub config: Arc<ImageConfig>,
     /// Annotations of its manifest.
     pub annotations: Arc<BTreeMap<String, String>>,
-    /// Its root file system.
-    pub rootfs: TreeHandle,
-    /// The image below, whose layers are kept: the vertex that fetched it.
-    pub base: Option<Arc<Vertex>>,
+    /// Its root file system: the image below, and the steps since.
+    pub history: LayerHistory,
 }
 
 impl Tarball {
@@ -58,15 +57,19 @@ impl Tarball {
     }
 
     fn key(&self, tree: &mut dyn FnMut(&TreeHandle, &mut Encoder)) -> Digest {
-        let mut key = Encoder::new("kukri.tarball.v1");
+        let mut key = Encoder::new("kukri.tarball.v2");
         key.str(&format!("{:?} {:?}", self.compression, self.media_types)).list(self.images.len());
         for image in &self.images {
             key.bytes(&image.config.to_json()).list(image.annotations.len());
             for (name, value) in &*image.annotations {
                 key.str(name).str(value);
             }
-            tree(&image.rootfs, &mut key);
-            match &image.base {
+            key.list(image.history.steps.len());
+            for step in &image.history.steps {
+                key.str(&step.label).str(&format!("{:?}", step.equality));
+                tree(&step.tree, &mut key);
+            }
+            match &image.history.base {
                 Some(base) => key.digest(&base.digest),
                 None => key.none(),
             };
@@ -74,18 +77,21 @@ impl Tarball {
         key.finish()
     }
 
-    /// The trees it needs: root file systems, then those of base images.
+    /// The trees it needs: what the steps left, image by image, then the base images.
     #[must_use]
     pub fn trees(&self) -> Vec<TreeHandle> {
-        let roots = self.images.iter().map(|image| image.rootfs.clone());
-        let bases = self.images.iter().filter_map(|image| image.base.clone());
-        roots.chain(bases.map(|base| TreeHandle::Output(base, super::Slot::Tree))).collect()
+        let steps = self.images.iter().flat_map(|image| image.history.trees()).cloned();
+        let bases = self.images.iter().filter_map(|image| image.history.base.clone());
+        steps.chain(bases.map(|base| TreeHandle::Output(base, super::Slot::Tree))).collect()
     }
 
     /// Visits the handles this holds.
     pub fn each_tree(&mut self, visit: &mut dyn FnMut(&mut TreeHandle)) {
         for image in &mut self.images {
-            visit(&mut image.rootfs);
+            image.history.steps.iter_mut().for_each(|step| visit(&mut step.tree));
+            if let Some(base) = image.history.base.take() {
+                visit(&mut TreeHandle::Output(base, super::Slot::Tree));
+            }
         }
     }
 
@@ -104,15 +110,16 @@ impl Tarball {
         .await
     }
 
-    /// The images with their layers. `trees` starts with their root file systems.
+    /// The images with their layers. `trees` starts with what their steps left.
     pub async fn exports(
         &self,
         trees: &[TreeId],
         context: &SolveContext,
     ) -> Result<Vec<ExportImage>, OpError> {
         let mut images = Vec::with_capacity(self.images.len());
-        for (image, tree) in self.images.iter().zip(trees) {
-            let base = match &image.base {
+        let mut trees = trees.iter().copied();
+        for image in &self.images {
+            let base = match &image.history.base {
                 None => None,
                 Some(vertex) => {
                     match context.engine.solver().solve(Arc::clone(vertex), context.clone()).await {
@@ -124,45 +131,30 @@ impl Tarball {
                     }
                 }
             };
-            images.push((Arc::clone(&image.config), Arc::clone(&image.annotations), *tree, base));
+            let step = |step: &LayerStep| Some((trees.next()?, step.label.clone(), step.equality));
+            let steps: Vec<_> = image.history.steps.iter().map_while(step).collect();
+            images.push((Arc::clone(&image.config), Arc::clone(&image.annotations), steps, base));
         }
         let store = context.engine.store().clone();
         let (compression, media_types) = (self.compression, self.media_types);
         crate::blocking(move || {
             let mut exports = Vec::with_capacity(images.len());
-            for (config, annotations, tree, base) in images {
-                let base = base.as_ref().map(|base| (base.layers.as_slice(), base.tree));
-                exports.push(ExportImage {
-                    config: ImageConfig::clone(&config),
-                    layers: layers(&store, base, tree, compression, media_types)?,
-                    annotations: BTreeMap::clone(&annotations),
-                });
+            for (config, annotations, steps, base) in images {
+                let mut config = ImageConfig::clone(&config);
+                let layers = layers::write(
+                    &store,
+                    base.as_deref(),
+                    &steps,
+                    compression,
+                    media_types,
+                    &mut config.history,
+                )?;
+                exports.push(ExportImage { config, layers, annotations: BTreeMap::clone(&annotations) });
             }
             Ok(exports)
         })
         .await
     }
-}
-
-/// The layers of the base image, and one with what differs from it.
-fn layers(
-    store: &Store,
-    base: Option<(&[LayerInfo], TreeId)>,
-    tree: TreeId,
-    compression: Option<Compression>,
-    media_types: MediaTypes,
-) -> Result<Vec<LayerInfo>, OpError> {
-    let (mut layers, below) = match base {
-        Some((layers, below)) => (layers.to_vec(), below),
-        None => (Vec::new(), store.put_empty_tree().or_fail()?),
-    };
-    if tree.content == below.content || (layers.is_empty() && tree.content == Node::empty().id().content) {
-        return Ok(layers);
-    }
-    let added =
-        layer_out(store, Some(&below), &tree, compression.unwrap_or_default(), media_types).or_fail()?;
-    layers.extend(added);
-    Ok(layers)
 }
 
 /// A tree with one file.

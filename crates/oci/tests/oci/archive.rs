@@ -10,7 +10,7 @@ use kukri_oci::{
     PulledImage, Sha256Digest, export, import, layer_out, recompress,
 };
 use kukri_store::Store;
-use kukri_tree::{Meta, TreeId};
+use kukri_tree::{Equality, Meta, TreeId};
 use serde_json::{Value, json};
 
 use crate::image::{Layer, gzip};
@@ -97,8 +97,11 @@ fn privileged_layers_out_give_the_same_tree() {
     let trees: Vec<TreeId> = image.layers.iter().map(|layer| layer.tree).collect();
     for compression in [Compression::Gzip, Compression::Zstd, Compression::Uncompressed] {
         let out = |base: Option<&TreeId>, tree: &TreeId| {
-            let layer = layer_out(&store, base, tree, compression, MediaTypes::Oci).unwrap().unwrap();
-            let again = layer_out(&store, base, tree, compression, MediaTypes::Oci).unwrap();
+            let layer = layer_out(&store, base, tree, Equality::Stored, compression, MediaTypes::Oci)
+                .unwrap()
+                .unwrap();
+            let again =
+                layer_out(&store, base, tree, Equality::Stored, compression, MediaTypes::Oci).unwrap();
             assert_eq!(Some(&layer), again.as_ref(), "deterministic");
             layer
         };
@@ -112,7 +115,8 @@ fn privileged_layers_out_give_the_same_tree() {
         assert_eq!(found.content, trees[0].content);
     }
     assert_eq!(
-        layer_out(&store, Some(&trees[0]), &trees[0], Compression::Gzip, MediaTypes::Oci).unwrap(),
+        layer_out(&store, Some(&trees[0]), &trees[0], Equality::Stored, Compression::Gzip, MediaTypes::Oci)
+            .unwrap(),
         None
     );
 }
@@ -125,7 +129,9 @@ fn privileged_hard_links_stay_together() {
     let (store, _dir) = store();
     let image = imported(&store, &layers());
     let tree = image.layers[0].tree;
-    let layer = layer_out(&store, None, &tree, Compression::Uncompressed, MediaTypes::Oci).unwrap().unwrap();
+    let layer = layer_out(&store, None, &tree, Equality::Stored, Compression::Uncompressed, MediaTypes::Oci)
+        .unwrap()
+        .unwrap();
     let archive = store.read_blob(&layer.blob).unwrap();
     let links = tar::Archive::new(&archive[..])
         .entries()
@@ -151,7 +157,8 @@ fn privileged_names_that_mean_something_in_layers_are_refused() {
     let mut writer = store.layer_writer().unwrap();
     writer.add_file(b"d/.wh.x", &Meta::new(0o644), 0, &mut std::io::empty()).unwrap();
     let tree = writer.finish(None).unwrap();
-    let error = layer_out(&store, None, &tree, Compression::Gzip, MediaTypes::Oci).unwrap_err();
+    let error =
+        layer_out(&store, None, &tree, Equality::Stored, Compression::Gzip, MediaTypes::Oci).unwrap_err();
     assert!(matches!(&error, LayerError::ReservedName(path) if path == "d/.wh.x"), "{error}");
 }
 

@@ -35,8 +35,16 @@ async fn privileged_what_is_pushed_can_be_pulled() {
     let mut writer = store.layer_writer().unwrap();
     writer.add_file(b"app", &kukri_tree::Meta::new(0o755), 3, &mut &b"app"[..]).unwrap();
     let tree = writer.finish(Some(&app.tree)).unwrap();
-    let layer =
-        layer_out(&store, Some(&app.tree), &tree, Compression::Gzip, MediaTypes::Oci).unwrap().unwrap();
+    let layer = layer_out(
+        &store,
+        Some(&app.tree),
+        &tree,
+        kukri_tree::Equality::Stored,
+        Compression::Gzip,
+        MediaTypes::Oci,
+    )
+    .unwrap()
+    .unwrap();
     app.layers.push(layer);
     app.config.set_env("NEW", "1");
     let image = ExportImage { config: app.config, layers: app.layers, annotations: BTreeMap::new() };

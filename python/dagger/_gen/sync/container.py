@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dagger._gen.sync.directory import Directory
     from dagger._gen.sync.env_variable import EnvVariable
     from dagger._gen.sync.file import File
+    from dagger._gen.sync.healthcheck_config import HealthcheckConfig
     from dagger._gen.sync.label import Label
     from dagger._gen.sync.port import Port
     from dagger._gen.sync.secret import Secret
@@ -44,7 +45,9 @@ class Container(SyncObject):
     ) -> File:
         """The container as an image archive: an OCI layout that `docker load` understands as well.
 
-        Mounts and secrets are not part of it.
+        Each step that changed the file system is a layer; those of the base image stay as they are. Mounts
+        and secrets are
+        not part of it.
 
         Args:
             platform_variants: Further containers of the same image for other platforms.
@@ -102,6 +105,12 @@ class Container(SyncObject):
             ("path", path, "String"),
             ("expand", expand, "Boolean", False),
         )
+
+    def docker_healthcheck(self) -> HealthcheckConfig:
+        """How to find out whether the container is healthy; null if nothing says so."""
+        from dagger._gen.sync.healthcheck_config import HealthcheckConfig
+
+        return self._new(HealthcheckConfig, "dockerHealthcheck")
 
     def entrypoint(self) -> list[str]:
         """The entrypoint.
@@ -304,7 +313,8 @@ class Container(SyncObject):
     ) -> Container:
         """Starts from an image in an archive: an OCI layout, or what `docker save` writes.
 
-        Of several platforms, the one of the container is taken.
+        Of several platforms, the one of the container is taken. Annotations of the image's manifest are
+        taken over.
 
         Args:
             source: The archive.
@@ -558,6 +568,44 @@ class Container(SyncObject):
             ("owner", owner, "String", ""),
             ("expand", expand, "Boolean", False),
             ("permissions", permissions, "Int"),
+        )
+
+    def with_docker_healthcheck(
+        self,
+        args: list[str],
+        *,
+        shell: bool | None = None,
+        interval: str | None = None,
+        timeout: str | None = None,
+        start_period: str | None = None,
+        start_interval: str | None = None,
+        retries: int | None = None,
+    ) -> Container:
+        """Says how to find out whether the container is healthy, in Docker's terms. It takes the place of
+        what the image says,
+        and is part of the images that are made of the container.
+
+        Durations are numbers with units, such as `30s` or `1m30s`. What is left out has Docker's default.
+
+        Args:
+            args: The command: exit status 0 means healthy.
+            shell: Let the container's shell run the command, which then is one text.
+            interval: Time between two checks.
+            timeout: Time after which a check has failed.
+            start_period: Time after the start in which failures do not count.
+            start_interval: Time between two checks after the start.
+            retries: How many failures in a row make the container unhealthy.
+        """
+        return self._new(
+            Container,
+            "withDockerHealthcheck",
+            ("args", args, "[String]"),
+            ("shell", shell, "Boolean"),
+            ("interval", interval, "String"),
+            ("timeout", timeout, "String"),
+            ("startPeriod", start_period, "String"),
+            ("startInterval", start_interval, "String"),
+            ("retries", retries, "Int"),
         )
 
     def with_entrypoint(
@@ -1125,6 +1173,10 @@ class Container(SyncObject):
             ("path", path, "String"),
             ("expand", expand, "Boolean", False),
         )
+
+    def without_docker_healthcheck(self) -> Container:
+        """Removes the health check, whether the image or a step brought it."""
+        return self._new(Container, "withoutDockerHealthcheck")
 
     def without_entrypoint(
         self,

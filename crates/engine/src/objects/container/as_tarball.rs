@@ -12,6 +12,7 @@ use crate::error::OpError;
 use crate::objects::file::File;
 use crate::operation::Run;
 use crate::vertex::edit::Source;
+use crate::vertex::layers::LayerHistory;
 use crate::vertex::tarball::{FILE_NAME, TarImage, Tarball, tarball};
 use crate::vertex::{Slot, TreeHandle, Vertex};
 
@@ -45,7 +46,8 @@ pub enum ImageMediaTypes {
 
 /// The container as an image archive: an OCI layout that `docker load` understands as well.
 ///
-/// Mounts and secrets are not part of it.
+/// Each step that changed the file system is a layer; those of the base image stay as they are. Mounts and secrets are
+/// not part of it.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "File!")]
 pub struct AsTarball {
@@ -102,13 +104,21 @@ pub fn images(
         ImageMediaTypes::Docker => MediaTypes::Docker,
     };
     let mut images = Vec::with_capacity(1 + variants.len());
-    for container in std::iter::once(container).chain(variants.iter().map(|variant| &*variant.object)) {
+    // An empty container is only there to call this on, unless it is all there is.
+    let receiver = (variants.is_empty() || !container.is_scratch()).then_some(container);
+    for container in receiver.into_iter().chain(variants.iter().map(|variant| &*variant.object)) {
         container.check()?;
+        let platform = &container.config.platform;
+        if images.iter().any(|image: &TarImage| image.config.platform == *platform) {
+            return Err(OpError::new(format!(
+                "duplicate platform {:?}: an image has one container for each platform",
+                platform.to_string()
+            )));
+        }
         images.push(TarImage {
             config: Arc::clone(&container.config),
             annotations: Arc::clone(&container.annotations),
-            rootfs: container.rootfs.clone(),
-            base: container.base.as_ref().map(|base| Arc::clone(&base.0)),
+            history: LayerHistory::of(&container.rootfs),
         });
     }
     Ok(Tarball { images, compression, media_types })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 use kukri_oci::Reference;
 
-use super::{BaseImage, Container};
+use super::Container;
 use crate::context::Cx;
 use crate::error::{OpError, OrFail};
 use crate::operation::Run;
@@ -36,8 +36,7 @@ impl Run for From {
         let pull = Pull { reference: pinned.clone(), resolved: Arc::clone(&resolved), client };
         let vertex = Vertex::new(VertexOp::Pull(pull));
         let mut next = on.with_image(&resolved.config);
-        next.rootfs = TreeHandle::Output(Arc::clone(&vertex), Slot::Tree);
-        next.base = Some(Arc::new(BaseImage(vertex)));
+        next.rootfs = TreeHandle::Output(vertex, Slot::Tree);
         next.image_ref = Some(pinned.into());
         next.last_exec = None;
         Ok(next)

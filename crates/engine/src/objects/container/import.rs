@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kukri_engine_macros::Operation;
 
-use super::{BaseImage, Container};
+use super::Container;
 use crate::args::Ref;
 use crate::context::Cx;
 use crate::error::OpError;
@@ -15,7 +15,7 @@ use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp, VertexValue};
 
 /// Starts from an image in an archive: an OCI layout, or what `docker save` writes.
 ///
-/// Of several platforms, the one of the container is taken.
+/// Of several platforms, the one of the container is taken. Annotations of the image's manifest are taken over.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
 pub struct Import {
@@ -44,7 +44,7 @@ impl Run for Import {
         };
         let mut next = on.with_image(&image.config);
         next.rootfs = TreeHandle::Output(Arc::clone(&vertex), Slot::Tree);
-        next.base = Some(Arc::new(BaseImage(vertex)));
+        next.annotations = Arc::new(image.annotations.clone());
         next.last_exec = None;
         Ok(next)
     }

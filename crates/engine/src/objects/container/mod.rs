@@ -4,6 +4,7 @@ pub mod as_tarball;
 pub mod combined_output;
 pub mod default_args;
 pub mod directory;
+pub mod docker_healthcheck;
 pub mod entrypoint;
 pub mod env_variable;
 pub mod env_variables;
@@ -31,6 +32,7 @@ pub mod user;
 pub mod with_annotation;
 pub mod with_default_args;
 pub mod with_directory;
+pub mod with_docker_healthcheck;
 pub mod with_entrypoint;
 pub mod with_env_variable;
 pub mod with_error;
@@ -55,6 +57,7 @@ pub mod with_workdir;
 pub mod without_annotation;
 pub mod without_default_args;
 pub mod without_directory;
+pub mod without_docker_healthcheck;
 pub mod without_entrypoint;
 pub mod without_env_variable;
 pub mod without_exposed_port;
@@ -79,6 +82,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<combined_output::CombinedOutput>(),
     Operation::of::<default_args::DefaultArgs>(),
     Operation::of::<directory::Directory>(),
+    Operation::of::<docker_healthcheck::DockerHealthcheck>(),
     Operation::of::<entrypoint::Entrypoint>(),
     Operation::of::<env_variable::EnvVariable>(),
     Operation::of::<env_variables::EnvVariables>(),
@@ -104,6 +108,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<with_annotation::WithAnnotation>(),
     Operation::of::<with_default_args::WithDefaultArgs>(),
     Operation::of::<with_directory::WithDirectory>(),
+    Operation::of::<with_docker_healthcheck::WithDockerHealthcheck>(),
     Operation::of::<with_entrypoint::WithEntrypoint>(),
     Operation::of::<with_env_variable::WithEnvVariable>(),
     Operation::of::<with_error::WithError>(),
@@ -128,6 +133,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<without_annotation::WithoutAnnotation>(),
     Operation::of::<without_default_args::WithoutDefaultArgs>(),
     Operation::of::<without_directory::WithoutDirectory>(),
+    Operation::of::<without_docker_healthcheck::WithoutDockerHealthcheck>(),
     Operation::of::<without_entrypoint::WithoutEntrypoint>(),
     Operation::of::<without_env_variable::WithoutEnvVariable>(),
     Operation::of::<without_exposed_port::WithoutExposedPort>(),

@@ -42,8 +42,8 @@ impl Run for Publish {
         let reference: Reference = self.address.parse().or_fail()?;
         let tarball = images(&on, &self.platform_variants, self.forced_compression, self.media_types)?;
         let mut trees = Vec::with_capacity(tarball.images.len());
-        for image in &tarball.images {
-            trees.push(cx.tree(&image.rootfs).await?);
+        for handle in tarball.images.iter().flat_map(|image| image.history.trees()) {
+            trees.push(cx.tree(handle).await?);
         }
         let context = SolveContext { engine: Arc::clone(&cx.engine), session: Arc::clone(&cx.session) };
         let exports = tarball.exports(&trees, &context).await?;

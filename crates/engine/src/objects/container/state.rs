@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kukri_model::Platform;
 use kukri_oci::ImageConfig;
+use kukri_tree::Node;
 
 use kukri_model::schema::ObjectDef;
 
@@ -46,15 +47,9 @@ pub struct Container {
     pub last_exec: Option<Arc<Vertex>>,
     /// The reference it was made from, as long as nothing else was done to it.
     pub image_ref: Option<Arc<str>>,
-    /// The image below, for exports that keep its layers.
-    pub base: Option<Arc<BaseImage>>,
     /// Why nothing more can be done with it (`withError`).
     pub error: Option<Arc<str>>,
 }
-
-/// The image that a container was made from: the vertex that gives it.
-#[derive(Debug)]
-pub struct BaseImage(pub Arc<Vertex>);
 
 impl ObjectType for Container {
     const NAME: &'static str = "Container";
@@ -82,9 +77,14 @@ impl Container {
             annotations: Arc::default(),
             last_exec: None,
             image_ref: None,
-            base: None,
             error: None,
         }
+    }
+
+    /// Whether it has no file system.
+    #[must_use]
+    pub fn is_scratch(&self) -> bool {
+        self.rootfs.known().is_some_and(|tree| tree == Node::empty().id())
     }
 
     /// A copy with something changed: it is not the image it was made from any more.

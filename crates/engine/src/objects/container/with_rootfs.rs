@@ -26,7 +26,6 @@ impl Run for WithRootfs {
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
         let mut next = on.changed();
         next.rootfs = self.directory.object.source.root();
-        next.base = None;
         Ok(next)
     }
 }
