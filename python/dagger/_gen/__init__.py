@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dagger._gen.function_cache_policy import FunctionCachePolicy as FunctionCachePolicy
     from dagger._gen.git_ref import GitRef as GitRef
     from dagger._gen.git_repository import GitRepository as GitRepository
+    from dagger._gen.healthcheck_config import HealthcheckConfig as HealthcheckConfig
     from dagger._gen.host import Host as Host
     from dagger._gen.http_state import HTTPState as HTTPState
     from dagger._gen.image_layer_compression import ImageLayerCompression as ImageLayerCompression
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from dagger._gen.scalars import GitRefID as GitRefID
     from dagger._gen.scalars import GitRepositoryID as GitRepositoryID
     from dagger._gen.scalars import HTTPStateID as HTTPStateID
+    from dagger._gen.scalars import HealthcheckConfigID as HealthcheckConfigID
     from dagger._gen.scalars import HostID as HostID
     from dagger._gen.scalars import JSON as JSON
     from dagger._gen.scalars import LabelID as LabelID
@@ -85,6 +87,8 @@ MODULES = {
     "GitRepositoryID": "_gen.scalars",
     "HTTPState": "_gen.http_state",
     "HTTPStateID": "_gen.scalars",
+    "HealthcheckConfig": "_gen.healthcheck_config",
+    "HealthcheckConfigID": "_gen.scalars",
     "Host": "_gen.host",
     "HostID": "_gen.scalars",
     "ImageLayerCompression": "_gen.image_layer_compression",
@@ -145,6 +149,8 @@ __all__ = [
     "GitRepositoryID",
     "HTTPState",
     "HTTPStateID",
+    "HealthcheckConfig",
+    "HealthcheckConfigID",
     "Host",
     "HostID",
     "ImageLayerCompression",

@@ -65,6 +65,12 @@ class HTTPStateID(Scalar):
     __slots__ = ()
 
 
+class HealthcheckConfigID(Scalar):
+    """Identifies an object of the type HealthcheckConfig."""
+
+    __slots__ = ()
+
+
 class HostID(Scalar):
     """Identifies an object of the type Host."""
 

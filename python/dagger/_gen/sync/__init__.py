@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dagger._gen.sync.file import File as File
     from dagger._gen.sync.git_ref import GitRef as GitRef
     from dagger._gen.sync.git_repository import GitRepository as GitRepository
+    from dagger._gen.sync.healthcheck_config import HealthcheckConfig as HealthcheckConfig
     from dagger._gen.sync.host import Host as Host
     from dagger._gen.sync.http_state import HTTPState as HTTPState
     from dagger._gen.sync.label import Label as Label
@@ -36,6 +37,7 @@ MODULES = {
     "GitRef": "_gen.sync.git_ref",
     "GitRepository": "_gen.sync.git_repository",
     "HTTPState": "_gen.sync.http_state",
+    "HealthcheckConfig": "_gen.sync.healthcheck_config",
     "Host": "_gen.sync.host",
     "Label": "_gen.sync.label",
     "Node": "_gen.sync.node",
@@ -62,6 +64,7 @@ __all__ = [
     "GitRef",
     "GitRepository",
     "HTTPState",
+    "HealthcheckConfig",
     "Host",
     "Label",
     "Node",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         GitRefID,
         GitRepositoryID,
         HTTPStateID,
+        HealthcheckConfigID,
         HostID,
         LabelID,
         PortID,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from dagger._gen.sync.file import File
     from dagger._gen.sync.git_ref import GitRef
     from dagger._gen.sync.git_repository import GitRepository
+    from dagger._gen.sync.healthcheck_config import HealthcheckConfig
     from dagger._gen.sync.host import Host
     from dagger._gen.sync.http_state import HTTPState
     from dagger._gen.sync.label import Label
@@ -272,6 +274,12 @@ class Query(SyncObject):
         from dagger._gen.sync.git_repository import GitRepository
 
         return self._load(GitRepository, id)
+
+    def load_healthcheck_config_from_id(self, id: HealthcheckConfigID | str) -> HealthcheckConfig:
+        """The HealthcheckConfig with an ID."""
+        from dagger._gen.sync.healthcheck_config import HealthcheckConfig
+
+        return self._load(HealthcheckConfig, id)
 
     def load_host_from_id(self, id: HostID | str) -> Host:
         """The Host with an ID."""
