@@ -22,6 +22,10 @@
 //!
 //! `unavailable = "services come later"` makes an operation that is part of the API, but only fails with that reason; it
 //! needs no `impl Run`.
+//!
+//! `#[example(r#"directory.withNewFile(path: "a", contents: "x").entries"# => r#"["a"]"#)]` is an example: steps from the
+//! root to a value, and the value as JSON. Examples are shown in the reference and run by the end-to-end tests, in a
+//! directory that the tests describe. There may be several.
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
@@ -29,7 +33,7 @@ use quote::quote;
 use syn::{Attribute, Data, DeriveInput, Expr, Fields, Lit, LitStr, Meta, Result};
 
 /// See the crate's documentation.
-#[proc_macro_derive(Operation, attributes(operation, arg))]
+#[proc_macro_derive(Operation, attributes(operation, arg, example))]
 pub fn operation(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
     expand(&input).unwrap_or_else(|error| error.to_compile_error()).into()
@@ -120,6 +124,7 @@ fn expand(input: &DeriveInput) -> Result<Tokens> {
     let expected = options.option("expected");
     let (deprecated, experimental) = options.state();
     let unavailable = options.option("unavailable");
+    let examples = examples(&input.attrs)?;
     let Members { definitions, takes, idents } = members(input)?;
     // An operation that cannot be done yet has nothing but a description.
     let run = options.get("unavailable").map(|_| {
@@ -155,6 +160,7 @@ fn expand(input: &DeriveInput) -> Result<Tokens> {
                 deprecated: #deprecated,
                 experimental: #experimental,
                 unavailable: #unavailable,
+                examples: &[#(#examples),*],
             };
 
             #[expect(clippy::allow_attributes, reason = "an operation without arguments does not use them")]
@@ -167,6 +173,21 @@ fn expand(input: &DeriveInput) -> Result<Tokens> {
 
         #run
     })
+}
+
+/// `#[example("steps" => "value")]`, each.
+fn examples(attributes: &[Attribute]) -> Result<Vec<Tokens>> {
+    let examples = attributes.iter().filter(|attribute| attribute.path().is_ident("example"));
+    examples
+        .map(|attribute| {
+            attribute.parse_args_with(|input: syn::parse::ParseStream<'_>| {
+                let call: LitStr = input.parse()?;
+                input.parse::<syn::Token![=>]>()?;
+                let gives: LitStr = input.parse()?;
+                Ok(quote!(::kukri_model::schema::ExampleDef { call: #call, gives: #gives }))
+            })
+        })
+        .collect()
 }
 
 /// The fields of a struct, as arguments.

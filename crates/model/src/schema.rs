@@ -83,6 +83,16 @@ pub struct ArgDef {
     pub sensitive: bool,
 }
 
+/// An example of an operation: shown in the reference, and run by the tests.
+#[derive(Clone, Copy, Debug)]
+pub struct ExampleDef {
+    /// Steps from the root to a value, such as `directory.withNewFile(path: "a", contents: "x").entries`. Objects given as
+    /// arguments are written in the same way.
+    pub call: &'static str,
+    /// What it gives, as JSON.
+    pub gives: &'static str,
+}
+
 /// One operation: a field of an object type.
 #[derive(Clone, Copy, Debug)]
 pub struct OperationDef {
@@ -108,6 +118,8 @@ pub struct OperationDef {
     pub experimental: Option<&'static str>,
     /// Why this engine cannot do it yet: then it only gives an error that says so.
     pub unavailable: Option<&'static str>,
+    /// Examples, the plainest first.
+    pub examples: &'static [ExampleDef],
 }
 
 impl OperationDef {

@@ -3,6 +3,7 @@
 //! The lists of operations come first: they are part of the engine, so when one of them changes, this program has to be
 //! built again before it can know the operations that are new.
 
+mod examples;
 mod files;
 mod literal;
 mod modules;
@@ -43,7 +44,9 @@ pub fn run(check: bool) -> Result<(), String> {
     out.file("schema/schema.graphqls", &sdl::print(&schema))?;
     out.file("schema/schema-0.21.graphqls", &sdl::print(&Schema::build(&registry, &View::of(OLD_VIEW))))?;
     out.file("docs/reference/api/README.md", &reference::index(&schema))?;
-    for (name, text) in reference::pages(&schema) {
+    let examples = examples::collect(&registry)?;
+    out.file("schema/examples.json", &examples::file(&examples))?;
+    for (name, text) in reference::pages(&schema, &examples) {
         out.file(&format!("docs/reference/api/{name}"), &text)?;
     }
     out.only("docs/reference/api", "md")?;

@@ -67,6 +67,7 @@ const fn def(
         deprecated: None,
         experimental: None,
         unavailable: None,
+        examples: &[],
     }
 }
 

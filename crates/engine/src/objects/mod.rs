@@ -116,6 +116,7 @@ pub fn interfaces() -> &'static [InterfaceDef] {
         deprecated: None,
         experimental: None,
         unavailable: None,
+        examples: &[],
     };
     const SYNC: OperationDef = OperationDef {
         on: "Syncer",

@@ -14,6 +14,7 @@ use crate::vertex::edit::Step;
 /// Writes a file.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"directory.withNewFile(path: "src/hello.txt", contents: "hello").entries(path: "src")"# => r#"["hello.txt"]"#)]
 pub struct WithNewFile {
     /// Where. Missing parents are made.
     path: String,

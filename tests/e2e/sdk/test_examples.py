@@ -1,0 +1,48 @@
+"""Every example of the API reference gives what the reference says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import dagger
+import pytest
+from engine import Engine
+from examples import EXAMPLES, label, lay, plain
+
+
+@pytest.fixture(scope="module")
+def outcomes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """What each example gave, or the error; all in one session."""
+    directory = tmp_path_factory.mktemp("examples")
+    lay(directory)
+
+    async def run() -> list[Any]:
+        async with dagger.Connection(dagger.Config(workdir=directory)) as dag:
+            names = {"dagger": dagger, "dag": dag}
+            results = []
+            for example in EXAMPLES:
+                source = f"async def example():\n    return {example['async']}\n"
+                exec(source, names)
+                try:
+                    results.append(plain(await names["example"]()))
+                except (dagger.DaggerError, AttributeError, TypeError, ValueError) as error:
+                    results.append(error)
+            return results
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("DAGGER_", "OTEL_")):
+                patch.delenv(name)
+        for name, value in engine.env.items():
+            patch.setenv(name, value)
+        return asyncio.run(run())
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=[label(example) for example in EXAMPLES])
+def test_example(number: int, outcomes: list[Any], workdir: Path) -> None:
+    if isinstance(outcomes[number], Exception):
+        raise outcomes[number]
+    assert outcomes[number] == EXAMPLES[number]["gives"], EXAMPLES[number]["async"]
