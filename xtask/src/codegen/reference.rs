@@ -30,7 +30,9 @@ pub fn index(schema: &Schema) -> String {
 /// All pages: name of the file, and text.
 pub fn pages(schema: &Schema, examples: &Examples) -> Vec<(String, String)> {
     let mut pages: Vec<(String, String)> = objects(schema)
-        .map(|(def, composite)| (format!("{}.md", names::snake(&def.name)), page(schema, examples, def, composite)))
+        .map(|(def, composite)| {
+            (format!("{}.md", names::snake(&def.name)), page(schema, examples, def, composite))
+        })
         .collect();
     pages.push(("types.md".to_owned(), others(schema)));
     pages

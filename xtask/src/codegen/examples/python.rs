@@ -41,9 +41,8 @@ fn below(registry: &Registry, on: &str, steps: &[Step]) -> Result<String, String
 
 /// `.name(arguments)`, and the type of what it gives.
 fn method(registry: &Registry, on: &str, step: &Step) -> Result<(String, TypeRef), String> {
-    let operation = registry
-        .operation(on, &step.field)
-        .ok_or_else(|| format!("{on} has no operation {}", step.field))?;
+    let operation =
+        registry.operation(on, &step.field).ok_or_else(|| format!("{on} has no operation {}", step.field))?;
     let mut args = Vec::new();
     let mut positional = true;
     for (name, _) in &step.args {
