@@ -231,3 +231,24 @@ def test_5_2_a_digest_is_resolved_once_for_all(
         assert session.chain(steps, "stdout") == "offline\n"
         plain = f"from(address: {json.dumps(reference.replace(':latest', ''))})"
         assert session.chain(plain, "imageRef").endswith(reference.rpartition("@")[2])
+
+
+@pytest.mark.parametrize(
+    ("step", "word"),
+    [
+        ("asService { hostname }", "services"),
+        ("up", "services"),
+        ("terminal { id }", "terminals"),
+        ('withDefaultTerminalCmd(args: ["sh"]) { id }', "terminals"),
+        ("experimentalWithAllGPUs { id }", "GPUs"),
+        ('experimentalWithGPU(devices: ["0"]) { id }', "GPUs"),
+        ('exportImage(name: "x")', "docker load"),
+    ],
+)
+def test_5_9_what_is_not_available_yet_says_so(q: Any, step: str, word: str) -> None:
+    error = q.fails("session_query", f"{{ container {{ {step} }} }}")
+    assert word in error.message and step.split("(")[0].split()[0] in error.message
+
+
+def test_5_4_removing_a_socket_that_is_not_there_is_no_error(q: Any) -> None:
+    assert q.session.chain('withWorkdir(path: "/w")\nwithoutUnixSocket(path: "/sock")', "workdir") == "/w"

@@ -10,13 +10,14 @@ from dagger._gen.network_protocol import NetworkProtocol
 from dagger._gen.return_type import ReturnType
 from dagger._gen.scalars import ContainerID, Platform
 from dagger._object import SyncObject
-from dagger._query.decode import list_of
+from dagger._query.decode import list_of, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dagger._gen.exists_type import ExistsType
     from dagger._gen.image_layer_compression import ImageLayerCompression
+    from dagger._gen.port_forward import PortForward
     from dagger._gen.sync.cache_volume import CacheVolume
     from dagger._gen.sync.directory import Directory
     from dagger._gen.sync.env_variable import EnvVariable
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from dagger._gen.sync.label import Label
     from dagger._gen.sync.port import Port
     from dagger._gen.sync.secret import Secret
+    from dagger._gen.sync.service import Service
+    from dagger._gen.sync.socket import Socket
     from dagger._gen.sync.stat import Stat
 
 
@@ -35,6 +38,42 @@ class Container(SyncObject):
 
     _type = "Container"
     _names = ("Container", "Exportable", "Node", "Syncer")
+
+    def as_service(
+        self,
+        *,
+        args: list[str] | None = None,
+        use_entrypoint: bool | None = False,
+        experimental_privileged_nesting: bool | None = False,
+        insecure_root_capabilities: bool | None = False,
+        expand: bool | None = False,
+        no_init: bool | None = False,
+    ) -> Service:
+        """The container as a service, which others reach by the network while it runs.
+
+        Not available in this engine yet: services are not supported yet; start the process in the same
+        withExec as the command that needs it
+
+        Args:
+            args: The command; empty: entrypoint and default arguments.
+            use_entrypoint: Put the entrypoint before the arguments.
+            experimental_privileged_nesting: Give the command a session of its own to this engine.
+            insecure_root_capabilities: Run with all capabilities and devices.
+            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables.
+            no_init: Run the command as PID 1 itself, without the small init that reaps orphans.
+        """
+        from dagger._gen.sync.service import Service
+
+        return self._new(
+            Service,
+            "asService",
+            ("args", args, "[String]", []),
+            ("useEntrypoint", use_entrypoint, "Boolean", False),
+            ("experimentalPrivilegedNesting", experimental_privileged_nesting, "Boolean", False),
+            ("insecureRootCapabilities", insecure_root_capabilities, "Boolean", False),
+            ("expand", expand, "Boolean", False),
+            ("noInit", no_init, "Boolean", False),
+        )
 
     def as_tarball(
         self,
@@ -197,6 +236,30 @@ class Container(SyncObject):
         """
         return self._value(int, "exitCode")
 
+    def experimental_with_all_gp_us(self) -> Container:
+        """Gives commands all GPUs of the machine.
+
+        Not available in this engine yet: GPUs cannot be given to commands yet
+        """
+        return self._new(Container, "experimentalWithAllGPUs")
+
+    def experimental_with_gpu(
+        self,
+        devices: list[str],
+    ) -> Container:
+        """Gives commands some of the machine's GPUs.
+
+        Not available in this engine yet: GPUs cannot be given to commands yet
+
+        Args:
+            devices: Their identifiers.
+        """
+        return self._new(
+            Container,
+            "experimentalWithGPU",
+            ("devices", devices, "[String]"),
+        )
+
     def export(
         self,
         path: str,
@@ -231,6 +294,40 @@ class Container(SyncObject):
             ("forcedCompression", forced_compression, "%ImageLayerCompression"),
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
             ("expand", expand, "Boolean", False),
+        )
+
+    def export_image(
+        self,
+        name: str,
+        *,
+        platform_variants: list[Container] | None = None,
+        forced_compression: ImageLayerCompression | None = None,
+        media_types: ImageMediaTypes | None = ImageMediaTypes.OCIMediaTypes,
+    ) -> None:
+        """Puts the container as an image into the Docker or containerd of the client's machine.
+
+        Not available in this engine yet: images cannot be put into the client's Docker or containerd yet;
+        use export, and docker load
+
+        Args:
+            name: Name of the image.
+            platform_variants: Further containers of the same image for other platforms.
+            forced_compression: Compress all layers like this. Default: layers of base images stay as they
+                are, new ones get gzip.
+            media_types: Which family of media types is used. Default: `OCIMediaTypes`.
+
+        Raises:
+            ExecError: A command on which this depends failed.
+            QueryError: The engine reports another error.
+            TransportError: The session broke off, or the answer took too long.
+        """
+        self._maybe(
+            nothing,
+            "exportImage",
+            ("name", name, "String"),
+            ("platformVariants", platform_variants, "[&Container]", []),
+            ("forcedCompression", forced_compression, "%ImageLayerCompression"),
+            ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
         )
 
     def exposed_ports(self) -> list[Port]:
@@ -269,6 +366,8 @@ class Container(SyncObject):
     def from_(
         self,
         address: str,
+        *,
+        registry_service: Service | None = None,
     ) -> Container:
         """Starts from an image of a registry.
 
@@ -279,11 +378,13 @@ class Container(SyncObject):
         Args:
             address: The image: `alpine`, `docker.io/library/alpine:3.20`,
                 `registry.example.com/a/b@sha256:…`.
+            registry_service: Reach the registry by this service's name.
         """
         return self._new(
             Container,
             "from",
             ("address", address, "String"),
+            ("registryService", registry_service, "&Service"),
         )
 
     def id(self) -> ContainerID:
@@ -389,6 +490,7 @@ class Container(SyncObject):
         platform_variants: list[Container] | None = None,
         forced_compression: ImageLayerCompression | None = None,
         media_types: ImageMediaTypes | None = ImageMediaTypes.OCIMediaTypes,
+        registry_service: Service | None = None,
     ) -> str:
         """Writes the container as an image to a registry. Gives the complete reference, with the digest.
 
@@ -403,6 +505,7 @@ class Container(SyncObject):
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
             media_types: Which family of media types is used. Default: `OCIMediaTypes`.
+            registry_service: Reach the registry by this service's name.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -416,6 +519,7 @@ class Container(SyncObject):
             ("platformVariants", platform_variants, "[&Container]", []),
             ("forcedCompression", forced_compression, "%ImageLayerCompression"),
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
+            ("registryService", registry_service, "&Service"),
         )
 
     def rootfs(self) -> Directory:
@@ -480,6 +584,76 @@ class Container(SyncObject):
         """
         return self._computed(Container, "sync")
 
+    def terminal(
+        self,
+        *,
+        cmd: list[str] | None = None,
+        experimental_privileged_nesting: bool | None = False,
+        insecure_root_capabilities: bool | None = False,
+    ) -> Container:
+        """Opens a terminal in the container, on the client's.
+
+        Not available in this engine yet: terminals are not supported yet; run commands with withExec
+
+        Args:
+            cmd: The command; empty: that of `with_default_terminal_cmd`, else `sh`.
+            experimental_privileged_nesting: Give the command a session of its own to this engine.
+            insecure_root_capabilities: Run with all capabilities and devices.
+        """
+        return self._new(
+            Container,
+            "terminal",
+            ("cmd", cmd, "[String]", []),
+            ("experimentalPrivilegedNesting", experimental_privileged_nesting, "Boolean", False),
+            ("insecureRootCapabilities", insecure_root_capabilities, "Boolean", False),
+        )
+
+    def up(
+        self,
+        *,
+        random: bool | None = False,
+        ports: list[PortForward] | None = None,
+        args: list[str] | None = None,
+        use_entrypoint: bool | None = False,
+        experimental_privileged_nesting: bool | None = False,
+        insecure_root_capabilities: bool | None = False,
+        expand: bool | None = False,
+        no_init: bool | None = False,
+    ) -> None:
+        """Runs the container as a service, and passes ports of the client's machine on to it until it is
+        stopped.
+
+        Not available in this engine yet: services are not supported yet; start the process in the same
+        withExec as the command that needs it
+
+        Args:
+            random: Listen on ports that are free instead of the same numbers.
+            ports: Which ports; empty: those that are exposed.
+            args: The command; empty: entrypoint and default arguments.
+            use_entrypoint: Put the entrypoint before the arguments.
+            experimental_privileged_nesting: Give the command a session of its own to this engine.
+            insecure_root_capabilities: Run with all capabilities and devices.
+            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables.
+            no_init: Run the command as PID 1 itself, without the small init that reaps orphans.
+
+        Raises:
+            ExecError: A command on which this depends failed.
+            QueryError: The engine reports another error.
+            TransportError: The session broke off, or the answer took too long.
+        """
+        self._maybe(
+            nothing,
+            "up",
+            ("random", random, "Boolean", False),
+            ("ports", ports, "[$PortForward]", []),
+            ("args", args, "[String]", []),
+            ("useEntrypoint", use_entrypoint, "Boolean", False),
+            ("experimentalPrivilegedNesting", experimental_privileged_nesting, "Boolean", False),
+            ("insecureRootCapabilities", insecure_root_capabilities, "Boolean", False),
+            ("expand", expand, "Boolean", False),
+            ("noInit", no_init, "Boolean", False),
+        )
+
     def user(self) -> str:
         """The user of execs; empty means root.
 
@@ -529,6 +703,30 @@ class Container(SyncObject):
             Container,
             "withDefaultArgs",
             ("args", args, "[String]"),
+        )
+
+    def with_default_terminal_cmd(
+        self,
+        args: list[str],
+        *,
+        experimental_privileged_nesting: bool | None = False,
+        insecure_root_capabilities: bool | None = False,
+    ) -> Container:
+        """Sets the command that terminals start.
+
+        Not available in this engine yet: terminals are not supported yet; leave this step out
+
+        Args:
+            args: The command.
+            experimental_privileged_nesting: Give the command a session of its own to this engine.
+            insecure_root_capabilities: Run with all capabilities and devices.
+        """
+        return self._new(
+            Container,
+            "withDefaultTerminalCmd",
+            ("args", args, "[String]"),
+            ("experimentalPrivilegedNesting", experimental_privileged_nesting, "Boolean", False),
+            ("insecureRootCapabilities", insecure_root_capabilities, "Boolean", False),
         )
 
     def with_directory(
@@ -1058,6 +1256,27 @@ class Container(SyncObject):
             ("secret", secret, "&Secret"),
         )
 
+    def with_service_binding(
+        self,
+        alias: str,
+        service: Service,
+    ) -> Container:
+        """Lets commands reach a service by a name.
+
+        Not available in this engine yet: services are not supported yet; start the process in the same
+        withExec as the command that needs it
+
+        Args:
+            alias: The name.
+            service: The service.
+        """
+        return self._new(
+            Container,
+            "withServiceBinding",
+            ("alias", alias, "String"),
+            ("service", service, "&Service"),
+        )
+
     def with_symlink(
         self,
         target: str,
@@ -1077,6 +1296,34 @@ class Container(SyncObject):
             "withSymlink",
             ("target", target, "String"),
             ("linkName", link_name, "String"),
+            ("expand", expand, "Boolean", False),
+        )
+
+    def with_unix_socket(
+        self,
+        path: str,
+        source: Socket,
+        *,
+        owner: str | None = "",
+        expand: bool | None = False,
+    ) -> Container:
+        """Mounts a Unix socket.
+
+        Not available in this engine yet: sockets of the client's machine cannot be used yet; give
+        credentials as secrets
+
+        Args:
+            path: Where.
+            source: The socket.
+            owner: `user[:group]` that owns it; default: root.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+        """
+        return self._new(
+            Container,
+            "withUnixSocket",
+            ("path", path, "String"),
+            ("source", source, "&Socket"),
+            ("owner", owner, "String", ""),
             ("expand", expand, "Boolean", False),
         )
 
@@ -1328,6 +1575,25 @@ class Container(SyncObject):
             Container,
             "withoutSecretVariable",
             ("name", name, "String"),
+        )
+
+    def without_unix_socket(
+        self,
+        path: str,
+        *,
+        expand: bool | None = False,
+    ) -> Container:
+        """Removes a mounted Unix socket; where none is mounted, nothing happens.
+
+        Args:
+            path: Where it is mounted.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+        """
+        return self._new(
+            Container,
+            "withoutUnixSocket",
+            ("path", path, "String"),
+            ("expand", expand, "Boolean", False),
         )
 
     def without_user(self) -> Container:

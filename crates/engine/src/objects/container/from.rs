@@ -6,8 +6,10 @@ use kukri_engine_macros::Operation;
 use kukri_oci::Reference;
 
 use super::Container;
+use crate::args::Ref;
 use crate::context::Cx;
 use crate::error::{OpError, OrFail};
+use crate::objects::service::Service;
 use crate::operation::Run;
 use crate::vertex::pull::Pull;
 use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp};
@@ -21,6 +23,8 @@ use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp};
 pub struct From {
     /// The image: `alpine`, `docker.io/library/alpine:3.20`, `registry.example.com/a/b@sha256:…`.
     address: String,
+    /// Reach the registry by this service's name.
+    registry_service: Option<Ref<Service>>,
 }
 
 impl Run for From {
@@ -28,6 +32,10 @@ impl Run for From {
     type Output = Container;
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<Container, OpError> {
+        // No operation makes a service yet.
+        if let Some(service) = self.registry_service {
+            match *service.object {}
+        }
         let reference: Reference = self.address.parse().or_fail()?;
         let client = cx.session.registry(cx.engine.registry_client());
         let platform = on.config.platform.clone();

@@ -12,6 +12,7 @@ use super::as_tarball::{ImageLayerCompression, ImageMediaTypes, images};
 use crate::args::Ref;
 use crate::context::Cx;
 use crate::error::{OpError, OrFail};
+use crate::objects::service::Service;
 use crate::operation::Run;
 use crate::vertex::SolveContext;
 
@@ -32,6 +33,8 @@ pub struct Publish {
     /// Which family of media types is used.
     #[arg(default = "OCIMediaTypes")]
     media_types: ImageMediaTypes,
+    /// Reach the registry by this service's name.
+    registry_service: Option<Ref<Service>>,
 }
 
 impl Run for Publish {
@@ -39,6 +42,10 @@ impl Run for Publish {
     type Output = String;
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<String, OpError> {
+        // No operation makes a service yet.
+        if let Some(service) = self.registry_service {
+            match *service.object {}
+        }
         let reference: Reference = self.address.parse().or_fail()?;
         let tarball = images(&on, &self.platform_variants, self.forced_compression, self.media_types)?;
         let mut trees = Vec::with_capacity(tarball.images.len());
