@@ -238,10 +238,10 @@ def test_5_2_a_digest_is_resolved_once_for_all(
     [
         ("asService { hostname }", "services"),
         ("up", "services"),
-        ("terminal { id }", "terminals"),
-        ('withDefaultTerminalCmd(args: ["sh"]) { id }', "terminals"),
-        ("experimentalWithAllGPUs { id }", "GPUs"),
-        ('experimentalWithGPU(devices: ["0"]) { id }', "GPUs"),
+        ("terminal { sync }", "terminals"),
+        ('withDefaultTerminalCmd(args: ["sh"]) { sync }', "terminals"),
+        ("experimentalWithAllGPUs { sync }", "GPUs"),
+        ('experimentalWithGPU(devices: ["0"]) { sync }', "GPUs"),
         ('exportImage(name: "x")', "docker load"),
     ],
 )
