@@ -1,6 +1,6 @@
 # Everything has a script; this file only gives them names.
 
-.PHONY: help demo test setup wheel e2e crash-test bench clean
+.PHONY: help demo test setup wheel e2e clients crash-test bench clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -20,6 +20,10 @@ wheel: ## Build the wheel and install it into .venv
 
 e2e: wheel ## Only the end-to-end tests (ARGS='-k name')
 	@scripts/e2e.sh $(ARGS)
+
+clients: wheel ## Only the official clients of four languages, and ours (ARGS='--client node')
+	@scripts/setup.sh test
+	@scripts/clients.sh $(ARGS)
 
 crash-test: wheel ## Kill the engine at random moments (KILLS=20)
 	@scripts/crash.sh

@@ -69,5 +69,9 @@ environment() {
   # Two runs at the same time share what is here.
   if command -v flock >/dev/null; then flock 9; fi
   environment "$DEV" scripts/requirements-dev.txt
-  if [[ "$purpose" == test ]]; then environment "$OFFICIAL" scripts/requirements-official.txt; fi
+  if [[ "$purpose" == test ]]; then
+    environment "$OFFICIAL" scripts/requirements-official.txt
+    # Packages of the official clients for Node, Go and Rust, and Go itself where there is none.
+    "$PYTHON" tests/clients/toolchains.py
+  fi
 ) 9>"$CACHE/.setup-lock"

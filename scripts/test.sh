@@ -37,7 +37,8 @@ stage() {
 }
 
 lint() {
-  all 'cargo fmt --all --check' 'cargo clippy --workspace --all-targets --locked --quiet -- -D warnings' \
+  all 'cargo fmt --all --check' 'cargo fmt --manifest-path tests/clients/rust/Cargo.toml --check' \
+    'cargo clippy --workspace --all-targets --locked --quiet -- -D warnings' \
     'cargo xtask tidy' 'cargo xtask codegen --check'
 }
 
@@ -69,6 +70,7 @@ python() {
 }
 
 e2e() { scripts/e2e.sh -q; }
+clients() { scripts/clients.sh; }
 crash() { scripts/crash.sh; }
 
 stage lint lint
@@ -76,9 +78,10 @@ stage rust rust
 stage wheel wheel
 stage python python
 stage e2e e2e
+stage clients clients
 stage crash crash
 
-# Counts of cargo test, nextest, pytest and the crash test, added up.
+# Counts of cargo test, nextest, pytest, the clients and the crash test, added up.
 total() {
   sed 's/\x1b\[[0-9;]*m//g' "$LOGS"/*.log |
     awk -v what="$1" '

@@ -57,9 +57,14 @@ class Api:
                 inside = self._selection(tokens, at, below)
                 result[key] = [inside] if name.endswith("s") else inside
             else:
-                result[key] = self._identity(chain) if name in ("id", "sync") else f"{chain}.{text}"
+                result[key] = self._leaf(chain, name, text)
         at[0] += 1
         return result
+
+    def _leaf(self, chain: str, name: str, text: str) -> str:
+        if name == "__typename":
+            return self.types.get(chain, "Unknown")
+        return self._identity(chain) if name in ("id", "sync") else f"{chain}.{text}"
 
     def _identity(self, chain: str) -> str:
         if chain not in self.ids:

@@ -148,7 +148,7 @@ def test_ids(api: Api) -> None:
         again = dag.load_container_from_id(id_)
         assert await again.stdout() == await container.stdout()
         api.types['container.from(address:"alpine")'] = "Container"
-        with pytest.raises(dagger.InvalidQueryError, match="not that of an object of this type"):
+        with pytest.raises(dagger.QueryError, match="load Directory: expected Directory, got Container"):
             await dag.load_directory_from_id(id_).entries()
         with pytest.raises(TypeError, match="an ID must be a string"):
             dag.load_container_from_id(3)

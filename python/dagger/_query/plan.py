@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dagger._errors import InvalidQueryError
+from dagger._errors import InvalidQueryError, QueryError, QueryErrorValue
 from dagger._query.encode import quoted
-from dagger._query.step import fill
+from dagger._query.step import ANY_SESSION, fill
 
 if TYPE_CHECKING:
     from collections.abc import Container, Generator, Iterable
@@ -33,7 +33,7 @@ def value(session: int, step: Step | None, parts: tuple[str, ...], refs: tuple[S
     yield from _know(session, step, refs)
     opening, depth = _open(session, step)
     data = yield f"{{{opening}{fill(session, parts, refs)}{'}' * depth}}}"
-    return _inside(data)
+    return _inside(data, step)
 
 
 def identity(session: int, step: Step) -> Plan:
@@ -125,7 +125,7 @@ def _ask(session: int, steps: list[Step]) -> Plan:
     document.append("}")
     data = yield "".join(document)
     for at, step in enumerate(steps):
-        found = _inside(data.get(f"r{at}"))
+        found = _inside(data.get(f"r{at}"), step)
         if not isinstance(found, str):
             msg = f"the engine gave no ID for {step.type} ({step.field})"
             raise InvalidQueryError(msg)
@@ -139,8 +139,10 @@ def _open(session: int, step: Step | None) -> tuple[str, int]:
     while at is not None:
         known = at.id_in(session)
         if known is not None:
-            # The inline fragment opens a brace, and is no level of the answer.
-            texts.append(f"node(id:{quoted(known)}){{...on {at.type}")
+            # The inline fragment opens a brace, and is no level of the answer. What an ID names that the
+            # program gave is not known: where it is of another type, the fragment is left out of the answer.
+            asked = "__typename " if at.known == (ANY_SESSION, known) else ""
+            texts.append(f"node(id:{quoted(known)}){{{asked}...on {at.type}")
             break
         texts.append(at.text(session))
         at = at.parent
@@ -148,11 +150,22 @@ def _open(session: int, step: Step | None) -> tuple[str, int]:
     return "".join([f"{text}{{" for text in texts]), len(texts) + (1 if at is not None else 0)
 
 
-def _inside(data: Any) -> Any:
+def _inside(data: Any, step: Step | None) -> Any:
     """The value at the end of an answer of single keys. No value is a dictionary itself."""
     while isinstance(data, dict):
+        found = data.pop("__typename", None)
         if len(data) != 1:
-            msg = "the answer lacks what was asked for: the ID is not that of an object of this type"
-            raise InvalidQueryError(msg)
+            raise _of_another_type(step, found)
         (data,) = data.values()
     return data
+
+
+def _of_another_type(step: Step | None, found: str | None) -> QueryError | InvalidQueryError:
+    """Why an answer is empty: the ID at the beginning of the chain names something else."""
+    while step is not None and step.known is None:
+        step = step.parent
+    if step is None or found is None:
+        return InvalidQueryError("the answer lacks what was asked for")
+    return QueryError(
+        [QueryErrorValue(f"load {step.type}: expected {step.type}, got {found}", path=["node"])]
+    )
