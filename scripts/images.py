@@ -122,12 +122,12 @@ def _busybox(out: Path, _cache: Path) -> None:
         tar.addfile(_entry("usr/bin/env", 0o777, kind=tarfile.SYMTYPE, target="../../bin/env"))
         for name, text in files.items():
             _add(tar, name, text.encode(), 0o644)
-    _finish(out, [layer.getvalue()], {"Env": [f"PATH={SYSTEM_PATH}"], "Cmd": ["sh"]})
+    finish(out, [layer.getvalue()], {"Env": [f"PATH={SYSTEM_PATH}"], "Cmd": ["sh"]})
 
 
 def _debian(out: Path, _cache: Path) -> None:
     with _debootstrap([]) as system:
-        _finish(out, [system.read_bytes()], {"Env": [f"PATH={SYSTEM_PATH}"], "Cmd": ["bash"]})
+        finish(out, [system.read_bytes()], {"Env": [f"PATH={SYSTEM_PATH}"], "Cmd": ["bash"]})
 
 
 def _python(out: Path, cache: Path) -> None:
@@ -139,7 +139,7 @@ def _python(out: Path, cache: Path) -> None:
         'for name in python3 python pip3 pip; do ln -sf "/usr/bin/${name%3}3" "$1/usr/local/bin/$name"; done'
     )
     with _debootstrap(["python3", "python3-venv", "python3-pip", "ca-certificates"], hook) as system:
-        _finish(
+        finish(
             out,
             [base_layer, _difference(base_layer, system.read_bytes())],
             {"Env": [f"PATH={SYSTEM_PATH}", "LANG=C.UTF-8"], "Cmd": ["python3"]},
@@ -207,9 +207,9 @@ def _fingerprint(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> tuple[object, 
     )
 
 
-def _finish(out: Path, layers: list[bytes], config: dict[str, object]) -> None:
+def finish(out: Path, layers: list[bytes], config: dict[str, object], level: int = 6) -> None:
     """Writes blobs and the manifest; the manifest last, since it says that all is there."""
-    blobs = [_put(out, LAYER_TYPE, gzip.compress(layer, compresslevel=6, mtime=0)) for layer in layers]
+    blobs = [_put(out, LAYER_TYPE, gzip.compress(layer, compresslevel=level, mtime=0)) for layer in layers]
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     created = "2023-11-14T22:13:20Z"
     document = {
@@ -231,6 +231,20 @@ def _finish(out: Path, layers: list[bytes], config: dict[str, object]) -> None:
         "layers": [blob.descriptor() for blob in blobs],
     }
     (out / "manifest.json").write_text(json.dumps(manifest))
+
+
+def random_image(out: Path, files: list[int], layers: int = 1) -> Image:
+    """An image for tests of what goes wrong: each layer has files of these sizes whose content nobody has seen before."""
+    made = []
+    for layer in range(layers):
+        content = io.BytesIO()
+        with tarfile.open(fileobj=content, mode="w", format=tarfile.GNU_FORMAT) as tar:
+            for number, size in enumerate(files):
+                _add(tar, f"layer{layer}-{number}", os.urandom(size), 0o644)
+        made.append(content.getvalue())
+    out.mkdir(parents=True, exist_ok=True)
+    finish(out, made, {}, level=1)
+    return Image(out)
 
 
 def _put(out: Path, media_type: str, content: bytes) -> Blob:

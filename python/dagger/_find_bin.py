@@ -24,7 +24,10 @@ def find_bin() -> str:
             return path
         tried.append(path)
     places = "\n".join(f"  {path}" for path in tried)
-    msg = f"the binary {NAME} of the package was not found; these places were tried:\n{places}"
+    msg = (
+        f"the binary {NAME} of the package was not found; install the package anew (pip install --force-reinstall "
+        f"{NAME}), or set _EXPERIMENTAL_DAGGER_CLI_BIN to a {NAME} binary; these places were tried:\n{places}"
+    )
     raise FileNotFoundError(msg)
 
 

@@ -46,7 +46,7 @@ pub struct EngineSettings {
     /// Certificate authorities that registries and containers trust: a PEM file [default: $SSL_CERT_FILE].
     #[arg(long, value_name = "FILE", env = "KUKRI_CA_BUNDLE")]
     pub ca_bundle: Option<PathBuf>,
-    /// Most processes in one exec.
+    /// Most processes and threads in one exec; 0 means no limit [default: 8192].
     #[arg(long, value_name = "COUNT", env = "KUKRI_PIDS_MAX")]
     pub pids_max: Option<i64>,
     /// Most memory of one exec (`4GB`).

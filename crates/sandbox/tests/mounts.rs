@@ -196,3 +196,20 @@ async fn privileged_limits_and_kernel_parameters() {
     let output = boxed.run_with(&native(), spec, |_| ()).await.unwrap();
     assert_eq!(output.stdout, "77\n33\n321\n", "{}", output.stderr);
 }
+
+#[tokio::test]
+async fn privileged_numbers_of_processes_are_bounded() {
+    let Some(boxed) = fixture() else { return };
+    if !kukri_sandbox::spec::pid_max_is_of_the_namespace() {
+        eprintln!("skipped: before Linux 6.14 the bound is the machine's");
+        return;
+    }
+    let before = std::fs::read_to_string("/proc/sys/kernel/pid_max").unwrap();
+    let script = "n=0; while [ $n -lt 500 ]; do sleep 60 & n=$((n+1)); done";
+    let mut spec = boxed.spec(&["sh", "-c", script]);
+    kukri_sandbox::spec::bound_pid_numbers(&mut spec, 320);
+    let output = boxed.run_with(&native(), spec, |_| ()).await.unwrap();
+    assert!(output.stderr.contains("fork"), "{}", output.stderr);
+    assert_ne!(output.exit.status, ExitStatus::Code(0));
+    assert_eq!(std::fs::read_to_string("/proc/sys/kernel/pid_max").unwrap(), before, "the machine's stays");
+}

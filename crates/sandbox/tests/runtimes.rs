@@ -109,6 +109,7 @@ on_each! {
     places_for_mounts_are_told, network: false;
     user_and_working_directory, network: false;
     the_container_is_isolated, network: false;
+    new_privileges_are_a_choice, network: false;
     killing_ends_the_whole_tree, network: false;
     dropping_kills, network: false;
     signals_reach_the_command, network: false;
@@ -273,6 +274,38 @@ mod checks {
             assert!(["PATH", "HOME", "PWD", "SHLVL", "OLDPWD"].contains(&name), "{entry}");
         }
         assert_eq!(lines.last(), Some(&"no-sysctl"));
+    }
+
+    /// Off by default, so that `sudo` works in a step; on, set-user-id programs give nothing.
+    pub async fn new_privileges_are_a_choice(bench: &Bench, runtime: &dyn Runtime) {
+        use std::os::unix::fs::PermissionsExt;
+        let program = bench.boxed.lower().join("bin/busybox");
+        std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o4755)).unwrap();
+        for forbidden in [false, true] {
+            let mut spec = bench.boxed.spec(&["busybox", "su", "-c", "id -u", "root"]);
+            let process = spec.process_mut().as_mut().unwrap();
+            assert_eq!(process.no_new_privileges(), Some(false));
+            process.set_no_new_privileges(Some(forbidden)).user_mut().set_uid(1000).set_gid(1000);
+            let output = bench.boxed.run_with(runtime, spec, |request| {
+                let content = b"root::0:0::/root:/bin/sh\nalice:x:1000:1000::/home:/bin/sh\n".to_vec();
+                let source = FileSource::Content(content);
+                request.files.push(InjectedFile {
+                    path: "/etc/passwd".into(),
+                    source,
+                    uid: 0,
+                    gid: 0,
+                    mode: 0o644,
+                });
+            });
+            let output = output.await.unwrap();
+            assert_eq!(
+                output.stdout == "0\n",
+                !forbidden,
+                "{forbidden}: {} {}",
+                output.stdout,
+                output.stderr
+            );
+        }
     }
 
     pub async fn killing_ends_the_whole_tree(bench: &Bench, runtime: &dyn Runtime) {

@@ -63,6 +63,13 @@ impl RemoteError {
             io::ErrorKind::PermissionDenied => {
                 Self::new(ErrorCode::PermissionDenied, format!("cannot {verb} {path}: permission denied"))
             }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::new(ErrorCode::Other, format!("cannot {verb} {path}: {error}; free space on that disk"))
+            }
+            io::ErrorKind::ReadOnlyFilesystem => Self::new(
+                ErrorCode::PermissionDenied,
+                format!("cannot {verb} {path}: {error}; choose a path that can be written to"),
+            ),
             _ => Self::new(ErrorCode::Other, format!("cannot {verb} {path}: {error}")),
         }
     }

@@ -24,7 +24,7 @@ impl Store {
     /// Stores one content.
     pub fn put_blob(&self, content: &[u8]) -> Result<Digest> {
         let mut writer = self.blob_writer();
-        writer.write_all(content).map_err(StoreError::io("write a content in", self.root()))?;
+        writer.push(content)?;
         Ok(writer.finish()?.0)
     }
 
@@ -39,7 +39,7 @@ impl Store {
         let mut sink = Sink::default();
         for (_, content) in large {
             let mut writer = self.blob_writer();
-            writer.write_all(&content).map_err(StoreError::io("write a content in", self.root()))?;
+            writer.push(&content)?;
             writer.store(&mut sink)?;
         }
         inner.recent.touch_all(small.iter().map(|(digest, _)| digest));
@@ -295,6 +295,12 @@ pub struct BlobWriter {
 }
 
 impl BlobWriter {
+    /// Takes the next bytes.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        self.take(bytes)
+            .map_err(|source| StoreError::io("write a content in", self.inner.layout.root())(source))
+    }
+
     /// Stores what was written; returns its digest and length.
     pub fn finish(mut self) -> Result<(Digest, u64)> {
         let mut sink = Sink::default();
@@ -323,16 +329,7 @@ impl BlobWriter {
         Ok((digest, self.size))
     }
 
-    fn spill(&self) -> io::Result<()> {
-        match &self.file {
-            Some((file, _)) => (&*file).write_all(&self.buffer),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Write for BlobWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.file.is_none() && self.buffer.len() + bytes.len() > PACK_LIMIT {
             let path = self.inner.layout.fresh_tmp();
             self.file = Some((File::create_new(&path)?, path));
@@ -347,6 +344,20 @@ impl Write for BlobWriter {
             Some((file, _)) if bytes.len() > fsutil::CHUNK => file.write_all(bytes)?,
             _ => self.buffer.extend_from_slice(bytes),
         }
+        Ok(())
+    }
+
+    fn spill(&self) -> io::Result<()> {
+        match &self.file {
+            Some((file, _)) => (&*file).write_all(&self.buffer),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.push(bytes).map_err(StoreError::into_io)?;
         Ok(bytes.len())
     }
 

@@ -67,7 +67,7 @@ pub enum OpenError {
         source: rusqlite::Error,
     },
     /// A file operation failed.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}: {source}{}", next_step_of(source))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -139,7 +139,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// A file operation failed.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}: {source}{}", next_step_of(source))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -163,6 +163,14 @@ impl StoreError {
         move |source| Self::Index { action, source }
     }
 
+    /// Keeps its kind and its text where only an [`io::Error`] can be handed on.
+    pub(crate) fn into_io(self) -> io::Error {
+        match &self {
+            Self::Io { source, .. } => io::Error::new(source.kind(), self.to_string()),
+            _ => io::Error::other(self.to_string()),
+        }
+    }
+
     pub(crate) fn missing(kind: &'static str, digest: &Digest, reason: impl Into<String>) -> Self {
         Self::Missing { kind, digest: *digest, reason: reason.into() }
     }
@@ -180,12 +188,20 @@ impl StoreError {
 /// What to do about a failure of the index, where that is known.
 fn next_step(source: &rusqlite::Error) -> &'static str {
     match source.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => {
-            "; free space on the disk of the engine's root, or run `kukri cache prune`"
-        }
-        Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
-            "; the engine's root must be writable for it"
-        }
+        Some(rusqlite::ErrorCode::DiskFull) => FREE_SPACE,
+        Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => MAKE_WRITABLE,
         _ => "",
     }
 }
+
+/// The same for a file operation.
+fn next_step_of(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FREE_SPACE,
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => MAKE_WRITABLE,
+        _ => "",
+    }
+}
+
+const FREE_SPACE: &str = "; free space on the disk of the engine's root, or run `kukri cache prune`";
+const MAKE_WRITABLE: &str = "; the engine's root must be writable for it";

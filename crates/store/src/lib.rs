@@ -35,6 +35,6 @@ pub use intake::Intake;
 pub use layer::LayerWriter;
 pub use materialise::{Lease, Materialisation};
 pub use records::{ResultRecord, ResultSummary, Root};
-pub use store::{ScratchDir, Store};
+pub use store::{ScratchDir, Store, is_in_use};
 pub use upper::Workspace;
 pub use volumes::{VolumeDir, VolumeInfo};

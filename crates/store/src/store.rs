@@ -14,7 +14,7 @@ use crate::care::caretaker::Caretaker;
 use crate::disk::index::Index;
 use crate::disk::layout::Layout;
 use crate::disk::packs::Packs;
-use crate::disk::{format, fsutil};
+use crate::disk::{format, fsutil, reserve};
 use crate::error::OpenError;
 use crate::materialise::Stack;
 use crate::memory::cache::NodeCache;
@@ -69,6 +69,8 @@ impl Store {
         fs::create_dir_all(&root).map_err(fail("make", &root))?;
         let lock = take_lock(&root)?;
         format::check(&root)?;
+        // The index makes files when it is opened.
+        reserve::give_up_when_full(&root);
         let layout = Layout::open(&root)?;
         let index = Index::open(&layout.index())?;
         let packs = Packs::open(layout.packs()).map_err(fail("list", &layout.packs()))?;
@@ -107,6 +109,13 @@ impl Store {
         &self.inner.config
     }
 
+    /// Whether the store's disk has less than 1 MiB left: what commands write has no room then.
+    #[must_use]
+    pub fn disk_is_full(&self) -> bool {
+        rustix::fs::statvfs(self.root())
+            .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < 1 << 20)
+    }
+
     /// A directory of one's own in the store's file system, gone when the value is dropped or the store is opened the
     /// next time. For files that are going to be renamed or linked into the store, and for scratch space of execs.
     pub fn scratch(&self) -> crate::Result<ScratchDir> {
@@ -114,6 +123,18 @@ impl Store {
         fs::create_dir(&path).map_err(crate::StoreError::io("make", &path))?;
         Ok(ScratchDir { inner: Arc::clone(&self.inner), path })
     }
+}
+
+/// Whether an engine has the store at `root` open.
+#[must_use]
+pub fn is_in_use(root: &Path) -> bool {
+    // An engine which starts at this very moment may be told that the store is taken; it tries again.
+    File::open(root.join("lock")).is_ok_and(|lock| {
+        matches!(
+            rustix::fs::flock(&lock, FlockOperation::NonBlockingLockShared),
+            Err(rustix::io::Errno::WOULDBLOCK)
+        )
+    })
 }
 
 /// See [`Store::scratch`].
@@ -154,9 +175,9 @@ fn take_lock(root: &Path) -> Result<File, OpenError> {
         }
         Err(errno) => return Err(fail("lock")(errno.into())),
     }
-    file.set_len(0).map_err(fail("write"))?;
-    file.rewind().map_err(fail("write"))?;
-    writeln!(file, "{}", std::process::id()).map_err(fail("write"))?;
+    // Only for messages; on a full disk there may be no room for it.
+    let _ =
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
     Ok(file)
 }
 

@@ -1,8 +1,10 @@
 """The engine's life: it starts by itself, is shared, ends when idle, and survives being killed."""
 
+import fcntl
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -177,6 +179,52 @@ def test_pruning(fresh: Engine, extra: list[str]) -> None:
     assert (after < before) is (not extra)
     with fresh.session() as session:
         assert (session.run(*UUID) == first) is bool(extra)
+
+
+def test_a_dry_run_tells_what_pruning_does(fresh: Engine, tmp_path: Path) -> None:
+    for number in range(50):
+        (tmp_path / f"small{number}").write_bytes(os.urandom(20_000))
+    (tmp_path / "large").write_bytes(os.urandom(3_000_000))
+    with fresh.session(workdir=tmp_path) as session:
+        session.run("sh", "-c", "head -c 2000000 /dev/urandom > /f")
+        session.query('{ host { directory(path: ".") { entries } } }')
+    reports = []
+    for extra in [["--dry-run"], []]:
+        report = json.loads(fresh.kukri("cache", "prune", "--json", *extra).stdout)
+        keys = ["freedBytes", "nodes", "packed", "objects", "layers"]
+        reports.append(({key: report.get(key) for key in keys}, [one["label"] for one in report["dropped"]]))
+    assert reports[0] == reports[1]
+    assert reports[1][0]["freedBytes"] > 6_000_000
+
+
+def test_stopping_gives_the_store_back(fresh: Engine) -> None:
+    for _ in range(5):
+        with fresh.session() as session:
+            session.run("true")
+        fresh.kukri("engine", "stop")
+        with (fresh.root / "store" / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_every_failure_to_connect_names_the_log(make_engine: Callable[..., Engine], tmp_path: Path) -> None:
+    """A root that cannot be made, a socket that nobody answers, a program that does not start, no engine at all."""
+    (tmp_path / "file").write_text("")
+    broken = {
+        "root": {"KUKRI_ROOT": str(tmp_path / "file" / "below")},
+        "settings": {"KUKRI_NETWORK": "pigeon"},
+        "socket": {"KUKRI_SOCKET": str(tmp_path / "file")},
+        "long": {"KUKRI_SOCKET": str(tmp_path / ("x" * 120))},
+    }
+    for what, variables in broken.items():
+        engine = make_engine(**variables)
+        log = Path(engine.env["KUKRI_ROOT"]) / "engine.log"
+        for command in (["query", "{version}"], ["cache", "du"], ["session"]):
+            done = engine.kukri(*command, check=False, stdin=subprocess.DEVNULL)
+            assert done.returncode == 1, (what, command)
+            assert str(log) in done.stderr, f"{what}, {command}: {done.stderr}"
+    stopped = make_engine()
+    done = stopped.kukri("engine", "stop", check=False)
+    assert done.returncode == 1 and str(stopped.root / "engine.log") in done.stderr
 
 
 def test_two_engines_side_by_side(make_engine: Callable[..., Engine]) -> None:

@@ -30,6 +30,32 @@ def other(request: pytest.FixtureRequest, make_engine: Callable[..., Engine]) ->
     made.stop()
 
 
+def test_certificates_of_the_machine_are_in_nobodys_way(
+    other: Engine, make_engine: Callable[..., Engine], tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text("the authorities\n")
+    variables = {key: other.env[key] for key in ["KUKRI_OCI_RUNTIME"] if key in other.env}
+    engine = make_engine(KUKRI_CA_BUNDLE=str(bundle), **variables)
+    with engine.session(workdir=tmp_path) as session:
+        script = "mkdir -p /run/a && rm -rf /run/* /tmp/* /etc/ssl && cat $SSL_CERT_FILE && ls -A /run"
+        assert session.run("sh", "-c", script) == "the authorities\n"
+        # An image with directories of its own, and a step that changes nothing in them.
+        base = """
+          from(address: "busybox")
+          withNewFile(path: "/run/own", contents: "x")
+          withExec(args: ["true"])
+        """
+        before = session.chain(base, "rootfs { id }")["id"]
+        after = session.chain(
+            base + '\nwithExec(args: ["sh", "-c", "cat $SSL_CERT_FILE"])',
+            f'rootfs {{ diff(other: "{before}") {{ entries }} }}',
+        )
+        assert after == {"diff": {"entries": []}}
+        assert session.chain(base + '\ndirectory(path: "/run")', "entries") == ["own"]
+    engine.stop()
+
+
 def test_an_exec_with_everything(other: Engine, tmp_path: Path) -> None:
     with other.session(workdir=tmp_path) as session:
         secret = session.query('{ setSecret(name: "s", plaintext: "hidden-value") { id } }')["setSecret"][

@@ -103,7 +103,7 @@ def test_cache_volumes_are_not_part_of_cache_keys_and_cannot_be_read(q: Any) -> 
 
 
 def test_locked_volumes_are_used_by_one_exec_at_a_time(q: Any, engine: Engine) -> None:
-    script = "test ! -e /c/busy || echo together; touch /c/busy; sleep 0.3; rm -f /c/busy"
+    script = "test ! -e /c/busy || echo together; touch /c/busy; sleep 0.3; rm -f /c/busy || true"
     seen: list[str] = []
 
     def use(number: int, sharing: str) -> None:
@@ -132,7 +132,7 @@ def test_mounted_secrets(q: Any) -> None:
         "400 0:0\n440 65534:100\n9\ntmpfs\n"
     )
     assert q.ask(steps + 'withoutMount(path: "/run/a")', "mounts") == ["/run/b"]
-    assert q.sh("ls /run | grep -v kukri", steps + 'withoutMount(path: "/run/a")') == "b\n"
+    assert q.sh("ls /run", steps + 'withoutMount(path: "/run/a")') == "b\n"
 
 
 def test_changes_at_a_mount_unmount_it_and_below_change_the_mounted_tree(q: Any) -> None:

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use kukri_engine::engine::{PruneOptions, VerifyOptions};
-use kukri_session::launch::ensure_engine;
 use serde_json::{Value as Json, json};
 
 use super::open;
@@ -16,7 +15,7 @@ use crate::{settings, size};
 /// Does it, with a running engine; one is started where none runs.
 pub async fn cache(args: CacheArgs) -> Outcome {
     let places = settings::from_environment()?.places()?;
-    ensure_engine(&open::launch(&places)?).await?;
+    open::engine(&places).await?;
     let (verb, body, as_json) = match &args.command {
         CacheCommand::Du { json } => ("du", Json::Null, *json),
         CacheCommand::Gc { json } => ("gc", Json::Null, *json),
@@ -38,7 +37,7 @@ pub async fn cache(args: CacheArgs) -> Outcome {
             ("prune", body, *json)
         }
     };
-    let answer = admin::ask(&places.socket, verb, &body).await?;
+    let answer = admin::ask(&places, verb, &body).await?;
     if as_json {
         print(&answer.to_string());
     } else {

@@ -38,7 +38,7 @@ pub async fn doctor() -> Outcome {
         Ok(engine) => {
             let started = if engine.started { "started for this check" } else { "was running" };
             say(true, format!("the engine answers ({started})"), "");
-            let answer = admin::ask(&places.socket, "status", &serde_json::Value::Null).await;
+            let answer = admin::ask(&places, "status", &serde_json::Value::Null).await;
             say(answer.is_ok(), format!("data in {}", places.root.display()), "");
         }
         Err(error) => {

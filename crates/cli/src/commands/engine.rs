@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use kukri_api::http::{AdminError, AdminHandler, Server, ServerConfig, SessionFactory, SessionTable};
-use kukri_engine::engine::{EngineOptions, OpenEngineError};
+use kukri_engine::engine::{EngineOptions, OpenEngineError, store_is_in_use};
 use kukri_engine::{Engine, Session};
 use kukri_session::{EngineHello, socket};
 use serde_json::{Value as Json, json};
@@ -146,7 +146,7 @@ fn admin_handler(
                         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                         shutdown.cancel();
                     });
-                    Ok(json!({}))
+                    Ok(json!({ "store": engine.store().root() }))
                 }
                 "du" => engine.usage().await.map_err(failed),
                 "gc" => engine.collect().await.map_err(failed),
@@ -168,7 +168,7 @@ fn admin_handler(
 #[expect(clippy::print_stdout, reason = "the answer")]
 async fn status(json: bool) -> Outcome {
     let places = settings::from_environment()?.places()?;
-    match admin::ask(&places.socket, "status", &Json::Null).await {
+    match admin::ask(&places, "status", &Json::Null).await {
         Ok(answer) if json => println!("{answer}"),
         Ok(answer) => {
             let text = |key: &str| {
@@ -193,16 +193,22 @@ async fn status(json: bool) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// How long an engine may take to end.
+const STOP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
 async fn stop() -> Outcome {
     let places = settings::from_environment()?.places()?;
-    admin::ask(&places.socket, "stop", &Json::Null).await?;
+    let answer = admin::ask(&places, "stop", &Json::Null).await?;
+    // An engine tells where its store is: it may have been started with another root than this command knows.
+    let store = answer["store"].as_str().map_or_else(|| places.root.join("store"), std::path::PathBuf::from);
+    let started = std::time::Instant::now();
     // Gone means that its store can be opened again.
-    for _ in 0..500 {
-        if tokio::net::UnixStream::connect(&places.socket).await.is_err() {
-            return Ok(ExitCode::SUCCESS);
+    while tokio::net::UnixStream::connect(&places.socket).await.is_ok() || store_is_in_use(&store) {
+        if started.elapsed() > STOP_TIMEOUT {
+            return Err(Failure::new(format!("the engine did not end within {} s", STOP_TIMEOUT.as_secs()))
+                .hint(format!("its log is {}", places.log.display())));
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
-    Err(Failure::new("the engine did not end within 5 s")
-        .hint(format!("its log is {}", places.log.display())))
+    Ok(ExitCode::SUCCESS)
 }

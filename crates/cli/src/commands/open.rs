@@ -1,13 +1,14 @@
 //! Opens a session for a command, starting an engine where none runs.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use kukri_session::ClientHello;
 use kukri_session::client::ConnectConfig;
 use kukri_session::command::{RunningSession, SessionConfig};
-use kukri_session::launch::LaunchConfig;
+use kukri_session::launch::{LaunchConfig, RunningEngine, ensure_engine};
 
 use crate::args::SessionFlags;
 use crate::fail::Failure;
@@ -33,6 +34,37 @@ pub fn launch(places: &Places) -> Result<LaunchConfig, Failure> {
         log_path: places.log.clone(),
         timeout: START_TIMEOUT,
     })
+}
+
+/// Finds the engine, or starts one.
+pub async fn engine(places: &Places) -> Result<RunningEngine, Failure> {
+    ensure_engine(&launch(places)?).await.map_err(|error| no_engine(&error, places))
+}
+
+/// Why there is no engine, with its log, and with the next step where that is known.
+fn no_engine(error: &(dyn std::error::Error + 'static), places: &Places) -> Failure {
+    let text = error.to_string();
+    let kinds = std::iter::successors(Some(error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .map(std::io::Error::kind);
+    let mut hints = Vec::new();
+    for kind in kinds {
+        match kind {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                hints.push("set KUKRI_ROOT to a directory that this user may write to".to_owned());
+            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                hints.push(format!("free space on the disk of {}", places.root.display()));
+            }
+            _ => {}
+        }
+    }
+    let log = places.log.display().to_string();
+    if !text.contains(&log) {
+        hints.push(format!("the engine's log is {log}"));
+    }
+    let failure = Failure::new(text);
+    if hints.is_empty() { failure } else { failure.hint(hints.join("; ")) }
 }
 
 /// Opens a session.
@@ -65,7 +97,7 @@ pub async fn open(flags: &SessionFlags, progress: &Progress) -> Result<RunningSe
         },
         max_connections: MAX_CONNECTIONS,
     };
-    Ok(RunningSession::start(config).await?)
+    RunningSession::start(config).await.map_err(|error| no_engine(&error, &places))
 }
 
 /// Ends a session, showing what still comes.

@@ -19,11 +19,9 @@ impl Engine {
 
     /// Removes what is not in use. While clients are connected, what was written lately is spared: they may be about to
     /// refer to it.
-    pub async fn prune(self: &Arc<Self>, options: PruneOptions, clients: usize) -> Result<Json, OpError> {
+    pub async fn prune(self: &Arc<Self>, mut options: PruneOptions, clients: usize) -> Result<Json, OpError> {
         let store = self.store().clone();
-        if clients == 0 && !options.dry_run {
-            store.end_grace();
-        }
+        options.ignore_recent = clients == 0;
         let report = crate::blocking(move || store.prune(&options).or_fail()).await?;
         self.solver().forget_all();
         Ok(prune_json(&report))
@@ -146,5 +144,13 @@ fn prune_json(report: &PruneReport) -> Json {
             entry
         })
         .collect();
-    json!({ "freedBytes": report.freed_bytes, "keptBytes": report.kept_bytes, "dropped": dropped })
+    json!({
+        "freedBytes": report.freed_bytes,
+        "keptBytes": report.kept_bytes,
+        "nodes": report.nodes,
+        "packed": report.packed,
+        "objects": report.objects,
+        "layers": report.layers,
+        "dropped": dropped,
+    })
 }

@@ -36,8 +36,10 @@ pub struct ExecEnvironment {
     pub network: kukri_sandbox::NetworkMode,
     /// A layer that lies below those of every image.
     pub mount_points: Option<PathBuf>,
-    /// Most processes in one exec; `None`: no limit.
+    /// Most processes in one exec, held by a control group; `None`: no such limit.
     pub pids_max: Option<i64>,
+    /// Most numbers for processes in one exec, held by its pid namespace; `None`: no such limit.
+    pub pid_numbers: Option<u32>,
     /// Most bytes of memory of one exec; `None`: no limit.
     pub memory_max: Option<i64>,
 }

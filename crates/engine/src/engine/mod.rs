@@ -31,7 +31,7 @@ use crate::session::Session;
 use crate::vertex::{BlobRef, Vertex};
 
 pub use kukri_sandbox::NetworkMode;
-pub use kukri_store::{PruneOptions, VerifyOptions};
+pub use kukri_store::{PruneOptions, VerifyOptions, is_in_use as store_is_in_use};
 
 pub use config::{EngineConfig, ExecEnvironment};
 pub use observer::Watchers;

@@ -8,14 +8,20 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-const DIRECTORIES: [&str; 6] = ["proc", "sys", "dev", "etc", "run", "run/kukri"];
-const FILES: [&str; 3] = ["etc/hosts", "etc/resolv.conf", "run/kukri/ca-certificates.crt"];
+const DIRECTORIES: [&str; 4] = ["proc", "sys", "dev", "etc"];
+const FILES: [&str; 2] = ["etc/hosts", "etc/resolv.conf"];
+/// What earlier versions had here; containers would still see it.
+const FORMER: &str = "run";
 
 /// Makes the layer below `root`, or completes it, and gives its path.
 pub fn make(root: &Path) -> io::Result<PathBuf> {
     let layer = root.join("mount-points");
     fs::create_dir_all(&layer)?;
     fs::set_permissions(&layer, Permissions::from_mode(0o755))?;
+    match fs::remove_dir_all(layer.join(FORMER)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     for directory in DIRECTORIES {
         let path = layer.join(directory);
         if !path.is_dir() {
@@ -38,7 +44,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let layer = make(root.path()).unwrap();
         fs::remove_file(layer.join("etc/hosts")).unwrap();
+        fs::create_dir_all(layer.join("run/kukri")).unwrap();
         assert_eq!(make(root.path()).unwrap(), layer);
         assert!(layer.join("etc/hosts").is_file() && layer.join("proc").is_dir());
+        assert!(!layer.join("run").exists());
     }
 }

@@ -14,10 +14,14 @@ use kukri_oci::{ProxyConfig, RegistryClient, RegistryConfig};
 use kukri_sandbox::cgroup::ControlGroups;
 use kukri_sandbox::network::{Pool, PoolConfig};
 use kukri_sandbox::oci_runtime::{OciRuntime, OciRuntimeConfig};
-use kukri_sandbox::{NativeConfig, NativeRuntime, NetworkMode, Networks, Runtime, SandboxError};
+use kukri_sandbox::{NativeConfig, NativeRuntime, NetworkMode, Networks, Runtime, SandboxError, spec};
 use kukri_store::{OpenError, Store, StoreConfig};
 
 use super::{Engine, EngineConfig, ExecEnvironment};
+
+/// Most processes and threads in one exec when the settings do not say: enough for large builds, and a fork bomb still
+/// leaves room for others.
+pub const DEFAULT_PIDS: u32 = 8192;
 
 /// Settings of an engine, all plain: whoever starts it has read files and variables already.
 #[derive(Clone, Debug)]
@@ -50,7 +54,7 @@ pub struct EngineOptions {
     pub ca_bundle: Option<PathBuf>,
     /// Proxy variables for containers.
     pub proxy: Vec<(String, String)>,
-    /// Most processes in one exec; `None`: no limit.
+    /// Most processes in one exec; 0: no limit; `None`: [`DEFAULT_PIDS`], where the machine can limit them.
     pub pids_max: Option<i64>,
     /// Most bytes of memory of one exec; `None`: no limit.
     pub memory_max: Option<i64>,
@@ -150,6 +154,7 @@ impl Engine {
             }
         };
         let cgroups = Arc::new(ControlGroups::detect());
+        let (pids_max, pid_numbers) = processes(options.pids_max, options.oci_runtime.is_none(), &cgroups);
         let runtime: Arc<dyn Runtime> = match &options.oci_runtime {
             Some(program) => Arc::new(OciRuntime::new(OciRuntimeConfig {
                 program: program.into(),
@@ -193,11 +198,27 @@ impl Engine {
                 resolv_conf,
                 network: options.network,
                 mount_points,
-                pids_max: options.pids_max,
+                pids_max,
+                pid_numbers,
                 memory_max: options.memory_max,
             },
             secret_salt,
         }))
+    }
+}
+
+/// How the processes of an exec are limited: by a control group, or by the numbers of its pid namespace.
+fn processes(asked: Option<i64>, native: bool, cgroups: &ControlGroups) -> (Option<i64>, Option<u32>) {
+    match asked {
+        Some(0) => (None, None),
+        Some(limit) => (Some(limit), None),
+        // Other runtimes refuse the parameter.
+        None if native && spec::pid_max_is_of_the_namespace() => (None, Some(DEFAULT_PIDS)),
+        None if cgroups.limits_processes() => (Some(DEFAULT_PIDS.into()), None),
+        None => {
+            tracing::warn!("the number of processes in a container cannot be limited on this machine");
+            (None, None)
+        }
     }
 }
 

@@ -392,6 +392,13 @@ mod tests {
     }
 
     #[test]
+    fn limits_that_are_never_set_are_refused_everywhere() {
+        let resources = serde_json::from_str(r#"{"cpu": {"cpus": "0"}}"#).unwrap();
+        let error = ControlGroups::none("because").create_group("a", Some(&resources)).unwrap_err();
+        assert!(matches!(error, CgroupError::Unsupported { limit: "cpu.cpus" }), "{error}");
+    }
+
+    #[test]
     fn names_cannot_leave_the_engines_group() {
         let groups = ControlGroups::none("because");
         for name in ["", "..", "a/b", ".hidden"] {

@@ -119,6 +119,41 @@ pub(super) fn settings(version: Version, resources: Option<&LinuxResources>) -> 
     settings
 }
 
+/// The first limit that is asked for and that [`settings`] has nothing for. Values that mean "no limit" are no limit.
+/// Rules for devices are left to those who run the container.
+pub(super) fn unsupported(resources: &LinuxResources) -> Option<&'static str> {
+    fn word(text: &Option<String>) -> bool {
+        text.as_ref().is_some_and(|text| !text.is_empty())
+    }
+    let mut asked = vec![
+        ("blockIO", resources.block_io().is_some()),
+        ("hugepageLimits", resources.hugepage_limits().as_ref().is_some_and(|limits| !limits.is_empty())),
+        ("network", resources.network().is_some()),
+        ("rdma", resources.rdma().as_ref().is_some_and(|limits| !limits.is_empty())),
+        ("unified", resources.unified().as_ref().is_some_and(|files| !files.is_empty())),
+    ];
+    if let Some(memory) = resources.memory() {
+        asked.extend([
+            ("memory.kernel", memory.kernel().is_some_and(|limit| limit > 0)),
+            ("memory.kernelTCP", memory.kernel_tcp().is_some_and(|limit| limit > 0)),
+            ("memory.swappiness", memory.swappiness().is_some()),
+            ("memory.disableOOMKiller", memory.disable_oom_killer() == Some(true)),
+            ("memory.checkBeforeUpdate", memory.check_before_update() == Some(true)),
+        ]);
+    }
+    if let Some(cpu) = resources.cpu() {
+        asked.extend([
+            ("cpu.cpus", word(cpu.cpus())),
+            ("cpu.mems", word(cpu.mems())),
+            ("cpu.realtimeRuntime", cpu.realtime_runtime().is_some_and(|limit| limit > 0)),
+            ("cpu.realtimePeriod", cpu.realtime_period().is_some_and(|limit| limit > 0)),
+            ("cpu.burst", cpu.burst().is_some_and(|limit| limit > 0)),
+            ("cpu.idle", cpu.idle().is_some_and(|idle| idle != 0)),
+        ]);
+    }
+    asked.into_iter().find(|(_, asked)| *asked).map(|(limit, _)| limit)
+}
+
 /// v1's shares (2 to 262144) as v2's weight (1 to 10000), by the formula that OCI runtimes use.
 fn weight(shares: u64) -> u64 {
     1 + (shares.clamp(2, 262_144) - 2) * 9_999 / 262_142
@@ -169,6 +204,29 @@ mod tests {
             ("cpu.shares", "1024"),
         ];
         assert_eq!(written(Version::V1), expected.map(|(file, value)| (file, value.to_owned())));
+    }
+
+    #[test]
+    fn what_is_not_written_is_named() {
+        for (limit, text) in [
+            ("cpu.cpus", r#"{"cpu": {"cpus": "0-1", "shares": 2}}"#),
+            ("cpu.mems", r#"{"cpu": {"mems": "0"}}"#),
+            ("cpu.burst", r#"{"cpu": {"quota": 1000, "burst": 5}}"#),
+            ("cpu.idle", r#"{"cpu": {"idle": 1}}"#),
+            ("memory.swappiness", r#"{"memory": {"limit": 1, "swappiness": 10}}"#),
+            ("memory.disableOOMKiller", r#"{"memory": {"disableOOMKiller": true}}"#),
+            ("blockIO", r#"{"blockIO": {"weight": 10}}"#),
+            ("hugepageLimits", r#"{"hugepageLimits": [{"pageSize": "2MB", "limit": 1}]}"#),
+            ("unified", r#"{"unified": {"memory.high": "1"}}"#),
+            ("network", r#"{"network": {"classID": 1}}"#),
+            ("rdma", r#"{"rdma": {"a": {"hcaHandles": 3}}}"#),
+        ] {
+            let resources: LinuxResources = serde_json::from_str(text).unwrap();
+            assert_eq!(unsupported(&resources), Some(limit), "{text}");
+        }
+        let done = r#"{"cpu": {"quota": -1, "shares": 5, "cpus": ""}, "memory": {"limit": -1}, "pids": {"limit": 4}, "unified": {}}"#;
+        assert_eq!(unsupported(&serde_json::from_str(done).unwrap()), None);
+        assert_eq!(unsupported(&resources()), None);
     }
 
     #[test]

@@ -50,6 +50,12 @@ pub enum CgroupError {
         /// The controller that is missing.
         controller: &'static str,
     },
+    /// A limit was asked for that is never set here.
+    #[error("the limit {limit} is not supported; leave it out, or put it on the engine's own control group")]
+    Unsupported {
+        /// Field of the spec, below `linux.resources`.
+        limit: &'static str,
+    },
     /// The group cannot be made.
     #[error("cannot make the control group {}: {source}", path.display())]
     Create {
@@ -134,6 +140,12 @@ impl ControlGroups {
         self.inner.layout.reason.as_deref()
     }
 
+    /// Whether the number of a run's processes can be limited.
+    #[must_use]
+    pub fn limits_processes(&self) -> bool {
+        self.inner.layout.find(Controller::Pids).is_some()
+    }
+
     /// Makes the group of a run.
     ///
     /// # Errors
@@ -141,6 +153,9 @@ impl ControlGroups {
     pub fn create_group(&self, id: &str, resources: Option<&LinuxResources>) -> Result<Group, CgroupError> {
         if !is_name(id) {
             return Err(CgroupError::Name(id.to_owned()));
+        }
+        if let Some(limit) = resources.and_then(limits::unsupported) {
+            return Err(CgroupError::Unsupported { limit });
         }
         let layout = &self.inner.layout;
         let mut group = Group::new(Arc::clone(&self.inner));

@@ -20,6 +20,7 @@ pub(crate) mod prepare;
 pub(crate) mod report;
 mod running;
 pub(crate) mod sys;
+mod unsupported;
 pub(crate) mod wait;
 
 use std::fs::File;
@@ -230,11 +231,7 @@ fn cgroup(request: &RunRequest, shared: &Shared) -> Result<Option<Box<dyn Cgroup
 }
 
 fn limits_anything(resources: &oci_spec::runtime::LinuxResources) -> bool {
-    resources.memory().is_some()
-        || resources.cpu().is_some()
-        || resources.pids().is_some()
-        || resources.block_io().is_some()
-        || resources.unified().as_ref().is_some_and(|unified| !unified.is_empty())
+    *resources != oci_spec::runtime::LinuxResources::default()
 }
 
 /// One record, or `None` at the end of the pipe.

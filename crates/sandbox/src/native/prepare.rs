@@ -123,6 +123,7 @@ pub fn prepare(
 ) -> Result<Prepared, SandboxError> {
     let spec = std::mem::take(&mut request.spec);
     let process = spec.process().as_ref().ok_or_else(|| SandboxError::spec("process", "is missing"))?;
+    super::unsupported::check(&spec, request.network)?;
     let namespaces = Namespaces::of(&spec)?;
     let (exec, searched) = exec(process)?;
     let mut builder = Builder {

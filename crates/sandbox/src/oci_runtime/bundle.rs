@@ -273,7 +273,7 @@ impl Plan<'_> {
         };
         if self.own_groups {
             let mut rest = LinuxResources::default();
-            rest.set_devices(devices);
+            rest.set_devices(devices.clone());
             linux.set_resources(Some(rest));
         } else if self.kind == Kind::Crun && limited {
             return Err(SandboxError::Unsupported {
@@ -282,6 +282,13 @@ impl Plan<'_> {
             });
         }
         if self.kind == Kind::Crun {
+            if devices.as_ref().is_some_and(|rules| !rules.is_empty()) {
+                return Err(SandboxError::Unsupported {
+                    feature: "linux.resources.devices of a container's spec".to_owned(),
+                    next: "crun is run without control groups of its own; leave the rules out, or use runc"
+                        .to_owned(),
+                });
+            }
             linux.set_resources(None);
         }
         Ok(())

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::disk::fsutil;
+use crate::disk::{fsutil, reserve};
 use crate::memory::lock;
 use crate::store::Inner;
 
@@ -79,6 +79,7 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
         if let Err(error) = round.empty(&inner.layout.trash()) {
             tracing::warn!(%error, "the trash is not empty");
         }
+        reserve::take(inner.layout.root());
     }
 }
 

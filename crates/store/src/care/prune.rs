@@ -8,6 +8,7 @@ use kukri_model::Digest;
 use crate::Store;
 use crate::care::mark::Marks;
 use crate::care::usage::{Entry, Stored};
+use crate::disk::reserve;
 use crate::error::{Result, StoreError};
 use crate::memory::lock;
 use crate::records::{Root, now};
@@ -32,6 +33,8 @@ pub struct PruneOptions {
     /// Leave results alone that were used within the time of grace: what they refer to is spared in any case, so
     /// dropping them would cost work and free nothing. [`Store::gc`] does so.
     pub spare_recent: bool,
+    /// Spare nothing for having been written or asked for lately: nobody is connected who may rely on it.
+    pub ignore_recent: bool,
     /// Cache volumes as well: with `all` or without `keep_duration` every one that is not in use.
     pub volumes: bool,
     /// Only tell what would be done.
@@ -52,9 +55,10 @@ pub struct Dropped {
 pub struct PruneReport {
     /// Dropped results and volumes.
     pub dropped: Vec<Dropped>,
-    /// Bytes that are free now, or will be when the background deletion is done. An estimate for a dry run.
+    /// Bytes of all records that went: they are free now, or will be when the background deletion is done. Small
+    /// contents count when the pack they are in goes.
     pub freed_bytes: u64,
-    /// Bytes the store holds afterwards, without volumes. An estimate for a dry run.
+    /// Bytes the store holds afterwards, without volumes. For a dry run, those it holds now less those that would go.
     pub kept_bytes: u64,
     /// Nodes that went because nothing refers to them.
     pub nodes: u64,
@@ -86,16 +90,16 @@ impl Store {
         })
     }
 
-    /// Says that nobody relies on what was written or asked for lately, because nobody is connected: the next pruning
-    /// need not spare it.
-    pub fn end_grace(&self) {
-        self.inner.recent.forget();
-    }
-
     /// Drops what the options name, then everything that nothing needs any more. Others may go on using the store.
     pub fn prune(&self, options: &PruneOptions) -> Result<PruneReport> {
         let inner = &*self.inner;
         let _one = lock(&inner.care);
+        if !options.dry_run {
+            reserve::give_up_when_full(self.root());
+        }
+        if options.ignore_recent && !options.dry_run {
+            inner.recent.forget();
+        }
         let _log = Watching::start(inner);
         let before = inner.data_bytes()?;
         let mut report = PruneReport::default();
@@ -104,8 +108,10 @@ impl Store {
         for tree in inner.leases.leased_trees() {
             kept += marks.root(inner, &Root::Tree(tree))?;
         }
-        for digest in &_log.recent {
-            kept += marks.any(inner, digest)?;
+        if !options.ignore_recent {
+            for digest in &_log.recent {
+                kept += marks.any(inner, digest)?;
+            }
         }
         let limit = limit(inner, options, before)?;
         let mut doomed = Vec::new();
@@ -147,21 +153,19 @@ impl Store {
             for root in &stored.roots {
                 bytes += counted.root(inner, root)?;
             }
-            report.freed_bytes += bytes;
+            report.freed_bytes += stored.value_bytes;
             keys.push(stored.key);
             report.dropped.push(Dropped { entry: stored.entry(bytes), reason });
         }
         drop(counted);
         if options.dry_run {
-            self.prune_volumes(options, &mut report)?;
+            inner.would_sweep(&marks, &mut report)?;
             report.kept_bytes = before.saturating_sub(report.freed_bytes);
-            return Ok(report);
+        } else {
+            inner.drop_results(&keys)?;
+            inner.sweep(&mut marks, &mut report)?;
+            report.kept_bytes = inner.data_bytes()?;
         }
-        inner.drop_results(&keys)?;
-        inner.sweep(&mut marks, &mut report)?;
-        let after = inner.data_bytes()?;
-        report.kept_bytes = after;
-        report.freed_bytes = before.saturating_sub(after);
         self.prune_volumes(options, &mut report)?;
         Ok(report)
     }
@@ -259,12 +263,13 @@ impl Inner {
     /// Drops results, except those that were asked for meanwhile.
     fn drop_results(&self, keys: &[Digest]) -> Result<()> {
         let used: HashSet<Digest> = lock(&self.used).keys().copied().collect();
-        self.index.write("drop results", |transaction| {
-            let mut delete = transaction.prepare_cached("DELETE FROM results WHERE key=?")?;
-            for key in keys.iter().filter(|key| !used.contains(*key)) {
-                delete.execute([key.as_bytes()])?;
-            }
-            Ok(())
+        let keys: Vec<&Digest> = keys.iter().filter(|key| !used.contains(*key)).collect();
+        // In parts, so that the log of the index stays short.
+        keys.chunks(1000).try_for_each(|part| {
+            self.index.write("drop results", |transaction| {
+                let mut delete = transaction.prepare_cached("DELETE FROM results WHERE key=?")?;
+                part.iter().try_for_each(|key| delete.execute([key.as_bytes()]).map(drop))
+            })
         })
     }
 }

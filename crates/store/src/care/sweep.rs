@@ -21,6 +21,8 @@ use crate::store::Inner;
 
 /// Records deleted in one step.
 const STEP: usize = 1000;
+/// From this length on, the pack that is being written to is emptied like others.
+const TURN: u64 = 1 << 20;
 
 impl Inner {
     pub(crate) fn sweep(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
@@ -29,8 +31,33 @@ impl Inner {
         self.sweep_packed(marks, report)?;
         self.sweep_objects(marks, report)?;
         self.sweep_leftovers(marks)?;
-        self.compact(marks)?;
+        self.compact(marks, report)?;
         self.index.read("give pages back", |connection| connection.execute_batch("PRAGMA incremental_vacuum"))
+    }
+
+    /// What [`Inner::sweep`] would report if nobody touched anything meanwhile.
+    pub(crate) fn would_sweep(&self, marks: &Marks, report: &mut PruneReport) -> Result<()> {
+        let live = self.live_layers(marks)?;
+        for (_, bytes) in self.layers()?.iter().filter(|(id, _)| !live.contains(id)) {
+            report.layers += 1;
+            report.freed_bytes += bytes;
+        }
+        for (_, bytes) in self.dead_nodes(marks)? {
+            report.nodes += 1;
+            report.freed_bytes += bytes;
+        }
+        for (_, _, bytes) in self.dead_objects(marks)? {
+            report.objects += 1;
+            report.freed_bytes += bytes;
+        }
+        report.packed += self.dead_packed(marks)?.len() as u64;
+        for (id, len) in self.packs.list().map_err(StoreError::io("list", self.layout.packs()))? {
+            let live = self.live_in_pack(id, |digest| marks.blobs.contains(digest))?;
+            if self.is_worth_emptying(id, len, live) {
+                report.freed_bytes += len.saturating_sub(live);
+            }
+        }
+        Ok(())
     }
 
     /// Stops the others, and marks what they asked for up to now.
@@ -42,13 +69,57 @@ impl Inner {
         Ok(gate)
     }
 
-    fn keys(&self, query: &str) -> Result<Vec<(Digest, Digest)>> {
+    /// Two digests (which may be the same) and a size of each record.
+    fn records(&self, query: &str) -> Result<Vec<(Digest, Digest, u64)>> {
         self.index.read("list records", |connection| {
             let mut statement = connection.prepare(query)?;
             let digest =
                 |bytes: Vec<u8>| Digest::from_slice(&bytes).unwrap_or_else(|| Digest::from_bytes([0; 32]));
-            statement.query_map([], |row| Ok((digest(row.get(0)?), digest(row.get(1)?))))?.collect()
+            let record = |row: &rusqlite::Row<'_>| {
+                let size: i64 = row.get(2)?;
+                Ok((digest(row.get(0)?), digest(row.get(1)?), size as u64))
+            };
+            statement.query_map([], record)?.collect()
         })
+    }
+
+    fn dead_nodes(&self, marks: &Marks) -> Result<Vec<(Digest, u64)>> {
+        let nodes = self.records("SELECT digest, digest, length(bytes) FROM nodes")?;
+        Ok(nodes.into_iter().filter(|(d, ..)| !marks.nodes.contains(d)).map(|(d, _, len)| (d, len)).collect())
+    }
+
+    fn dead_packed(&self, marks: &Marks) -> Result<Vec<Digest>> {
+        let packed = self.records("SELECT digest, digest, size FROM packed")?;
+        Ok(packed.into_iter().map(|(d, ..)| d).filter(|d| !marks.blobs.contains(d)).collect())
+    }
+
+    /// Key, content and size.
+    fn dead_objects(&self, marks: &Marks) -> Result<Vec<(Digest, Digest, u64)>> {
+        let mut objects = self.records("SELECT key, digest, size FROM objects")?;
+        objects.retain(|object| !object_lives(marks, object));
+        Ok(objects)
+    }
+
+    /// Bytes of the contents in a pack that are needed.
+    fn live_in_pack(&self, id: u32, live: impl Fn(&Digest) -> bool) -> Result<u64> {
+        self.index.read("add up a pack", |connection| {
+            let mut query = connection.prepare_cached("SELECT digest, size FROM packed WHERE pack=?")?;
+            let mut rows = query.query([id])?;
+            let mut sum = 0;
+            while let Some(row) = rows.next()? {
+                let size: i64 = row.get(1)?;
+                let digest = row.get_ref(0)?.as_blob().ok().and_then(Digest::from_slice);
+                if digest.is_some_and(|digest| live(&digest)) {
+                    sum += size as u64;
+                }
+            }
+            Ok(sum)
+        })
+    }
+
+    /// Whether little of a pack is needed. The one that is written to must be worth to begin another for.
+    fn is_worth_emptying(&self, id: u32, len: u64, live: u64) -> bool {
+        live <= len / 2 && !self.packs.is_held(id) && (id != self.packs.current() || len >= TURN)
     }
 
     fn delete(&self, query: &str, keys: &[Digest]) -> Result<()> {
@@ -59,12 +130,13 @@ impl Inner {
     }
 
     fn sweep_nodes(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
-        let mut dead = self.keys("SELECT digest, digest FROM nodes")?;
-        dead.retain(|(digest, _)| !marks.nodes.contains(digest));
-        for part in dead.chunks(STEP) {
+        for part in self.dead_nodes(marks)?.chunks(STEP) {
             let _gate = self.step(marks)?;
-            let gone: Vec<Digest> =
-                part.iter().map(|(d, _)| *d).filter(|d| !marks.nodes.contains(d)).collect();
+            let mut gone = Vec::with_capacity(part.len());
+            for (digest, bytes) in part.iter().filter(|(digest, _)| !marks.nodes.contains(digest)) {
+                gone.push(*digest);
+                report.freed_bytes += bytes;
+            }
             self.delete("DELETE FROM nodes WHERE digest=?", &gone)?;
             gone.iter().for_each(|digest| self.nodes.remove(digest));
             report.nodes += gone.len() as u64;
@@ -73,12 +145,9 @@ impl Inner {
     }
 
     fn sweep_packed(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
-        let mut dead = self.keys("SELECT digest, digest FROM packed")?;
-        dead.retain(|(digest, _)| !marks.blobs.contains(digest));
-        for part in dead.chunks(STEP) {
+        for part in self.dead_packed(marks)?.chunks(STEP) {
             let _gate = self.step(marks)?;
-            let gone: Vec<Digest> =
-                part.iter().map(|(d, _)| *d).filter(|d| !marks.blobs.contains(d)).collect();
+            let gone: Vec<Digest> = part.iter().copied().filter(|d| !marks.blobs.contains(d)).collect();
             self.delete("DELETE FROM packed WHERE digest=?", &gone)?;
             report.packed += gone.len() as u64;
         }
@@ -86,14 +155,13 @@ impl Inner {
     }
 
     fn sweep_objects(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
-        let live = |marks: &Marks, (key, digest): &(Digest, Digest)| {
-            marks.blobs.contains(key) || marks.blobs.contains(digest)
-        };
-        let mut dead = self.keys("SELECT key, digest FROM objects")?;
-        dead.retain(|object| !live(marks, object));
-        for part in dead.chunks(STEP) {
+        for part in self.dead_objects(marks)?.chunks(STEP) {
             let _gate = self.step(marks)?;
-            let gone: Vec<Digest> = part.iter().filter(|object| !live(marks, object)).map(|o| o.0).collect();
+            let mut gone = Vec::with_capacity(part.len());
+            for object in part.iter().filter(|object| !object_lives(marks, object)) {
+                gone.push(object.0);
+                report.freed_bytes += object.2;
+            }
             self.delete("DELETE FROM objects WHERE key=?", &gone)?;
             gone.iter().try_for_each(|key| self.layout.discard(&self.layout.object(key)))?;
             report.objects += gone.len() as u64;
@@ -163,13 +231,14 @@ impl Inner {
         self.delete("DELETE FROM stacks WHERE tree=?", &dead)?;
         lock(&self.stacks).clear();
         let live = self.live_layers(marks)?;
-        let gone: Vec<u64> =
-            self.layers()?.into_iter().map(|(id, _)| id).filter(|id| !live.contains(id)).collect();
+        let mut gone = self.layers()?;
+        gone.retain(|(id, _)| !live.contains(id));
         self.index.write("delete layers", |transaction| {
             let mut delete = transaction.prepare_cached("DELETE FROM layers WHERE id=?")?;
-            gone.iter().try_for_each(|id| delete.execute([*id as i64]).map(drop))
+            gone.iter().try_for_each(|(id, _)| delete.execute([*id as i64]).map(drop))
         })?;
         report.layers += gone.len() as u64;
+        report.freed_bytes += gone.iter().map(|(_, bytes)| bytes).sum::<u64>();
         // Directories: those, and what a crash left.
         let rows: HashSet<u64> = self.layers()?.into_iter().map(|(id, _)| id).collect();
         for id in self.layer_dirs()? {
@@ -223,20 +292,29 @@ impl Inner {
     }
 
     /// Copies what is left in packs that are mostly empty, and drops those.
-    fn compact(&self, marks: &mut Marks) -> Result<()> {
-        let packs = self.packs.list().map_err(StoreError::io("list", self.layout.packs()))?;
-        for (id, len) in packs {
+    fn compact(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
+        let mut mostly_empty = Vec::new();
+        {
             let _gate = self.step(marks)?;
-            let live: i64 = self.index.read("add up a pack", |connection| {
-                let query = "SELECT coalesce(sum(size), 0) FROM packed WHERE pack=?";
-                connection.query_row(query, [id], |row| row.get(0))
-            })?;
-            if self.packs.is_held(id) || (live as u64) > len / 2 {
+            for (id, len) in self.packs.list().map_err(StoreError::io("list", self.layout.packs()))? {
+                if self.is_worth_emptying(id, len, self.live_in_pack(id, |_| true)?) {
+                    mostly_empty.push((id, len));
+                }
+            }
+            if mostly_empty.iter().any(|(id, _)| *id == self.packs.current()) {
+                self.packs.turn();
+            }
+        }
+        for (id, len) in mostly_empty {
+            let _gate = self.step(marks)?;
+            if self.packs.is_held(id) {
                 continue;
             }
+            let live = self.live_in_pack(id, |_| true)?;
             self.empty_pack(id)?;
             self.packs.close(id);
             self.layout.discard(&self.packs.path(id))?;
+            report.freed_bytes += len.saturating_sub(live);
         }
         Ok(())
     }
@@ -267,4 +345,9 @@ impl Inner {
             Rows { packed, ..Rows::default() }.insert(transaction)
         })
     }
+}
+
+/// Objects are asked for by key and by content.
+fn object_lives(marks: &Marks, (key, digest, _): &(Digest, Digest, u64)) -> bool {
+    marks.blobs.contains(key) || marks.blobs.contains(digest)
 }

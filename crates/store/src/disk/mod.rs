@@ -6,3 +6,4 @@ pub(crate) mod index;
 pub(crate) mod layout;
 pub(crate) mod objects;
 pub(crate) mod packs;
+pub(crate) mod reserve;

@@ -99,6 +99,12 @@ impl Packs {
         Ok(room)
     }
 
+    /// Begins a new pack, so that the present one can be emptied. Nobody may have room set aside.
+    pub(crate) fn turn(&self) {
+        let mut current = lock(&self.current);
+        *current = Current { id: current.id + 1, len: 0, file: None };
+    }
+
     /// The bytes at a place, exactly as many as it says.
     pub(crate) fn read(&self, place: Place) -> io::Result<Vec<u8>> {
         let mut content = vec![0; place.size as usize];
@@ -151,9 +157,9 @@ impl Packs {
         }
     }
 
-    /// Whether the pack must stay, whatever the rows say.
+    /// Whether the pack has contents that must stay, whatever the rows say.
     pub(crate) fn is_held(&self, id: u32) -> bool {
-        self.current() == id || lock(&self.held).contains_key(&id)
+        lock(&self.held).contains_key(&id)
     }
 
     /// Forgets an open pack that is going to be deleted.

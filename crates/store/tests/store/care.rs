@@ -18,6 +18,7 @@ const ALL: PruneOptions = PruneOptions {
     filter: None,
     volumes: false,
     spare_recent: false,
+    ignore_recent: false,
     dry_run: false,
 };
 const DEEP: VerifyOptions = VerifyOptions { deep: true, repair: false };
@@ -82,6 +83,43 @@ fn the_budget_drops_what_was_used_longest_ago() {
     sound(&store);
 }
 
+/// A dry run tells the same as the pruning that follows: results, what goes with them, and what nothing needed before.
+#[test]
+fn a_dry_run_and_the_real_one_agree() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = kukri_store::StoreConfig { grace: Duration::from_secs(60), ..config(dir.path()) };
+    let store = TestStore { store: Store::open(config).unwrap(), dir };
+    let results: Vec<_> = ["a", "b", "c"].iter().map(|name| result(&store, name)).collect();
+    tree(&store, &[("loose", &[1; 100]), ("big", &[2; 100_000])]);
+    if std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap()) == 0 {
+        drop(store.materialise(&results[1].1).unwrap());
+    }
+    let told = |report: &kukri_store::PruneReport| {
+        let labels: Vec<String> = report
+            .dropped
+            .iter()
+            .map(|dropped| format!("{} {}", dropped.entry.label, dropped.entry.bytes))
+            .collect();
+        (labels, report.freed_bytes, report.nodes, report.packed, report.objects, report.layers)
+    };
+    let half = PruneOptions { max_bytes: Some(80_000), ..PruneOptions::default() };
+    let mut freed = Vec::new();
+    for options in [
+        half.clone(),
+        PruneOptions { ignore_recent: true, ..half },
+        ALL,
+        PruneOptions { ignore_recent: true, ..ALL },
+    ] {
+        let dry = store.prune(&PruneOptions { dry_run: true, ..options.clone() }).unwrap();
+        let real = store.prune(&options).unwrap();
+        assert_eq!(told(&dry), told(&real), "{options:?}");
+        freed.push(real.freed_bytes);
+    }
+    // While what is new is spared, only the rows of results go; then what they refer to does.
+    assert!(freed[1] > 100_000 && freed.iter().sum::<u64>() > 150_000, "{freed:?}");
+    sound(&store);
+}
+
 #[test]
 fn what_is_leased_or_mounted_stays() {
     let store = new_store();
@@ -139,8 +177,11 @@ fn packs_that_are_mostly_empty_are_copied() {
     }
     assert!(store.root().join("packs/2.pack").exists());
     let before = store.du().unwrap().total_bytes;
+    let dry = store.prune(&PruneOptions { dry_run: true, ..Default::default() }).unwrap();
+    assert!(store.root().join("packs/1.pack").exists());
     let report = store.prune(&PruneOptions::default()).unwrap();
-    assert!(!store.root().join("packs/1.pack").exists());
+    assert!(!store.root().join("packs/1.pack").exists() && !store.root().join("packs/2.pack").exists());
+    assert_eq!((dry.freed_bytes, dry.packed, dry.nodes), (report.freed_bytes, report.packed, report.nodes));
     assert_eq!(report.packed, 4400);
     assert!(report.freed_bytes > 60 << 20 && store.du().unwrap().total_bytes < before);
     assert_eq!(flat(&store, &kept).len(), 2);
@@ -254,7 +295,10 @@ fn gc_spares_what_was_used_lately() {
     let store = TestStore { store: Store::open(config).unwrap(), dir };
     assert_eq!(store.gc().unwrap().dropped, []);
     assert!(store.get_result(&first).unwrap().is_some());
-    store.end_grace();
-    let pruned = store.prune(&PruneOptions { min_free_bytes: Some(u64::MAX / 2), ..Default::default() });
+    let pruned = store.prune(&PruneOptions {
+        min_free_bytes: Some(u64::MAX / 2),
+        ignore_recent: true,
+        ..Default::default()
+    });
     assert_eq!(pruned.unwrap().dropped.len(), 1, "who asks for it gets it");
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use kukri_store::{OpenError, Store};
 
-use crate::fixture::{config, new_store};
+use crate::fixture::{TestStore, config, new_store};
 
 #[test]
 fn one_engine_at_a_time() {
@@ -14,7 +14,12 @@ fn one_engine_at_a_time() {
         matches!(error, OpenError::InUse { holder: Some(pid), .. } if pid == std::process::id()),
         "{error}"
     );
-    store.reopen();
+    assert!(kukri_store::is_in_use(store.root()));
+    let store = store.reopen();
+    let root = store.root().to_owned();
+    let TestStore { store, dir: _dir } = store;
+    drop(store);
+    assert!(!kukri_store::is_in_use(&root) && !kukri_store::is_in_use(&root.join("none")));
 }
 
 #[test]

@@ -126,5 +126,8 @@ fn limit(spec: &mut Spec, machine: &ExecEnvironment) -> Result<(), oci_spec::Oci
         resources.set_memory(Some(LinuxMemoryBuilder::default().limit(limit).build()?));
     }
     linux.set_resources(Some(resources));
+    if let Some(most) = machine.pid_numbers {
+        kukri_sandbox::spec::bound_pid_numbers(spec, most);
+    }
     Ok(())
 }

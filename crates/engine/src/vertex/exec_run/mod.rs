@@ -66,14 +66,15 @@ impl Exec {
         let (exit, captured) = tokio::join!(running.wait(), &mut follow);
         let exit = exit.or_fail()?;
         drop(running);
-        let captured = captured.or_fail()?;
+        let captured = captured
+            .map_err(|error| OpError::new(format!("cannot keep the output of the command: {error}")))?;
         drop(locks);
         let code = match exit.status {
             ExitStatus::Code(code) => code,
             ExitStatus::Signal(signal) => 128 + signal,
         };
         if !self.expect.accepts(code) {
-            return Err(self.failure(code, &captured, &exit));
+            return Err(self.failure(code, &captured, &exit, engine.store()));
         }
         let output = settle::settle(self, engine, prepared, &user, captured, &exit, code).await?;
         Ok(VertexValue::Exec(Arc::new(output)))
@@ -127,8 +128,17 @@ impl Exec {
         }))
     }
 
-    fn failure(&self, exit_code: i32, captured: &Captured, exit: &kukri_sandbox::Exit) -> OpError {
+    fn failure(
+        &self,
+        exit_code: i32,
+        captured: &Captured,
+        exit: &kukri_sandbox::Exit,
+        store: &kukri_store::Store,
+    ) -> OpError {
         let note = match exit.status {
+            _ if store.disk_is_full() => Some(
+                "the disk of the engine's root is full: free space, or run `kukri cache prune`".to_owned(),
+            ),
             _ if exit.usage.cgroup.oom_kills.is_some_and(|kills| kills > 0) => {
                 Some("killed: it needed more memory than it may have".to_owned())
             }

@@ -22,8 +22,9 @@ use crate::vertex::edit::Source;
 use crate::vertex::edit_run::directory_at;
 use crate::vertex::exec::{Exec, MountKind};
 
-/// Where the certificate authorities of the engine's machine are put into containers.
-const CA_PATH: &str = "/run/kukri/ca-certificates.crt";
+/// Where the certificate authorities of the engine's machine are put into containers: in a file system that is memory
+/// already. Anywhere else the mount would be in the way of steps that empty a directory, such as `rm -rf /run/*`.
+const CA_PATH: &str = "/dev/kukri/ca-certificates.crt";
 
 /// Everything that is mounted, alive as long as the exec runs.
 pub struct Prepared {
