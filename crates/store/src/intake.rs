@@ -77,9 +77,8 @@ impl Intake {
     }
 
     fn put_large(&self, content: &[u8]) -> Result<()> {
-        use std::io::Write as _;
         let mut writer = Store::writer_of(&self.inner);
-        writer.write_all(content).map_err(StoreError::io("write a content in", self.inner.layout.root()))?;
+        writer.push(content)?;
         writer.finish().map(drop)
     }
 
