@@ -198,6 +198,7 @@ async fn privileged_limits_and_kernel_parameters() {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stderr, reason = "tells the reader of the test's output")]
 async fn privileged_numbers_of_processes_are_bounded() {
     let Some(boxed) = fixture() else { return };
     if !kukri_sandbox::spec::pid_max_is_of_the_namespace() {
