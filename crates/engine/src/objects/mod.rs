@@ -2,10 +2,12 @@
 //!
 //! `state.rs` in a folder is the type's own state; its `mod.rs` is generated from the other files.
 
+pub mod address;
 pub mod cache_volume;
 pub mod client_filesync_mirror;
 pub mod container;
 pub mod directory;
+pub mod env_file;
 pub mod env_variable;
 pub mod file;
 pub mod git_ref;
@@ -14,6 +16,7 @@ pub mod healthcheck_config;
 pub mod host;
 pub mod http_state;
 pub mod inputs;
+pub mod json_value;
 pub mod label;
 pub mod port;
 pub mod query;
@@ -41,10 +44,12 @@ pub use read::{
 #[must_use]
 pub fn all() -> Vec<(&'static ObjectDef, &'static [Operation])> {
     vec![
+        (&address::DEF, address::OPERATIONS),
         (&cache_volume::DEF, cache_volume::OPERATIONS),
         (&client_filesync_mirror::DEF, client_filesync_mirror::OPERATIONS),
         (&container::DEF, container::OPERATIONS),
         (&directory::DEF, directory::OPERATIONS),
+        (&env_file::DEF, env_file::OPERATIONS),
         (&env_variable::DEF, env_variable::OPERATIONS),
         (&file::DEF, file::OPERATIONS),
         (&git_ref::DEF, git_ref::OPERATIONS),
@@ -52,6 +57,7 @@ pub fn all() -> Vec<(&'static ObjectDef, &'static [Operation])> {
         (&healthcheck_config::DEF, healthcheck_config::OPERATIONS),
         (&host::DEF, host::OPERATIONS),
         (&http_state::DEF, http_state::OPERATIONS),
+        (&json_value::DEF, json_value::OPERATIONS),
         (&label::DEF, label::OPERATIONS),
         (&port::DEF, port::OPERATIONS),
         (&query::DEF, query::OPERATIONS),

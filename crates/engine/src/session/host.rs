@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kukri_model::Digest;
+use kukri_session::ErrorCode;
 use kukri_session::engine::{ExportFileRequest, ExportRequest, SyncRequest};
 use kukri_telemetry::SpanKind;
 use kukri_tree::TreeId;
@@ -86,5 +87,16 @@ impl Session {
     /// The path of the nearest entry of a name, from the client's working directory upwards.
     pub async fn find_up(&self, name: &str) -> Result<Option<String>, OpError> {
         self.client()?.find_up(name).await.or_fail()
+    }
+
+    /// A variable of the client's environment; none if it is not set there.
+    pub async fn variable(&self, name: &str) -> Result<Option<String>, OpError> {
+        match self.client()?.read_secret(&format!("env://{name}")).await {
+            Ok(value) => String::from_utf8(value.to_vec())
+                .map(Some)
+                .map_err(|_| OpError::new(format!("the client's variable {name} is not text"))),
+            Err(error) if error.code() == Some(ErrorCode::NotFound) => Ok(None),
+            Err(error) => Err(OpError::new(error.to_string())),
+        }
     }
 }

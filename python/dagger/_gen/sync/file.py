@@ -10,6 +10,8 @@ from dagger._object import SyncObject
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dagger._gen.sync.env_file import EnvFile
+    from dagger._gen.sync.json_value import JSONValue
     from dagger._gen.sync.stat import Stat
 
 
@@ -20,6 +22,35 @@ class File(SyncObject):
 
     _type = "File"
     _names = ("File", "Exportable", "Node", "Syncer")
+
+    def as_env_file(
+        self,
+        *,
+        expand: bool | None = None,
+    ) -> EnvFile:
+        """The file as an environment file.
+
+        Lines are `NAME=value`, with or without `export` before them; empty ones and those that start with
+        `#`
+        mean nothing. A value that begins with a quote may have several lines.
+
+        Args:
+            expand: Has no effect. Deprecated: References are always replaced, unless a value is asked for
+                as it is written..
+        """
+        from dagger._gen.sync.env_file import EnvFile
+
+        return self._new(
+            EnvFile,
+            "asEnvFile",
+            ("expand", expand, "Boolean"),
+        )
+
+    def as_json(self) -> JSONValue:
+        """The file as a JSON value."""
+        from dagger._gen.sync.json_value import JSONValue
+
+        return self._new(JSONValue, "asJSON")
 
     def chown(
         self,

@@ -22,6 +22,12 @@ pub const DEF: ObjectDef = ObjectDef {
 pub struct CacheVolume {
     /// Its name.
     pub key: Arc<str>,
+    /// What it holds when it is new.
+    pub source: Option<Source>,
+    /// Whether execs may use it at the same time.
+    pub sharing: CacheSharingMode,
+    /// Owner of its root; empty: root.
+    pub owner: Arc<str>,
 }
 
 impl ObjectType for CacheVolume {
@@ -58,7 +64,8 @@ pub struct VolumeUse {
 }
 
 impl VolumeUse {
-    /// Seed, owner and sharing are part of the identity where they are given: other values, other volume.
+    /// A volume as a mount says it; what the mount leaves open is as the volume says. Seed, owner and sharing are part of
+    /// the identity: other values, other volume.
     #[must_use]
     pub fn new(
         volume: &CacheVolume,
@@ -67,6 +74,9 @@ impl VolumeUse {
         owner: &str,
         rootfs: &TreeHandle,
     ) -> Self {
+        let seed = seed.or_else(|| volume.source.clone());
+        let sharing = if sharing == CacheSharingMode::Shared { volume.sharing } else { sharing };
+        let owner = if owner.is_empty() { &*volume.owner } else { owner };
         let mut key = Encoder::new("kukri.volume.v1");
         key.str(&volume.key).str(crate::args::ApiEnum::name(sharing)).str(owner);
         if let Some(seed) = &seed {
@@ -80,5 +90,35 @@ impl VolumeUse {
             sharing,
             owner: (!owner.is_empty()).then(|| (owner.to_owned(), rootfs.clone())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(volume: &CacheVolume, seed: Option<Source>, sharing: CacheSharingMode, owner: &str) -> String {
+        VolumeUse::new(volume, seed, sharing, owner, &TreeHandle::empty()).key
+    }
+
+    #[test]
+    fn what_is_said_of_a_volume_or_of_its_mount_is_the_same() {
+        use CacheSharingMode::{Locked, Private, Shared};
+        let seed = || Some(Source { tree: TreeHandle::empty(), path: "a".into() });
+        let plain = CacheVolume { key: "k".into(), source: None, sharing: Shared, owner: "".into() };
+        let full = CacheVolume { source: seed(), sharing: Locked, owner: "1000".into(), ..plain.clone() };
+        assert_eq!(key(&full, None, Shared, ""), key(&plain, seed(), Locked, "1000"));
+        let keys = [
+            key(&plain, None, Shared, ""),
+            key(&plain, None, Locked, ""),
+            key(&plain, None, Private, ""),
+            key(&plain, seed(), Shared, ""),
+            key(&plain, None, Shared, "1000"),
+            key(&CacheVolume { key: "l".into(), ..plain.clone() }, None, Shared, ""),
+        ];
+        let different: std::collections::HashSet<&String> = keys.iter().collect();
+        assert_eq!(different.len(), keys.len());
+        // A mount says more than its volume.
+        assert_eq!(key(&full, None, Private, "0"), key(&plain, seed(), Private, "0"));
     }
 }

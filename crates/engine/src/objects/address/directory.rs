@@ -1,0 +1,56 @@
+//! `Address.directory`: the directory at this place of the client's machine.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Address;
+use crate::args::ArgValue;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+use crate::value::Value;
+
+/// The directory at this place of the client's machine.
+#[derive(Operation)]
+#[operation(on = "Address", returns = "Directory!", cache = "session", eager = "")]
+pub struct Directory {
+    /// Patterns of what is left out, as in `.dockerignore`.
+    #[arg(default = "[]")]
+    exclude: Vec<String>,
+    /// Patterns of what is taken; all if empty.
+    #[arg(default = "[]")]
+    include: Vec<String>,
+    /// Leave out what `.gitignore` files say.
+    #[arg(default = "false")]
+    gitignore: bool,
+    /// Look again at every call.
+    #[arg(default = "false")]
+    no_cache: bool,
+}
+
+impl Run for Directory {
+    type On = Address;
+    type Output = Value;
+
+    async fn run(self, on: Arc<Address>, cx: &Cx) -> Result<Value, OpError> {
+        let path = on.local_path()?;
+        let mut args = vec![("path", ArgValue::String(path))];
+        let patterns = |patterns: Vec<String>| {
+            ArgValue::List(patterns.into_iter().map(|pattern| ArgValue::String(pattern.into())).collect())
+        };
+        if !self.exclude.is_empty() {
+            args.push(("exclude", patterns(self.exclude)));
+        }
+        if !self.include.is_empty() {
+            args.push(("include", patterns(self.include)));
+        }
+        if self.no_cache {
+            args.push(("noCache", ArgValue::Bool(true)));
+        }
+        if self.gitignore {
+            args.push(("gitignore", ArgValue::Bool(true)));
+        }
+        on.follow(cx, "host", ("Host", "directory", args)).await
+    }
+}

@@ -1,0 +1,33 @@
+//! `EnvFile.withVariable`: sets a variable.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::EnvFile;
+use super::parse::is_name;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// Sets a variable.
+#[derive(Operation)]
+#[operation(on = "EnvFile", returns = "EnvFile!")]
+pub struct WithVariable {
+    /// Its name.
+    name: String,
+    /// Its value as it is written in a file: quotes and references mean what they mean there.
+    value: String,
+}
+
+impl Run for WithVariable {
+    type On = EnvFile;
+    type Output = EnvFile;
+
+    async fn run(self, on: Arc<EnvFile>, _: &Cx) -> Result<EnvFile, OpError> {
+        if !is_name(&self.name) {
+            return Err(OpError::new(format!("{:?} cannot be the name of a variable", self.name)));
+        }
+        Ok(on.with(&self.name, &self.value))
+    }
+}

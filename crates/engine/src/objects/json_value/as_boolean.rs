@@ -1,0 +1,24 @@
+//! `JSONValue.asBoolean`: a truth value.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::JsonValue;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// A truth value.
+#[derive(Operation)]
+#[operation(on = "JSONValue", returns = "Boolean!")]
+pub struct AsBoolean {}
+
+impl Run for AsBoolean {
+    type On = JsonValue;
+    type Output = bool;
+
+    async fn run(self, on: Arc<JsonValue>, _: &Cx) -> Result<bool, OpError> {
+        on.value.as_bool().ok_or_else(|| on.is_not("a boolean"))
+    }
+}

@@ -1,0 +1,24 @@
+//! `JSONValue.asString`: a text.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::JsonValue;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// A text.
+#[derive(Operation)]
+#[operation(on = "JSONValue", returns = "String!")]
+pub struct AsString {}
+
+impl Run for AsString {
+    type On = JsonValue;
+    type Output = String;
+
+    async fn run(self, on: Arc<JsonValue>, _: &Cx) -> Result<String, OpError> {
+        on.value.as_str().map(str::to_owned).ok_or_else(|| on.is_not("a string"))
+    }
+}

@@ -1,0 +1,41 @@
+//! `JSONValue.contents`: the value as JSON; fields of objects are sorted by name.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::JsonValue;
+use crate::args::Json;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::error::OrFail;
+use crate::operation::Run;
+use serde::Serialize;
+use serde_json::ser::{PrettyFormatter, Serializer};
+
+/// The value as JSON; fields of objects are sorted by name.
+#[derive(Operation)]
+#[operation(on = "JSONValue", returns = "JSON!")]
+pub struct Contents {
+    /// Write it on several lines.
+    #[arg(default = "false")]
+    pretty: bool,
+    /// What stands before a line once for each level. Only with `pretty`.
+    #[arg(default = "\"  \"")]
+    indent: String,
+}
+
+impl Run for Contents {
+    type On = JsonValue;
+    type Output = Json;
+
+    async fn run(self, on: Arc<JsonValue>, _: &Cx) -> Result<Json, OpError> {
+        if !self.pretty {
+            return Ok(Json(on.value.to_string().into()));
+        }
+        let mut text = Vec::new();
+        let formatter = PrettyFormatter::with_indent(self.indent.as_bytes());
+        on.value.serialize(&mut Serializer::with_formatter(&mut text, formatter)).or_fail()?;
+        String::from_utf8(text).or_fail().map(|text| Json(text.into()))
+    }
+}

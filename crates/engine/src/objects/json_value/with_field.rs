@@ -1,0 +1,30 @@
+//! `JSONValue.withField`: sets a field, however deep inside objects; objects on the way are made, also in place of `null`.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::JsonValue;
+use crate::args::Ref;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// Sets a field, however deep inside objects; objects on the way are made, also in place of `null`.
+#[derive(Operation)]
+#[operation(on = "JSONValue", returns = "JSONValue!")]
+pub struct WithField {
+    /// Names of fields, from outside inwards; at least one.
+    path: Vec<String>,
+    /// The value of the field.
+    value: Ref<JsonValue>,
+}
+
+impl Run for WithField {
+    type On = JsonValue;
+    type Output = JsonValue;
+
+    async fn run(self, on: Arc<JsonValue>, _: &Cx) -> Result<JsonValue, OpError> {
+        on.with_field(&self.path, &self.value.object)
+    }
+}

@@ -1,0 +1,28 @@
+//! `Query.address`: a text that stands for something else: an image, a directory, a secret, …
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Query;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects::address::Address;
+use crate::operation::Run;
+
+/// A text that stands for something else: an image, a directory, a secret, …
+#[derive(Operation)]
+#[operation(on = "Query", returns = "Address!", name = "address")]
+pub struct GetAddress {
+    /// The text.
+    value: String,
+}
+
+impl Run for GetAddress {
+    type On = Query;
+    type Output = Address;
+
+    async fn run(self, _: Arc<Query>, _: &Cx) -> Result<Address, OpError> {
+        Ok(Address { value: self.value.into() })
+    }
+}

@@ -1,0 +1,112 @@
+"""Cache volumes made at the root (protocol sections 5.4 and 5.13)."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine import Engine
+
+
+def volume(q: Any, key: str, *more: str) -> str:
+    return str(q.id(f"cacheVolume({', '.join([f'key: {json.dumps(key)}', *more])})"))
+
+
+def mounted(volume: str, *more: str) -> str:
+    return f"withMountedCache({', '.join(['path: ' + json.dumps('/c'), 'cache: ' + volume, *more])})"
+
+
+def unique() -> str:
+    return f'withEnvVariable(name: "TEST", value: "{time.time_ns()}")\n'
+
+
+def test_5_13_a_volume_outlives_sessions(engine: Engine, asker: Any, tmp_path: Path) -> None:
+    key = f"outlives {time.time_ns()}"
+    for expected in ["x\n", "x\nx\n"]:
+        with engine.session(workdir=tmp_path) as session:
+            q = asker(session)
+            assert q.sh("echo x >> /c/f; cat /c/f", unique() + mounted(volume(q, key))) == expected
+
+
+def test_5_13_a_seed_is_used_once(q: Any) -> None:
+    key = f"seed {time.time_ns()}"
+    seeded = volume(q, key, f"source: {q.dir_id(f='seed')}")
+    assert q.sh("cat /c/f; echo changed > /c/f", unique() + mounted(seeded)) == "seed"
+    assert q.sh("cat /c/f", unique() + mounted(seeded)) == "changed\n"
+    # Another seed is another volume, and so is none.
+    other = volume(q, key, f"source: {q.dir_id(f='other')}")
+    assert q.sh("cat /c/f", unique() + mounted(other)) == "other"
+    assert q.sh("ls -A /c", unique() + mounted(volume(q, key))) == ""
+
+
+def test_5_13_a_seed_that_is_computed(q: Any) -> None:
+    made = json.dumps(
+        q.ask('withExec(args: ["sh", "-c", "mkdir /s; echo made > /s/f"])', 'directory(path: "/s") { id }')[
+            "id"
+        ]
+    )
+    seeded = volume(q, f"computed {time.time_ns()}", f"source: {made}")
+    assert q.sh("cat /c/f", mounted(seeded)) == "made\n"
+
+
+def test_5_13_an_owner_by_number_and_by_name(q: Any) -> None:
+    key = f"owner {time.time_ns()}"
+    for owner, expected in [("1000:1001", "1000:1001"), ("nobody", None), ("", "0:0")]:
+        config = unique() + mounted(volume(q, key, f"owner: {json.dumps(owner)}"))
+        found = q.sh("stat -c %u:%g /c; id -u nobody", config).split()
+        assert found[0] == (expected or f"{found[1]}:{found[1]}")
+
+
+def test_5_4_the_mount_says_the_same_as_the_volume(q: Any) -> None:
+    key = f"same {time.time_ns()}"
+    seed = f"source: {q.dir_id(f='1')}"
+    said_there = mounted(volume(q, key, seed, "sharing: LOCKED", 'owner: "7"'))
+    said_here = mounted(volume(q, key), seed, "sharing: LOCKED", 'owner: "7"')
+    assert q.sh("echo -n 2 >> /c/f; stat -c %u /c", unique() + said_there) == "7\n"
+    assert q.sh("cat /c/f", unique() + said_here) == "12"
+
+
+@pytest.mark.parametrize(("sharing", "overlap"), [("SHARED", True), ("PRIVATE", False), ("LOCKED", False)])
+def test_5_4_sharing(q: Any, sharing: str, overlap: bool) -> None:
+    """Counted in the container: whoever enters writes its name, and removes it when it leaves."""
+    config = mounted(volume(q, f"{sharing} {time.time_ns()}", f"sharing: {sharing}"))
+    script = "touch /c/$TEST; for i in 1 2 3 4 5 6 7 8 9 10; do ls /c | wc -l; sleep 0.05; done; rm /c/$TEST"
+    seen: list[int] = []
+
+    def enter() -> None:
+        seen.append(max(int(line) for line in q.sh(script, unique() + config).split()))
+
+    threads = [threading.Thread(target=enter) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 3
+    assert (max(seen) > 1) == overlap, seen
+
+
+def test_5_4_a_locked_volume_twice_in_one_exec(q: Any) -> None:
+    locked = volume(q, f"twice {time.time_ns()}", "sharing: LOCKED")
+    config = mounted(locked) + "\n" + mounted(locked).replace('"/c"', '"/d"')
+    assert q.sh("echo x > /c/f; cat /d/f", config) == "x\n"
+
+
+def test_5_4_an_exec_is_cached_whatever_the_volume_holds(q: Any) -> None:
+    config = unique() + mounted(volume(q, f"cached {time.time_ns()}"))
+    runs = {q.sh("cat /proc/sys/kernel/random/uuid", config)}
+    q.sh("date > /c/f", config)
+    runs.add(q.sh("cat /proc/sys/kernel/random/uuid", config))
+    assert len(runs) == 1
+
+
+def test_a_volume_with_its_id_from_another_session(engine: Engine, asker: Any, tmp_path: Path) -> None:
+    with engine.session(workdir=tmp_path) as session:
+        q = asker(session)
+        found = volume(q, f"by id {time.time_ns()}", "sharing: LOCKED", 'owner: "9"')
+        q.sh("echo kept > /c/f", unique() + mounted(found))
+    with engine.session(workdir=tmp_path) as session:
+        assert asker(session).sh("cat /c/f; stat -c %u /c", unique() + mounted(found)) == "kept\n9\n"
