@@ -2,12 +2,14 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dagger._gen.address import Address as Address
     from dagger._gen.build_arg import BuildArg as BuildArg
     from dagger._gen.cache_sharing_mode import CacheSharingMode as CacheSharingMode
     from dagger._gen.cache_volume import CacheVolume as CacheVolume
     from dagger._gen.client_filesync_mirror import ClientFilesyncMirror as ClientFilesyncMirror
     from dagger._gen.container import Container as Container
     from dagger._gen.directory import Directory as Directory
+    from dagger._gen.env_file import EnvFile as EnvFile
     from dagger._gen.env_variable import EnvVariable as EnvVariable
     from dagger._gen.exists_type import ExistsType as ExistsType
     from dagger._gen.exportable import Exportable as Exportable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from dagger._gen.http_state import HTTPState as HTTPState
     from dagger._gen.image_layer_compression import ImageLayerCompression as ImageLayerCompression
     from dagger._gen.image_media_types import ImageMediaTypes as ImageMediaTypes
+    from dagger._gen.json_value import JSONValue as JSONValue
     from dagger._gen.label import Label as Label
     from dagger._gen.network_protocol import NetworkProtocol as NetworkProtocol
     from dagger._gen.node import Node as Node
@@ -30,10 +33,12 @@ if TYPE_CHECKING:
     from dagger._gen.query import Query as Query
     from dagger._gen.remote_git_mirror import RemoteGitMirror as RemoteGitMirror
     from dagger._gen.return_type import ReturnType as ReturnType
+    from dagger._gen.scalars import AddressID as AddressID
     from dagger._gen.scalars import CacheVolumeID as CacheVolumeID
     from dagger._gen.scalars import ClientFilesyncMirrorID as ClientFilesyncMirrorID
     from dagger._gen.scalars import ContainerID as ContainerID
     from dagger._gen.scalars import DirectoryID as DirectoryID
+    from dagger._gen.scalars import EnvFileID as EnvFileID
     from dagger._gen.scalars import EnvVariableID as EnvVariableID
     from dagger._gen.scalars import ExportableID as ExportableID
     from dagger._gen.scalars import FileID as FileID
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
     from dagger._gen.scalars import HealthcheckConfigID as HealthcheckConfigID
     from dagger._gen.scalars import HostID as HostID
     from dagger._gen.scalars import JSON as JSON
+    from dagger._gen.scalars import JSONValueID as JSONValueID
     from dagger._gen.scalars import LabelID as LabelID
     from dagger._gen.scalars import Platform as Platform
     from dagger._gen.scalars import PortID as PortID
@@ -62,6 +68,8 @@ if TYPE_CHECKING:
     from dagger._gen.terminal import Terminal as Terminal
 
 MODULES = {
+    "Address": "_gen.address",
+    "AddressID": "_gen.scalars",
     "BuildArg": "_gen.build_arg",
     "CacheSharingMode": "_gen.cache_sharing_mode",
     "CacheVolume": "_gen.cache_volume",
@@ -72,6 +80,8 @@ MODULES = {
     "ContainerID": "_gen.scalars",
     "Directory": "_gen.directory",
     "DirectoryID": "_gen.scalars",
+    "EnvFile": "_gen.env_file",
+    "EnvFileID": "_gen.scalars",
     "EnvVariable": "_gen.env_variable",
     "EnvVariableID": "_gen.scalars",
     "ExistsType": "_gen.exists_type",
@@ -94,6 +104,8 @@ MODULES = {
     "ImageLayerCompression": "_gen.image_layer_compression",
     "ImageMediaTypes": "_gen.image_media_types",
     "JSON": "_gen.scalars",
+    "JSONValue": "_gen.json_value",
+    "JSONValueID": "_gen.scalars",
     "Label": "_gen.label",
     "LabelID": "_gen.scalars",
     "NetworkProtocol": "_gen.network_protocol",
@@ -124,6 +136,8 @@ MODULES = {
 """Below `dagger`, the module of each name."""
 
 __all__ = [
+    "Address",
+    "AddressID",
     "BuildArg",
     "CacheSharingMode",
     "CacheVolume",
@@ -134,6 +148,8 @@ __all__ = [
     "ContainerID",
     "Directory",
     "DirectoryID",
+    "EnvFile",
+    "EnvFileID",
     "EnvVariable",
     "EnvVariableID",
     "ExistsType",
@@ -156,6 +172,8 @@ __all__ = [
     "ImageLayerCompression",
     "ImageMediaTypes",
     "JSON",
+    "JSONValue",
+    "JSONValueID",
     "Label",
     "LabelID",
     "NetworkProtocol",

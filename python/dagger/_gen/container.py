@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dagger._gen.cache_volume import CacheVolume
     from dagger._gen.directory import Directory
+    from dagger._gen.env_file import EnvFile
     from dagger._gen.env_variable import EnvVariable
     from dagger._gen.exists_type import ExistsType
     from dagger._gen.file import File
@@ -823,6 +824,21 @@ class Container(Object):
             "withEntrypoint",
             ("args", args, "[String]"),
             ("keepDefaultArgs", keep_default_args, "Boolean", False),
+        )
+
+    def with_env_file_variables(
+        self,
+        source: EnvFile,
+    ) -> Container:
+        """Sets all variables of an environment file.
+
+        Args:
+            source: The file.
+        """
+        return self._new(
+            Container,
+            "withEnvFileVariables",
+            ("source", source, "&EnvFile"),
         )
 
     def with_env_variable(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._gen.cache_sharing_mode import CacheSharingMode
 from dagger._gen.scalars import Platform
 from dagger._object import Object
 
 if TYPE_CHECKING:
+    from dagger._gen.address import Address
     from dagger._gen.cache_volume import CacheVolume
     from dagger._gen.client_filesync_mirror import ClientFilesyncMirror
     from dagger._gen.container import Container
     from dagger._gen.directory import Directory
+    from dagger._gen.env_file import EnvFile
     from dagger._gen.env_variable import EnvVariable
     from dagger._gen.file import File
     from dagger._gen.git_ref import GitRef
@@ -19,14 +22,17 @@ if TYPE_CHECKING:
     from dagger._gen.healthcheck_config import HealthcheckConfig
     from dagger._gen.host import Host
     from dagger._gen.http_state import HTTPState
+    from dagger._gen.json_value import JSONValue
     from dagger._gen.label import Label
     from dagger._gen.port import Port
     from dagger._gen.remote_git_mirror import RemoteGitMirror
     from dagger._gen.scalars import (
+        AddressID,
         CacheVolumeID,
         ClientFilesyncMirrorID,
         ContainerID,
         DirectoryID,
+        EnvFileID,
         EnvVariableID,
         FileID,
         GitRefID,
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
         HTTPStateID,
         HealthcheckConfigID,
         HostID,
+        JSONValueID,
         LabelID,
         PortID,
         RemoteGitMirrorID,
@@ -58,14 +65,41 @@ class Query(Object):
     _type = "Query"
     _names = ("Query", "Node")
 
+    def address(
+        self,
+        value: str,
+    ) -> Address:
+        """A text that stands for something else: an image, a directory, a secret, …
+
+        Args:
+            value: The text.
+        """
+        from dagger._gen.address import Address
+
+        return self._new(
+            Address,
+            "address",
+            ("value", value, "String"),
+        )
+
     def cache_volume(
         self,
         key: str,
+        *,
+        source: Directory | None = None,
+        sharing: CacheSharingMode | None = CacheSharingMode.SHARED,
+        owner: str | None = "",
     ) -> CacheVolume:
         """A cache volume: a directory for execs that outlives sessions and engines.
 
+        Other first contents, sharing or owner make another volume, though the key is the same.
+
         Args:
             key: Its name: the same key is the same volume.
+            source: What the volume holds when it is used for the first time. Default: nothing.
+            sharing: Whether execs may use it at the same time. Default: `SHARED`.
+            owner: `user[:group]` of the volume's root; names are looked up in the container that uses it
+                first. Empty: root.
         """
         from dagger._gen.cache_volume import CacheVolume
 
@@ -73,6 +107,9 @@ class Query(Object):
             CacheVolume,
             "cacheVolume",
             ("key", key, "String"),
+            ("source", source, "&Directory"),
+            ("sharing", sharing, "%CacheSharingMode", CacheSharingMode.SHARED),
+            ("owner", owner, "String", ""),
         )
 
     def container(
@@ -108,6 +145,25 @@ class Query(Object):
         from dagger._gen.directory import Directory
 
         return self._new(Directory, "directory")
+
+    def env_file(
+        self,
+        *,
+        expand: bool | None = None,
+    ) -> EnvFile:
+        """An empty environment file.
+
+        Args:
+            expand: Has no effect. Deprecated: References are always replaced, unless a value is asked for
+                as it is written..
+        """
+        from dagger._gen.env_file import EnvFile
+
+        return self._new(
+            EnvFile,
+            "envFile",
+            ("expand", expand, "Boolean"),
+        )
 
     def file(
         self,
@@ -227,6 +283,18 @@ class Query(Object):
         """
         return await self._identity()
 
+    def json(self) -> JSONValue:
+        """The JSON value `null`, from which others are made."""
+        from dagger._gen.json_value import JSONValue
+
+        return self._new(JSONValue, "json")
+
+    def load_address_from_id(self, id: AddressID | str) -> Address:
+        """The Address with an ID."""
+        from dagger._gen.address import Address
+
+        return self._load(Address, id)
+
     def load_cache_volume_from_id(self, id: CacheVolumeID | str) -> CacheVolume:
         """The CacheVolume with an ID."""
         from dagger._gen.cache_volume import CacheVolume
@@ -250,6 +318,12 @@ class Query(Object):
         from dagger._gen.directory import Directory
 
         return self._load(Directory, id)
+
+    def load_env_file_from_id(self, id: EnvFileID | str) -> EnvFile:
+        """The EnvFile with an ID."""
+        from dagger._gen.env_file import EnvFile
+
+        return self._load(EnvFile, id)
 
     def load_env_variable_from_id(self, id: EnvVariableID | str) -> EnvVariable:
         """The EnvVariable with an ID."""
@@ -292,6 +366,12 @@ class Query(Object):
         from dagger._gen.http_state import HTTPState
 
         return self._load(HTTPState, id)
+
+    def load_json_value_from_id(self, id: JSONValueID | str) -> JSONValue:
+        """The JSONValue with an ID."""
+        from dagger._gen.json_value import JSONValue
+
+        return self._load(JSONValue, id)
 
     def load_label_from_id(self, id: LabelID | str) -> Label:
         """The Label with an ID."""

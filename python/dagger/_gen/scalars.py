@@ -5,6 +5,12 @@ from __future__ import annotations
 from dagger._types import Scalar
 
 
+class AddressID(Scalar):
+    """Identifies an object of the type Address."""
+
+    __slots__ = ()
+
+
 class CacheVolumeID(Scalar):
     """Identifies an object of the type CacheVolume."""
 
@@ -25,6 +31,12 @@ class ContainerID(Scalar):
 
 class DirectoryID(Scalar):
     """Identifies an object of the type Directory."""
+
+    __slots__ = ()
+
+
+class EnvFileID(Scalar):
+    """Identifies an object of the type EnvFile."""
 
     __slots__ = ()
 
@@ -79,6 +91,12 @@ class HostID(Scalar):
 
 class JSON(Scalar):
     """A text that holds JSON."""
+
+    __slots__ = ()
+
+
+class JSONValueID(Scalar):
+    """Identifies an object of the type JSONValue."""
 
     __slots__ = ()
 

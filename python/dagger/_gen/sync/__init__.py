@@ -2,10 +2,12 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dagger._gen.sync.address import Address as Address
     from dagger._gen.sync.cache_volume import CacheVolume as CacheVolume
     from dagger._gen.sync.client_filesync_mirror import ClientFilesyncMirror as ClientFilesyncMirror
     from dagger._gen.sync.container import Container as Container
     from dagger._gen.sync.directory import Directory as Directory
+    from dagger._gen.sync.env_file import EnvFile as EnvFile
     from dagger._gen.sync.env_variable import EnvVariable as EnvVariable
     from dagger._gen.sync.exportable import Exportable as Exportable
     from dagger._gen.sync.file import File as File
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from dagger._gen.sync.healthcheck_config import HealthcheckConfig as HealthcheckConfig
     from dagger._gen.sync.host import Host as Host
     from dagger._gen.sync.http_state import HTTPState as HTTPState
+    from dagger._gen.sync.json_value import JSONValue as JSONValue
     from dagger._gen.sync.label import Label as Label
     from dagger._gen.sync.node import Node as Node
     from dagger._gen.sync.port import Port as Port
@@ -27,10 +30,12 @@ if TYPE_CHECKING:
     from dagger._gen.sync.terminal import Terminal as Terminal
 
 MODULES = {
+    "Address": "_gen.sync.address",
     "CacheVolume": "_gen.sync.cache_volume",
     "ClientFilesyncMirror": "_gen.sync.client_filesync_mirror",
     "Container": "_gen.sync.container",
     "Directory": "_gen.sync.directory",
+    "EnvFile": "_gen.sync.env_file",
     "EnvVariable": "_gen.sync.env_variable",
     "Exportable": "_gen.sync.exportable",
     "File": "_gen.sync.file",
@@ -39,6 +44,7 @@ MODULES = {
     "HTTPState": "_gen.sync.http_state",
     "HealthcheckConfig": "_gen.sync.healthcheck_config",
     "Host": "_gen.sync.host",
+    "JSONValue": "_gen.sync.json_value",
     "Label": "_gen.sync.label",
     "Node": "_gen.sync.node",
     "Port": "_gen.sync.port",
@@ -54,10 +60,12 @@ MODULES = {
 """Below `dagger`, the module of each name."""
 
 __all__ = [
+    "Address",
     "CacheVolume",
     "ClientFilesyncMirror",
     "Container",
     "Directory",
+    "EnvFile",
     "EnvVariable",
     "Exportable",
     "File",
@@ -66,6 +74,7 @@ __all__ = [
     "HTTPState",
     "HealthcheckConfig",
     "Host",
+    "JSONValue",
     "Label",
     "Node",
     "Port",

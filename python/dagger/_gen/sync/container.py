@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dagger._gen.port_forward import PortForward
     from dagger._gen.sync.cache_volume import CacheVolume
     from dagger._gen.sync.directory import Directory
+    from dagger._gen.sync.env_file import EnvFile
     from dagger._gen.sync.env_variable import EnvVariable
     from dagger._gen.sync.file import File
     from dagger._gen.sync.healthcheck_config import HealthcheckConfig
@@ -823,6 +824,21 @@ class Container(SyncObject):
             "withEntrypoint",
             ("args", args, "[String]"),
             ("keepDefaultArgs", keep_default_args, "Boolean", False),
+        )
+
+    def with_env_file_variables(
+        self,
+        source: EnvFile,
+    ) -> Container:
+        """Sets all variables of an environment file.
+
+        Args:
+            source: The file.
+        """
+        return self._new(
+            Container,
+            "withEnvFileVariables",
+            ("source", source, "&EnvFile"),
         )
 
     def with_env_variable(

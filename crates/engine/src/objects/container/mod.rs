@@ -41,6 +41,7 @@ pub mod with_default_terminal_cmd;
 pub mod with_directory;
 pub mod with_docker_healthcheck;
 pub mod with_entrypoint;
+pub mod with_env_file_variables;
 pub mod with_env_variable;
 pub mod with_error;
 pub mod with_exec;
@@ -127,6 +128,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<with_directory::WithDirectory>(),
     Operation::of::<with_docker_healthcheck::WithDockerHealthcheck>(),
     Operation::of::<with_entrypoint::WithEntrypoint>(),
+    Operation::of::<with_env_file_variables::WithEnvFileVariables>(),
     Operation::of::<with_env_variable::WithEnvVariable>(),
     Operation::of::<with_error::WithError>(),
     Operation::of::<with_exec::WithExec>(),
