@@ -7,7 +7,9 @@ use std::sync::Arc;
 use kukri_model::schema::OperationDef;
 
 use crate::args::Args;
+use crate::call::Call;
 use crate::context::Cx;
+use crate::engine::Engine;
 use crate::error::OpError;
 use crate::value::{IntoValue, ObjectType, ObjectValue, Value};
 
@@ -20,7 +22,12 @@ pub struct Operation {
     pub def: &'static OperationDef,
     /// Evaluates it on a receiver.
     pub run: for<'a> fn(ObjectValue, Args, &'a Cx) -> BoxFuture<'a, Result<Value, OpError>>,
+    /// See [`Run::pinned`].
+    pub pinned: Pinned,
 }
+
+/// Of an evaluated call: a call that gives the same object for good.
+pub type Pinned = fn(&Engine, &Arc<Call>, &ObjectValue) -> Option<Arc<Call>>;
 
 /// Implemented by the derive `Operation` from a struct's fields and attributes.
 pub trait Described: Sized + Send + 'static {
@@ -41,13 +48,19 @@ pub trait Run: Described {
     type Output: IntoValue;
     /// Does it.
     fn run(self, on: Arc<Self::On>, cx: &Cx) -> impl Future<Output = Result<Self::Output, OpError>> + Send;
+
+    /// For an eager operation whose answer lies with the client or a registry: a call that gives what it gave, in every
+    /// session and for good. IDs are made of that call, so they do not change their meaning elsewhere or later.
+    fn pinned(_: &Engine, _: &Arc<Call>, _: &ObjectValue) -> Option<Arc<Call>> {
+        None
+    }
 }
 
 impl Operation {
     /// The operation that `T` describes.
     #[must_use]
     pub const fn of<T: Run>() -> Self {
-        Self { def: const { &T::DEF }, run: run_erased::<T> }
+        Self { def: const { &T::DEF }, run: run_erased::<T>, pinned: T::pinned }
     }
 }
 

@@ -301,8 +301,9 @@ impl<'s> Run<'_, 's> {
         }
         match value {
             Value::Object(object) => {
-                let object = self.object_type(node, object.type_name())?;
-                self.jobs.push(Job { node, object, receiver: Receiver::Object(call), sets });
+                let ty = self.object_type(node, object.type_name())?;
+                let pinned = self.with.engine.pinned(self.with.session, &call, &Value::Object(object));
+                self.jobs.push(Job { node, object: ty, receiver: Receiver::Object(pinned), sets });
             }
             Value::List(items) => self.objects(node, &call, items, &sets)?,
             _ => return Err(self.fail_with(node, format!("{} gave no object", call.label()))),

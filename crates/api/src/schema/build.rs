@@ -10,7 +10,7 @@ use kukri_model::schema::{ArgDef, EnumDef, OperationDef, TypeRef};
 use super::directives::DIRECTIVES;
 use super::{
     Arg, Composite, EnumValue, Field, Name, Resolve, Scalar, Schema, Type, TypeDef, TypeIx, TypeKind, View,
-    index, meta,
+    index, is_hidden, meta,
 };
 use crate::coerce;
 
@@ -169,6 +169,8 @@ impl Builder<'_> {
         if let Some(entry) = registry.objects.get(text) {
             let operations =
                 entry.fields.values().map(|operation| (operation.def, Resolve::Operation(operation)));
+            // What is hidden is not for clients: only IDs lead to it.
+            let operations = operations.filter(|(def, _)| !is_hidden(def.name));
             let composite = self.composite(entry.def.name, entry.def.interfaces, operations);
             return TypeDef {
                 name: name.clone(),

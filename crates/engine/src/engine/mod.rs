@@ -28,6 +28,7 @@ use crate::operation::Operation;
 use crate::progress::SpanNumbers;
 use crate::registry::Registry;
 use crate::session::Session;
+use crate::value::Value;
 use crate::vertex::{BlobRef, Vertex};
 
 pub use kukri_sandbox::NetworkMode;
@@ -199,6 +200,23 @@ impl Engine {
             session.give(&call.digest, sensitive);
         }
         call
+    }
+
+    /// The call to go on from once `call` has given `value`: one that gives the same for good, where the operation knows
+    /// one, else `call` itself.
+    #[must_use]
+    pub fn pinned(&self, session: &Session, call: &Arc<Call>, value: &Value) -> Arc<Call> {
+        let Value::Object(object) = value else { return Arc::clone(call) };
+        let pinned = call.operation.and_then(|operation| (operation.pinned)(self, call, object));
+        let Some(pinned) = pinned else { return Arc::clone(call) };
+        session.learn(&pinned.digest, value);
+        pinned
+    }
+
+    /// The call of an operation of this registry without a limit to its identity.
+    pub(crate) fn pure_step(&self, receiver: &Arc<Call>, on: &str, name: &str, args: Args) -> Option<Arc<Call>> {
+        let operation = self.registry.operation(on, name)?;
+        Some(Call::step(receiver, operation, args, None))
     }
 
     /// Keeps a call whose ID is given to a client, with all that it is made of, so that [`Engine::find_call`] knows it,

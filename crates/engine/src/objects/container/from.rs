@@ -6,11 +6,14 @@ use kukri_engine_macros::Operation;
 use kukri_oci::Reference;
 
 use super::Container;
-use crate::args::Ref;
+use crate::args::{ArgValue, Ref};
+use crate::call::Call;
 use crate::context::Cx;
+use crate::engine::Engine;
 use crate::error::{OpError, OrFail};
 use crate::objects::service::Service;
 use crate::operation::Run;
+use crate::value::ObjectValue;
 use crate::vertex::pull::Pull;
 use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp};
 
@@ -48,5 +51,14 @@ impl Run for From {
         next.image_ref = Some(pinned.into());
         next.last_exec = None;
         Ok(next)
+    }
+
+    /// The same with the digest that the reference has now.
+    fn pinned(_: &Engine, call: &Arc<Call>, value: &ObjectValue) -> Option<Arc<Call>> {
+        let container = value.downcast::<Container>().ok()?;
+        let address = ArgValue::String(Arc::clone(container.image_ref.as_ref()?));
+        let mut args = call.args.clone();
+        args.iter_mut().find(|(name, _)| *name == "address")?.1 = address;
+        Some(Call::step(call.receiver.as_ref()?, call.operation?, args, None))
     }
 }

@@ -6,10 +6,13 @@ use kukri_engine_macros::Operation;
 
 use super::Container;
 use crate::args::Ref;
+use crate::call::Call;
 use crate::context::Cx;
+use crate::engine::Engine;
 use crate::error::OpError;
 use crate::objects::secret::Secret;
 use crate::operation::Run;
+use crate::value::ObjectValue;
 
 /// Gives the session credentials for a registry. They hold for the whole session at once, not only for this container.
 #[derive(Operation)]
@@ -33,5 +36,10 @@ impl Run for WithRegistryAuth {
             .map_err(|_| OpError::new("the secret for a registry must be text"))?;
         cx.session.set_registry_auth(&self.address, Some((self.username, password)));
         Ok(Container::clone(&on))
+    }
+
+    /// The session has it now; the container is the same as before.
+    fn pinned(_: &Engine, call: &Arc<Call>, _: &ObjectValue) -> Option<Arc<Call>> {
+        call.receiver.clone()
     }
 }

@@ -5,11 +5,16 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::Host;
+use crate::call::Call;
 use crate::context::Cx;
+use crate::engine::Engine;
 use crate::error::OpError;
 use crate::objects;
+use crate::objects::query::tree::Tree;
 use crate::operation::Run;
 use crate::session::HostPath;
+use crate::value::ObjectValue;
+use crate::vertex::TreeHandle;
 
 /// A directory of the client's machine, as it is when first asked for in this session.
 ///
@@ -48,5 +53,12 @@ impl Run for Directory {
         };
         let tree = cx.session.sync_directory(cx, wanted).await?;
         Ok(objects::directory::Directory::of(tree))
+    }
+
+    fn pinned(engine: &Engine, _: &Arc<Call>, value: &ObjectValue) -> Option<Arc<Call>> {
+        match value.downcast::<objects::directory::Directory>().ok()?.source.tree {
+            TreeHandle::Known(tree) => Tree::call(engine, tree),
+            _ => None,
+        }
     }
 }

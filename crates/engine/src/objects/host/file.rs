@@ -5,11 +5,16 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::Host;
+use crate::args::ArgValue;
+use crate::call::Call;
 use crate::context::Cx;
+use crate::engine::Engine;
 use crate::error::OpError;
 use crate::objects;
+use crate::objects::query::tree::Tree;
 use crate::operation::Run;
 use crate::session::HostPath;
+use crate::value::ObjectValue;
 use crate::vertex::TreeHandle;
 use crate::vertex::edit::Source;
 
@@ -41,5 +46,12 @@ impl Run for File {
         let tree = cx.session.sync_directory(cx, wanted).await?;
         let source = Source { tree: TreeHandle::Known(tree), path: name.into() };
         objects::file::File::at(source)
+    }
+
+    fn pinned(engine: &Engine, _: &Arc<Call>, value: &ObjectValue) -> Option<Arc<Call>> {
+        let file = value.downcast::<objects::file::File>().ok()?;
+        let TreeHandle::Known(tree) = file.source.tree else { return None };
+        let path = ArgValue::String(Arc::clone(&file.source.path));
+        engine.pure_step(&Tree::call(engine, tree)?, "Directory", "file", vec![("path", path)])
     }
 }
