@@ -14,6 +14,7 @@ pub mod json;
 pub mod secret;
 pub mod set_secret;
 pub mod state;
+pub mod tree;
 pub mod version;
 
 use crate::operation::Operation;
@@ -35,5 +36,6 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<json::GetJson>(),
     Operation::of::<secret::GetSecret>(),
     Operation::of::<set_secret::SetSecret>(),
+    Operation::of::<tree::Tree>(),
     Operation::of::<version::Version>(),
 ];
