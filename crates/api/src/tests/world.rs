@@ -340,7 +340,8 @@ pub fn registry() -> Registry {
     }
     for (def, run) in operations() {
         // Operations live as long as the program; here that is one test.
-        let operation: &'static Operation = Box::leak(Box::new(Operation { def, run, pinned: |_, _, _| None }));
+        let operation: &'static Operation =
+            Box::leak(Box::new(Operation { def, run, pinned: |_, _, _| None }));
         objects.get_mut(def.on).unwrap().fields.insert(def.name, operation);
     }
     Registry {

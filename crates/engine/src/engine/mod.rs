@@ -214,7 +214,13 @@ impl Engine {
     }
 
     /// The call of an operation of this registry without a limit to its identity.
-    pub(crate) fn pure_step(&self, receiver: &Arc<Call>, on: &str, name: &str, args: Args) -> Option<Arc<Call>> {
+    pub(crate) fn pure_step(
+        &self,
+        receiver: &Arc<Call>,
+        on: &str,
+        name: &str,
+        args: Args,
+    ) -> Option<Arc<Call>> {
         let operation = self.registry.operation(on, name)?;
         Some(Call::step(receiver, operation, args, None))
     }
