@@ -85,13 +85,30 @@ struct Frame {
 }
 
 /// What is next in two sorted directories.
-enum Step<'a> {
+pub(crate) enum Step<'a> {
     Left(&'a Entry),
     Right(&'a Entry),
     Both(&'a Entry, &'a Entry),
 }
 
-fn step<'a>(before: &'a Node, after: &'a Node, left: &mut usize, right: &mut usize) -> Option<Step<'a>> {
+impl<'a> Step<'a> {
+    /// The entry of the earlier directory and that of the later one.
+    pub(crate) const fn sides(&self) -> (Option<&'a Entry>, Option<&'a Entry>) {
+        match self {
+            Self::Left(old) => (Some(old), None),
+            Self::Right(new) => (None, Some(new)),
+            Self::Both(old, new) => (Some(old), Some(new)),
+        }
+    }
+}
+
+/// Takes the next entry of each of two sorted directories, and of both where the names are equal.
+pub(crate) fn step<'a>(
+    before: &'a Node,
+    after: &'a Node,
+    left: &mut usize,
+    right: &mut usize,
+) -> Option<Step<'a>> {
     let step = match (before.entries.get(*left), after.entries.get(*right)) {
         (None, None) => return None,
         (Some(old), None) => Step::Left(old),
@@ -138,11 +155,7 @@ pub fn compare(
             stack.pop();
             continue;
         };
-        let (old, new) = match step {
-            Step::Left(old) => (Some(old), None),
-            Step::Right(new) => (None, Some(new)),
-            Step::Both(old, new) => (Some(old), Some(new)),
-        };
+        let (old, new) = step.sides();
         path::push(&mut path, old.or(new).map_or(b"", |entry| &entry.name));
         let mut note = |kind, is_dir| changes.push(Change { path: path.clone(), kind, is_dir });
         match (old.map(|entry| &entry.kind), new.map(|entry| &entry.kind)) {

@@ -185,6 +185,53 @@ impl<'r> Editor<'r> {
         self.remove_matching(start, &Pattern::new(&path::text(pattern))?)
     }
 
+    /// Removes what is at a path, with all below it. Nothing there is no error, and nothing is a pattern.
+    ///
+    /// # Errors
+    /// `NotADirectory`, `TooManyLinks`, and the reader's.
+    pub fn remove_exactly(&mut self, path: impl AsRef<[u8]>) -> Result<(), TreeError> {
+        let clean = path::clean(path.as_ref())?;
+        let Some((dir, name)) = path::split(&clean) else {
+            self.clear(0);
+            return Ok(());
+        };
+        if let Some(dir) = self.find_dir(dir, false)? {
+            self.drop_child(dir, name);
+        }
+        Ok(())
+    }
+
+    /// Whether there is a directory with nothing in it at a path.
+    ///
+    /// # Errors
+    /// `NotADirectory`, `TooManyLinks`, and the reader's.
+    pub fn is_empty_dir(&mut self, path: impl AsRef<[u8]>) -> Result<bool, TreeError> {
+        Ok(match self.locate(&path::clean(path.as_ref())?, Follow::Parents)? {
+            Some((_, Place::Dir(dir))) => self.dirs[dir].is_empty(),
+            _ => false,
+        })
+    }
+
+    /// Gives a directory this metadata; it is made if it is missing, in place of whatever else is there.
+    ///
+    /// # Errors
+    /// Those of [`Editor::set_file`].
+    pub fn set_dir(&mut self, path: impl AsRef<[u8]>, meta: Meta) -> Result<(), TreeError> {
+        let clean = path::clean_inside(path.as_ref())?;
+        let Some((dir, name)) = self.parent(&clean)? else {
+            self.dirs[0].meta = meta;
+            return Ok(());
+        };
+        match self.here(dir, name) {
+            Here::Dir => {
+                let slot = self.enter(dir, name)?;
+                self.dirs[slot].meta = meta;
+                Ok(())
+            }
+            Here::Nothing | Here::Other(_) => self.add_dir(dir, name, meta).map(|_| ()),
+        }
+    }
+
     fn remove_matching(&mut self, start: Slot, pattern: &Pattern) -> Result<(), TreeError> {
         let mut stack = vec![(start, Vec::new())];
         while let Some((dir, at)) = stack.pop() {

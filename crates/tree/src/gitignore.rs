@@ -59,8 +59,14 @@ impl Gitignores {
     /// everything is ignored, and a walk does not get there.
     #[must_use]
     pub fn ignores(&self, path: &[u8], is_dir: bool) -> bool {
+        self.verdict(path, is_dir).unwrap_or(false)
+    }
+
+    /// What the nearest file that says something about the entry says: whether it is ignored.
+    #[must_use]
+    pub fn verdict(&self, path: &[u8], is_dir: bool) -> Option<bool> {
         if self.files.is_empty() {
-            return false;
+            return None;
         }
         let full = self.of_repository(path);
         let mut dir = &full[..];
@@ -70,11 +76,11 @@ impl Gitignores {
             let below = if dir.is_empty() { &full[..] } else { &full[dir.len() + 1..] };
             match file.matched(Path::new(OsStr::from_bytes(below)), is_dir) {
                 Match::None => {}
-                Match::Ignore(_) => return true,
-                Match::Whitelist(_) => return false,
+                Match::Ignore(_) => return Some(true),
+                Match::Whitelist(_) => return Some(false),
             }
         }
-        false
+        None
     }
 
     /// Whether the entry or a directory above it is ignored.

@@ -7,25 +7,34 @@
 //! Paths are bytes, separated by `/`; they become text, lossily, only in results meant for people.
 #![forbid(unsafe_code)]
 
+pub mod changes;
+pub mod combine;
 pub mod diff;
 pub mod edit;
 pub mod filter;
 pub mod gitignore;
 pub mod glob;
 pub mod hash;
+pub mod lines;
 pub mod lookup;
 pub mod memory;
 pub mod node;
 pub mod owner;
+pub mod patch;
 pub mod path;
 pub mod pattern;
+pub mod renames;
 pub mod sealed;
+pub mod search;
 pub mod stat;
+pub mod stats;
 #[cfg(test)]
 mod testing;
 pub mod walk;
 mod wire;
 
+pub use changes::ChangedPaths;
+pub use combine::{Conflicts, combine};
 pub use diff::{Change, ChangeKind, Equality, compare, diff_tree};
 pub use edit::{CopyOptions, Editor, FileSource, Kind};
 pub use filter::{Decision, Filter, filter};
@@ -33,8 +42,11 @@ pub use glob::glob;
 pub use lookup::{Follow, Found, FoundKind, entries, lookup, try_exists};
 pub use memory::Memory;
 pub use node::{BlobReader, Entry, EntryKind, Meta, Node, NodeReader, TreeError, TreeId, Xattrs};
+pub use patch::{apply_patch, write_patch};
 pub use pattern::{Pattern, Patterns};
 pub use sealed::{Layered, Sealed};
+pub use search::{Query, Search, SearchMatch, SearchPart, Searching, Target};
 pub use stat::{FileKind, Stat, stat};
+pub use stats::{DiffStat, StatKind, diff_stats};
 pub use walk::{Walk, WalkEntry};
 pub use wire::is_name;

@@ -57,6 +57,12 @@ pub fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
     })
 }
 
+/// A path without its first component; one of a single component stays.
+#[must_use]
+pub(crate) fn split_first(path: &[u8]) -> &[u8] {
+    path.iter().position(|byte| *byte == b'/').map_or(path, |at| &path[at + 1..])
+}
+
 /// Components of a clean path.
 pub fn parts(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|part| !part.is_empty())

@@ -1,0 +1,420 @@
+//! Several changes of trees in one: each side changed a tree of its own, and the result has what all of them did.
+//!
+//! Files are merged as git does it: what only one side changed is taken, texts that several changed are merged by lines.
+//! A top-level `.git` is left out.
+
+use std::collections::BTreeMap;
+
+use kukri_model::Digest;
+
+use crate::changes::{Item, deltas};
+use crate::edit::Editor;
+use crate::lines::{Prefer, is_binary, merge};
+use crate::node::{BlobReader, EntryKind, Meta, NodeReader, TreeError, TreeId};
+use crate::path;
+
+/// What to do where two sides changed the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Conflicts {
+    /// Fail as soon as two sides changed the same file, whatever they did.
+    FailEarly,
+    /// Fail where the changes cannot be merged.
+    Fail,
+    /// Leave both between markers. What one side changed and another removed stays; contents that are not text fail.
+    Markers,
+    /// Take what the earlier side has.
+    Ours,
+    /// Take what the later side has.
+    Theirs,
+}
+
+/// What all sides changed.
+#[derive(Debug, Default)]
+pub struct Combined {
+    changes: BTreeMap<Vec<u8>, Change>,
+    /// Contents that came of merging.
+    pub contents: Vec<(Digest, Vec<u8>)>,
+}
+
+/// What a path becomes, and what it was.
+#[derive(Debug)]
+struct Change {
+    old: Option<Item>,
+    new: Option<Item>,
+}
+
+/// Merges the changes of the sides `(before, after)`, the first being the one whose words count most. Merged files get
+/// the time `mtime_ns`.
+///
+/// # Errors
+/// [`TreeError::Invalid`] that names all files in conflict, and the readers'.
+pub fn combine(
+    reader: &dyn NodeReader,
+    blobs: &dyn BlobReader,
+    sides: &[(TreeId, TreeId)],
+    conflicts: Conflicts,
+    mtime_ns: i64,
+) -> Result<Combined, TreeError> {
+    let mut merger = Merger { blobs, conflicts, mtime_ns, all: Combined::default(), failed: Vec::new() };
+    for (before, after) in sides {
+        for delta in deltas(reader, before, after)? {
+            if delta.path == b".git" || delta.path.starts_with(b".git/") {
+                continue;
+            }
+            merger.add(delta.path, Change { old: delta.old, new: delta.new })?;
+        }
+    }
+    merger.files_in_the_way_of_directories();
+    if merger.failed.is_empty() {
+        return Ok(merger.all);
+    }
+    let named = merger.failed.iter().map(|(path, why)| format!("{} ({why})", path::text(path)));
+    Err(TreeError::Invalid(format!("conflict between changesets: {}", named.collect::<Vec<_>>().join(", "))))
+}
+
+struct Merger<'a> {
+    blobs: &'a dyn BlobReader,
+    conflicts: Conflicts,
+    mtime_ns: i64,
+    all: Combined,
+    failed: Vec<(Vec<u8>, &'static str)>,
+}
+
+const ADDED: &str = "added in both";
+const MODIFIED: &str = "modified in both";
+const REMOVED: &str = "modified in one and removed in the other";
+const KIND: &str = "of different kinds";
+
+impl Merger<'_> {
+    fn add(&mut self, path: Vec<u8>, theirs: Change) -> Result<(), TreeError> {
+        let Some(ours) = self.all.changes.remove(&path) else {
+            self.all.changes.insert(path, theirs);
+            return Ok(());
+        };
+        let new = self.merge(&path, &ours, theirs)?;
+        self.all.changes.insert(path, Change { old: ours.old, new });
+        Ok(())
+    }
+
+    /// What a path becomes that both changed.
+    fn merge(&mut self, path: &[u8], ours: &Change, theirs: Change) -> Result<Option<Item>, TreeError> {
+        let is_file = |item: &Option<Item>| matches!(item, Some(Item::Other(_)));
+        let early = self.conflicts == Conflicts::FailEarly;
+        let why = match (&ours.old, &ours.new, &theirs.new) {
+            (None, ..) => ADDED,
+            (_, Some(_), Some(_)) => MODIFIED,
+            _ => REMOVED,
+        };
+        if early && (is_file(&ours.new) || is_file(&theirs.new)) {
+            self.failed.push((path.to_vec(), why));
+            return Ok(theirs.new);
+        }
+        let chosen = match (&ours.new, theirs.new) {
+            (None, None) => None,
+            (Some(one), Some(other)) if one.same(&other) => Some(other),
+            // Of a directory only mode and owner can differ.
+            (Some(Item::Dir(one)), Some(Item::Dir(other))) => {
+                let base = match &ours.old {
+                    Some(Item::Dir(base)) => base,
+                    _ => one,
+                };
+                Some(Item::Dir(self.meta(base, one, &other)))
+            }
+            // A directory that one side removed stays where the other has something in it; see `apply`.
+            (Some(Item::Dir(_)), None) => ours.new.clone(),
+            (None, Some(Item::Dir(meta))) => Some(Item::Dir(meta)),
+            (
+                Some(one @ Item::Other(EntryKind::File { .. })),
+                Some(other @ Item::Other(EntryKind::File { .. })),
+            ) => self.files(path, ours.old.as_ref(), one, other, why)?,
+            (one, other) => {
+                let why = if one.is_some() && other.is_some() { KIND } else { REMOVED };
+                match self.conflicts {
+                    Conflicts::Ours => one.clone(),
+                    Conflicts::Theirs => other,
+                    Conflicts::Markers if why == REMOVED => one.clone().or(other),
+                    _ => {
+                        self.failed.push((path.to_vec(), why));
+                        other
+                    }
+                }
+            }
+        };
+        Ok(chosen)
+    }
+
+    /// Mode, owner and attributes: what only one side changed.
+    fn meta(&self, base: &Meta, one: &Meta, other: &Meta) -> Meta {
+        let theirs = self.conflicts == Conflicts::Theirs;
+        fn pick<'a, T: PartialEq>(base: &'a T, one: &'a T, other: &'a T, theirs: bool) -> &'a T {
+            if one == base || (theirs && other != base) { other } else { one }
+        }
+        Meta {
+            mode: *pick(&base.mode, &one.mode, &other.mode, theirs),
+            uid: *pick(&base.uid, &one.uid, &other.uid, theirs),
+            gid: *pick(&base.gid, &one.gid, &other.gid, theirs),
+            mtime_ns: one.mtime_ns.max(other.mtime_ns),
+            xattrs: pick(&base.xattrs, &one.xattrs, &other.xattrs, theirs).clone(),
+        }
+    }
+
+    /// Merges two regular files.
+    fn files(
+        &mut self,
+        path: &[u8],
+        base: Option<&Item>,
+        one: &Item,
+        other: Item,
+        why: &'static str,
+    ) -> Result<Option<Item>, TreeError> {
+        let (
+            Item::Other(EntryKind::File { meta: one_meta, blob: one_blob, .. }),
+            Item::Other(EntryKind::File { meta: other_meta, blob: other_blob, size: other_size, .. }),
+        ) = (one, &other)
+        else {
+            return Ok(Some(other));
+        };
+        let (base_meta, base_blob) = match base {
+            Some(Item::Other(EntryKind::File { meta, blob, .. })) => (Some(meta), Some(blob)),
+            _ => (None, None),
+        };
+        let meta = self.meta(base_meta.unwrap_or(one_meta), one_meta, other_meta);
+        let file = |blob, size, meta| Some(Item::Other(EntryKind::File { meta, blob, size, link_group: 0 }));
+        let one_size = match one {
+            Item::Other(EntryKind::File { size, .. }) => *size,
+            _ => 0,
+        };
+        if one_blob == other_blob || Some(other_blob) == base_blob {
+            return Ok(file(*one_blob, one_size, meta));
+        }
+        if Some(one_blob) == base_blob {
+            return Ok(file(*other_blob, *other_size, meta));
+        }
+        let read = |blob: Option<&Digest>| blob.map_or_else(|| Ok(Vec::new()), |blob| self.content(blob));
+        let (old, ours, theirs) = (read(base_blob)?, read(Some(one_blob))?, read(Some(other_blob))?);
+        let is_binary = [&old, &ours, &theirs].into_iter().any(|content| is_binary(content));
+        let prefer = match self.conflicts {
+            Conflicts::Ours if is_binary => return Ok(file(*one_blob, one_size, meta)),
+            Conflicts::Theirs if is_binary => return Ok(file(*other_blob, *other_size, meta)),
+            Conflicts::Ours => Prefer::Ours,
+            Conflicts::Theirs => Prefer::Theirs,
+            _ => Prefer::Neither,
+        };
+        if is_binary {
+            self.failed.push((path.to_vec(), "binary, and changed in both"));
+            return Ok(Some(other));
+        }
+        let merged = merge(&old, &ours, &theirs, prefer);
+        if merged.conflicts > 0 && self.conflicts != Conflicts::Markers {
+            self.failed.push((path.to_vec(), why));
+            return Ok(Some(other));
+        }
+        let (blob, size) = (Digest::of(&merged.content), merged.content.len() as u64);
+        self.all.contents.push((blob, merged.content));
+        Ok(file(blob, size, Meta { mtime_ns: self.mtime_ns, ..meta }))
+    }
+
+    /// A content, which may have come of merging two sides before.
+    fn content(&self, blob: &Digest) -> Result<Vec<u8>, TreeError> {
+        match self.all.contents.iter().find(|(digest, _)| digest == blob) {
+            Some((_, content)) => Ok(content.clone()),
+            None => self.blobs.blob(blob),
+        }
+    }
+
+    /// One side has a file where another has a directory with something in it.
+    fn files_in_the_way_of_directories(&mut self) {
+        let changes = &self.all.changes;
+        for (path, change) in changes {
+            if !matches!(change.new, Some(Item::Other(_))) {
+                continue;
+            }
+            let below = [&path[..], b"/"].concat();
+            let inside = changes.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below));
+            if inside.into_iter().any(|(_, change)| change.new.is_some()) {
+                self.failed.push((path.clone(), KIND));
+            }
+        }
+    }
+}
+
+impl Combined {
+    /// Does the changes to a tree. What is removed and not there is no error; a removed directory stays where there is
+    /// something in it that no side removed.
+    ///
+    /// # Errors
+    /// The editor's.
+    pub fn apply(&self, editor: &mut Editor<'_>) -> Result<(), TreeError> {
+        // What was in a directory comes after it, so backwards is bottom-up.
+        for (path, change) in self.changes.iter().rev() {
+            match (&change.old, &change.new) {
+                (Some(Item::Dir(_)), None | Some(Item::Other(_))) => {
+                    if editor.is_empty_dir(path)? {
+                        editor.remove_exactly(path)?;
+                    }
+                }
+                (Some(Item::Other(_)), None | Some(Item::Dir(_))) => editor.remove_exactly(path)?,
+                _ => {}
+            }
+        }
+        for (path, change) in &self.changes {
+            match &change.new {
+                Some(Item::Dir(meta)) => editor.set_dir(path, meta.clone())?,
+                Some(Item::Other(kind)) => {
+                    if matches!(
+                        editor.kind(path, crate::lookup::Follow::Parents)?,
+                        Some(crate::edit::Kind::Dir)
+                    ) {
+                        return Err(TreeError::IsADirectory(path::text(path)));
+                    }
+                    editor.put_entry(path, kind.clone())?;
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+    use crate::testing::{Item as Given, dir, file, paths, tree};
+
+    struct World(Memory);
+
+    impl World {
+        fn tree(&self, files: &[(&'static str, &str)]) -> TreeId {
+            let items: Vec<(&str, Given)> = files
+                .iter()
+                .map(|(path, content)| {
+                    self.0.put_blob(content.as_bytes());
+                    (path.trim_end_matches('/'), if path.ends_with('/') { dir() } else { file(content) })
+                })
+                .collect();
+            tree(&self.0, &items)
+        }
+
+        fn combine(&self, base: &TreeId, sides: &[TreeId], conflicts: Conflicts) -> Result<TreeId, String> {
+            let sides: Vec<_> = sides.iter().map(|after| (*base, *after)).collect();
+            let combined =
+                combine(&self.0, &self.0, &sides, conflicts, 0).map_err(|error| error.to_string())?;
+            for (_, content) in &combined.contents {
+                self.0.put_blob(content);
+            }
+            let mut editor = Editor::new(&self.0, Some(*base)).unwrap();
+            combined.apply(&mut editor).map_err(|error| error.to_string())?;
+            Ok(self.0.put(&editor.finish().unwrap()).unwrap())
+        }
+
+        fn text(&self, tree: &TreeId, path: &str) -> String {
+            match crate::lookup(&self.0, tree, path, crate::Follow::All).unwrap().kind {
+                crate::FoundKind::Entry(EntryKind::File { blob, .. }) => {
+                    String::from_utf8(self.0.blob(&blob).unwrap()).unwrap()
+                }
+                _ => panic!("not a file"),
+            }
+        }
+    }
+
+    const ALL: [Conflicts; 5] =
+        [Conflicts::FailEarly, Conflicts::Fail, Conflicts::Markers, Conflicts::Ours, Conflicts::Theirs];
+
+    #[test]
+    fn changes_that_do_not_meet() {
+        let world = World(Memory::new());
+        let base = world.tree(&[("a", "1"), ("b", "1"), ("dir/c", "1"), ("dir/d", "1")]);
+        let ours = world.tree(&[("a", "2"), ("b", "1"), ("dir/c", "1"), ("dir/d", "1"), ("new/x", "1")]);
+        let theirs = world.tree(&[("a", "1"), ("dir/d", "3"), ("new/y", "1")]);
+        for conflicts in ALL {
+            let result = world.combine(&base, &[ours, theirs], conflicts).unwrap();
+            assert_eq!(
+                paths(&world.0, &result),
+                ["a", "dir/", "dir/d", "new/", "new/x", "new/y"],
+                "{conflicts:?}"
+            );
+            assert_eq!((&*world.text(&result, "a"), &*world.text(&result, "dir/d")), ("2", "3"));
+        }
+    }
+
+    #[test]
+    fn lines_of_one_file() {
+        let world = World(Memory::new());
+        let base = world.tree(&[("f", "1\n2\n3\n4\n5\n")]);
+        let ours = world.tree(&[("f", "one\n2\n3\n4\n5\n")]);
+        let theirs = world.tree(&[("f", "1\n2\n3\n4\nfive\n")]);
+        let third = world.tree(&[("f", "1\n2\nthree\n4\n5\n")]);
+        let error = world.combine(&base, &[ours, theirs], Conflicts::FailEarly).unwrap_err();
+        assert_eq!(error, "conflict between changesets: f (modified in both)");
+        for conflicts in &ALL[1..] {
+            let result = world.combine(&base, &[ours, theirs, third], *conflicts).unwrap();
+            assert_eq!(world.text(&result, "f"), "one\n2\nthree\n4\nfive\n", "{conflicts:?}");
+        }
+    }
+
+    #[test]
+    fn conflicts() {
+        let world = World(Memory::new());
+        let base = world.tree(&[("bin", "\0a"), ("gone", "1\n"), ("text", "1\n")]);
+        let ours = world.tree(&[("bin", "\0b"), ("gone", "2\n"), ("text", "ours\n"), ("new", "1\n")]);
+        let theirs = world.tree(&[("bin", "\0c"), ("text", "theirs\n"), ("new", "2\n")]);
+        for conflicts in [Conflicts::FailEarly, Conflicts::Fail] {
+            let error = world.combine(&base, &[ours, theirs], conflicts).unwrap_err();
+            for path in
+                ["bin (", "gone (modified in one and removed in the other)", "new (added in both)", "text ("]
+            {
+                assert!(error.contains(path), "{error}");
+            }
+        }
+        let error = world.combine(&base, &[ours, theirs], Conflicts::Markers).unwrap_err();
+        assert_eq!(error, "conflict between changesets: bin (binary, and changed in both)");
+
+        let mine = world.combine(&base, &[ours, theirs], Conflicts::Ours).unwrap();
+        assert_eq!(paths(&world.0, &mine), ["bin", "gone", "new", "text"]);
+        assert_eq!((&*world.text(&mine, "bin"), &*world.text(&mine, "text")), ("\0b", "ours\n"));
+        let other = world.combine(&base, &[ours, theirs], Conflicts::Theirs).unwrap();
+        assert_eq!(paths(&world.0, &other), ["bin", "new", "text"]);
+        assert_eq!((&*world.text(&other, "new"), &*world.text(&other, "text")), ("2\n", "theirs\n"));
+
+        let (base, ours, theirs) = (
+            world.tree(&[("gone", "1\n"), ("text", "1\n")]),
+            world.tree(&[("gone", "2\n"), ("text", "ours\n")]),
+            world.tree(&[("text", "theirs\n")]),
+        );
+        let marked = world.combine(&base, &[ours, theirs], Conflicts::Markers).unwrap();
+        assert_eq!(world.text(&marked, "text"), "<<<<<<< ours\nours\n=======\ntheirs\n>>>>>>> theirs\n");
+        assert_eq!(world.text(&marked, "gone"), "2\n");
+    }
+
+    #[test]
+    fn files_and_directories() {
+        let world = World(Memory::new());
+        let base = world.tree(&[("d/a", "1"), ("empty/", "")]);
+        let file_there = world.tree(&[("d", "file"), ("empty/", "")]);
+        let more = world.tree(&[("d/a", "1"), ("d/b", "1"), ("empty/x", "1")]);
+        let none = world.tree(&[]);
+        for conflicts in ALL {
+            assert!(
+                world
+                    .combine(&base, &[file_there, more], conflicts)
+                    .unwrap_err()
+                    .contains("d (of different kinds)")
+            );
+            // What is removed by one side stays where the other has put something.
+            let result = world.combine(&base, &[none, more], conflicts).unwrap();
+            assert_eq!(paths(&world.0, &result), ["d/", "d/b", "empty/", "empty/x"], "{conflicts:?}");
+        }
+        let same = world.combine(&base, &[none, none], Conflicts::FailEarly).unwrap();
+        assert!(paths(&world.0, &same).is_empty());
+    }
+
+    #[test]
+    fn a_repository_is_left_out() {
+        let world = World(Memory::new());
+        let base = world.tree(&[(".git/index", "1"), (".gitignore", "1")]);
+        let ours = world.tree(&[(".git/index", "2"), (".gitignore", "2")]);
+        let result = world.combine(&base, &[ours], Conflicts::Fail).unwrap();
+        assert_eq!((&*world.text(&result, ".git/index"), &*world.text(&result, ".gitignore")), ("1", "2"));
+    }
+}
