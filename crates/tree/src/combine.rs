@@ -239,6 +239,17 @@ impl Merger<'_> {
 }
 
 impl Combined {
+    /// What happened between two trees.
+    ///
+    /// # Errors
+    /// The reader's.
+    pub fn between(reader: &dyn NodeReader, before: &TreeId, after: &TreeId) -> Result<Self, TreeError> {
+        let changes = deltas(reader, before, after)?
+            .into_iter()
+            .map(|delta| (delta.path, Change { old: delta.old, new: delta.new }));
+        Ok(Self { changes: changes.collect(), contents: Vec::new() })
+    }
+
     /// Does the changes to a tree. What is removed and not there is no error; a removed directory stays where there is
     /// something in it that no side removed.
     ///

@@ -4,8 +4,10 @@
 
 pub mod address;
 pub mod cache_volume;
+pub mod changeset;
 pub mod client_filesync_mirror;
 pub mod container;
+pub mod diff_stat;
 pub mod directory;
 pub mod env_file;
 pub mod env_variable;
@@ -22,6 +24,9 @@ pub mod port;
 pub mod query;
 mod read;
 pub mod remote_git_mirror;
+mod search;
+pub mod search_result;
+pub mod search_submatch;
 pub mod secret;
 pub mod service;
 pub mod socket;
@@ -46,8 +51,10 @@ pub fn all() -> Vec<(&'static ObjectDef, &'static [Operation])> {
     vec![
         (&address::DEF, address::OPERATIONS),
         (&cache_volume::DEF, cache_volume::OPERATIONS),
+        (&changeset::DEF, changeset::OPERATIONS),
         (&client_filesync_mirror::DEF, client_filesync_mirror::OPERATIONS),
         (&container::DEF, container::OPERATIONS),
+        (&diff_stat::DEF, diff_stat::OPERATIONS),
         (&directory::DEF, directory::OPERATIONS),
         (&env_file::DEF, env_file::OPERATIONS),
         (&env_variable::DEF, env_variable::OPERATIONS),
@@ -62,6 +69,8 @@ pub fn all() -> Vec<(&'static ObjectDef, &'static [Operation])> {
         (&port::DEF, port::OPERATIONS),
         (&query::DEF, query::OPERATIONS),
         (&remote_git_mirror::DEF, remote_git_mirror::OPERATIONS),
+        (&search_result::DEF, search_result::OPERATIONS),
+        (&search_submatch::DEF, search_submatch::OPERATIONS),
         (&secret::DEF, secret::OPERATIONS),
         (&service::DEF, service::OPERATIONS),
         (&socket::DEF, socket::OPERATIONS),
@@ -75,9 +84,12 @@ pub fn all() -> Vec<(&'static ObjectDef, &'static [Operation])> {
 pub fn enums() -> &'static [&'static EnumDef] {
     &[
         &cache_volume::CacheSharingMode::DEF,
+        &changeset::ChangesetMergeConflict::DEF,
+        &changeset::ChangesetsMergeConflict::DEF,
         &container::as_tarball::ImageLayerCompression::DEF,
         &container::as_tarball::ImageMediaTypes::DEF,
         &container::with_exec::ReturnType::DEF,
+        &diff_stat::DiffStatKind::DEF,
         &port::NetworkProtocol::DEF,
         &stat::ExistsType::DEF,
         &stat::FileType::DEF,

@@ -65,6 +65,24 @@ impl Session {
         result
     }
 
+    /// Does changes to a directory of the client's machine: writes a tree of what is new or changed, and removes paths
+    /// first. Gives the absolute path.
+    pub async fn export_changes(
+        &self,
+        cx: &Cx,
+        tree: TreeId,
+        path: String,
+        remove: Vec<String>,
+    ) -> Result<String, OpError> {
+        let span = self.progress().begin(&cx.engine, format!("export changes to {path}"), SpanKind::Export);
+        let request = ExportRequest { path, wipe: false, remove };
+        let source = Arc::new(StoreSource(cx.engine.store().clone()));
+        let _lease = cx.engine.store().lease(&tree);
+        let result = self.client()?.export_tree(request, tree, source).await.or_fail();
+        span.end(&result);
+        result
+    }
+
     /// Writes a file, given by digest, permission bits and length, to the client's machine. Gives the absolute path.
     pub async fn export_file(
         &self,

@@ -5,6 +5,7 @@
 use std::sync::{Arc, OnceLock};
 
 use kukri_model::{Digest, Encoder};
+use kukri_tree::{Conflicts, Occurrences};
 
 use super::{Slot, TreeHandle, Vertex, VertexOp};
 
@@ -155,6 +156,44 @@ pub enum Step {
         /// To whom.
         owner: Owner,
     },
+    /// Does to the base what happened between two other directories.
+    Apply {
+        /// The state before.
+        before: Source,
+        /// The state after.
+        after: Source,
+    },
+    /// Does what several pairs of directories, each a state before and one after, have become, all in one.
+    Combine {
+        /// The pairs, the first being the one whose words count most.
+        sides: Vec<(Source, Source)>,
+        /// What to do where two changed the same.
+        conflicts: Conflicts,
+    },
+    /// Applies a patch.
+    Patch(Arc<[u8]>),
+    /// Applies the patch in a file.
+    PatchFile(Source),
+    /// Puts a file with what happened between two directories, as a patch.
+    Difference {
+        /// The name of the file.
+        path: Arc<str>,
+        /// The state before.
+        before: Source,
+        /// The state after.
+        after: Source,
+    },
+    /// Replaces a text in a file.
+    Replace {
+        /// The file.
+        path: Arc<str>,
+        /// What is replaced.
+        search: Arc<str>,
+        /// By what.
+        replacement: Arc<str>,
+        /// Which occurrences.
+        which: Occurrences,
+    },
     /// Fails with this message.
     Fail(Arc<str>),
 }
@@ -267,6 +306,15 @@ impl Step {
                 key.none();
             }
         };
+        let pair = |before: &Source,
+                    after: &Source,
+                    key: &mut Encoder,
+                    tree: &mut dyn FnMut(&TreeHandle, &mut Encoder)| {
+            for source in [before, after] {
+                key.str(&source.path);
+                tree(&source.tree, key);
+            }
+        };
         match self {
             Self::Subtree(path) => {
                 key.str("subtree").str(path);
@@ -314,6 +362,34 @@ impl Step {
                     tree(names, key);
                 }
             }
+            Self::Apply { before, after } => {
+                key.str("apply");
+                pair(before, after, key, tree);
+            }
+            Self::Combine { sides, conflicts } => {
+                key.str("combine").str(&format!("{conflicts:?}")).list(sides.len());
+                for (before, after) in sides {
+                    pair(before, after, key, tree);
+                }
+            }
+            Self::Patch(patch) => {
+                key.str("patch").digest(&Digest::of(patch));
+            }
+            Self::PatchFile(patch) => {
+                key.str("patch file").str(&patch.path);
+                tree(&patch.tree, key);
+            }
+            Self::Difference { path, before, after } => {
+                key.str("difference").str(path);
+                pair(before, after, key, tree);
+            }
+            Self::Replace { path, search, replacement, which } => {
+                key.str("replace").str(path).str(search).str(replacement).bool(which.all);
+                match which.from_line {
+                    Some(line) => key.u64(line),
+                    None => key.none(),
+                };
+            }
             Self::Fail(message) => {
                 key.str("fail").str(message);
             }
@@ -333,8 +409,20 @@ impl Step {
                 visit(&mut source.tree);
                 owner.as_mut()
             }
-            Self::Diff(source) => {
+            Self::Diff(source) | Self::PatchFile(source) => {
                 visit(&mut source.tree);
+                None
+            }
+            Self::Apply { before, after } | Self::Difference { before, after, .. } => {
+                visit(&mut before.tree);
+                visit(&mut after.tree);
+                None
+            }
+            Self::Combine { sides, .. } => {
+                for (before, after) in sides {
+                    visit(&mut before.tree);
+                    visit(&mut after.tree);
+                }
                 None
             }
             Self::NewFile { owner, .. } => owner.as_mut(),
@@ -359,6 +447,11 @@ impl Step {
             Self::Diff(_) => "diff".to_owned(),
             Self::Timestamps(_) => "set timestamps".to_owned(),
             Self::Chown { path, .. } => format!("chown {path}"),
+            Self::Apply { .. } => "apply changes".to_owned(),
+            Self::Combine { sides, .. } => format!("merge {} changesets", sides.len()),
+            Self::Patch(_) | Self::PatchFile(_) => "apply patch".to_owned(),
+            Self::Difference { path, .. } => format!("write {path}"),
+            Self::Replace { path, .. } => format!("replace text in {path}"),
             Self::Fail(_) => "error".to_owned(),
         }
     }

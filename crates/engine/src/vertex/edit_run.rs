@@ -13,10 +13,11 @@ use kukri_tree::{
 };
 
 use super::edit::{Edit, Owner, Selection, Source, Step};
+use super::edit_changes as changes;
 use crate::error::{OpError, OrFail};
 
 /// Contents of new files, which the store gets together with the nodes.
-type NewBlobs = Vec<(Digest, Vec<u8>)>;
+pub(super) type NewBlobs = Vec<(Digest, Vec<u8>)>;
 
 /// What the steps read from.
 struct Run<'a> {
@@ -100,7 +101,7 @@ impl Run<'_> {
     }
 }
 
-fn next(trees: &mut impl Iterator<Item = TreeId>) -> Result<TreeId, OpError> {
+pub(super) fn next(trees: &mut impl Iterator<Item = TreeId>) -> Result<TreeId, OpError> {
     trees.next().ok_or_else(|| OpError::new("internal error: an edit lacks a tree"))
 }
 
@@ -180,6 +181,12 @@ fn in_place(
             let (uid, gid) = owner_ids(store, editor, blobs, Some(owner), trees)?.unwrap_or((0, 0));
             editor.chown(&**path, uid, gid, true).or_fail()?;
         }
+        Step::Apply { .. }
+        | Step::Combine { .. }
+        | Step::Patch(_)
+        | Step::PatchFile(_)
+        | Step::Difference { .. }
+        | Step::Replace { .. } => changes::run(store, editor, blobs, mtime_ns, step, trees)?,
         Step::Subtree(_) | Step::Filter(_) | Step::Diff(_) | Step::Fail(_) => {}
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! also sees the content of its inputs.
 
 pub mod edit;
+mod edit_changes;
 pub mod edit_run;
 pub mod exec;
 mod exec_run;

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dagger._gen.exists_type import ExistsType
+    from dagger._gen.sync.changeset import Changeset
     from dagger._gen.sync.file import File
+    from dagger._gen.sync.search_result import SearchResult
     from dagger._gen.sync.stat import Stat
 
 
@@ -23,6 +25,23 @@ class Directory(SyncObject):
 
     _type = "Directory"
     _names = ("Directory", "Exportable", "Node", "Syncer")
+
+    def changes(
+        self,
+        from_: Directory,
+    ) -> Changeset:
+        """What happened between another state of the directory and this one.
+
+        Args:
+            from_: The state before.
+        """
+        from dagger._gen.sync.changeset import Changeset
+
+        return self._new(
+            Changeset,
+            "changes",
+            ("from", from_, "&Directory"),
+        )
 
     def chown(
         self,
@@ -161,7 +180,8 @@ class Directory(SyncObject):
         self,
         path: str,
     ) -> File:
-        """A file in this directory.
+        """A file in this directory. Selecting it computes the directory: a file that is not there is an
+        error at once.
 
         Args:
             path: Which.
@@ -261,6 +281,61 @@ class Directory(SyncObject):
         """
         return self._value(str, "name")
 
+    def search(
+        self,
+        pattern: str,
+        *,
+        paths: list[str] | None = None,
+        globs: list[str] | None = None,
+        literal: bool | None = False,
+        multiline: bool | None = False,
+        dotall: bool | None = False,
+        insensitive: bool | None = False,
+        skip_ignored: bool | None = False,
+        skip_hidden: bool | None = False,
+        files_only: bool | None = False,
+        limit: int | None = None,
+    ) -> list[SearchResult]:
+        """Searches the contents of files, as ripgrep does, in the order of their paths.
+
+        Binary files are left out, and links are not followed, except where `paths` names them.
+
+        Args:
+            pattern: What is searched for: a regular expression in Rust's syntax.
+            paths: Files and directories that are searched. Default: all.
+            globs: Which files are searched, as `rg --glob`: `*.md`, `!*.min.js`. Default: all.
+            literal: Take the pattern as plain text.
+            multiline: Let matches go over several lines.
+            dotall: Let `.` match the end of a line too, with `multiline`.
+            insensitive: Let upper and lower case be equal.
+            skip_ignored: Leave out what `.gitignore`, `.ignore` and `.rgignore` files say.
+            skip_hidden: Leave out files and directories whose names begin with a dot.
+            files_only: Only tell which files match: without lines and places.
+            limit: Most results. Default: all.
+
+        Raises:
+            ExecError: A command on which this depends failed.
+            QueryError: The engine reports another error.
+            TransportError: The session broke off, or the answer took too long.
+        """
+        from dagger._gen.sync.search_result import SearchResult
+
+        return self._objects(
+            SearchResult,
+            "search",
+            ("paths", paths, "[String]", []),
+            ("globs", globs, "[String]", []),
+            ("pattern", pattern, "String"),
+            ("literal", literal, "Boolean", False),
+            ("multiline", multiline, "Boolean", False),
+            ("dotall", dotall, "Boolean", False),
+            ("insensitive", insensitive, "Boolean", False),
+            ("skipIgnored", skip_ignored, "Boolean", False),
+            ("skipHidden", skip_hidden, "Boolean", False),
+            ("filesOnly", files_only, "Boolean", False),
+            ("limit", limit, "Int"),
+        )
+
     def stat(
         self,
         path: str,
@@ -302,6 +377,21 @@ class Directory(SyncObject):
             cb: The function.
         """
         return cb(self)
+
+    def with_changes(
+        self,
+        changes: Changeset,
+    ) -> Directory:
+        """Does the changes of a changeset: puts what is new or changed, and removes what is gone.
+
+        Args:
+            changes: The changes.
+        """
+        return self._new(
+            Directory,
+            "withChanges",
+            ("changes", changes, "&Changeset"),
+        )
 
     def with_directory(
         self,
@@ -440,6 +530,43 @@ class Directory(SyncObject):
             ("path", path, "String"),
             ("contents", contents, "String"),
             ("permissions", permissions, "Int", 420),
+        )
+
+    def with_patch(
+        self,
+        patch: str,
+    ) -> Directory:
+        """Applies a patch in the format of git, as `git apply` does. Lines may have moved, but must all be
+        there.
+
+        Binary contents, renames, copies, links and modes are understood. An empty patch changes nothing.
+
+        Experimental: Not stabilized
+
+        Args:
+            patch: The patch.
+        """
+        return self._new(
+            Directory,
+            "withPatch",
+            ("patch", patch, "String"),
+        )
+
+    def with_patch_file(
+        self,
+        patch: File,
+    ) -> Directory:
+        """Applies the patch in a file. See `with_patch`.
+
+        Experimental: Not stabilized
+
+        Args:
+            patch: The file with the patch.
+        """
+        return self._new(
+            Directory,
+            "withPatchFile",
+            ("patch", patch, "&File"),
         )
 
     def with_symlink(

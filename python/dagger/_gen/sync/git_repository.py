@@ -9,6 +9,7 @@ from dagger._object import SyncObject
 from dagger._query.decode import list_of
 
 if TYPE_CHECKING:
+    from dagger._gen.sync.changeset import Changeset
     from dagger._gen.sync.git_ref import GitRef
 
 
@@ -176,6 +177,16 @@ class GitRepository(SyncObject):
             "tags",
             ("patterns", patterns, "[String]"),
         )
+
+    def uncommitted(self) -> Changeset:
+        """What was changed in a local checkout and not committed.
+
+        Not available in this engine yet: git sources are not supported yet; give the engine a checkout
+        with host.directory, or run git in a container
+        """
+        from dagger._gen.sync.changeset import Changeset
+
+        return self._new(Changeset, "uncommitted")
 
     def url(self) -> str | None:
         """Where the repository is; null for one that is a directory.

@@ -10,9 +10,10 @@ use crate::error::OpError;
 use crate::objects;
 use crate::operation::Run;
 
-/// A file of the container, mounted ones included.
+/// A file of the container, mounted ones included. Selecting it runs what leads to it: a file that is not there is an error
+/// at once.
 #[derive(Operation)]
-#[operation(on = "Container", returns = "File!")]
+#[operation(on = "Container", returns = "File!", eager = "")]
 pub struct File {
     /// Which.
     path: String,
@@ -25,9 +26,9 @@ impl Run for File {
     type On = Container;
     type Output = objects::file::File;
 
-    async fn run(self, on: Arc<Container>, _: &Cx) -> Result<objects::file::File, OpError> {
+    async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<objects::file::File, OpError> {
         on.check()?;
         let path = on.path(&self.path, self.expand)?;
-        objects::file::File::at(on.source(&path)?)
+        objects::file::File::at(on.source(&path)?)?.checked(cx).await
     }
 }

@@ -11,9 +11,9 @@ use crate::error::OpError;
 use crate::objects;
 use crate::operation::Run;
 
-/// A file in this directory.
+/// A file in this directory. Selecting it computes the directory: a file that is not there is an error at once.
 #[derive(Operation)]
-#[operation(on = "Directory", returns = "File!")]
+#[operation(on = "Directory", returns = "File!", eager = "")]
 pub struct File {
     /// Which.
     path: String,
@@ -23,7 +23,7 @@ impl Run for File {
     type On = Directory;
     type Output = objects::file::File;
 
-    async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<objects::file::File, OpError> {
-        objects::file::File::at(on.source.join(&checked(&self.path)?))
+    async fn run(self, on: Arc<Directory>, cx: &Cx) -> Result<objects::file::File, OpError> {
+        objects::file::File::at(on.source.join(&checked(&self.path)?))?.checked(cx).await
     }
 }

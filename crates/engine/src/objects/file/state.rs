@@ -2,8 +2,11 @@
 
 use kukri_model::schema::ObjectDef;
 
+use crate::context::Cx;
 use crate::error::OpError;
+use crate::objects::{file_at, read_tree};
 use crate::value::ObjectType;
+use crate::vertex::TreeHandle;
 use crate::vertex::edit::{Source, Step, edit};
 
 /// Description of the type.
@@ -29,6 +32,12 @@ impl File {
         Ok(Self { source })
     }
 
+    /// The file, if it is there.
+    pub async fn checked(self, cx: &Cx) -> Result<Self, OpError> {
+        read_tree(cx, &self.source, |store, tree, path| file_at(store, tree, path).map(|_| ())).await?;
+        Ok(self)
+    }
+
     /// Base name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -38,17 +47,21 @@ impl File {
     /// The file alone in a tree, after a step there. The step's paths are the file's name.
     #[must_use]
     pub fn alone(&self, step: Step) -> Self {
-        let name: std::sync::Arc<str> = self.name().into();
+        Self { source: Source { tree: edit(self.alone_in_tree(), step), path: self.name().into() } }
+    }
+
+    /// A tree with nothing but the file.
+    #[must_use]
+    pub fn alone_in_tree(&self) -> TreeHandle {
         let put = Step::PutFile {
             path: "".into(),
             source: self.source.clone(),
-            name: std::sync::Arc::clone(&name),
+            name: self.name().into(),
             into: true,
             mode: None,
             owner: None,
         };
-        let tree = edit(edit(crate::vertex::TreeHandle::empty(), put), step);
-        Self { source: Source { tree, path: name } }
+        edit(TreeHandle::empty(), put)
     }
 }
 

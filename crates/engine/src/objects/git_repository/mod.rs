@@ -9,6 +9,7 @@ pub mod latest_version;
 pub mod state;
 pub mod tag;
 pub mod tags;
+pub mod uncommitted;
 pub mod url;
 
 use crate::operation::Operation;
@@ -25,5 +26,6 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<latest_version::LatestVersion>(),
     Operation::of::<tag::Tag>(),
     Operation::of::<tags::Tags>(),
+    Operation::of::<uncommitted::Uncommitted>(),
     Operation::of::<url::Url>(),
 ];

@@ -1,0 +1,25 @@
+//! `Changeset.after`: the state after.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Changeset;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects;
+use crate::operation::Run;
+
+/// The state after.
+#[derive(Operation)]
+#[operation(on = "Changeset", returns = "Directory!")]
+pub struct After {}
+
+impl Run for After {
+    type On = Changeset;
+    type Output = objects::directory::Directory;
+
+    async fn run(self, on: Arc<Changeset>, _: &Cx) -> Result<objects::directory::Directory, OpError> {
+        Ok(objects::directory::Directory { source: on.after.clone() })
+    }
+}

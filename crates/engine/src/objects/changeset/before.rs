@@ -1,0 +1,25 @@
+//! `Changeset.before`: the state before.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Changeset;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects;
+use crate::operation::Run;
+
+/// The state before.
+#[derive(Operation)]
+#[operation(on = "Changeset", returns = "Directory!")]
+pub struct Before {}
+
+impl Run for Before {
+    type On = Changeset;
+    type Output = objects::directory::Directory;
+
+    async fn run(self, on: Arc<Changeset>, _: &Cx) -> Result<objects::directory::Directory, OpError> {
+        Ok(objects::directory::Directory { source: on.before.clone() })
+    }
+}

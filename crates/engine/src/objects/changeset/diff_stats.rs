@@ -1,0 +1,30 @@
+//! `Changeset.diffStats`: how many lines changed, by path. An added directory is listed only if it is empty; a removed one is one entry.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Changeset;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::error::OrFail;
+use crate::objects::diff_stat::DiffStat;
+use crate::operation::Run;
+use crate::vertex::edit_run::Blobs;
+
+/// How many lines changed, by path. An added directory is listed only if it is empty; a removed one is one entry.
+#[derive(Operation)]
+#[operation(on = "Changeset", returns = "[DiffStat!]!")]
+pub struct DiffStats {}
+
+impl Run for DiffStats {
+    type On = Changeset;
+    type Output = Vec<DiffStat>;
+
+    async fn run(self, on: Arc<Changeset>, cx: &Cx) -> Result<Vec<DiffStat>, OpError> {
+        let stats = on.compare(cx, |store, before, after| {
+            kukri_tree::diff_stats(store, &Blobs(store), before, after).or_fail()
+        });
+        Ok(stats.await?.into_iter().map(|stat| DiffStat { stat }).collect())
+    }
+}

@@ -1,0 +1,34 @@
+//! `Changeset.export`: does the changes to a directory of the client's machine: writes what is new or changed, and removes what is gone.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Changeset;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects::directory::Directory;
+use crate::objects::directory_tree;
+use crate::operation::Run;
+use crate::vertex::edit::Step;
+
+/// Does the changes to a directory of the client's machine: writes what is new or changed, and removes what is gone.
+#[derive(Operation)]
+#[operation(on = "Changeset", returns = "String!", cache = "never")]
+pub struct Export {
+    /// Where, relative to the client's working directory.
+    path: String,
+}
+
+impl Run for Export {
+    type On = Changeset;
+    type Output = String;
+
+    async fn run(self, on: Arc<Changeset>, cx: &Cx) -> Result<String, OpError> {
+        let removed = on.paths(cx).await?.removed;
+        let remove = removed.iter().map(|path| path.trim_end_matches('/').to_owned()).collect();
+        let before = Directory { source: on.before.clone() };
+        let layer = directory_tree(cx, &before.edited(Step::Diff(on.after.clone())).source).await?;
+        cx.session.export_changes(cx, layer, self.path, remove).await
+    }
+}

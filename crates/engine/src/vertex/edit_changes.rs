@@ -1,0 +1,115 @@
+//! Does the edits that look into contents: changesets, patches, replacing text.
+
+use std::sync::Arc;
+
+use kukri_model::Digest;
+use kukri_store::Store;
+use kukri_tree::edit::Kind;
+use kukri_tree::{
+    BlobReader, ChangedPaths, Combined, Editor, EntryKind, FileSource, Follow, Meta, TreeError, TreeId,
+    apply_patch, combine, replace, write_patch,
+};
+
+use super::edit::{Source, Step};
+use super::edit_run::{Blobs, NewBlobs, content_of, directory_at, file_at, next};
+use crate::error::{OpError, OrFail};
+
+/// Contents that the chain has made, and those of the store.
+struct Contents<'a> {
+    new: &'a NewBlobs,
+    store: Blobs<'a>,
+}
+
+impl BlobReader for Contents<'_> {
+    fn blob(&self, digest: &Digest) -> Result<Vec<u8>, TreeError> {
+        match self.new.iter().rev().find(|(known, _)| known == digest) {
+            Some((_, content)) => Ok(content.clone()),
+            None => self.store.blob(digest),
+        }
+    }
+}
+
+/// The trees of two directories.
+fn pair(
+    store: &Store,
+    before: &Source,
+    after: &Source,
+    trees: &mut impl Iterator<Item = TreeId>,
+) -> Result<(TreeId, TreeId), OpError> {
+    let (one, other) = (next(trees)?, next(trees)?);
+    Ok((directory_at(store, &one, &before.path)?, directory_at(store, &other, &after.path)?))
+}
+
+/// Does one of these steps.
+pub(super) fn run(
+    store: &Store,
+    editor: &mut Editor<'_>,
+    blobs: &mut NewBlobs,
+    mtime_ns: i64,
+    step: &Step,
+    trees: &mut impl Iterator<Item = TreeId>,
+) -> Result<(), OpError> {
+    let contents = Contents { new: blobs, store: Blobs(store) };
+    let made: NewBlobs = match step {
+        Step::Apply { before, after } => {
+            let (before, after) = pair(store, before, after, trees)?;
+            apply(store, editor, &before, &after)?;
+            Vec::new()
+        }
+        Step::Combine { sides, conflicts } => {
+            let sides = sides
+                .iter()
+                .map(|(before, after)| pair(store, before, after, trees))
+                .collect::<Result<Vec<_>, _>>()?;
+            let combined = combine(store, &contents, &sides, *conflicts, mtime_ns).or_fail()?;
+            combined.apply(editor).or_fail()?;
+            combined.contents
+        }
+        Step::Patch(patch) => apply_patch(editor, &contents, patch, mtime_ns).or_fail()?,
+        Step::PatchFile(source) => {
+            let patch: Arc<[u8]> = content_of(store, &file_at(store, &next(trees)?, source)?)?;
+            apply_patch(editor, &contents, &patch, mtime_ns).or_fail()?
+        }
+        Step::Difference { path, before, after } => {
+            let (before, after) = pair(store, before, after, trees)?;
+            let patch = write_patch(store, &contents, &before, &after).or_fail()?;
+            let meta = Meta { mtime_ns, ..Meta::new(0o644) };
+            vec![put(editor, path, patch, meta)?]
+        }
+        Step::Replace { path, search, replacement, which } => {
+            let Some(Kind::Other(EntryKind::File { meta, blob, .. })) =
+                editor.kind(&**path, Follow::All).or_fail()?
+            else {
+                return Err(OpError::new(format!("{path}: not a regular file")));
+            };
+            let content = contents.blob(&blob).or_fail()?;
+            let content = replace(&content, search.as_bytes(), replacement.as_bytes(), *which)
+                .map_err(|error| OpError::new(format!("{path}: {error}")))?;
+            vec![put(editor, path, content, Meta { mtime_ns, ..meta })?]
+        }
+        _ => return Err(OpError::new("internal error: not a step that looks into contents")),
+    };
+    blobs.extend(made);
+    Ok(())
+}
+
+/// Puts a file; gives its content for the store.
+fn put(
+    editor: &mut Editor<'_>,
+    path: &str,
+    content: Vec<u8>,
+    meta: Meta,
+) -> Result<(Digest, Vec<u8>), OpError> {
+    let (blob, size) = (Digest::of(&content), content.len() as u64);
+    editor.set_file(path, FileSource { blob, size, meta, link_group: 0 }).or_fail()?;
+    Ok((blob, content))
+}
+
+/// Does to a tree what happened between two others: removes, then puts what is new or changed.
+/// A removed directory goes with all that is in it.
+fn apply(store: &Store, editor: &mut Editor<'_>, before: &TreeId, after: &TreeId) -> Result<(), OpError> {
+    for path in ChangedPaths::between(store, before, after).or_fail()?.removed {
+        editor.remove_exactly(&path).or_fail()?;
+    }
+    Combined::between(store, before, after).or_fail()?.apply(editor).or_fail()
+}
