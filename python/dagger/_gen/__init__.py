@@ -6,8 +6,13 @@ if TYPE_CHECKING:
     from dagger._gen.build_arg import BuildArg as BuildArg
     from dagger._gen.cache_sharing_mode import CacheSharingMode as CacheSharingMode
     from dagger._gen.cache_volume import CacheVolume as CacheVolume
+    from dagger._gen.changeset import Changeset as Changeset
+    from dagger._gen.changeset_merge_conflict import ChangesetMergeConflict as ChangesetMergeConflict
+    from dagger._gen.changesets_merge_conflict import ChangesetsMergeConflict as ChangesetsMergeConflict
     from dagger._gen.client_filesync_mirror import ClientFilesyncMirror as ClientFilesyncMirror
     from dagger._gen.container import Container as Container
+    from dagger._gen.diff_stat import DiffStat as DiffStat
+    from dagger._gen.diff_stat_kind import DiffStatKind as DiffStatKind
     from dagger._gen.directory import Directory as Directory
     from dagger._gen.env_file import EnvFile as EnvFile
     from dagger._gen.env_variable import EnvVariable as EnvVariable
@@ -35,8 +40,10 @@ if TYPE_CHECKING:
     from dagger._gen.return_type import ReturnType as ReturnType
     from dagger._gen.scalars import AddressID as AddressID
     from dagger._gen.scalars import CacheVolumeID as CacheVolumeID
+    from dagger._gen.scalars import ChangesetID as ChangesetID
     from dagger._gen.scalars import ClientFilesyncMirrorID as ClientFilesyncMirrorID
     from dagger._gen.scalars import ContainerID as ContainerID
+    from dagger._gen.scalars import DiffStatID as DiffStatID
     from dagger._gen.scalars import DirectoryID as DirectoryID
     from dagger._gen.scalars import EnvFileID as EnvFileID
     from dagger._gen.scalars import EnvVariableID as EnvVariableID
@@ -53,6 +60,8 @@ if TYPE_CHECKING:
     from dagger._gen.scalars import Platform as Platform
     from dagger._gen.scalars import PortID as PortID
     from dagger._gen.scalars import RemoteGitMirrorID as RemoteGitMirrorID
+    from dagger._gen.scalars import SearchResultID as SearchResultID
+    from dagger._gen.scalars import SearchSubmatchID as SearchSubmatchID
     from dagger._gen.scalars import SecretID as SecretID
     from dagger._gen.scalars import ServiceID as ServiceID
     from dagger._gen.scalars import SocketID as SocketID
@@ -60,6 +69,8 @@ if TYPE_CHECKING:
     from dagger._gen.scalars import SyncerID as SyncerID
     from dagger._gen.scalars import TerminalID as TerminalID
     from dagger._gen.scalars import Void as Void
+    from dagger._gen.search_result import SearchResult as SearchResult
+    from dagger._gen.search_submatch import SearchSubmatch as SearchSubmatch
     from dagger._gen.secret import Secret as Secret
     from dagger._gen.service import Service as Service
     from dagger._gen.socket import Socket as Socket
@@ -74,10 +85,17 @@ MODULES = {
     "CacheSharingMode": "_gen.cache_sharing_mode",
     "CacheVolume": "_gen.cache_volume",
     "CacheVolumeID": "_gen.scalars",
+    "Changeset": "_gen.changeset",
+    "ChangesetID": "_gen.scalars",
+    "ChangesetMergeConflict": "_gen.changeset_merge_conflict",
+    "ChangesetsMergeConflict": "_gen.changesets_merge_conflict",
     "ClientFilesyncMirror": "_gen.client_filesync_mirror",
     "ClientFilesyncMirrorID": "_gen.scalars",
     "Container": "_gen.container",
     "ContainerID": "_gen.scalars",
+    "DiffStat": "_gen.diff_stat",
+    "DiffStatID": "_gen.scalars",
+    "DiffStatKind": "_gen.diff_stat_kind",
     "Directory": "_gen.directory",
     "DirectoryID": "_gen.scalars",
     "EnvFile": "_gen.env_file",
@@ -119,6 +137,10 @@ MODULES = {
     "RemoteGitMirror": "_gen.remote_git_mirror",
     "RemoteGitMirrorID": "_gen.scalars",
     "ReturnType": "_gen.return_type",
+    "SearchResult": "_gen.search_result",
+    "SearchResultID": "_gen.scalars",
+    "SearchSubmatch": "_gen.search_submatch",
+    "SearchSubmatchID": "_gen.scalars",
     "Secret": "_gen.secret",
     "SecretID": "_gen.scalars",
     "Service": "_gen.service",
@@ -142,10 +164,17 @@ __all__ = [
     "CacheSharingMode",
     "CacheVolume",
     "CacheVolumeID",
+    "Changeset",
+    "ChangesetID",
+    "ChangesetMergeConflict",
+    "ChangesetsMergeConflict",
     "ClientFilesyncMirror",
     "ClientFilesyncMirrorID",
     "Container",
     "ContainerID",
+    "DiffStat",
+    "DiffStatID",
+    "DiffStatKind",
     "Directory",
     "DirectoryID",
     "EnvFile",
@@ -187,6 +216,10 @@ __all__ = [
     "RemoteGitMirror",
     "RemoteGitMirrorID",
     "ReturnType",
+    "SearchResult",
+    "SearchResultID",
+    "SearchSubmatch",
+    "SearchSubmatchID",
     "Secret",
     "SecretID",
     "Service",

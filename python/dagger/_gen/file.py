@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from dagger._gen.env_file import EnvFile
     from dagger._gen.json_value import JSONValue
+    from dagger._gen.search_result import SearchResult
     from dagger._gen.stat import Stat
 
 
@@ -156,6 +157,59 @@ class File(Object):
         """
         return await self._value(str, "name")
 
+    async def search(
+        self,
+        pattern: str,
+        *,
+        literal: bool | None = False,
+        multiline: bool | None = False,
+        dotall: bool | None = False,
+        insensitive: bool | None = False,
+        skip_ignored: bool | None = False,
+        skip_hidden: bool | None = False,
+        files_only: bool | None = False,
+        limit: int | None = None,
+        paths: list[str] | None = None,
+        globs: list[str] | None = None,
+    ) -> list[SearchResult]:
+        """Searches the content of the file, as ripgrep does. Results have the file's name as their path.
+
+        Args:
+            pattern: What is searched for: a regular expression in Rust's syntax.
+            literal: Take the pattern as plain text.
+            multiline: Let matches go over several lines.
+            dotall: Let `.` match the end of a line too, with `multiline`.
+            insensitive: Let upper and lower case be equal.
+            skip_ignored: Leave out what `.gitignore`, `.ignore` and `.rgignore` files say.
+            skip_hidden: Leave out files and directories whose names begin with a dot.
+            files_only: Only tell which files match: without lines and places.
+            limit: Most results. Default: all.
+            paths: Without effect but for errors: the only path is the file's name.
+            globs: Which files are searched, as `rg --glob`: `*.md`, `!*.min.js`. Default: the file.
+
+        Raises:
+            ExecError: A command on which this depends failed.
+            QueryError: The engine reports another error.
+            TransportError: The session broke off, or the answer took too long.
+        """
+        from dagger._gen.search_result import SearchResult
+
+        return await self._objects(
+            SearchResult,
+            "search",
+            ("pattern", pattern, "String"),
+            ("literal", literal, "Boolean", False),
+            ("multiline", multiline, "Boolean", False),
+            ("dotall", dotall, "Boolean", False),
+            ("insensitive", insensitive, "Boolean", False),
+            ("skipIgnored", skip_ignored, "Boolean", False),
+            ("skipHidden", skip_hidden, "Boolean", False),
+            ("filesOnly", files_only, "Boolean", False),
+            ("limit", limit, "Int"),
+            ("paths", paths, "[String]", []),
+            ("globs", globs, "[String]", []),
+        )
+
     async def size(self) -> int:
         """Length in bytes.
 
@@ -206,6 +260,33 @@ class File(Object):
             File,
             "withName",
             ("name", name, "String"),
+        )
+
+    def with_replaced(
+        self,
+        search: str,
+        replacement: str,
+        *,
+        all: bool | None = False,
+        first_from: int | None = None,
+    ) -> File:
+        """Replaces a text. If it is there several times, `all` or `first_from` must say which is meant; if
+        it is not there, that is
+        an error.
+
+        Args:
+            search: What is replaced, as plain text.
+            replacement: By what.
+            all: Replace every occurrence.
+            first_from: Replace the first occurrence that begins in this line, counted from 1, or later.
+        """
+        return self._new(
+            File,
+            "withReplaced",
+            ("search", search, "String"),
+            ("replacement", replacement, "String"),
+            ("all", all, "Boolean", False),
+            ("firstFrom", first_from, "Int"),
         )
 
     def with_timestamps(

@@ -17,6 +17,12 @@ class CacheVolumeID(Scalar):
     __slots__ = ()
 
 
+class ChangesetID(Scalar):
+    """Identifies an object of the type Changeset."""
+
+    __slots__ = ()
+
+
 class ClientFilesyncMirrorID(Scalar):
     """Identifies an object of the type ClientFilesyncMirror."""
 
@@ -25,6 +31,12 @@ class ClientFilesyncMirrorID(Scalar):
 
 class ContainerID(Scalar):
     """Identifies an object of the type Container."""
+
+    __slots__ = ()
+
+
+class DiffStatID(Scalar):
+    """Identifies an object of the type DiffStat."""
 
     __slots__ = ()
 
@@ -121,6 +133,18 @@ class PortID(Scalar):
 
 class RemoteGitMirrorID(Scalar):
     """Identifies an object of the type RemoteGitMirror."""
+
+    __slots__ = ()
+
+
+class SearchResultID(Scalar):
+    """Identifies an object of the type SearchResult."""
+
+    __slots__ = ()
+
+
+class SearchSubmatchID(Scalar):
+    """Identifies an object of the type SearchSubmatch."""
 
     __slots__ = ()
 

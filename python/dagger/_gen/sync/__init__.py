@@ -4,8 +4,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dagger._gen.sync.address import Address as Address
     from dagger._gen.sync.cache_volume import CacheVolume as CacheVolume
+    from dagger._gen.sync.changeset import Changeset as Changeset
     from dagger._gen.sync.client_filesync_mirror import ClientFilesyncMirror as ClientFilesyncMirror
     from dagger._gen.sync.container import Container as Container
+    from dagger._gen.sync.diff_stat import DiffStat as DiffStat
     from dagger._gen.sync.directory import Directory as Directory
     from dagger._gen.sync.env_file import EnvFile as EnvFile
     from dagger._gen.sync.env_variable import EnvVariable as EnvVariable
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from dagger._gen.sync.port import Port as Port
     from dagger._gen.sync.query import Query as Query
     from dagger._gen.sync.remote_git_mirror import RemoteGitMirror as RemoteGitMirror
+    from dagger._gen.sync.search_result import SearchResult as SearchResult
+    from dagger._gen.sync.search_submatch import SearchSubmatch as SearchSubmatch
     from dagger._gen.sync.secret import Secret as Secret
     from dagger._gen.sync.service import Service as Service
     from dagger._gen.sync.socket import Socket as Socket
@@ -32,8 +36,10 @@ if TYPE_CHECKING:
 MODULES = {
     "Address": "_gen.sync.address",
     "CacheVolume": "_gen.sync.cache_volume",
+    "Changeset": "_gen.sync.changeset",
     "ClientFilesyncMirror": "_gen.sync.client_filesync_mirror",
     "Container": "_gen.sync.container",
+    "DiffStat": "_gen.sync.diff_stat",
     "Directory": "_gen.sync.directory",
     "EnvFile": "_gen.sync.env_file",
     "EnvVariable": "_gen.sync.env_variable",
@@ -50,6 +56,8 @@ MODULES = {
     "Port": "_gen.sync.port",
     "Query": "_gen.sync.query",
     "RemoteGitMirror": "_gen.sync.remote_git_mirror",
+    "SearchResult": "_gen.sync.search_result",
+    "SearchSubmatch": "_gen.sync.search_submatch",
     "Secret": "_gen.sync.secret",
     "Service": "_gen.sync.service",
     "Socket": "_gen.sync.socket",
@@ -62,8 +70,10 @@ MODULES = {
 __all__ = [
     "Address",
     "CacheVolume",
+    "Changeset",
     "ClientFilesyncMirror",
     "Container",
+    "DiffStat",
     "Directory",
     "EnvFile",
     "EnvVariable",
@@ -80,6 +90,8 @@ __all__ = [
     "Port",
     "Query",
     "RemoteGitMirror",
+    "SearchResult",
+    "SearchSubmatch",
     "Secret",
     "Service",
     "Socket",

@@ -349,7 +349,9 @@ class Container(SyncObject):
         *,
         expand: bool | None = False,
     ) -> File:
-        """A file of the container, mounted ones included.
+        """A file of the container, mounted ones included. Selecting it runs what leads to it: a file that
+        is not there is an error
+        at once.
 
         Args:
             path: Which.

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from dagger._gen.scalars import (
         AddressID,
         CacheVolumeID,
+        ChangesetID,
         ClientFilesyncMirrorID,
         ContainerID,
+        DiffStatID,
         DirectoryID,
         EnvFileID,
         EnvVariableID,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
         LabelID,
         PortID,
         RemoteGitMirrorID,
+        SearchResultID,
+        SearchSubmatchID,
         SecretID,
         ServiceID,
         SocketID,
@@ -35,8 +39,10 @@ if TYPE_CHECKING:
     )
     from dagger._gen.sync.address import Address
     from dagger._gen.sync.cache_volume import CacheVolume
+    from dagger._gen.sync.changeset import Changeset
     from dagger._gen.sync.client_filesync_mirror import ClientFilesyncMirror
     from dagger._gen.sync.container import Container
+    from dagger._gen.sync.diff_stat import DiffStat
     from dagger._gen.sync.directory import Directory
     from dagger._gen.sync.env_file import EnvFile
     from dagger._gen.sync.env_variable import EnvVariable
@@ -50,6 +56,8 @@ if TYPE_CHECKING:
     from dagger._gen.sync.label import Label
     from dagger._gen.sync.port import Port
     from dagger._gen.sync.remote_git_mirror import RemoteGitMirror
+    from dagger._gen.sync.search_result import SearchResult
+    from dagger._gen.sync.search_submatch import SearchSubmatch
     from dagger._gen.sync.secret import Secret
     from dagger._gen.sync.service import Service
     from dagger._gen.sync.socket import Socket
@@ -111,6 +119,12 @@ class Query(SyncObject):
             ("sharing", sharing, "%CacheSharingMode", CacheSharingMode.SHARED),
             ("owner", owner, "String", ""),
         )
+
+    def changeset(self) -> Changeset:
+        """A changeset without changes."""
+        from dagger._gen.sync.changeset import Changeset
+
+        return self._new(Changeset, "changeset")
 
     def container(
         self,
@@ -301,6 +315,12 @@ class Query(SyncObject):
 
         return self._load(CacheVolume, id)
 
+    def load_changeset_from_id(self, id: ChangesetID | str) -> Changeset:
+        """The Changeset with an ID."""
+        from dagger._gen.sync.changeset import Changeset
+
+        return self._load(Changeset, id)
+
     def load_client_filesync_mirror_from_id(self, id: ClientFilesyncMirrorID | str) -> ClientFilesyncMirror:
         """The ClientFilesyncMirror with an ID."""
         from dagger._gen.sync.client_filesync_mirror import ClientFilesyncMirror
@@ -312,6 +332,12 @@ class Query(SyncObject):
         from dagger._gen.sync.container import Container
 
         return self._load(Container, id)
+
+    def load_diff_stat_from_id(self, id: DiffStatID | str) -> DiffStat:
+        """The DiffStat with an ID."""
+        from dagger._gen.sync.diff_stat import DiffStat
+
+        return self._load(DiffStat, id)
 
     def load_directory_from_id(self, id: DirectoryID | str) -> Directory:
         """The Directory with an ID."""
@@ -390,6 +416,18 @@ class Query(SyncObject):
         from dagger._gen.sync.remote_git_mirror import RemoteGitMirror
 
         return self._load(RemoteGitMirror, id)
+
+    def load_search_result_from_id(self, id: SearchResultID | str) -> SearchResult:
+        """The SearchResult with an ID."""
+        from dagger._gen.sync.search_result import SearchResult
+
+        return self._load(SearchResult, id)
+
+    def load_search_submatch_from_id(self, id: SearchSubmatchID | str) -> SearchSubmatch:
+        """The SearchSubmatch with an ID."""
+        from dagger._gen.sync.search_submatch import SearchSubmatch
+
+        return self._load(SearchSubmatch, id)
 
     def load_secret_from_id(self, id: SecretID | str) -> Secret:
         """The Secret with an ID."""

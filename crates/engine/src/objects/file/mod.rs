@@ -7,11 +7,13 @@ pub mod contents;
 pub mod digest;
 pub mod export;
 pub mod name;
+pub mod search;
 pub mod size;
 pub mod stat;
 pub mod state;
 pub mod sync;
 pub mod with_name;
+pub mod with_replaced;
 pub mod with_timestamps;
 
 use crate::operation::Operation;
@@ -27,9 +29,11 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<digest::Digest>(),
     Operation::of::<export::Export>(),
     Operation::of::<name::Name>(),
+    Operation::of::<search::Search>(),
     Operation::of::<size::Size>(),
     Operation::of::<stat::Stat>(),
     Operation::of::<sync::Sync>(),
     Operation::of::<with_name::WithName>(),
+    Operation::of::<with_replaced::WithReplaced>(),
     Operation::of::<with_timestamps::WithTimestamps>(),
 ];

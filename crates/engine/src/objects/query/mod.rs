@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod cache_volume;
+pub mod changeset;
 pub mod container;
 pub mod default_platform;
 pub mod directory;
@@ -25,6 +26,7 @@ pub use state::*;
 pub const OPERATIONS: &[Operation] = &[
     Operation::of::<address::GetAddress>(),
     Operation::of::<cache_volume::GetCacheVolume>(),
+    Operation::of::<changeset::Changeset>(),
     Operation::of::<container::Container>(),
     Operation::of::<default_platform::DefaultPlatform>(),
     Operation::of::<directory::Directory>(),
