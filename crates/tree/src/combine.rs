@@ -259,10 +259,8 @@ impl Combined {
         // What was in a directory comes after it, so backwards is bottom-up.
         for (path, change) in self.changes.iter().rev() {
             match (&change.old, &change.new) {
-                (Some(Item::Dir(_)), None | Some(Item::Other(_))) => {
-                    if editor.is_empty_dir(path)? {
-                        editor.remove_exactly(path)?;
-                    }
+                (Some(Item::Dir(_)), None | Some(Item::Other(_))) if editor.is_empty_dir(path)? => {
+                    editor.remove_exactly(path)?;
                 }
                 (Some(Item::Other(_)), None | Some(Item::Dir(_))) => editor.remove_exactly(path)?,
                 _ => {}

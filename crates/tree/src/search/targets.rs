@@ -138,8 +138,9 @@ impl Search {
             Match::Whitelist(_) => true,
             Match::None => {
                 let hidden = path::split(full).is_some_and(|(_, name)| name.starts_with(b"."));
-                !(self.query.skip_hidden && hidden)
-                    && !(self.query.skip_ignored && ignores.ignores(full, is_dir))
+                let hidden = self.query.skip_hidden && hidden;
+                let ignored = || self.query.skip_ignored && ignores.ignores(full, is_dir);
+                !hidden && !ignored()
             }
         }
     }

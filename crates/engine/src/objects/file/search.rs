@@ -67,7 +67,7 @@ impl Run for Search {
             skip_ignored: self.skip_ignored,
             skip_hidden: self.skip_hidden,
             files_only: self.files_only,
-            paths: paths,
+            paths,
             globs: self.globs,
         };
         let root = Source { tree: on.alone_in_tree(), path: "".into() };
