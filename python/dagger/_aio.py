@@ -1,39 +1,62 @@
-"""Requests to a session on asyncio: connections are kept and used again."""
+"""Requests to a session on asyncio."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from typing import TYPE_CHECKING
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError
-from dagger._http import CONNECT_PAUSE, CONNECT_TRIES, MOST_CONNECTIONS, Answer, head, request
+from dagger._errors import TransportError
+from dagger._http import MOST_CONNECTIONS, Answer
+from dagger._pool import Late, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import Callable, Coroutine
 
     from dagger._config import Retry, Timeout
     from dagger._params import Params
 
+T = TypeVar("T")
 
-def running_loop() -> asyncio.AbstractEventLoop:
-    """The loop that runs this.
 
-    Raises:
-        ClientConnectionError: None does, or one of another library.
-    """
+def loop() -> asyncio.AbstractEventLoop:
+    """What runs this coroutine."""
+    return asyncio.get_running_loop()
+
+
+def pool(params: Params, timeout: Timeout, retry: Retry | None) -> AioPool:
+    """Connections to a session, of which nothing is open yet."""
+    return AioPool(params, timeout, retry)
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """The result of a function that blocks."""
+    return await asyncio.to_thread(function)
+
+
+async def started(start: Callable[[], T], undo: Callable[[T], None]) -> T:
+    """The result of a function that blocks; it is undone where nobody waits for it any more."""
+    starting = asyncio.ensure_future(asyncio.to_thread(start))
+
+    def undone(done: asyncio.Future[T]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            undo(done.result())
+
     try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        trio = sys.modules.get("trio")
-        hint = "this program runs on trio" if trio is not None else "no asyncio event loop is running"
-        msg = (
-            f"{hint}; the async API needs asyncio (with anyio: its asyncio backend), or use dagger.connect()"
-        )
-        raise ClientConnectionError(msg) from None
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # The thread cannot be cancelled: end what it started as soon as it has.
+        starting.add_done_callback(undone)
+        raise
 
 
-class _Connection(asyncio.Protocol):
+async def finished(function: Callable[[], T]) -> T:
+    """The result of a function that blocks, and that must come to its end."""
+    return await asyncio.shield(asyncio.to_thread(function))
+
+
+class AioConnection(asyncio.Protocol):
     """One connection; at most one request is under way on it."""
 
     def __init__(self) -> None:
@@ -77,10 +100,9 @@ class _Connection(asyncio.Protocol):
         else:
             self.waiter.set_exception(error)
 
-    async def ask(self, data: bytes) -> Answer:
-        """Sends a request and waits for its answer."""
+    async def ask(self, data: bytes, answer: Answer) -> None:
         assert self.transport is not None
-        self.answer = Answer()
+        self.answer = answer
         self.waiter = asyncio.get_running_loop().create_future()
         if self.lost:
             self.connection_lost(None)
@@ -88,115 +110,52 @@ class _Connection(asyncio.Protocol):
             self.transport.write(data)
         try:
             await self.waiter
-            return self.answer
         except BaseException:
             # Cancelled, or broken: the session stops the work when the connection goes.
             self.close()
             raise
         finally:
-            self.waiter = None
+            self.waiter = self.answer = None
 
     def close(self) -> None:
         self.lost = True
-        if self.transport is not None:
-            self.transport.abort()
+        if self.transport is None:
+            return
+        opened: socket.socket | None = self.transport.get_extra_info("socket")
+        if opened is not None and opened.fileno() >= 0:
+            # A process that was forked off may hold it as well: closing alone would end nothing.
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
+        self.transport.abort()
 
 
-class AsyncHttp:
-    """The kept connections to a session."""
+class AioPool(Pool[AioConnection]):
+    """The connections of one event loop."""
 
     def __init__(self, params: Params, timeout: Timeout, retry: Retry | None) -> None:
-        self._params = params
-        self._head = head(params.port, params.token)
-        self._timeout = timeout
-        self._retry = retry
-        self._idle: list[_Connection] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._places = asyncio.Semaphore(MOST_CONNECTIONS)
-        self._guard: AsyncGenerator[None, None] | None = None
+        super().__init__(params, timeout, retry)
+        self._loop = asyncio.get_running_loop()
 
-    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
-        """Closes the connections before the event loop ends: it shuts generators like this down first."""
+    def _new_places(self) -> asyncio.Semaphore:
+        return asyncio.Semaphore(MOST_CONNECTIONS)
+
+    async def _open(self) -> AioConnection:
+        _, connection = await self._loop.create_connection(AioConnection, "127.0.0.1", self._port)
+        return connection
+
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def _within(self, seconds: float | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         try:
-            yield
-        finally:
-            self.close()
-
-    async def post(self, document: str) -> Answer:
-        """The answer to a document.
-
-        Raises:
-            ClientConnectionError: Nothing listens.
-            TransportError: The connection broke off.
-            ExecuteTimeoutError: The answer takes too long.
-        """
-        loop = running_loop()
-        if loop is not self._loop:
-            # Connections of an event loop that ended are of no use.
-            self._idle.clear()
-            self._loop = loop
-            self._places = asyncio.Semaphore(MOST_CONNECTIONS)
-            self._guard = self._until_the_loop_ends()
-            await self._guard.__anext__()
-        data = request(self._head, document)
-        if self._timeout.read is None:
-            return await self._post(data)
-        try:
-            return await asyncio.wait_for(self._post(data), self._timeout.read)
+            return await asyncio.wait_for(work(), seconds)
         except asyncio.TimeoutError:
-            msg = (
-                f"no answer came within {self._timeout.read:g} seconds (execute_timeout of the configuration)"
-            )
-            raise ExecuteTimeoutError(msg) from None
+            raise Late from None
 
-    async def _post(self, data: bytes) -> Answer:
-        async with self._places:
-            return await self._exchange(data)
+    def close_soon(self) -> None:
+        # It may end at this very moment, and the connections with it.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.close)
 
-    async def _exchange(self, data: bytes) -> Answer:
-        while self._idle:
-            kept = self._idle.pop()
-            if kept.lost:
-                continue
-            try:
-                return await self._ask(kept, data)
-            except TransportError:
-                if self._retry is None or not self._retry.execute or kept.answer is None or kept.answer.begun:
-                    raise
-                # The session closed the kept connection at this very moment.
-        return await self._ask(await self._connect(), data)
-
-    async def _ask(self, connection: _Connection, data: bytes) -> Answer:
-        answer = await connection.ask(data)
-        connection.answer = None
-        if answer.keep and not connection.lost:
-            self._idle.append(connection)
-        else:
-            connection.close()
-        return answer
-
-    async def _connect(self) -> _Connection:
-        tries = CONNECT_TRIES if self._retry is not None and self._retry.connect else 1
-        while True:
-            tries -= 1
-            opening = asyncio.get_running_loop().create_connection(
-                _Connection, "127.0.0.1", self._params.port
-            )
-            try:
-                _, connection = await asyncio.wait_for(opening, self._timeout.connect)
-                return connection
-            except asyncio.TimeoutError:
-                msg = f"port {self._params.port} took no connection within {self._timeout.connect} seconds"
-                raise ClientConnectionError(msg) from None
-            except OSError as error:
-                if not tries:
-                    msg = f"nothing listens on port {self._params.port}: {error.strerror or error}"
-                    raise ClientConnectionError(msg) from None
-            await asyncio.sleep(CONNECT_PAUSE)
-
-    def close(self) -> None:
-        """Closes all connections that are kept."""
-        if self._loop is not None and not self._loop.is_closed():
-            for connection in self._idle:
-                connection.close()
-        self._idle.clear()
+    def ended(self) -> bool:
+        return self._loop.is_closed()

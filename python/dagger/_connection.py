@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import os
 from typing import TYPE_CHECKING
 
 from dagger import _params
-from dagger._aio import AsyncHttp, running_loop
 from dagger._config import Config
 from dagger._errors import DaggerError, ProvisionError, SessionError
 from dagger._link import AsyncLink, AsyncSession
+from dagger._loops import running
+from dagger._pool import AsyncHttp
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from dagger._client import Client
-    from dagger._process import SessionProcess
 
 logger = logging.getLogger("dagger")
 
@@ -34,32 +34,18 @@ async def begin(config: Config) -> AsyncSession:
 
 
 async def _begin(config: Config) -> AsyncSession:
-    running_loop()
+    library = running()
     params = _params.from_env()
     process = None
     if params is None:
-        process = await _start(config)
+        from dagger._process import SessionProcess
+
+        process = await library.started(lambda: SessionProcess(config), SessionProcess.kill)
         params = process.params
     elif config.workdir:
         raise ProvisionError(_params.FIXED_WORKDIR)
-    return AsyncSession(AsyncHttp(params, config.timeouts(), config.retry), process)
-
-
-async def _start(config: Config) -> SessionProcess:
-    from dagger._process import SessionProcess
-
-    starting = asyncio.ensure_future(asyncio.to_thread(SessionProcess, config))
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        # The thread cannot be cancelled: end what it started as soon as it has.
-        starting.add_done_callback(_kill)
-        raise
-
-
-def _kill(started: asyncio.Future[SessionProcess]) -> None:
-    if not started.cancelled() and started.exception() is None:
-        started.result().kill()
+    http = AsyncHttp(params, config.timeouts(), config.retry)
+    return AsyncSession(http, process, library.loop())
 
 
 async def end(session: AsyncSession, failed: BaseException | None) -> None:
@@ -68,7 +54,7 @@ async def end(session: AsyncSession, failed: BaseException | None) -> None:
     if session.process is None:
         return
     try:
-        await asyncio.shield(asyncio.to_thread(session.process.close))
+        await running().finished(session.process.close)
     except SessionError as error:
         if failed is None:
             raise
@@ -89,23 +75,31 @@ class SingleLink(AsyncLink):
 
 
 class SharedLink(AsyncLink):
-    """The way to the session of `dagger.dag`: the newest that runs, or that of the environment."""
+    """The way to the session of `dagger.dag`.
+
+    It is the newest that was begun in this event loop, else the newest of all, else that of the environment.
+    """
 
     def __init__(self) -> None:
         self.config = Config()
         self._begun: list[AsyncSession] = []
-        self._ambient: tuple[_params.Params, AsyncSession] | None = None
+        self._ambient: tuple[_params.Params, int, AsyncSession] | None = None
 
     def session(self) -> AsyncSession:
-        if self._begun:
-            return self._begun[-1]
+        begun = list(self._begun)
+        if len(begun) > 1:
+            here = running().loop()
+            begun.sort(key=lambda session: session.loop is here)
+        if begun:
+            return begun[-1]
         params = _params.from_env()
         if params is None:
             raise self.missing()
-        if self._ambient is None or self._ambient[0] != params:
+        process = os.getpid()
+        if self._ambient is None or self._ambient[:2] != (params, process):
             http = AsyncHttp(params, self.config.timeouts(), self.config.retry)
-            self._ambient = (params, AsyncSession(http, None))
-        return self._ambient[1]
+            self._ambient = (params, process, AsyncSession(http, None, None))
+        return self._ambient[2]
 
     def add(self, session: AsyncSession) -> None:
         """A session began."""
@@ -119,7 +113,7 @@ class SharedLink(AsyncLink):
     def forget(self) -> None:
         """Closes the connections to the session of the environment."""
         if self._ambient is not None:
-            self._ambient[1].http.close()
+            self._ambient[2].http.close()
             self._ambient = None
 
 

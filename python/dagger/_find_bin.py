@@ -25,8 +25,9 @@ def find_bin() -> str:
         tried.append(path)
     places = "\n".join(f"  {path}" for path in tried)
     msg = (
-        f"the binary {NAME} of the package was not found; install the package anew (pip install --force-reinstall "
-        f"{NAME}), or set _EXPERIMENTAL_DAGGER_CLI_BIN to a {NAME} binary; these places were tried:\n{places}"
+        f"the binary {NAME} of the package was not found; install the package anew "
+        f"(pip install --force-reinstall {NAME}), or set _EXPERIMENTAL_DAGGER_CLI_BIN to a {NAME} binary; "
+        f"these places were tried:\n{places}"
     )
     raise FileNotFoundError(msg)
 

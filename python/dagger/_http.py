@@ -20,6 +20,12 @@ CONNECT_PAUSE = 0.1
 MOST_CONNECTIONS = 100
 """Most requests under way at a time; more wait. Each costs the session and the engine open files."""
 
+OTHER_PROCESS = (
+    "this session was opened by another process, of which this one is a fork; "
+    "open a connection in this process as well"
+)
+"""Why a session cannot be used: two processes would read each other's answers."""
+
 LONGEST_HEAD = 64 * 1024
 """Most bytes of status line and headers, so that a server that is none cannot fill the memory."""
 

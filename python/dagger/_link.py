@@ -15,7 +15,7 @@ from dagger._http import data
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dagger._aio import AsyncHttp
+    from dagger._pool import AsyncHttp
     from dagger._process import SessionProcess
     from dagger._query.plan import Plan
     from dagger._sock import SyncHttp
@@ -26,10 +26,11 @@ _numbers = itertools.count(1)
 class AsyncSession:
     """A session of an async program."""
 
-    def __init__(self, http: AsyncHttp, process: SessionProcess | None) -> None:
+    def __init__(self, http: AsyncHttp, process: SessionProcess | None, loop: object) -> None:
         self.number = next(_numbers)
         self.http = http
         self.process = process
+        self.loop = loop
 
     async def ask(self, document: str) -> dict[str, Any]:
         """The `data` of the answer to a document."""
@@ -37,12 +38,13 @@ class AsyncSession:
             return data(await self.http.post(document), document)
         except ExecuteTimeoutError:
             raise
-        except (ClientConnectionError, TransportError) as error:
-            if self.process is None:
+        except (ClientConnectionError, TransportError) as caught:
+            error, process = caught, self.process
+            if process is None:
                 raise
-            import asyncio
+            from dagger._loops import running
 
-            raise await asyncio.to_thread(_explained, error, self.process) from None
+            raise await running().in_thread(lambda: _explained(error, process)) from None
 
 
 class SyncSession:

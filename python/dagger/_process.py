@@ -9,6 +9,7 @@ import os
 import subprocess
 import threading
 import time
+import weakref
 from typing import IO, TYPE_CHECKING, Any, TextIO
 
 from dagger._errors import ProvisionError, SessionError
@@ -44,6 +45,8 @@ class SessionProcess:
         self._tail: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._drain: threading.Thread | None = None
         self._process = self._spawn(config)
+        self._forked = False
+        _running.add(self)
         try:
             self.params = self._first_line()
         except BaseException:
@@ -95,6 +98,8 @@ class SessionProcess:
 
     def ended(self) -> str:
         """How the process ended, for the end of a message; nothing as long as it runs."""
+        if self._forked:
+            return ""
         try:
             status = self._process.wait(0.2)
         except subprocess.TimeoutExpired:
@@ -107,6 +112,8 @@ class SessionProcess:
         Raises:
             SessionError: It did not end well.
         """
+        if self._forked:
+            return
         self._close_pipes()
         try:
             status = self._process.wait(CLOSE_SECONDS)
@@ -124,16 +131,41 @@ class SessionProcess:
 
     def kill(self) -> None:
         """Ends the process at once."""
+        if self._forked:
+            return
         self._process.kill()
         self._process.wait()
         self._close_pipes()
         if self._drain is not None:
             self._drain.join()
 
+    def forked(self) -> None:
+        """In a process that was forked off: the session is not its own.
+
+        Where it kept the pipe to the standard input open, the session could not be ended by closing it.
+        """
+        self._forked = True
+        self._drain = None
+        # Not a child of this process: nothing can be said about how it runs.
+        self._process.returncode = 0
+        self._close_pipes()
+
     def _close_pipes(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+_running: weakref.WeakSet[SessionProcess] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for process in list(_running):
+        process.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _command(config: Config) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError
-from dagger._http import CONNECT_PAUSE, CONNECT_TRIES, MOST_CONNECTIONS, Answer, head, request
+from dagger._http import CONNECT_PAUSE, CONNECT_TRIES, MOST_CONNECTIONS, OTHER_PROCESS, Answer, head, request
 
 if TYPE_CHECKING:
     from dagger._config import Retry, Timeout
@@ -27,16 +29,19 @@ class SyncHttp:
         self._timeout = timeout
         self._retry = retry
         self._idle: list[socket.socket] = []
+        self._process = os.getpid()
         self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
 
     def post(self, document: str) -> Answer:
         """The answer to a document.
 
         Raises:
-            ClientConnectionError: Nothing listens.
+            ClientConnectionError: Nothing listens, or this is a fork of the process that opened the session.
             TransportError: The connection broke off.
             ExecuteTimeoutError: The answer takes too long.
         """
+        if os.getpid() != self._process:
+            raise ClientConnectionError(OTHER_PROCESS)
         data = request(self._head, document)
         with self._places:
             return self._exchange(data)
@@ -81,6 +86,9 @@ class SyncHttp:
             msg = f"the session broke the connection off: {error.strerror or error}"
             raise TransportError(msg) from None
         except BaseException:
+            # Interrupted. A process that was forked off may hold it as well: closing alone ends nothing.
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
             connection.close()
             raise
         if answer.keep:

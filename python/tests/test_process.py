@@ -7,6 +7,8 @@ import os
 import stat
 import sys
 import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import dagger
@@ -158,18 +160,88 @@ def test_it_dies(binary: Fake, server: Server) -> None:
         asyncio.run(main())
 
 
-def test_cancelling_the_start_leaves_no_process(binary: Fake, tmp_path: Path) -> None:
+@pytest.mark.parametrize("library", ["asyncio", "trio"])
+def test_cancelling_the_start_leaves_no_process(binary: Fake, tmp_path: Path, library: str) -> None:
     binary.says(
         f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
         "time.sleep(1); print('{}', flush=True)"
     )
 
-    async def main() -> None:
+    async def on_asyncio() -> None:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(dagger.connection().__aenter__(), 0.5)
 
-    asyncio.run(main())
-    pid = int((tmp_path / "pid").read_text())
+    async def on_trio() -> None:
+        trio = sys.modules["trio"]
+        with trio.move_on_after(0.5) as scope:
+            await dagger.connection().__aenter__()
+        assert scope.cancelled_caught
+
+    if library == "asyncio":
+        asyncio.run(on_asyncio())
+    else:
+        pytest.importorskip("trio").run(on_trio)
+    wait_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_cancelling_after_the_start_on_trio(binary: Fake, server: Server, tmp_path: Path) -> None:
+    """The process has just said where it listens when nobody waits for it any more."""
+    trio = pytest.importorskip("trio")
+    pid = tmp_path / "pid"
+    line = f"print(json.dumps(dict(port={server.port}, session_token='t')), flush=True)"
+    binary.says(f"open({str(pid)!r}, 'w').write(str(os.getpid()))\ntime.sleep(1)\n{line}")
+
+    async def main() -> None:
+        with trio.move_on_after(0.5) as scope:
+            await dagger.connection().__aenter__()
+        assert scope.cancelled_caught
+
+    trio.run(main)
+    wait_gone(int(pid.read_text()))
+
+
+def fork(work: Callable[[], object]) -> int:
+    """A process that is forked off here, does something, and ends with status 0 if that went well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # There are threads here.
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    return child
+
+
+def test_a_fork_does_not_keep_the_process_from_ending(server: Server) -> None:
+    release, held = os.pipe()
+    with dagger.connect() as client:
+        assert client.version() == ".version"
+        child = fork(lambda: (os.close(held), os.read(release, 1)))
+        os.close(release)
+        assert client.version() == ".version"
+        started = time.perf_counter()
+    try:
+        assert time.perf_counter() - started < 5
+        assert os.waitpid(child, os.WNOHANG) == (0, 0)
+    finally:
+        os.close(held)
+        os.waitpid(child, 0)
+
+
+def test_a_fork_does_not_end_the_process(server: Server) -> None:
+    connected = dagger.connect()
+    with connected as client:
+        assert client.version() == ".version"
+        child = fork(lambda: connected.__exit__(None, None, None))
+        assert os.waitpid(child, 0) == (child, 0)
+        assert client.version() == ".version"
+
+
+def wait_gone(pid: int) -> None:
+    """Waits until there is no such process."""
     for _ in range(50):
         if not Path(f"/proc/{pid}").exists():
             break

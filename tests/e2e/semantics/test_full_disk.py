@@ -27,7 +27,9 @@ def small(make_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """An engine whose root is on a small disk of its own."""
     engine = make_engine()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", engine.root], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", engine.root],
+        capture_output=True,
+        check=False,
     )
     if done.returncode:
         pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.decode()}")
@@ -106,7 +108,10 @@ def test_by_an_image(full: Any, registry: Registry, tmp_path: Path) -> None:
 
 def test_by_an_archive(full: Any) -> None:
     error = full.fails(
-        "sh", "head -c 15000000 /dev/urandom > /a", after="asTarball(forcedCompression: Uncompressed)", leaf="size"
+        "sh",
+        "head -c 15000000 /dev/urandom > /a",
+        after="asTarball(forcedCompression: Uncompressed)",
+        leaf="size",
     )
     assert NEXT_STEP in error.message
 
@@ -117,7 +122,10 @@ def test_the_disk_of_the_client(q: Any, tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", target], check=True)
     try:
         error = q.fails(
-            "sh", "head -c 5000000 /dev/urandom > /f", after='file(path: "/f")', leaf='export(path: "small/f")'
+            "sh",
+            "head -c 5000000 /dev/urandom > /f",
+            after='file(path: "/f")',
+            leaf='export(path: "small/f")',
         )
         assert str(target / "f") in error.message and "free space on that disk" in error.message
         assert list(target.iterdir()) == [], "half of a file is left"

@@ -1,0 +1,73 @@
+"""What differs between the libraries that run coroutines, and which of them runs this program.
+
+There are asyncio and trio; programs for anyio run on one of the two.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from dagger._errors import ClientConnectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dagger._config import Retry, Timeout
+    from dagger._params import Params
+    from dagger._pool import Pool
+
+T = TypeVar("T")
+
+
+class Library(Protocol):
+    """What is needed of such a library; the modules `_aio` and `_trio` are the two that there are."""
+
+    def loop(self) -> Any:
+        """What runs this coroutine: another object for every event loop."""
+        ...
+
+    def pool(self, params: Params, timeout: Timeout, retry: Retry | None) -> Pool[Any]:
+        """Connections to a session, of which nothing is open yet."""
+        ...
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """The result of a function that blocks."""
+        ...
+
+    async def started(self, start: Callable[[], T], undo: Callable[[T], None]) -> T:
+        """The result of a function that blocks; it is undone where nobody waits for it any more."""
+        ...
+
+    async def finished(self, function: Callable[[], T]) -> T:
+        """The result of a function that blocks, and that must come to its end."""
+        ...
+
+
+def running() -> Library:
+    """The library that runs this coroutine.
+
+    Raises:
+        ClientConnectionError: None does.
+    """
+    # Trio first: it can run as a guest of asyncio.
+    if (trio := sys.modules.get("trio")) is not None:
+        try:
+            trio.lowlevel.current_task()
+        except (AttributeError, RuntimeError):
+            pass
+        else:
+            from dagger import _trio
+
+            return _trio
+    if (asyncio := sys.modules.get("asyncio")) is not None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            from dagger import _aio
+
+            return _aio
+    msg = "no event loop is running; the async API needs asyncio or trio, or use dagger.connect()"
+    raise ClientConnectionError(msg)
