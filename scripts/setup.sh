@@ -15,7 +15,7 @@ case "$purpose" in
 esac
 # Other runtimes and image tools that tests use where they are there.
 wanted=()
-[[ "$purpose" == test ]] && wanted=(crun:crun runc:runc skopeo:skopeo newuidmap:uidmap git:git)
+[[ "$purpose" == test ]] && wanted=(crun:crun runc:runc skopeo:skopeo newuidmap:uidmap git:git rg:ripgrep)
 
 # Debian packages for those of `command:package` that are not there.
 packages() {

@@ -58,6 +58,7 @@ class Session:
         headers = {"Content-Type": "application/json", "Authorization": self._authorization}
         connection.request("POST", "/query", body, headers)
         text = connection.getresponse().read()
-        if not text.lstrip(b"{ \n").startswith(b'"data"') or text.rstrip(b"} \n").endswith(b"null"):
+        data = text.lstrip(b"{ \n").removeprefix(b'"data":')
+        if len(data) == len(text.lstrip(b"{ \n")) or data.lstrip().startswith(b"null"):
             raise QueryError(text[:500].decode(errors="replace"))
         return text

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from kukri_bench.context import Context
 from kukri_bench.figures import Figure
 
-from . import execs, host, image, sdk, space, start, trees
+from . import execs, host, image, pure, sdk, space, start, trees
 
 ROWS: dict[str, Callable[[Context], list[Figure]]] = {
     "import": sdk.import_row,
@@ -18,6 +18,10 @@ ROWS: dict[str, Callable[[Context], list[Figure]]] = {
     "chain": execs.chain_row,
     "cached": execs.cached_row,
     "files": trees.files_row,
+    "operations": pure.operations_row,
+    "merge": pure.merge_row,
+    "changes": pure.changes_row,
+    "search": pure.search_row,
     "host": host.host_row,
     "image": image.image_row,
     "memory": space.memory_row,

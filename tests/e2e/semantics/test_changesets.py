@@ -41,9 +41,13 @@ def of(q: Any, change: str, leaf: str) -> Any:
 
 def contents(q: Any, change: str, of_state: str = "after") -> dict[str, str]:
     """All files of a state of a changeset."""
-    paths = [path for path in of(q, change, f'{of_state} {{ glob(pattern: "**") }}')["glob"] if path[-1] != "/"]
+    paths = [
+        path for path in of(q, change, f'{of_state} {{ glob(pattern: "**") }}')["glob"] if path[-1] != "/"
+    ]
     return {
-        path: of(q, change, f"{of_state} {{ file(path: {json.dumps(path)}) {{ contents }} }}")["file"]["contents"]
+        path: of(q, change, f"{of_state} {{ file(path: {json.dumps(path)}) {{ contents }} }}")["file"][
+            "contents"
+        ]
         for path in paths
     }
 
@@ -58,12 +62,18 @@ def test_5_17_paths(q: Any) -> None:
     }
     assert contents(q, change, "before") == BEFORE
     assert contents(q, change, "after") == AFTER
-    assert of(q, change, 'layer { glob(pattern: "**") }')["glob"] == ["a.txt", "new/", "new/b", "swap/", "swap/in"]
+    assert of(q, change, 'layer { glob(pattern: "**") }')["glob"] == [
+        "a.txt",
+        "new/",
+        "new/b",
+        "swap/",
+        "swap/in",
+    ]
 
 
 def test_5_17_a_mode_is_a_change_and_a_time_is_not(q: Any) -> None:
     before = directory(q, {"a": "x", "b": "x"})
-    after = f'{steps({"a": "x", "b": "x"})}\nwithTimestamps(timestamp: 5)\nchanges(from: {before})'
+    after = f"{steps({'a': 'x', 'b': 'x'})}\nwithTimestamps(timestamp: 5)\nchanges(from: {before})"
     assert q.dir(after, "isEmpty") is True
     after = f'{steps({"a": "x"})}\nwithNewFile(path: "b", contents: "x", permissions: 493)\nchanges(from: {before})'
     assert q.dir(after, "modifiedPaths") == ["b"]
@@ -94,7 +104,10 @@ def test_5_17_diff_stats(q: Any) -> None:
     ]
     # Elements have IDs of their own (2.4).
     identity = of(q, changes(q, before, after), "diffStats { id }")[2]["id"]
-    assert q.session.query(f'{{ node(id: "{identity}") {{ ... on DiffStat {{ path }} }} }}')["node"]["path"] == "new name"
+    assert (
+        q.session.query(f'{{ node(id: "{identity}") {{ ... on DiffStat {{ path }} }} }}')["node"]["path"]
+        == "new name"
+    )
 
 
 def test_5_17_sync_gives_an_id_that_loads(q: Any) -> None:
@@ -106,7 +119,9 @@ def test_5_17_sync_gives_an_id_that_loads(q: Any) -> None:
 
 def test_5_10_with_changes(q: Any) -> None:
     change = changes(q, BEFORE, AFTER)
-    assert q.dir(f"{steps(BEFORE)}\nwithChanges(changes: {change})", "digest") == q.dir(steps(AFTER), "digest")
+    assert q.dir(f"{steps(BEFORE)}\nwithChanges(changes: {change})", "digest") == q.dir(
+        steps(AFTER), "digest"
+    )
     other = {"other": "stays", "gone/more": "goes with its directory", "a.txt": "whatever"}
     found = q.dir(f"{steps(other)}\nwithChanges(changes: {change})", 'glob(pattern: "**")')
     assert found == ["a.txt", "new/", "new/b", "other", "swap/", "swap/in"]
@@ -129,7 +144,10 @@ def test_5_17_patch_there_and_back(q: Any) -> None:
     patch = of(q, change, "asPatch { id contents }")
     assert "rename from long\nrename to moved/long\n" in patch["contents"]
     assert "\\ No newline at end of file" in patch["contents"]
-    for step in (f"withPatch(patch: {json.dumps(patch['contents'])})", f"withPatchFile(patch: {json.dumps(patch['id'])})"):
+    for step in (
+        f"withPatch(patch: {json.dumps(patch['contents'])})",
+        f"withPatchFile(patch: {json.dumps(patch['id'])})",
+    ):
         assert q.dir(f"{steps(before)}\n{step}", "digest") == q.dir(steps(after), "digest")
 
 
@@ -152,7 +170,7 @@ def test_5_17_git_applies_our_patches(q: Any, tmp_path: Path) -> None:
     (after / "link").unlink()
     (after / "link").symlink_to("elsewhere")
     (after / "gone").unlink()
-    (after / "tab\tand \"quote\"").write_text("odd\n")
+    (after / 'tab\tand "quote"').write_text("odd\n")
     load = "host {{ directory(path: {path}) {{ {leaf} }} }}"
     first = q.session.query("{" + load.format(path=json.dumps(str(before)), leaf="id") + "}")
     leaf = f"changes(from: {json.dumps(first['host']['directory']['id'])}) {{ asPatch {{ contents }} }}"
@@ -187,9 +205,11 @@ def test_5_17_patches_of_git_apply(q: Any, tmp_path: Path) -> None:
     git("init", "-q")
     git("add", "-A")
     git("commit", "-qm", "one")
-    load = f"host {{ directory(path: {json.dumps(str(work))}, exclude: [\".git\"], noCache: true) {{ %s }} }}"
+    load = f'host {{ directory(path: {json.dumps(str(work))}, exclude: [".git"], noCache: true) {{ %s }} }}'
     before = q.session.query("{" + load % "id" + "}")["host"]["directory"]["id"]
-    (work / "text").write_text((work / "text").read_text().replace("line 7\n", "seven\n").replace("line 30\n", ""))
+    (work / "text").write_text(
+        (work / "text").read_text().replace("line 7\n", "seven\n").replace("line 30\n", "")
+    )
     (work / "bin").write_bytes(bytes(range(256)) * 20 + b"changed" + bytes(range(256)) * 20)
     (work / "old").rename(work / "renamed")
     (work / "new").write_text("x\n")
@@ -239,7 +259,10 @@ def test_5_17_changes_of_different_lines_merge(q: Any, strategy: str) -> None:
 
 def test_5_17_fail_early_looks_at_files(q: Any) -> None:
     change = changes(q, BASE, TOP)
-    error = q.fails("session_query", f"{{ node(id: {merged(q, change, changes(q, BASE, END), 'FAIL_EARLY')}) {{ ... on Changeset {{ sync }} }} }}")
+    error = q.fails(
+        "session_query",
+        f"{{ node(id: {merged(q, change, changes(q, BASE, END), 'FAIL_EARLY')}) {{ ... on Changeset {{ sync }} }} }}",
+    )
     assert "conflict" in error.message and "f (modified in both)" in error.message
     apart = merged(q, change, changes(q, BASE, {**BASE, "g": "G\n", "new": "n\n"}), "FAIL_EARLY")
     assert contents(q, apart) == {"f": TOP["f"], "g": "G\n", "new": "n\n"}
@@ -248,7 +271,9 @@ def test_5_17_fail_early_looks_at_files(q: Any) -> None:
 def test_4_5_conflicts_name_the_files(q: Any) -> None:
     ours = changes(q, {**BASE, "r": "r\n"}, {**TOP, "r": "R\n", "n": "1\n"})
     theirs = changes(q, {**BASE, "r": "r\n"}, {**OTHER_TOP, "n": "2\n"})
-    error = q.fails("session_query", f"{{ node(id: {merged(q, ours, theirs)}) {{ ... on Changeset {{ isEmpty }} }} }}")
+    error = q.fails(
+        "session_query", f"{{ node(id: {merged(q, ours, theirs)}) {{ ... on Changeset {{ isEmpty }} }} }}"
+    )
     for text in ["f (modified in both)", "n (added in both)", "r (modified in one and removed in the other)"]:
         assert text in error.message
     assert "g (" not in error.message
@@ -265,8 +290,10 @@ def test_5_17_what_wins(q: Any) -> None:
 
 
 def test_5_17_binary_files_cannot_be_marked(q: Any) -> None:
-    image = {path: "x" for path in ("bin",)}
-    binary = [q.dir(f"{steps(image)}\nwithNewFile(path: \"bin\", contents: \"\\u0000{end}\")", "id") for end in "abc"]
+    image = dict.fromkeys(("bin",), "x")
+    binary = [
+        q.dir(f'{steps(image)}\nwithNewFile(path: "bin", contents: "\\u0000{end}")', "id") for end in "abc"
+    ]
     base, ours, theirs = (json.dumps(identity) for identity in binary)
 
     def change(after: str) -> str:
@@ -275,14 +302,21 @@ def test_5_17_binary_files_cannot_be_marked(q: Any) -> None:
 
     one, other = change(ours), change(theirs)
     for strategy in ("FAIL", "LEAVE_CONFLICT_MARKERS"):
-        error = q.fails("session_query", f"{{ node(id: {merged(q, one, other, strategy)}) {{ ... on Changeset {{ sync }} }} }}")
+        error = q.fails(
+            "session_query",
+            f"{{ node(id: {merged(q, one, other, strategy)}) {{ ... on Changeset {{ sync }} }} }}",
+        )
         assert "bin (binary" in error.message
     assert contents(q, merged(q, one, other, "PREFER_THEIRS")) == {"bin": "\0c"}
 
 
 def test_5_17_octopus(q: Any) -> None:
     own = changes(q, BASE, TOP)
-    others = [changes(q, BASE, END), changes(q, BASE, {**BASE, "g": "G\n"}), changes(q, {"x": "x\n"}, {"x": "X\n"})]
+    others = [
+        changes(q, BASE, END),
+        changes(q, BASE, {**BASE, "g": "G\n"}),
+        changes(q, {"x": "x\n"}, {"x": "X\n"}),
+    ]
     both = of(q, own, f"withChangesets(changes: [{', '.join(others)}]) {{ id }}")["id"]
     assert contents(q, json.dumps(both)) == {"f": "one\n2\n3\n4\nfive\n", "g": "G\n", "x": "X\n"}
     assert contents(q, json.dumps(both), "before") == {**BASE, "x": "x\n"}

@@ -58,7 +58,10 @@ def test_2_4_elements_and_their_elements_have_ids(q: Any) -> None:
         f'{{ result: node(id: "{first["id"]}") {{ ... on SearchResult {{ lineNumber submatches {{ text }} }} }} '
         f'part: node(id: "{first["submatches"][0]["id"]}") {{ ... on SearchSubmatch {{ start end }} }} }}'
     )
-    assert loaded == {"result": {"lineNumber": 2, "submatches": [{"text": "one"}]}, "part": {"start": 4, "end": 7}}
+    assert loaded == {
+        "result": {"lineNumber": 2, "submatches": [{"text": "one"}]},
+        "part": {"start": 4, "end": 7},
+    }
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,10 @@ def test_5_10_only_files(q: Any) -> None:
     found = search(q, 'pattern: "one", filesOnly: true, skipHidden: true')
     assert paths(found) == {"a.md", "d/b.txt", "skipped.log"}
     assert len(found) == 3
-    assert all(result["lineNumber"] == 0 and result["matchedLines"] == "" and result["submatches"] == [] for result in found)
+    assert all(
+        result["lineNumber"] == 0 and result["matchedLines"] == "" and result["submatches"] == []
+        for result in found
+    )
 
 
 def test_5_10_limit(q: Any) -> None:
@@ -116,7 +122,9 @@ def test_5_10_binary_files_and_links_are_left_out(q: Any, tmp_path: Path) -> Non
     (tmp_path / "link").symlink_to("text")
     (tmp_path / "utf16").write_text("needle\n", encoding="utf-16")
     (tmp_path / "large").write_bytes(b"line\n" * 3_000_000 + b"needle\n")
-    found = q.session.query('{ host { directory(path: ".") { search(pattern: "needle") { filePath lineNumber } } } }')
+    found = q.session.query(
+        '{ host { directory(path: ".") { search(pattern: "needle") { filePath lineNumber } } } }'
+    )
     results = {(r["filePath"], r["lineNumber"]) for r in found["host"]["directory"]["search"]}
     assert results == {("text", 1), ("utf16", 1), ("large", 3_000_001)}
     named = 'search(pattern: "needle", paths: ["link", "bin"], filesOnly: true) { filePath }'
@@ -126,12 +134,19 @@ def test_5_10_binary_files_and_links_are_left_out(q: Any, tmp_path: Path) -> Non
 
 def test_5_11_search_in_a_file(q: Any) -> None:
     root = 'file(name: "f.txt", contents: "one\\ntwo\\none\\n")'
-    found = q.session.chain("", 'search(pattern: "one") { filePath lineNumber submatches { start } }', root=root)
+    found = q.session.chain(
+        "", 'search(pattern: "one") { filePath lineNumber submatches { start } }', root=root
+    )
     assert found == [
         {"filePath": "f.txt", "lineNumber": 1, "submatches": [{"start": 0}]},
         {"filePath": "f.txt", "lineNumber": 3, "submatches": [{"start": 0}]},
     ]
-    assert q.session.chain("", 'search(pattern: "one", limit: 1) { lineNumber }', root=root) == [{"lineNumber": 1}]
+    assert q.session.chain("", 'search(pattern: "one", limit: 1) { lineNumber }', root=root) == [
+        {"lineNumber": 1}
+    ]
     assert q.session.chain("", 'search(pattern: "one", globs: ["*.md"]) { lineNumber }', root=root) == []
-    nested = q.dir('withNewFile(path: "d/e", contents: "x\\n")', 'file(path: "d/e") { search(pattern: "x") { filePath } }')
+    nested = q.dir(
+        'withNewFile(path: "d/e", contents: "x\\n")',
+        'file(path: "d/e") { search(pattern: "x") { filePath } }',
+    )
     assert nested == {"search": [{"filePath": "e"}]}

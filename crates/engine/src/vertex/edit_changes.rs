@@ -6,28 +6,13 @@ use kukri_model::Digest;
 use kukri_store::Store;
 use kukri_tree::edit::Kind;
 use kukri_tree::{
-    BlobReader, ChangedPaths, Combined, Editor, EntryKind, FileSource, Follow, Meta, TreeError, TreeId,
+    BlobReader as _, ChangedPaths, Combined, Editor, EntryKind, FileSource, Follow, Meta, TreeId,
     apply_patch, combine, replace, write_patch,
 };
 
 use super::edit::{Source, Step};
-use super::edit_run::{Blobs, NewBlobs, content_of, directory_at, file_at, next};
+use super::edit_run::{Blobs, Contents, NewBlobs, content_of, directory_at, file_at, next};
 use crate::error::{OpError, OrFail};
-
-/// Contents that the chain has made, and those of the store.
-struct Contents<'a> {
-    new: &'a NewBlobs,
-    store: Blobs<'a>,
-}
-
-impl BlobReader for Contents<'_> {
-    fn blob(&self, digest: &Digest) -> Result<Vec<u8>, TreeError> {
-        match self.new.iter().rev().find(|(known, _)| known == digest) {
-            Some((_, content)) => Ok(content.clone()),
-            None => self.store.blob(digest),
-        }
-    }
-}
 
 /// The trees of two directories.
 fn pair(

@@ -85,7 +85,8 @@ impl Run<'_> {
         match step {
             Step::Subtree(path) => directory_at(&self.layered, &current, path),
             Step::Filter(selection) => {
-                let rules = rules(selection, &self.layered, self.store, &current)?;
+                let contents = Contents { new: &self.blobs, store: Blobs(self.store) };
+                let rules = rules(selection, &self.layered, &contents, &current)?;
                 let sealed = filter(&self.layered, &current, &rules).or_fail()?;
                 self.keep(sealed)
             }
@@ -119,11 +120,11 @@ pub fn directory_at(reader: &dyn NodeReader, tree: &TreeId, path: &str) -> Resul
 fn rules(
     selection: &Selection,
     reader: &dyn NodeReader,
-    store: &Store,
+    contents: &dyn BlobReader,
     root: &TreeId,
 ) -> Result<Filter, OpError> {
     let mut rules = Filter::new(&selection.include, &selection.exclude, selection.gitignore).or_fail()?;
-    rules.load_gitignores(reader, &Blobs(store), root).or_fail()?;
+    rules.load_gitignores(reader, contents, root).or_fail()?;
     Ok(rules)
 }
 
@@ -135,6 +136,21 @@ impl BlobReader for Blobs<'_> {
         self.0
             .read_blob(digest)
             .map_err(|error| TreeError::Missing { digest: *digest, reason: error.to_string() })
+    }
+}
+
+/// Contents that the chain has made and the store does not have yet, and those of the store.
+pub(super) struct Contents<'a> {
+    pub(super) new: &'a NewBlobs,
+    pub(super) store: Blobs<'a>,
+}
+
+impl BlobReader for Contents<'_> {
+    fn blob(&self, digest: &Digest) -> Result<Vec<u8>, TreeError> {
+        match self.new.iter().rev().find(|(known, _)| known == digest) {
+            Some((_, content)) => Ok(content.clone()),
+            None => self.store.blob(digest),
+        }
     }
 }
 
@@ -166,8 +182,11 @@ fn in_place(
         Step::Merge { path, source, selection, mode, owner } => {
             let source_tree = directory_at(store, &next(trees)?, &source.path)?;
             let owner = owner_ids(store, editor, blobs, owner.as_ref(), trees)?;
-            let rules =
-                if selection.is_all() { None } else { Some(rules(selection, store, store, &source_tree)?) };
+            let rules = if selection.is_all() {
+                None
+            } else {
+                Some(rules(selection, store, &Blobs(store), &source_tree)?)
+            };
             let options = CopyOptions { owner, mode: *mode, filter: rules.as_ref() };
             editor.merge(&**path, &source_tree, options).or_fail()?;
         }
