@@ -234,7 +234,10 @@ def finish(out: Path, layers: list[bytes], config: dict[str, object], level: int
 
 
 def random_image(out: Path, files: list[int], layers: int = 1) -> Image:
-    """An image for tests of what goes wrong: each layer has files of these sizes whose content nobody has seen before."""
+    """An image for tests of what goes wrong: layers with files of these sizes.
+
+    Nobody has seen their contents before.
+    """
     made = []
     for layer in range(layers):
         content = io.BytesIO()
@@ -243,7 +246,7 @@ def random_image(out: Path, files: list[int], layers: int = 1) -> Image:
                 _add(tar, f"layer{layer}-{number}", os.urandom(size), 0o644)
         made.append(content.getvalue())
     out.mkdir(parents=True, exist_ok=True)
-    finish(out, made, {}, level=1)
+    finish(out, made, {}, level=0)
     return Image(out)
 
 

@@ -2,14 +2,16 @@
 
     python tests/crash/crash.py --kills 20 [--seed N]
 
-A client does mixed work: execs that write many files, large files, chains, directories from the host, exports,
-cache volumes. After every kill the next session must start at once, `kukri cache verify --deep` must find nothing,
-what was finished before must be a hit, and nothing half-made may be seen. The seed of a failing run is printed.
+Clients do mixed work (`work.py`): execs, chains, directories of the host, exports, cache volumes, pulls from a slow
+registry, image tarballs out and in, pruning and collecting. After every kill the next session must start at once,
+`kukri cache verify --deep` must find nothing, what was finished before must be a hit, and nothing half-made may be
+seen. The seed of a failing run is printed, and what the kills hit.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import json
 import os
 import random
@@ -17,185 +19,140 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "e2e" / "support"), str(HERE.parents[1] / "scripts")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e" / "support"), str(HERE.parents[1] / "scripts")]
 
 from engine import Engine  # noqa: E402
 from images import image  # noqa: E402
 from registry import Registry  # noqa: E402
 from session import GraphQLError, Session  # noqa: E402
+from slow import Slow  # noqa: E402
+from work import Work, Wrong  # noqa: E402
 
-#: How long a session may take to be usable after a kill.
-START_SECONDS = 5.0
+#: How long a session may take to be usable after a kill, on a machine with as many free processors as it has work.
+START_SECONDS = 1.0
 #: Sessions that work at the same time.
 WORKERS = 2
-UUID = "cat /proc/sys/kernel/random/uuid"
+#: Bytes a second and connection that come from the registry.
+RATE = 12_000_000
 
 
-class Wrong(Exception):
-    """The engine broke a promise."""
+def patience() -> float:
+    """Seconds a start may take now: with three tasks for each processor, three times as many."""
+    return START_SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-class Work:
-    """Pieces of work, each with a name that never comes again, and what finished ones answered."""
-
-    def __init__(self, random_: random.Random, host: Path) -> None:
-        self.random = random_
-        self.host = host
-        self.finished: dict[str, tuple[str, str]] = {}
-        self.count = 0
-
-    def exec_of_many_files(self, session: Session, mark: str) -> None:
-        """An exec with many small files; its output tells one execution from another."""
-        files = self.random.choice([10, 300, 3000])
-        script = (
-            f"mkdir -p /out/{mark}; for i in $(seq {files}); do echo {mark} $i > /out/{mark}/$i; done; {UUID}"
-        )
-        self.remember(session, mark, script)
-        found = session.chain(steps(script) + f'\ndirectory(path: "/out/{mark}")', "entries")
-        if len(found) != files:
-            raise Wrong(f"{mark}: {len(found)} of {files} files are there")
-
-    def exec_of_a_large_file(self, session: Session, mark: str) -> None:
-        """An exec with one file of some megabytes whose sum is known."""
-        size = self.random.choice([1, 8, 32])
-        script = f"yes {mark} | head -c {size}000000 > /large; md5sum /large; {UUID}"
-        self.remember(session, mark, script)
-        again = session.chain(steps(script) + '\nwithExec(args: ["md5sum", "/large"])', "stdout")
-        if again.split()[0] != self.finished[mark][1].split()[0]:
-            raise Wrong(f"{mark}: the large file is another one now")
-
-    def chain(self, session: Session, mark: str) -> None:
-        """Some execs in a row, each changing and removing files."""
-        scripts = [f"echo {mark}.{number} > /tmp/{number}; rm -f /tmp/{number - 2}" for number in range(6)]
-        found = session.chain(steps(*scripts) + '\ndirectory(path: "/tmp")', "entries")
-        if found != ["4", "5"]:
-            raise Wrong(f"{mark}: the chain left {found}")
-        self.remember(session, mark, *scripts, UUID)
-
-    def host_directory(self, session: Session, mark: str) -> None:
-        """A directory of the client, changed a little each time, and used by an exec."""
-        # Each worker has its own, so that nobody else changes it meanwhile.
-        mine = self.host / threading.current_thread().name
-        (mine / f"f{self.random.randrange(200)}").write_text(mark * 100)
-        expected = {path.name: path.stat().st_size for path in mine.iterdir()}
-        query = f'{{ host {{ directory(path: "host/{mine.name}", noCache: true) {{ id }} }} }}'
-        name = session.query(query)["host"]["directory"]["id"]
-        mount = f'withMountedDirectory(path: "/h", source: "{name}")'
-        listed = session.run("sh", "-c", "cd /h && stat -c '%n %s' *", before=mount).splitlines()
-        if {line.split()[0]: int(line.split()[1]) for line in listed} != expected:
-            raise Wrong(f"{mark}: the directory of the host arrived changed")
-
-    def export(self, session: Session, mark: str) -> None:
-        """A directory that comes to the client."""
-        script = f"mkdir /e; for i in $(seq 50); do echo {mark} > /e/$i; done"
-        session.chain(steps(script) + '\ndirectory(path: "/e")', f'export(path: "out/{mark}")')
-        out = self.host.parent / "out" / mark
-        if sum(path.read_text() == f"{mark}\n" for path in out.iterdir()) != 50:
-            raise Wrong(f"{mark}: the export is not complete although it was answered")
-
-    def volume(self, session: Session, mark: str) -> None:
-        """A cache volume that execs append to; what was answered stays."""
-        name = session.query('{ cacheVolume(key: "crash") { id } }')["cacheVolume"]["id"]
-        mount = f'withMountedCache(path: "/v", cache: "{name}", sharing: LOCKED)'
-        session.run("sh", "-c", f"echo {mark} >> /v/log; sync", before=mount)
-        log = session.run("sh", "-c", f"cat /v/log # {mark}", before=mount)
-        if mark not in log.split():
-            raise Wrong(f"{mark}: the volume forgot it")
-
-    def remember(self, session: Session, mark: str, *scripts: str) -> None:
-        """Runs scripts and notes what the last one said."""
-        document = steps(*scripts)
-        self.finished[mark] = (document, session.chain(document, "stdout"))
-
-    def one(self, session: Session) -> None:
-        """One piece of work, whichever."""
-        self.count += 1
-        mark = f"m{self.count}"
-        kinds: list[Callable[[Session, str], None]] = [
-            self.exec_of_many_files, self.exec_of_a_large_file, self.chain, self.host_directory, self.export, self.volume,
-        ]  # fmt: skip
-        self.random.choice(kinds)(session, mark)
-
-    def check(self, session: Session) -> None:
-        """What was finished before is a hit, and says what it said then."""
-        for mark in self.random.sample(sorted(self.finished), min(12, len(self.finished))):
-            document, answer = self.finished[mark]
-            now = session.chain(document, "stdout")
-            if now != answer:
-                raise Wrong(f"{mark} ran again: it had answered {answer!r}, and now {now!r}")
-
-
-def steps(*scripts: str) -> str:
-    """A chain of execs in busybox."""
-    return "\n".join(
-        [
-            'from(address: "busybox")',
-            *(f'withExec(args: ["sh", "-c", {json.dumps(script)}])' for script in scripts),
-        ]
-    )
-
-
-def start(engine: Engine, workdir: Path) -> Session:
-    """Opens a session, which must be quick and needs no help."""
-    started = time.monotonic()
+def start(engine: Engine, workdir: Path) -> tuple[Session, float]:
+    """Opens a session, which must be quick and needs no help. Gives the seconds as well."""
+    started, allowed = time.monotonic(), patience()
     session = engine.session(workdir=workdir).__enter__()
-    if time.monotonic() - started > START_SECONDS:
-        raise Wrong(f"a session took {time.monotonic() - started:.1f} s to start")
-    return session
+    took = time.monotonic() - started
+    if took > allowed:
+        raise Wrong(f"a session took {took:.2f} s to start, {allowed:.2f} s are allowed")
+    return session, took
 
 
-def killed_once(engine: Engine, work: Work, workdir: Path, delay: float) -> tuple[float, int]:
-    """One round: work until the engine is killed, then look. Gives the time of the restart and what got done."""
-    wrong: list[BaseException] = []
-    stop = threading.Event()
-    sessions = [start(engine, workdir) for _ in range(WORKERS)]
-    before = work.count
+class Round:
+    """Work until the engine is killed, then a look at what is left."""
 
-    def worker(session: Session) -> None:
-        while not stop.is_set():
+    def __init__(self, engine: Engine, work: Work, workdir: Path) -> None:
+        self.engine, self.work, self.workdir = engine, work, workdir
+        self.wrong: list[BaseException] = []
+        self.stop = threading.Event()
+
+    def worker(self, session: Session) -> None:
+        """Works until the engine is gone."""
+        while not self.stop.is_set():
             try:
-                work.one(session)
+                self.work.one(session)
             except (GraphQLError, OSError, AssertionError, ValueError, KeyError) as error:
-                if not stop.wait(2):
-                    wrong.append(error)
+                if not self.stop.wait(2):
+                    self.wrong.append(error)
                 return
             except Wrong as error:
-                wrong.append(error)
+                self.wrong.append(error)
                 return
 
-    threads = [
-        threading.Thread(target=worker, args=(session,), name=f"worker{number}")
-        for number, session in enumerate(sessions)
-    ]
-    pid = engine.pid()
-    for thread in threads:
-        thread.start()
-    time.sleep(delay)
-    assert pid is not None
-    os.kill(pid, 9)
-    killed = time.monotonic()
-    stop.set()
-    session = start(engine, workdir)
-    restarted = time.monotonic() - killed
-    for thread in threads:
-        thread.join(10)
-        if thread.is_alive():
-            raise Wrong("a request goes on 10 s after its engine was killed")
-    if wrong:
-        raise Wrong(f"work failed before the engine was killed: {wrong[0]}") from wrong[0]
-    for lost in sessions:
-        lost.close()
-    problems = engine.problems()
-    if problems:
-        raise Wrong(f"cache verify found {json.dumps(problems[:5])}")
-    work.check(session)
-    if session.close() != 0:
-        raise Wrong("the session did not end with status 0")
-    return restarted, work.count - before
+    def kill(self, delay: float) -> tuple[float, list[str]]:
+        """Gives the seconds of the restart, and what the kill hit."""
+        self.work.stock_up(WORKERS)
+        sessions = [start(self.engine, self.workdir)[0] for _ in range(WORKERS)]
+        self.work.now.clear()
+        threads = [
+            threading.Thread(target=self.worker, args=(session,), name=f"worker{number}")
+            for number, session in enumerate(sessions)
+        ]
+        pid = self.engine.pid()
+        assert pid is not None
+        for thread in threads:
+            thread.start()
+        time.sleep(delay)
+        hit = list(self.work.now.values()) or ["nothing"]
+        os.kill(pid, 9)
+        self.stop.set()
+        session, restarted = start(self.engine, self.workdir)
+        for thread in threads:
+            thread.join(20)
+            if thread.is_alive():
+                raise Wrong("a request goes on 20 s after its engine was killed")
+        if self.wrong:
+            raise Wrong(f"work failed before the engine was killed: {self.wrong[0]}") from self.wrong[0]
+        for lost in sessions:
+            lost.close()
+        self.look(session)
+        return restarted, hit
+
+    def look(self, session: Session) -> None:
+        """What must be true after every kill."""
+        problems = self.engine.problems()
+        if problems:
+            raise Wrong(f"cache verify found {json.dumps(problems[:5])}")
+        self.work.check(session)
+        if session.close() != 0:
+            raise Wrong("the session did not end with status 0")
+
+
+def rounds(kills: int, seed: int, scratch: Path) -> bool:
+    """All kills; whether all went well."""
+    random_ = random.Random(seed)
+    with Registry(scratch / "registry") as registry:
+        registry.push("library/busybox:latest", image("busybox"))
+        workdir = scratch / "work"
+        for worker in range(WORKERS):
+            directory = workdir / "host" / f"worker{worker}"
+            directory.mkdir(parents=True)
+            for number in range(200):
+                (directory / f"f{number}").write_text(f"{number}\n" * 50)
+        slow = Slow(registry.port, RATE)
+        engine = Engine(scratch / "root", slow.url)
+        work = Work(random_, engine, registry, workdir)
+        restarts: list[float] = []
+        hits: collections.Counter[str] = collections.Counter()
+        for number in range(1, kills + 1):
+            delay = random_.choice([0.01, 0.2, 0.8, 2.0]) * random_.random() * 2
+            try:
+                restarted, hit = Round(engine, work, workdir).kill(delay)
+            except (Wrong, AssertionError, GraphQLError) as error:
+                print("\n".join(engine.log().splitlines()[-30:]))
+                print(f"round {number} (killed after {delay:.3f} s, in {work.now}), seed {seed}: {error}")
+                engine.stop()
+                print(f"{number - 1} passed, 1 failed")
+                return False
+            restarts.append(restarted)
+            hits.update(hit)
+            if number % 10 == 0 or number == kills:
+                print(f"{number} kills, {work.count} pieces of work begun", flush=True)
+        engine.stop()
+        slow.close()
+    print("hit: " + ", ".join(f"{what} {count}" for what, count in hits.most_common()))
+    print(
+        f"usable again after a kill: median {sorted(restarts)[len(restarts) // 2] * 1000:.0f} ms, "
+        f"worst {max(restarts) * 1000:.0f} ms"
+    )
+    print(f"{kills} passed, 0 failed")
+    return True
 
 
 def main() -> int:
@@ -204,43 +161,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=int(os.environ.get("KILLS", "20")))
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     arguments = parser.parse_args()
-    random_ = random.Random(arguments.seed)
-    print(f"crash test: {arguments.kills} kills, seed {arguments.seed}")
-    with (
-        tempfile.TemporaryDirectory(prefix="kukri-crash-") as scratch,
-        Registry(Path(scratch) / "registry") as registry,
-    ):
-        registry.push("library/busybox:latest", image("busybox"))
-        workdir = Path(scratch) / "work"
-        for worker in range(WORKERS):
-            directory = workdir / "host" / f"worker{worker}"
-            directory.mkdir(parents=True)
-            for number in range(200):
-                (directory / f"f{number}").write_text(f"{number}\n" * 50)
-        engine = Engine(Path(scratch) / "root", registry.url)
-        work = Work(random_, workdir / "host")
-        restarts: list[float] = []
-        for round_ in range(1, arguments.kills + 1):
-            delay = random_.choice([0.01, 0.2, 0.8, 2.0]) * random_.random() * 2
-            try:
-                restarted, done = killed_once(engine, work, workdir, delay)
-            except (Wrong, AssertionError, GraphQLError) as error:
-                print("\n".join(engine.log().splitlines()[-30:]))
-                print(f"round {round_} (killed after {delay:.3f} s), seed {arguments.seed}: {error}")
-                engine.stop()
-                print(f"{round_ - 1} passed, 1 failed")
-                return 1
-            restarts.append(restarted)
-            if round_ % 10 == 0 or round_ == arguments.kills:
-                print(
-                    f"{round_} kills, {work.count} pieces of work begun, {len(work.finished)} remembered, last round {done}"
-                )
-        engine.stop()
-        print(
-            f"usable again after a kill: median {sorted(restarts)[len(restarts) // 2] * 1000:.0f} ms, worst {max(restarts) * 1000:.0f} ms"
-        )
-    print(f"{arguments.kills} passed, 0 failed")
-    return 0
+    print(f"crash test: {arguments.kills} kills, seed {arguments.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="kukri-crash-") as scratch:
+        return 0 if rounds(arguments.kills, arguments.seed, Path(scratch)) else 1
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use kukri_engine::engine::{EngineOptions, NetworkMode};
+use kukri_session::ProtocolRange;
 use serde::Deserialize;
 
 use crate::fail::Failure;
@@ -99,6 +100,20 @@ impl SizeText {
 /// The value of a variable, if it is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What tests let client and engine say of themselves when they meet, in place of their own version and range of
+/// protocol versions: `KUKRI_PRETEND_VERSION=9.9.9:1-3`. All else is as it is.
+pub fn pretended_version() -> Result<Option<(String, ProtocolRange)>, Failure> {
+    let Some(text) = variable("KUKRI_PRETEND_VERSION") else { return Ok(None) };
+    let parsed = text.split_once(':').and_then(|(version, range)| {
+        let (min, max) = range.split_once('-')?;
+        Some((version.to_owned(), ProtocolRange { min: min.parse().ok()?, max: max.parse().ok()? }))
+    });
+    match parsed {
+        Some(parsed) => Ok(Some(parsed)),
+        None => Err(Failure::new(format!("KUKRI_PRETEND_VERSION {text:?}: expected VERSION:MIN-MAX"))),
+    }
 }
 
 /// The user's home directory.

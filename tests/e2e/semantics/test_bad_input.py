@@ -95,6 +95,113 @@ def test_arguments_that_make_no_sense_are_refused(q: Any, step: str) -> None:
     assert q.fails("ask", step, "sync").message
 
 
+LONG = "n" * 300
+
+
+@pytest.mark.parametrize(
+    ("kind", "steps", "leaf"),
+    [
+        ("dir", f'withNewFile(path: "{LONG}", contents: "")', "entries"),
+        ("dir", f'withNewDirectory(path: "a/{LONG}")', "entries"),
+        ("dir", f'withSymlink(target: "x", linkName: "{LONG}")', "entries"),
+        ("dir", f'withFile(path: "{LONG}", source: ID)', "entries"),
+        ("ask", f'withNewFile(path: "/{LONG}", contents: "")', "rootfs { entries }"),
+        ("ask", f'withWorkdir(path: "/{LONG}")\nwithExec(args: ["true"])', "sync"),
+        ("ask", f'withMountedTemp(path: "/{LONG}")\nwithExec(args: ["true"])', "sync"),
+        ("ask", f'withExec(args: ["true"], redirectStdout: "/{LONG}")', "sync"),
+        ("ask", f'withExec(args: ["touch", "/{LONG}"])', "sync"),
+        ("dir", 'withNewFile(path: "a", contents: "")', f'export(path: "{LONG}")'),
+        ("ask", f'file(path: "/{LONG}")', "contents"),
+        ("session_query", f'{{ host {{ file(path: "{LONG}") {{ contents }} }} }}', None),
+    ],
+)
+def test_names_of_300_bytes(q: Any, kind: str, steps: str, leaf: str | None) -> None:
+    """File systems take 255: the error shows the name, or its beginning, and what is wrong with it."""
+    arguments = [steps.replace("ID", q.file_id("f", "x"))] + ([leaf] if leaf else [])
+    error = q.fails(kind, *arguments)
+    said = error.message + (error.extensions or {}).get("stderr", "")
+    assert "nnnn" in said
+    assert "255" in said or "too long" in said, said
+    assert len(error.message) < 1000
+
+
+def test_names_of_300_bytes_that_are_no_file_names(q: Any) -> None:
+    volume = q.id(f'cacheVolume(key: "{LONG}")')
+    assert q.sh("echo kept > /v/x; cat /v/x", f'withMountedCache(path: "/v", cache: {volume})') == "kept\n"
+    secret = q.secret(LONG, "hidden")
+    assert (
+        q.sh(f"env | grep ^{LONG}= | wc -c", f'withSecretVariable(name: "{LONG}", secret: {secret})')
+        == "308\n"
+    )
+    assert q.sh("true", f'withLabel(name: "{LONG}", value: "x")', leaf="exitCode") == 0
+
+
+def test_contents_that_are_no_text(q: Any, tmp_path: Path) -> None:
+    """A text in an answer replaces what is not UTF-8; files and outputs keep their bytes."""
+    data = bytes(range(256)) * 40
+    (tmp_path / "binary").write_bytes(data)
+    shown = data.decode(errors="replace")
+    file = 'file(path: "binary")'
+    assert q.session_query(f"{{ host {{ {file} {{ contents }} }} }}")["host"]["file"]["contents"] == shown
+    name = json.dumps(q.session_query(f"{{ host {{ {file} {{ id }} }} }}")["host"]["file"]["id"])
+    mount = f'withMountedFile(path: "/b", source: {name})'
+    assert q.sh("cat /b", mount) == shown
+    assert q.sh("cat /b; exit 3", mount, leaf="exitCode", expect="ANY") == 3
+    q.sh("cat /b", mount, 'file(path: "/out")', 'export(path: "out")', redirectStdout='"/out"')
+    assert (tmp_path / "out").read_bytes() == data
+
+
+def test_an_unknown_image_behind_a_mirror(q: Any, registry: Any) -> None:
+    """The answer of the mirror comes first; that the registry itself is out of reach is an afterthought."""
+    error = q.fails("session_chain", 'from(address: "no-such-image:7")', "imageRef")
+    start, _, reason = error.message.partition("): ")
+    assert start == 'failed to resolve image "docker.io/library/no-such-image:7" (platform: "linux/amd64"'
+    assert reason.startswith(
+        f"127.0.0.1:{registry.port} has no manifest docker.io/library/no-such-image:7: not found"
+    )
+    assert "check the name and the tag" in reason
+
+
+def test_a_mirror_that_is_down(make_engine: Any, asker: Any, tmp_path: Path) -> None:
+    engine = make_engine(mirror="http://127.0.0.1:9")
+    with engine.session(workdir=tmp_path) as session, engine.session(workdir=tmp_path) as other:
+        error = asker(session).fails("session_chain", 'from(address: "some:1")', "imageRef")
+        assert "cannot reach registry" in error.message
+        assert "127.0.0.1:9" in error.message
+        assert asker(other).dir('withNewFile(path: "a", contents: "")', "entries") == ["a"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["", "{", "}", "{ version", "{ version }}", "query { version } query { version }", '{ a: "x" }', "\u0000", '{ container { from(address: "x) } }', "mutation { version }", "{ ...F } fragment F on Query { ...F }", "{" * 10_000, '{ directory { withNewFile(path: "a", contents: "\\uD800") { entries } } }', "{ version @skip }", "query($a: Int!) { version }"],
+)  # fmt: skip
+def test_documents_that_are_none(q: Any, engine: Engine, document: str) -> None:
+    pid = engine.pid()
+    status, _, body = q.session.request(json.dumps({"query": document}).encode())
+    answer = json.loads(body)
+    # Lenient where the original is; never a crash, and always an answer in JSON.
+    assert answer.get("errors") or status == 200, (status, body[:300])
+    for error in answer.get("errors") or []:
+        assert error["message"]
+    assert q.session.query("{ version }")["version"]
+    assert engine.pid() == pid
+
+
+def test_a_fork_bomb_without_any_setting(fresh: Engine, asker: Any, tmp_path: Path) -> None:
+    """There is a limit by default, and other sessions go on."""
+    script = "n=0; while [ $n -lt 20000 ]; do sleep 100 & n=$((n+1)); done; echo all"
+    with fresh.session(workdir=tmp_path) as session, fresh.session(workdir=tmp_path) as other:
+        outcome: list[GraphQLError] = []
+        thread = threading.Thread(target=lambda: outcome.append(asker(session).fails("sh", script)))
+        thread.start()
+        number = 0
+        while thread.is_alive():
+            assert asker(other).sh(f"echo {number}") == f"{number}\n"
+            number += 1
+        assert "fork" in outcome[0].extensions["stderr"], outcome
+        assert asker(session).sh("echo still there") == "still there\n"
+
+
 @pytest.fixture(scope="module")
 def limited(make_engine: Any) -> Engine:
     return make_engine(KUKRI_PIDS_MAX="200", KUKRI_MEMORY_MAX=str(64 << 20))

@@ -43,10 +43,15 @@ async fn serve(settings: &EngineSettings) -> Outcome {
     let shutdown = CancellationToken::new();
     let sessions: SessionFactory =
         Arc::new(|handle| Box::pin(async move { Ok(Arc::new(Session::of_client(handle))) }));
-    let hello = EngineHello::new(places.log.to_string_lossy());
+    let mut hello = EngineHello::new(places.log.to_string_lossy());
+    let mut pretended = None;
+    if let Some((version, protocol)) = settings::pretended_version()? {
+        (hello.version, hello.protocol) = (version.clone(), protocol);
+        pretended = Some(version);
+    }
     let mut config = ServerConfig::new(hello, sessions);
     let clients: Arc<OnceLock<Arc<SessionTable>>> = Arc::default();
-    config.admin = Some(admin_handler(&engine, &shutdown, &clients));
+    config.admin = Some(admin_handler(&engine, &shutdown, &clients, pretended));
     config.grace = std::time::Duration::from_millis(200);
     let server = Server::new(Arc::clone(&engine), config);
     let listener = socket::listen(&places.socket).await?;
@@ -129,17 +134,18 @@ fn admin_handler(
     engine: &Arc<Engine>,
     shutdown: &CancellationToken,
     table: &Arc<OnceLock<Arc<SessionTable>>>,
+    pretended: Option<String>,
 ) -> AdminHandler {
+    let version = pretended.unwrap_or_else(|| super::version::TEXT.to_owned());
     let (engine, shutdown, table) = (Arc::clone(engine), shutdown.clone(), Arc::clone(table));
     Arc::new(move |verb, body| {
         let (engine, shutdown) = (Arc::clone(&engine), shutdown.clone());
+        let version = version.clone();
         let clients = table.get().map_or(0, |table| table.activity().sessions);
         Box::pin(async move {
             let failed = |error: kukri_engine::OpError| AdminError::Failed(error.to_string());
             match verb.as_str() {
-                "status" => Ok(
-                    json!({ "version": super::version::TEXT, "pid": std::process::id(), "sessions": clients }),
-                ),
+                "status" => Ok(json!({ "version": version, "pid": std::process::id(), "sessions": clients })),
                 "stop" => {
                     // After the answer.
                     tokio::spawn(async move {
@@ -198,12 +204,16 @@ const STOP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
 async fn stop() -> Outcome {
     let places = settings::from_environment()?.places()?;
+    let process = process(&places.socket).await;
     let answer = admin::ask(&places, "stop", &Json::Null).await?;
     // An engine tells where its store is: it may have been started with another root than this command knows.
     let store = answer["store"].as_str().map_or_else(|| places.root.join("store"), std::path::PathBuf::from);
     let started = std::time::Instant::now();
-    // Gone means that its store can be opened again.
-    while tokio::net::UnixStream::connect(&places.socket).await.is_ok() || store_is_in_use(&store) {
+    // Gone means that its store can be opened again, and that it has no file of it open.
+    while tokio::net::UnixStream::connect(&places.socket).await.is_ok()
+        || store_is_in_use(&store)
+        || process.as_ref().is_some_and(runs)
+    {
         if started.elapsed() > STOP_TIMEOUT {
             return Err(Failure::new(format!("the engine did not end within {} s", STOP_TIMEOUT.as_secs()))
                 .hint(format!("its log is {}", places.log.display())));
@@ -211,4 +221,18 @@ async fn stop() -> Outcome {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The engine's process, where it can be seen from here.
+async fn process(socket: &std::path::Path) -> Option<std::os::fd::OwnedFd> {
+    let stream = tokio::net::UnixStream::connect(socket).await.ok()?;
+    let pid = rustix::process::Pid::from_raw(stream.peer_cred().ok()?.pid()?)?;
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
+}
+
+/// A descriptor of a process can be read once the process has ended.
+fn runs(process: &std::os::fd::OwnedFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&now)) == Ok(0)
 }

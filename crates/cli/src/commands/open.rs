@@ -77,6 +77,9 @@ pub async fn open(flags: &SessionFlags, progress: &Progress) -> Result<RunningSe
     };
     let id = format!("{}-{}", std::process::id(), unique());
     let mut hello = ClientHello::new(id.clone(), id, workdir.to_string_lossy());
+    if let Some(pretended) = settings::pretended_version()? {
+        (hello.version, hello.protocol) = pretended;
+    }
     hello.want_events = progress.is_on();
     hello.labels = flags
         .label

@@ -32,7 +32,7 @@ pub struct BlobDownload {
     skip: u64,
     /// Broken connections since the last byte came.
     broken: u32,
-    failed: Vec<String>,
+    failed: Vec<RegistryError>,
 }
 
 impl RegistryClient {
@@ -204,7 +204,7 @@ impl BlobDownload {
         if self.endpoints.len() > 1 {
             let mirror = self.endpoints.remove(0);
             tracing::debug!(mirror = mirror.name, %error, "mirror failed");
-            self.failed.push(error.to_string());
+            self.failed.push(error);
             self.broken = 0;
             return Ok(());
         }
@@ -222,7 +222,7 @@ impl BlobDownload {
 }
 
 /// The error of the registry itself, together with those of its mirrors.
-pub(super) fn with_mirrors(last: RegistryError, mirrors: Vec<String>) -> RegistryError {
+pub(super) fn with_mirrors(last: RegistryError, mirrors: Vec<RegistryError>) -> RegistryError {
     if mirrors.is_empty() { last } else { RegistryError::AllFailed { last: Box::new(last), mirrors } }
 }
 

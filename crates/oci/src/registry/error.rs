@@ -103,22 +103,25 @@ pub enum RegistryError {
     /// The settings of the client are not valid.
     #[error("registry settings: {0}")]
     Config(String),
-    /// Every mirror and the registry itself failed.
-    #[error("{last} (before that, mirrors failed: {})", .mirrors.join("; "))]
+    /// Every mirror and the registry itself failed. What tells most comes first.
+    #[error("{}", all_failed(last, mirrors))]
     AllFailed {
         /// The error of the registry itself.
         last: Box<RegistryError>,
-        /// The errors of the mirrors.
-        mirrors: Vec<String>,
+        /// The errors of the mirrors, in their order.
+        mirrors: Vec<RegistryError>,
     },
 }
 
 impl RegistryError {
-    /// The error of the registry itself, without the mirrors' ones.
+    /// Of several failures the one that tells most: an answer of a mirror where the registry itself was not reached, as
+    /// in a closed network; else that of the registry.
     #[must_use]
     pub fn root(&self) -> &Self {
         match self {
-            Self::AllFailed { last, .. } => last.root(),
+            Self::AllFailed { last, mirrors } => {
+                leader(last, mirrors).map_or(&**last, |at| &mirrors[at]).root()
+            }
             other => other,
         }
     }
@@ -160,9 +163,70 @@ pub struct ResolveError {
     pub source: Box<RegistryError>,
 }
 
+/// Which mirror's error tells more than that of the registry itself.
+fn leader(last: &RegistryError, mirrors: &[RegistryError]) -> Option<usize> {
+    matches!(last, RegistryError::Unreachable { .. })
+        .then(|| mirrors.iter().rposition(|error| !error.may_pass()))
+        .flatten()
+}
+
+fn all_failed(last: &RegistryError, mirrors: &[RegistryError]) -> String {
+    let leader = leader(last, mirrors);
+    let mut text = leader.map_or(last, |at| &mirrors[at]).to_string();
+    for (at, error) in mirrors.iter().enumerate() {
+        if Some(at) != leader {
+            text.push_str(&format!("; before that, a mirror failed: {error}"));
+        }
+    }
+    if leader.is_some()
+        && let RegistryError::Unreachable { host, reason, .. } = last
+    {
+        text.push_str(&format!("; {host} itself was not reached either: {reason}"));
+    }
+    text
+}
+
 fn list(platforms: &[Platform]) -> String {
     if platforms.is_empty() {
         return "none".to_owned();
     }
     platforms.iter().map(Platform::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_found(host: &str) -> RegistryError {
+        RegistryError::NotFound { what: "manifest", reference: "r".to_owned(), host: host.to_owned() }
+    }
+
+    fn unreachable(host: &str) -> RegistryError {
+        RegistryError::Unreachable {
+            reference: "r".to_owned(),
+            host: host.to_owned(),
+            reason: "refused".to_owned(),
+            hint: "check",
+        }
+    }
+
+    fn all(last: RegistryError, mirrors: Vec<RegistryError>) -> RegistryError {
+        RegistryError::AllFailed { last: Box::new(last), mirrors }
+    }
+
+    #[test]
+    fn an_answer_comes_before_silence() {
+        let closed = all(unreachable("docker.io"), vec![unreachable("m1"), not_found("m2")]);
+        let text = closed.to_string();
+        assert!(text.starts_with("m2 has no manifest r: not found"), "{text}");
+        assert!(
+            text.contains("m1 for r") && text.ends_with("docker.io itself was not reached either: refused"),
+            "{text}"
+        );
+        assert!(matches!(closed.root(), RegistryError::NotFound { .. }));
+        let open = all(not_found("docker.io"), vec![not_found("m1")]);
+        assert!(open.to_string().starts_with("docker.io has no manifest"), "{open}");
+        let dark = all(unreachable("docker.io"), vec![unreachable("m1")]);
+        assert!(dark.to_string().starts_with("cannot reach registry docker.io"), "{dark}");
+    }
 }

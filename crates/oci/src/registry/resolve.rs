@@ -70,19 +70,17 @@ impl RegistryClient {
         platform: &Platform,
     ) -> Result<Resolved, RegistryError> {
         let mut failed = Vec::new();
-        let mut last = RegistryError::Config(format!("no registry to ask for {reference}"));
         for endpoint in Endpoint::all(self.config(), reference)? {
             match self.resolve_at(&endpoint, reference, platform).await {
                 Ok(resolved) => return Ok(resolved),
                 Err(error) => {
                     tracing::debug!(host = endpoint.name, %error, "cannot resolve here");
-                    failed.push(error.to_string());
-                    last = error;
+                    failed.push(error);
                 }
             }
         }
-        failed.pop();
-        Err(with_mirrors(last, failed))
+        let nobody = || RegistryError::Config(format!("no registry to ask for {reference}"));
+        Err(with_mirrors(failed.pop().unwrap_or_else(nobody), failed))
     }
 
     async fn resolve_at(

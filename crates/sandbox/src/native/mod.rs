@@ -17,6 +17,7 @@ mod namespaces;
 pub(crate) mod options;
 pub(crate) mod plan;
 pub(crate) mod prepare;
+mod probe;
 pub(crate) mod report;
 mod running;
 pub(crate) mod sys;
@@ -109,6 +110,7 @@ impl NativeRuntime {
             filters: crate::seccomp::Cache::default(),
         };
         let launchers = Launchers::start(config.launchers)?;
+        probe::kernel()?;
         let namespaces = namespaces::Ready::start(config.ready_namespaces)?;
         let reaper = Reaper::start()?;
         Ok(Self {

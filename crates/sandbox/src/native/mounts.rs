@@ -201,6 +201,14 @@ fn seal(mount: &OwnedFd) -> io::Result<()> {
     }
 }
 
+/// Whether the kernel knows a kind of file system, and lets us make one.
+///
+/// # Errors
+/// The kernel's.
+pub fn knows(kind: &CStr) -> io::Result<()> {
+    Context::open(kind).map(drop)
+}
+
 /// Whether the root of a detached mount is a directory.
 ///
 /// # Errors

@@ -340,7 +340,8 @@ fn depth_costs_no_stack() {
         memory.put(&crate::diff_tree(&memory, &root, &result).unwrap()).unwrap();
         crate::hash::directory_digest(&memory, &memory, &result).unwrap();
     };
-    // Recursion would need far more than this.
+    // Without optimisation this takes 112 KiB at a depth of 30, of 3,000 and of 10,000 alike. Of the rest, a call for
+    // each of the 3,000 levels would have 48 bytes.
     std::thread::Builder::new().stack_size(256 << 10).spawn(deep).unwrap().join().unwrap();
 }
 

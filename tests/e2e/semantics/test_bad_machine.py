@@ -1,0 +1,112 @@
+"""Machines that lack something: the error names it and the next step, and `kukri doctor` says the same."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine import Engine
+from refuse import refusing
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take something away")
+
+STEP = '{ container { from(address: "busybox") { withExec(args: ["cat", "/proc/uptime"]) { stdout } } } }'
+
+
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [
+        ("fsopen", errno.ENOSYS),
+        ("fsopen", errno.EPERM),
+        ("open_tree", errno.ENOSYS),
+        ("move_mount", errno.ENOSYS),
+        ("mount_setattr", errno.ENOSYS),
+        ("mount_setattr", errno.EPERM),
+        ("clone3", errno.ENOSYS),
+    ],
+)
+def test_a_kernel_without_a_system_call(make_engine: Any, call: str, number: int) -> None:
+    """As on an old kernel, or in a container whose filter does not know the call."""
+    engine = make_engine()
+    lacking = refusing([call], number)
+    for command in (["query", STEP], ["doctor"]):
+        done = engine.kukri(*command, check=False, preexec_fn=lacking)
+        said = done.stdout + done.stderr
+        assert done.returncode == 1, said
+        assert f"the system call {call} is not available here" in said, said
+        assert "Linux 5.12 or newer is needed" in said
+        assert os.strerror(number) in said
+    # The same root works where the kernel is complete.
+    assert engine.kukri("query", STEP).stdout
+    engine.stop()
+
+
+@pytest.mark.parametrize(
+    ("lost", "named", "step"),
+    [
+        ("sys_admin", "namespaces", "run the engine as root"),
+        ("net_admin", "CAP_NET_ADMIN", "--network host or --network none"),
+    ],
+)
+def test_an_engine_without_privileges(make_engine: Any, lost: str, named: str, step: str) -> None:
+    engine = make_engine()
+    for command in (["query", STEP], ["doctor"]):
+        without = ["setpriv", "--bounding-set", f"-{lost}", "--inh-caps", f"-{lost}"]
+        done = subprocess.run(
+            [*without, engine.env["_EXPERIMENTAL_DAGGER_CLI_BIN"], *command],
+            env=engine.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == 1, said
+        assert named in said and step in said, said
+        assert str(engine.root / "engine.log") in said
+    # As the hint says.
+    if lost == "net_admin":
+        done = subprocess.run(
+            [*without, engine.env["_EXPERIMENTAL_DAGGER_CLI_BIN"], "query", STEP],
+            env={**engine.env, "KUKRI_NETWORK": "host"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        engine.stop()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, which may be made read-only."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.decode()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_root_that_cannot_be_written_to(make_engine: Any, disk: Path, used: bool) -> None:
+    engine: Engine = make_engine(KUKRI_ROOT=str(disk / "root"))
+    if used:
+        before = engine.kukri("query", STEP).stdout
+        engine.kukri("engine", "stop")
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    for command in (["query", STEP], ["session"], ["cache", "du"], ["doctor"]):
+        done = engine.kukri(*command, check=False, stdin=subprocess.DEVNULL)
+        said = done.stdout + done.stderr
+        assert done.returncode == 1, said
+        assert str(disk / "root") in said and "Read-only file system" in said, said
+        assert "KUKRI_ROOT" in said or command == ["doctor"], said
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    after = engine.kukri("query", STEP).stdout
+    assert not used or after == before, "what was finished is a hit"
+    engine.kukri("engine", "stop")
