@@ -131,9 +131,12 @@ impl Parser<'_> {
         }
     }
 
+    /// A text or a number. The end of a number is looked for here: a reader of JSON wants a space after it.
     fn json(&mut self) -> Result<Literal, String> {
         let rest = &self.text[self.at..];
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
+        let number = rest.find(|c: char| !c.is_ascii_digit() && !"+-.eE".contains(c)).unwrap_or(rest.len());
+        let end = if number > 0 { number } else { rest.len() };
+        let mut values = serde_json::Deserializer::from_str(&rest[..end]).into_iter::<serde_json::Value>();
         match values.next() {
             Some(Ok(value)) => {
                 self.at += values.byte_offset();
