@@ -247,7 +247,7 @@ def test_5_2_a_digest_is_resolved_once_for_all(
 )
 def test_5_9_what_is_not_available_yet_says_so(q: Any, step: str, word: str) -> None:
     error = q.fails("session_query", f"{{ container {{ {step} }} }}")
-    assert word in error.message and step.split("(")[0].split()[0] in error.message
+    assert word in error.message and step.split("(", maxsplit=1)[0].split(maxsplit=1)[0] in error.message
 
 
 def test_5_4_removing_a_socket_that_is_not_there_is_no_error(q: Any) -> None:
