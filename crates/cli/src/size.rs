@@ -2,28 +2,7 @@
 
 use std::time::Duration;
 
-/// Bytes: `512MB`, `10GiB`, `1000`, or a percentage of `whole`.
-pub fn parse(text: &str, whole: Option<u64>) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is not a size (expected for instance 512MB, 10GiB or 20%)");
-    let text_trimmed = text.trim();
-    let end = text_trimmed.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text_trimmed.len());
-    let (number, unit) = text_trimmed.split_at(end);
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    let factor = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1.0,
-        "k" | "kb" => 1e3,
-        "m" | "mb" => 1e6,
-        "g" | "gb" => 1e9,
-        "t" | "tb" => 1e12,
-        "kib" => 1024.0,
-        "mib" => 1_048_576.0,
-        "gib" => 1_073_741_824.0,
-        "tib" => 1_099_511_627_776.0,
-        "%" => whole.ok_or_else(wrong)? as f64 / 100.0,
-        _ => return Err(wrong()),
-    };
-    Ok((number * factor) as u64)
-}
+pub use kukri_engine::size::parse;
 
 /// A duration: `90s`, `15m`, `36h`, `7d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -60,13 +39,6 @@ mod tests {
 
     #[test]
     fn sizes() {
-        assert_eq!(parse("10GB", None), Ok(10_000_000_000));
-        assert_eq!(parse("1.5 GiB", None), Ok(1_610_612_736));
-        assert_eq!(parse("20%", Some(1000)), Ok(200));
-        assert_eq!(parse("7", None), Ok(7));
-        assert!(
-            parse("20%", None).is_err() && parse("x", None).is_err() && parse("5 parsecs", None).is_err()
-        );
         assert_eq!(human(999), "999 B");
         assert_eq!(human(1_500_000), "1.5 MB");
     }

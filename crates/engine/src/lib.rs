@@ -13,6 +13,7 @@ pub mod operation;
 pub mod progress;
 pub mod registry;
 pub mod session;
+pub mod size;
 pub mod text;
 pub mod value;
 pub mod vertex;

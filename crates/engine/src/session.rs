@@ -5,7 +5,7 @@ mod references;
 mod registry_auth;
 mod sink;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kukri_model::{Digest, Platform};
@@ -26,11 +26,15 @@ use registry_auth::SessionAuth;
 /// What a reference means, once it is found out.
 type Finding = Arc<OnceCell<Arc<Resolved>>>;
 
+/// Most objects of calls that are never the same which a session keeps.
+const MOST_LATE: usize = 16;
+
 /// A session. Ends with the client's connection.
 pub struct Session {
     id: String,
     known: Mutex<HashMap<Digest, Value>>,
     once: Mutex<HashMap<Digest, Arc<OnceCell<Value>>>>,
+    late: Mutex<VecDeque<(Digest, Arc<OnceCell<Value>>)>>,
     given: Mutex<HashMap<Digest, Args>>,
     secrets: Mutex<HashMap<Digest, Arc<[u8]>>>,
     resolved: Mutex<HashMap<(String, String), Finding>>,
@@ -58,6 +62,7 @@ impl Session {
             id,
             known: Mutex::default(),
             once: Mutex::default(),
+            late: Mutex::default(),
             given: Mutex::default(),
             secrets: Mutex::default(),
             resolved: Mutex::default(),
@@ -103,6 +108,27 @@ impl Session {
     #[must_use]
     pub fn once(&self, digest: &Digest) -> Arc<OnceCell<Value>> {
         Arc::clone(lock(&self.once).entry(*digest).or_default())
+    }
+
+    /// The same for calls of which there are ever new ones: only the last few are kept.
+    #[must_use]
+    pub fn once_of_late(&self, digest: &Digest) -> Arc<OnceCell<Value>> {
+        let mut late = lock(&self.late);
+        if let Some((_, cell)) = late.iter().find(|(known, _)| known == digest) {
+            return Arc::clone(cell);
+        }
+        if late.len() == MOST_LATE {
+            late.pop_front();
+        }
+        let cell = Arc::default();
+        late.push_back((*digest, Arc::clone(&cell)));
+        cell
+    }
+
+    /// The ID that its client gave itself; none for sessions without one, and where the client has gone.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.handle.as_ref().filter(|handle| !handle.is_closed()).map(|handle| &*handle.hello().client_id)
     }
 
     /// Takes the sensitive arguments of a call. The call is the same whatever they are, so what it gave before is forgotten.

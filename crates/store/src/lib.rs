@@ -26,8 +26,8 @@ mod volumes;
 
 pub use blobs::{BlobReader, BlobWriter};
 pub use care::{
-    Dropped, Entry, EntryKind, KindUsage, Problem, PruneOptions, PruneReport, Usage, VerifyOptions,
-    VerifyReport,
+    Budget, Dropped, Entry, EntryKind, KindUsage, Problem, PruneOptions, PruneReport, Space, Usage,
+    VerifyOptions, VerifyReport,
 };
 pub use config::{OverlayXattr, StoreConfig};
 pub use error::{OpenError, Result, StoreError};

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use kukri_api::http::{AdminError, AdminHandler, Server, ServerConfig, SessionFactory, SessionTable};
+use kukri_engine::Engine;
 use kukri_engine::engine::{EngineOptions, OpenEngineError, store_is_in_use};
-use kukri_engine::{Engine, Session};
 use kukri_session::{EngineHello, socket};
 use serde_json::{Value as Json, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,8 +41,13 @@ async fn serve(settings: &EngineSettings) -> Outcome {
         .map_err(|error| Failure::new(format!("cannot make {}: {error}", places.root.display())))?;
     let engine = open(&options).await?;
     let shutdown = CancellationToken::new();
-    let sessions: SessionFactory =
-        Arc::new(|handle| Box::pin(async move { Ok(Arc::new(Session::of_client(handle))) }));
+    let sessions: SessionFactory = {
+        let engine = Arc::clone(&engine);
+        Arc::new(move |handle| {
+            let session = engine.open_session(handle);
+            Box::pin(async move { Ok(session) })
+        })
+    };
     let mut hello = EngineHello::new(places.log.to_string_lossy());
     let mut pretended = None;
     if let Some((version, protocol)) = settings::pretended_version()? {

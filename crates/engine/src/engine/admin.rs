@@ -4,17 +4,33 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use kukri_model::Digest;
-use kukri_store::{Entry, KindUsage, PruneOptions, PruneReport, Usage, VerifyOptions};
+use kukri_store::{Budget, Entry, KindUsage, PruneOptions, PruneReport, Space, Usage, VerifyOptions};
 use serde_json::{Value as Json, json};
 
 use super::Engine;
 use crate::error::{OpError, OrFail};
 
 impl Engine {
-    /// What takes how much space.
+    /// What takes how much space, for the command line.
     pub async fn usage(self: &Arc<Self>) -> Result<Json, OpError> {
+        self.contents().await.map(|usage| usage_json(&usage))
+    }
+
+    /// What takes how much space.
+    pub async fn contents(&self) -> Result<Usage, OpError> {
         let store = self.store().clone();
-        crate::blocking(move || store.du().or_fail().map(|usage| usage_json(&usage))).await
+        crate::blocking(move || store.du().or_fail()).await
+    }
+
+    /// How much room there is, and how much of it the store may take.
+    pub async fn store_space(&self) -> Result<Space, OpError> {
+        let store = self.store().clone();
+        crate::blocking(move || store.space().or_fail()).await
+    }
+
+    /// The limits that the collector keeps to.
+    pub async fn store_budget(&self) -> Result<Budget, OpError> {
+        self.store_space().await.map(|space| space.budget)
     }
 
     /// Removes what is not in use. While clients are connected, what was written lately is spared: they may be about to

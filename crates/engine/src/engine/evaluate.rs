@@ -76,6 +76,10 @@ impl Engine {
         };
         match operation.def.cache {
             CacheRule::PerSession => session.once(&call.digest).get_or_try_init(run).await.cloned(),
+            // Other calls look anew, but what is asked of this one's object concerns one and the same object.
+            CacheRule::Never if self.registry.objects.contains_key(operation.def.returns.base()) => {
+                session.once_of_late(&call.digest).get_or_try_init(run).await.cloned()
+            }
             CacheRule::Never => run().await,
             CacheRule::Pure => {
                 let value = run().await?;

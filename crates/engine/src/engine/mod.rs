@@ -12,12 +12,13 @@ mod open;
 mod volumes;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use kukri_model::Digest;
 use kukri_model::schema::CacheRule;
 use kukri_oci::RegistryClient;
 use kukri_sandbox::Runtime;
+use kukri_session::engine::SessionHandle;
 use kukri_solver::{Solver, SolverConfig};
 use kukri_store::Store;
 
@@ -50,6 +51,7 @@ pub struct Engine {
     unique: AtomicU64,
     spans: SpanNumbers,
     parts: OnceLock<Parts>,
+    sessions: Mutex<Vec<Weak<Session>>>,
 }
 
 /// What an engine needs to do work.
@@ -99,7 +101,26 @@ impl Engine {
             unique: AtomicU64::new(1),
             spans: SpanNumbers::default(),
             parts: OnceLock::new(),
+            sessions: Mutex::default(),
         })
+    }
+
+    /// The session of a client.
+    pub fn open_session(&self, handle: SessionHandle) -> Arc<Session> {
+        let session = Arc::new(Session::of_client(handle));
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|session| session.strong_count() > 0);
+        sessions.push(Arc::downgrade(&session));
+        session
+    }
+
+    /// IDs of the clients that are connected.
+    #[must_use]
+    pub fn client_ids(&self) -> Vec<String> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let live: Vec<Arc<Session>> = sessions.iter().filter_map(Weak::upgrade).collect();
+        drop(sessions);
+        live.iter().filter_map(|session| session.client_id().map(str::to_owned)).collect()
     }
 
     fn parts(&self) -> &Parts {

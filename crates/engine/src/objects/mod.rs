@@ -9,6 +9,10 @@ pub mod client_filesync_mirror;
 pub mod container;
 pub mod diff_stat;
 pub mod directory;
+pub mod engine;
+pub mod engine_cache;
+pub mod engine_cache_entry;
+pub mod engine_cache_entry_set;
 pub mod env_file;
 pub mod env_variable;
 pub mod file;
@@ -56,6 +60,10 @@ pub fn all() -> Vec<(&'static ObjectDef, &'static [Operation])> {
         (&container::DEF, container::OPERATIONS),
         (&diff_stat::DEF, diff_stat::OPERATIONS),
         (&directory::DEF, directory::OPERATIONS),
+        (&engine::DEF, engine::OPERATIONS),
+        (&engine_cache::DEF, engine_cache::OPERATIONS),
+        (&engine_cache_entry::DEF, engine_cache_entry::OPERATIONS),
+        (&engine_cache_entry_set::DEF, engine_cache_entry_set::OPERATIONS),
         (&env_file::DEF, env_file::OPERATIONS),
         (&env_variable::DEF, env_variable::OPERATIONS),
         (&file::DEF, file::OPERATIONS),

@@ -7,6 +7,6 @@ mod sweep;
 mod usage;
 mod verify;
 
-pub use prune::{Dropped, PruneOptions, PruneReport};
+pub use prune::{Budget, Dropped, PruneOptions, PruneReport, Space};
 pub use usage::{Entry, EntryKind, KindUsage, Usage};
 pub use verify::{Problem, VerifyOptions, VerifyReport};

@@ -70,21 +70,61 @@ pub struct PruneReport {
     pub layers: u64,
 }
 
+/// The limits that [`Store::gc`] keeps to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// Most bytes in the store, without volumes.
+    pub max_bytes: u64,
+    /// Least bytes that are free on the disk.
+    pub min_free_bytes: u64,
+    /// How long results stay that are not used. `None`: no limit.
+    pub keep_duration: Option<Duration>,
+}
+
+/// How much room there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    /// Bytes in the store, without volumes.
+    pub used: u64,
+    /// Bytes of the disk.
+    pub disk_total: u64,
+    /// Bytes of the disk that are free.
+    pub disk_free: u64,
+    /// The limits of the store.
+    pub budget: Budget,
+}
+
 impl Store {
-    /// Prunes to the budget the store was opened with.
-    pub fn gc(&self) -> Result<PruneReport> {
+    /// How much room there is, and how much of it the store may take.
+    pub fn space(&self) -> Result<Space> {
         let config = self.config();
         let disk =
             rustix::fs::statvfs(self.root()).map_err(StoreError::os("look at the disk of", self.root()))?;
         let total = disk.f_blocks.saturating_mul(disk.f_frsize);
+        Ok(Space {
+            used: self.inner.data_bytes()?,
+            disk_total: total,
+            disk_free: disk.f_bavail.saturating_mul(disk.f_frsize),
+            budget: Budget {
+                max_bytes: config.max_bytes.unwrap_or(total / 2),
+                min_free_bytes: config.min_free_bytes.unwrap_or(total / 5),
+                keep_duration: config.keep_duration,
+            },
+        })
+    }
+
+    /// Prunes to the budget the store was opened with.
+    pub fn gc(&self) -> Result<PruneReport> {
+        let config = self.config();
+        let budget = self.space()?.budget;
         self.inner.index.write("forget old calls", |transaction| {
             let before = now() - config.keep_duration.unwrap_or(KEEP_CALLS).as_secs() as i64;
             transaction.execute("DELETE FROM calls WHERE used < ?", [before]).map(drop)
         })?;
         self.prune(&PruneOptions {
-            max_bytes: Some(config.max_bytes.unwrap_or(total / 2)),
-            min_free_bytes: Some(config.min_free_bytes.unwrap_or(total / 5)),
-            keep_duration: config.keep_duration,
+            max_bytes: Some(budget.max_bytes),
+            min_free_bytes: Some(budget.min_free_bytes),
+            keep_duration: budget.keep_duration,
             spare_recent: true,
             ..PruneOptions::default()
         })

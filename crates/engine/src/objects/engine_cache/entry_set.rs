@@ -1,0 +1,31 @@
+//! `EngineCache.entrySet`: what the cache holds at this moment: results of operations, and cache volumes.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::EngineCache;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects::engine_cache_entry_set::EngineCacheEntrySet;
+use crate::operation::Run;
+
+/// What the cache holds at this moment: results of operations, and cache volumes.
+#[derive(Operation)]
+#[operation(on = "EngineCache", returns = "EngineCacheEntrySet!", cache = "never")]
+pub struct EntrySet {
+    /// Has no effect: every call looks anew.
+    #[arg(default = "\"\"")]
+    #[expect(dead_code, reason = "part of the API, without a meaning")]
+    key: String,
+}
+
+impl Run for EntrySet {
+    type On = EngineCache;
+    type Output = EngineCacheEntrySet;
+
+    async fn run(self, _: Arc<EngineCache>, cx: &Cx) -> Result<EngineCacheEntrySet, OpError> {
+        let usage = cx.engine.contents().await?;
+        Ok(EngineCacheEntrySet { entries: usage.entries.into_iter().map(Arc::new).collect() })
+    }
+}

@@ -1,0 +1,24 @@
+//! `EngineCacheEntry.activelyUsed`: whether something that runs now uses the entry.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::EngineCacheEntry;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::operation::Run;
+
+/// Whether something that runs now uses the entry.
+#[derive(Operation)]
+#[operation(on = "EngineCacheEntry", returns = "Boolean!")]
+pub struct ActivelyUsed {}
+
+impl Run for ActivelyUsed {
+    type On = EngineCacheEntry;
+    type Output = bool;
+
+    async fn run(self, on: Arc<EngineCacheEntry>, _: &Cx) -> Result<bool, OpError> {
+        Ok(on.entry.in_use)
+    }
+}

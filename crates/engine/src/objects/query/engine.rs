@@ -1,0 +1,25 @@
+//! `Query.engine`: the engine that answers.
+
+use std::sync::Arc;
+
+use kukri_engine_macros::Operation;
+
+use super::Query;
+use crate::context::Cx;
+use crate::error::OpError;
+use crate::objects::engine::Engine;
+use crate::operation::Run;
+
+/// The engine that answers.
+#[derive(Operation)]
+#[operation(on = "Query", returns = "Engine!", name = "engine")]
+pub struct GetEngine {}
+
+impl Run for GetEngine {
+    type On = Query;
+    type Output = Engine;
+
+    async fn run(self, _: Arc<Query>, _: &Cx) -> Result<Engine, OpError> {
+        Ok(Engine)
+    }
+}
