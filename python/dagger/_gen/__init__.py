@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from dagger._gen.diff_stat import DiffStat as DiffStat
     from dagger._gen.diff_stat_kind import DiffStatKind as DiffStatKind
     from dagger._gen.directory import Directory as Directory
+    from dagger._gen.engine import Engine as Engine
+    from dagger._gen.engine_cache import EngineCache as EngineCache
+    from dagger._gen.engine_cache_entry import EngineCacheEntry as EngineCacheEntry
+    from dagger._gen.engine_cache_entry_set import EngineCacheEntrySet as EngineCacheEntrySet
     from dagger._gen.env_file import EnvFile as EnvFile
     from dagger._gen.env_variable import EnvVariable as EnvVariable
     from dagger._gen.exists_type import ExistsType as ExistsType
@@ -45,6 +49,10 @@ if TYPE_CHECKING:
     from dagger._gen.scalars import ContainerID as ContainerID
     from dagger._gen.scalars import DiffStatID as DiffStatID
     from dagger._gen.scalars import DirectoryID as DirectoryID
+    from dagger._gen.scalars import EngineCacheEntryID as EngineCacheEntryID
+    from dagger._gen.scalars import EngineCacheEntrySetID as EngineCacheEntrySetID
+    from dagger._gen.scalars import EngineCacheID as EngineCacheID
+    from dagger._gen.scalars import EngineID as EngineID
     from dagger._gen.scalars import EnvFileID as EnvFileID
     from dagger._gen.scalars import EnvVariableID as EnvVariableID
     from dagger._gen.scalars import ExportableID as ExportableID
@@ -98,6 +106,14 @@ MODULES = {
     "DiffStatKind": "_gen.diff_stat_kind",
     "Directory": "_gen.directory",
     "DirectoryID": "_gen.scalars",
+    "Engine": "_gen.engine",
+    "EngineCache": "_gen.engine_cache",
+    "EngineCacheEntry": "_gen.engine_cache_entry",
+    "EngineCacheEntryID": "_gen.scalars",
+    "EngineCacheEntrySet": "_gen.engine_cache_entry_set",
+    "EngineCacheEntrySetID": "_gen.scalars",
+    "EngineCacheID": "_gen.scalars",
+    "EngineID": "_gen.scalars",
     "EnvFile": "_gen.env_file",
     "EnvFileID": "_gen.scalars",
     "EnvVariable": "_gen.env_variable",
@@ -177,6 +193,14 @@ __all__ = [
     "DiffStatKind",
     "Directory",
     "DirectoryID",
+    "Engine",
+    "EngineCache",
+    "EngineCacheEntry",
+    "EngineCacheEntryID",
+    "EngineCacheEntrySet",
+    "EngineCacheEntrySetID",
+    "EngineCacheID",
+    "EngineID",
     "EnvFile",
     "EnvFileID",
     "EnvVariable",

@@ -47,6 +47,30 @@ class DirectoryID(Scalar):
     __slots__ = ()
 
 
+class EngineCacheEntryID(Scalar):
+    """Identifies an object of the type EngineCacheEntry."""
+
+    __slots__ = ()
+
+
+class EngineCacheEntrySetID(Scalar):
+    """Identifies an object of the type EngineCacheEntrySet."""
+
+    __slots__ = ()
+
+
+class EngineCacheID(Scalar):
+    """Identifies an object of the type EngineCache."""
+
+    __slots__ = ()
+
+
+class EngineID(Scalar):
+    """Identifies an object of the type Engine."""
+
+    __slots__ = ()
+
+
 class EnvFileID(Scalar):
     """Identifies an object of the type EnvFile."""
 

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from dagger._gen.sync.container import Container as Container
     from dagger._gen.sync.diff_stat import DiffStat as DiffStat
     from dagger._gen.sync.directory import Directory as Directory
+    from dagger._gen.sync.engine import Engine as Engine
+    from dagger._gen.sync.engine_cache import EngineCache as EngineCache
+    from dagger._gen.sync.engine_cache_entry import EngineCacheEntry as EngineCacheEntry
+    from dagger._gen.sync.engine_cache_entry_set import EngineCacheEntrySet as EngineCacheEntrySet
     from dagger._gen.sync.env_file import EnvFile as EnvFile
     from dagger._gen.sync.env_variable import EnvVariable as EnvVariable
     from dagger._gen.sync.exportable import Exportable as Exportable
@@ -41,6 +45,10 @@ MODULES = {
     "Container": "_gen.sync.container",
     "DiffStat": "_gen.sync.diff_stat",
     "Directory": "_gen.sync.directory",
+    "Engine": "_gen.sync.engine",
+    "EngineCache": "_gen.sync.engine_cache",
+    "EngineCacheEntry": "_gen.sync.engine_cache_entry",
+    "EngineCacheEntrySet": "_gen.sync.engine_cache_entry_set",
     "EnvFile": "_gen.sync.env_file",
     "EnvVariable": "_gen.sync.env_variable",
     "Exportable": "_gen.sync.exportable",
@@ -75,6 +83,10 @@ __all__ = [
     "Container",
     "DiffStat",
     "Directory",
+    "Engine",
+    "EngineCache",
+    "EngineCacheEntry",
+    "EngineCacheEntrySet",
     "EnvFile",
     "EnvVariable",
     "Exportable",

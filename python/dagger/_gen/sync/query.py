@@ -17,6 +17,10 @@ if TYPE_CHECKING:
         ContainerID,
         DiffStatID,
         DirectoryID,
+        EngineCacheEntryID,
+        EngineCacheEntrySetID,
+        EngineCacheID,
+        EngineID,
         EnvFileID,
         EnvVariableID,
         FileID,
@@ -44,6 +48,10 @@ if TYPE_CHECKING:
     from dagger._gen.sync.container import Container
     from dagger._gen.sync.diff_stat import DiffStat
     from dagger._gen.sync.directory import Directory
+    from dagger._gen.sync.engine import Engine
+    from dagger._gen.sync.engine_cache import EngineCache
+    from dagger._gen.sync.engine_cache_entry import EngineCacheEntry
+    from dagger._gen.sync.engine_cache_entry_set import EngineCacheEntrySet
     from dagger._gen.sync.env_file import EnvFile
     from dagger._gen.sync.env_variable import EnvVariable
     from dagger._gen.sync.file import File
@@ -159,6 +167,12 @@ class Query(SyncObject):
         from dagger._gen.sync.directory import Directory
 
         return self._new(Directory, "directory")
+
+    def engine(self) -> Engine:
+        """The engine that answers."""
+        from dagger._gen.sync.engine import Engine
+
+        return self._new(Engine, "engine")
 
     def env_file(
         self,
@@ -344,6 +358,30 @@ class Query(SyncObject):
         from dagger._gen.sync.directory import Directory
 
         return self._load(Directory, id)
+
+    def load_engine_cache_entry_from_id(self, id: EngineCacheEntryID | str) -> EngineCacheEntry:
+        """The EngineCacheEntry with an ID."""
+        from dagger._gen.sync.engine_cache_entry import EngineCacheEntry
+
+        return self._load(EngineCacheEntry, id)
+
+    def load_engine_cache_entry_set_from_id(self, id: EngineCacheEntrySetID | str) -> EngineCacheEntrySet:
+        """The EngineCacheEntrySet with an ID."""
+        from dagger._gen.sync.engine_cache_entry_set import EngineCacheEntrySet
+
+        return self._load(EngineCacheEntrySet, id)
+
+    def load_engine_cache_from_id(self, id: EngineCacheID | str) -> EngineCache:
+        """The EngineCache with an ID."""
+        from dagger._gen.sync.engine_cache import EngineCache
+
+        return self._load(EngineCache, id)
+
+    def load_engine_from_id(self, id: EngineID | str) -> Engine:
+        """The Engine with an ID."""
+        from dagger._gen.sync.engine import Engine
+
+        return self._load(Engine, id)
 
     def load_env_file_from_id(self, id: EnvFileID | str) -> EnvFile:
         """The EnvFile with an ID."""

@@ -6,6 +6,7 @@ pub mod changeset;
 pub mod container;
 pub mod default_platform;
 pub mod directory;
+pub mod engine;
 pub mod env_file;
 pub mod file;
 pub mod git;
@@ -30,6 +31,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of::<container::Container>(),
     Operation::of::<default_platform::DefaultPlatform>(),
     Operation::of::<directory::Directory>(),
+    Operation::of::<engine::GetEngine>(),
     Operation::of::<env_file::GetEnvFile>(),
     Operation::of::<file::File>(),
     Operation::of::<git::GetGit>(),
