@@ -160,6 +160,15 @@ impl Session {
                 secret.name
             )));
         }
+        self.look_up(secret).await
+    }
+
+    /// The value of a secret, looked up anew where the client has it. From now on it is the one that counts.
+    pub async fn secret_of_now(&self, secret: &Secret) -> Result<Arc<[u8]>, OpError> {
+        if secret.uri.is_empty() { self.secret(secret).await } else { self.look_up(secret).await }
+    }
+
+    async fn look_up(&self, secret: &Secret) -> Result<Arc<[u8]>, OpError> {
         let value: Arc<[u8]> = Arc::from(&self.client()?.read_secret(&secret.uri).await.or_fail()?[..]);
         lock(&self.secrets).insert(secret.identity, Arc::clone(&value));
         Ok(value)

@@ -114,7 +114,7 @@ def test_5_16_5_a_new_plaintext_is_the_value_from_then_on(q: Any, tmp_path: Path
     for value in ["one", "two"]:
         (tmp_path / "token").write_text(value)
         q.session.query('{ secret(uri: "file://token") { plaintext } }')
-        said = q.sh("md5sum < /s", f'withMountedSecret(path: "/s", source: {secret})')
+        said = q.sh("md5sum < /s", f'{unique()}withMountedSecret(path: "/s", source: {secret})')
         assert said == q.sh(f"printf {value} | md5sum")
 
 

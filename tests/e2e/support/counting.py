@@ -33,7 +33,9 @@ class Runs:
         **options: str,
     ) -> Any:
         """Runs a script in busybox, after and before further steps, and counts it."""
-        return q.sh(f"echo x >> /runs/log; {script}", self.mount(q) + before, after, leaf, **options)
+        return q.sh(
+            f"(umask 0; echo x >> /runs/log); {script}", self.mount(q) + before, after, leaf, **options
+        )
 
     def count(self, q: Any) -> int:
         """How often something ran."""

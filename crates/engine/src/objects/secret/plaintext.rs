@@ -9,7 +9,7 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 
-/// The value. Nothing that the engine keeps or shows has it.
+/// The value, looked up anew where the client has it. Nothing that the engine keeps or shows has it.
 #[derive(Operation)]
 #[operation(on = "Secret", returns = "String!", cache = "never")]
 pub struct Plaintext {}
@@ -19,7 +19,7 @@ impl Run for Plaintext {
     type Output = String;
 
     async fn run(self, on: Arc<Secret>, cx: &Cx) -> Result<String, OpError> {
-        let value = cx.session.secret(&on).await?;
+        let value = cx.session.secret_of_now(&on).await?;
         String::from_utf8(value.to_vec())
             .map_err(|_| OpError::new("the secret is not text; mount it as a file instead"))
     }
