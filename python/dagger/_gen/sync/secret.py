@@ -34,7 +34,8 @@ class Secret(SyncObject):
         return self._value(str, "name")
 
     def plaintext(self) -> str:
-        """The value. Nothing that the engine keeps or shows has it.
+        """The value, looked up anew where the client has it. Nothing that the engine keeps or shows has
+        it.
 
         Raises:
             ExecError: A command on which this depends failed.
