@@ -1,10 +1,10 @@
 """Run the same scenarios with every official client, and with ours, against our engine; print a table of results.
 
-    python tests/clients/run.py [--client NAME] [--way run|bin] [--scenario NAME] [--fetch]
+    python tests/clients/run.py [--client NAME] [--way run|bin] [--scenario NAME] [--jobs N] [--fetch]
 
 Each client connects in both ways: `kukri run PROGRAM` gives it DAGGER_SESSION_PORT and DAGGER_SESSION_TOKEN, or it
-starts `kukri session` itself, since _EXPERIMENTAL_DAGGER_CLI_BIN names it. All share one engine. A client whose
-toolchain is not there is skipped, and the table says why. The exit status is 1 if anything failed.
+starts `kukri session` itself, since _EXPERIMENTAL_DAGGER_CLI_BIN names it. All share one engine, some at a time. A
+client whose toolchain is not there is skipped, and the table says why. The exit status is 1 if anything failed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,18 +144,14 @@ class World:
         place.mkdir()
         run(program, column, self.asked, self.engine, self.digest, place)
         bad = sum(bool(error) for error in column.errors.values())
-        print(
-            f"{client.name} ({way}): {len(column.errors) - bad} ok, {bad} failed, {column.seconds:.1f} s",
-            flush=True,
-        )
+        told = [f"{client.name} ({way}): {len(column.errors) - bad} ok, {bad} failed, {column.seconds:.1f} s"]
         for scenario, error in column.errors.items():
             if error:
-                print(f"  FAILED {client.name} ({way}) {scenario}: {error[:2000]}", flush=True)
+                told.append(f"  FAILED {client.name} ({way}) {scenario}: {error[:2000]}")
         if bad:
-            print(
-                f"--- end of the output of {client.name} ({way}) ---\n{column.output[-6000:]}\n---",
-                flush=True,
-            )
+            told.append(f"--- end of the output of {client.name} ({way}) ---\n{column.output[-6000:]}\n---")
+        # At once, since others do the same.
+        print("\n".join(told), flush=True)
         return column
 
 
@@ -164,34 +161,38 @@ def main() -> int:
     if arguments.fetch:
         fetch_all()
         return 0
-    columns: list[Column] = []
     with tempfile.TemporaryDirectory(prefix="kukri-clients-") as name:
         scratch = Path(name)
         with Registry(scratch / "registry") as registry:
             world = World(scratch, registry, arguments.scenario or list(SCENARIOS))
             try:
-                for client in clients():
-                    if not arguments.client or client.name in arguments.client:
-                        columns += all_ways(client, world, arguments.way or list(WAYS))
+                with ThreadPoolExecutor(arguments.jobs) as jobs:
+                    waiting: list[Future[Column]] = []
+                    for client in clients():
+                        if not arguments.client or client.name in arguments.client:
+                            waiting += all_ways(client, world, arguments.way or list(WAYS), jobs)
+                    columns = [column.result() for column in waiting]
                 problem = after(world.engine)
             finally:
                 world.engine.stop()
     return report(columns, world.asked, problem)
 
 
-def all_ways(client: Client, world: World, ways: list[str]) -> list[Column]:
-    """The columns of one client."""
+def all_ways(client: Client, world: World, ways: list[str], jobs: ThreadPoolExecutor) -> list[Future[Column]]:
+    """The columns of one client, which other jobs fill."""
     try:
         program = client.program(world.scratch)
     except Missing as missing:
         print(f"skipped: {client.name}: {missing}", flush=True)
-        return [Column(client.name, way, skipped=str(missing)) for way in ways]
+        columns = [Column(client.name, way, skipped=str(missing)) for way in ways]
     except Broken as broken:
         print(f"FAILED: {client.name}: {broken}", flush=True)
         errors = dict.fromkeys(world.asked, "there is no program")
-        return [Column(client.name, way, errors=dict(errors)) for way in ways]
-    print(f"{client.name}: {program.client}", flush=True)
-    return [world.column(client, program, way) for way in ways]
+        columns = [Column(client.name, way, errors=dict(errors)) for way in ways]
+    else:
+        print(f"{client.name}: {program.client}", flush=True)
+        return [jobs.submit(world.column, client, program, way) for way in ways]
+    return [jobs.submit(lambda column=column: column) for column in columns]
 
 
 def after(engine: Engine) -> str:
@@ -257,6 +258,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--client", action="append", choices=names, help="only this client; may be repeated")
     parser.add_argument("--way", action="append", choices=list(WAYS), help="connect only in this way")
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS), help="only this scenario")
+    parser.add_argument("--jobs", type=int, default=4, help="so many programs at a time (default: 4)")
     parser.add_argument("--fetch", action="store_true", help="only get what the clients need from registries")
     return parser.parse_args()
 
