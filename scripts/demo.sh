@@ -10,36 +10,14 @@ scripts/wheel.sh build
 STATE="$(dirname "$CACHE")/kukri-demo"
 mkdir -p "$STATE"
 
-# What each library calls its checks. Versions are fixed so that new releases do not change what is shown.
-case "${DEMO_PROJECT:-attrs}" in
-  attrs)
-    release=attrs==26.1.0
-    flags=(--import-name attr --tools "ruff==0.15.6 mypy pytest-cov"
-      --types "mypy src/attrs/__init__.pyi src/attr/__init__.pyi src/attr/validators.pyi typing-examples"
-      # Fails with the Python of Debian 12, in the library's own environment just as here.
-      --tests "python -m pytest -q -n auto --deselect tests/test_converters.py::TestPipe::test_wrapped_annotation")
-    ;;
-  click)
-    release=click==8.5.1
-    # Tests of pagers need `less`, which slim images do not have.
-    flags=(--import-name click
-      --tests "python -m pytest -q --ignore tests/test_utils/test_echo_via_pager.py")
-    ;;
-  *) fail "DEMO_PROJECT: attrs or click" ;;
-esac
-project="${release%%==*}"
-
-if [[ ! -d "$STATE/$release" ]]; then
-  say "Source of $release from PyPI"
-  scratch="$(mktemp -d "$STATE/.download-XXXXXX")"
-  "$DEV/bin/pip" download --quiet --no-deps --no-binary "$project" --dest "$scratch" "$release"
-  mkdir "$scratch/tree"
-  tar -xf "$scratch"/*.tar.gz -C "$scratch/tree" --strip-components=1
-  mv "$scratch/tree" "$STATE/$release"
-  rm -rf "$scratch"
-fi
+library="${DEMO_PROJECT:-attrs}"
+# Not in a subshell of a redirection: an error has to end this script.
+lines="$("$DEV/bin/python" scripts/projects.py "$library" "$STATE")" || fail "no source of $library"
+mapfile -t flags <<<"$lines"
+release="${flags[0]}" source="${flags[1]}"
+flags=("${flags[@]:2}")
 rm -rf "$STATE/work"
-cp -a "$STATE/$release" "$STATE/work"
+cp -a "$source" "$STATE/work"
 
 # Without Docker Hub: images made of Debian packages, behind a mirror on loopback, as a company would have it.
 registry=""

@@ -1,7 +1,10 @@
-"""`examples/library_ci.py`, unmodified, with both clients: from nothing, again, after a change, with a failing test."""
+"""`examples/library_ci.py`, unmodified, with both clients and a real library: from nothing, again, after a change, with a
+failing test."""
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 import time
@@ -11,28 +14,11 @@ from pathlib import Path
 
 import pytest
 from engine import ROOT, Engine
-from images import image
+from images import default_cache, image
+from projects import PROJECTS
 from registry import Registry
 
 pytestmark = [pytest.mark.internet, pytest.mark.timeout(600)]
-
-_PYPROJECT = """\
-[build-system]
-requires = ["flit_core >=3.11,<4"]
-build-backend = "flit_core.buildapi"
-
-[project]
-name = "tinylib"
-version = "1.0"
-description = "A library that is small enough for a test"
-requires-python = ">=3.10"
-
-[dependency-groups]
-tests = ["pytest"]
-
-[tool.pytest.ini_options]
-addopts = "-p no:cacheprovider"
-"""
 
 
 @dataclass
@@ -53,94 +39,129 @@ def large_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registr
         yield running
 
 
-@pytest.fixture(scope="module", params=["own", "official"])
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source of attrs, to be changed; what comes out of the example lies beside it."""
+    cache = default_cache().parent / "sources"
+    return PROJECTS["attrs"].copy(cache, tmp_path_factory.mktemp("example") / "attrs")
+
+
+@pytest.fixture(scope="module")
+def engine_of_example(large_registry: Registry, make_engine: Callable[..., Engine]) -> Engine:
+    """One engine for both clients: what one has described is known when the other describes it."""
+    return make_engine(mirror=large_registry.url)
+
+
+@pytest.fixture(params=["own", "official"])
+def client(request: pytest.FixtureRequest) -> str:
+    """Whose Python package runs the example."""
+    return str(request.param)
+
+
+@pytest.fixture
 def example(
-    request: pytest.FixtureRequest,
-    large_registry: Registry,
-    make_engine: Callable[..., Engine],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[..., Run]:
-    """Runs the example for a small library; each client has an engine of its own, and the library lies in `.source`."""
-    python = request.getfixturevalue(f"{request.param}_python")
-    engine = make_engine(mirror=large_registry.url)
-    work = tmp_path_factory.mktemp("example")
-    source = work / "tinylib"
-    for name, text in {
-        "pyproject.toml": _PYPROJECT,
-        "src/tinylib/__init__.py": '"""Adds."""\n\n\ndef add(a: int, b: int) -> int:\n    """Adds."""\n    return a + b\n',
-        "src/tinylib/py.typed": "",
-        "tests/test_add.py": "from tinylib import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n",
-    }.items():
-        path = source / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    request: pytest.FixtureRequest, client: str, engine_of_example: Engine, library: Path
+) -> Callable[[], Run]:
+    """Runs the example for attrs."""
+    python = request.getfixturevalue(f"{client}_python")
+    arguments = PROJECTS["attrs"].arguments
 
     def run() -> Run:
-        command = [python, str(ROOT / "examples" / "library_ci.py"), str(source), "--import-name", "tinylib"]
+        command = [python, str(ROOT / "examples" / "library_ci.py"), str(library), *arguments]
         started = time.monotonic()
-        done = subprocess.run(command, env=engine.env, cwd=work, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            env=engine_of_example.env,
+            cwd=library.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return Run(done.returncode, time.monotonic() - started, done.stdout, done.stderr)
 
-    run.source, run.out, run.client = source, work / "out", request.param  # type: ignore[attr-defined]
     return run
 
 
-def test_the_first_run_builds_everything(example: Callable[..., Run]) -> None:
+@pytest.mark.parametrize("client", ["official"], indirect=True)
+def test_the_first_run_builds_everything(example: Callable[[], Run], library: Path) -> None:
     done = example()
     assert done.status == 0, done.stdout + done.stderr
     assert "6 of 6 steps ok" in done.stdout
-    out: Path = example.out  # type: ignore[attr-defined]
-    assert [path.name for path in (out / "dist").iterdir()] == ["tinylib-1.0-py3-none-any.whl"]
-    assert 'tests="1"' in (out / "reports" / "junit.xml").read_text()
-    assert (out / "reports" / "cov.xml").exists()
-    assert (out / "image.tar").stat().st_size > 10_000_000
+    out = library.parent / "out"
+    assert [path.name for path in (out / "dist").iterdir()] == ["attrs-26.1.0-py3-none-any.whl"]
+    counted = re.search(r'tests="(\d+)"', (out / "reports" / "junit.xml").read_text())
+    assert counted is not None and int(counted[1]) > 1000
+    assert 'filename="' in (out / "reports" / "cov.xml").read_text()
     if shutil.which("skopeo"):
-        subprocess.run(
-            ["skopeo", "inspect", f"oci-archive:{out / 'image.tar'}"], check=True, capture_output=True
+        found = subprocess.run(
+            ["skopeo", "inspect", f"docker-archive:{out / 'image.tar'}"],
+            check=True,
+            capture_output=True,
+            text=True,
         )
+        assert len(json.loads(found.stdout)["Layers"]) == 3, "two of the image, one of pip install"
+    steps = outcomes(done.stderr)
+    assert len(steps) == len(STEPS) and not any(steps.values())
 
 
-def test_the_second_run_does_nothing_in_less_than_a_second(example: Callable[..., Run]) -> None:
+def test_the_next_run_does_nothing_in_less_than_a_second(example: Callable[[], Run], client: str) -> None:
     runs = [example() for _ in range(3)]
     for done in runs:
         assert done.status == 0, done.stdout + done.stderr
         assert "not cached" not in done.stderr
         assert "CACHED" in done.stderr
     # The official client alone takes a second to be imported.
-    limit = 1.0 if example.client == "own" else 4.0  # type: ignore[attr-defined]
+    limit = 1.0 if client == "own" else 4.0
     assert min(done.seconds for done in runs) < limit
 
 
-def test_after_a_change_only_what_depends_on_it_runs(example: Callable[..., Run]) -> None:
-    test: Path = example.source / "tests" / "test_add.py"  # type: ignore[attr-defined]
-    test.write_text(test.read_text() + "\n\ndef test_zero():\n    assert add(0, 0) == 0\n")
+def test_after_a_change_of_a_test_only_what_depends_on_it_runs(
+    example: Callable[[], Run], library: Path
+) -> None:
+    test = library / "tests" / "test_setattr.py"
+    test.write_text(f"{test.read_text()}\n\ndef test_new_{time.time_ns()}():\n    assert True\n")
     done = example()
     assert done.status == 0, done.stdout + done.stderr
-    steps = outcomes(done.stderr)
-    assert not steps["python -m pytest"]
-    assert not steps["ruff check"]
-    assert steps.get("python -m build", True), "the wheel does not depend on tests"
-    assert steps.get("pip install --quiet ruff", True), "what is installed does not depend on tests"
-    assert steps.get("pip install --quiet --upgrade", True)
+    assert [step for step, cached in outcomes(done.stderr).items() if not cached] == [
+        "python -m pytest",
+        "ruff check",
+    ], "neither the wheel nor the types depend on tests"
 
 
-def test_a_failing_test_is_shown(example: Callable[..., Run]) -> None:
-    code: Path = example.source / "src" / "tinylib" / "__init__.py"  # type: ignore[attr-defined]
+def test_a_failing_test_is_shown(example: Callable[[], Run], library: Path) -> None:
+    code = library / "src" / "attr" / "filters.py"
     good = code.read_text()
-    code.write_text(good.replace("a + b", "a - b"))
-    done = example()
-    code.write_text(good)
+    assert "return not (" in good
+    code.write_text(good.replace("return not (", "return bool("))
+    try:
+        done = example()
+    finally:
+        code.write_text(good)
     assert done.status == 1
     assert "5 of 6 steps ok" in done.stdout
     tail = done.stderr[done.stderr.rindex("tests failed") :]
     assert "`python -m pytest -q" in tail and "exited with 1" in tail
-    assert "assert -1 == 3" in tail
+    assert "FAILED tests/test_filters.py" in tail
     assert "Traceback" not in tail
+    steps = outcomes(done.stderr)
+    assert steps["pip install --quiet ruff"], "what is installed from PyPI does not depend on the source"
+    assert not steps["python -m pytest"], "failures are not kept"
     assert example().status == 0
 
 
+#: Starts of commands of the example.
+STEPS = [
+    "python -m pytest",
+    "python -m build",
+    "ruff check",
+    "mypy",
+    "pip install --quiet ruff",
+    "pip install --quiet --upgrade",
+]
+
+
 def outcomes(progress: str) -> dict[str, bool]:
-    """Of plain progress: start of each command (its first three words, at least) -> whether it was cached."""
+    """Of plain progress: which steps it tells of, and whether they were cached."""
     labels: dict[str, str] = {}
     cached: dict[str, bool] = {}
     for line in progress.splitlines():
@@ -153,15 +174,4 @@ def outcomes(progress: str) -> dict[str, bool]:
             cached[labels[number]] = True
         elif text.startswith("not cached"):
             cached[labels[number]] = False
-    found = {}
-    for start in (
-        "python -m pytest",
-        "python -m build",
-        "ruff check",
-        "pip install --quiet ruff",
-        "pip install --quiet --upgrade",
-    ):
-        for label, hit in cached.items():
-            if label.startswith(start):
-                found[start] = hit
-    return found
+    return {start: hit for start in STEPS for label, hit in cached.items() if label.startswith(start)}

@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::print_stderr, reason = "a test that is skipped says why"))]
 
 pub mod cgroup;
+pub mod devices;
 pub mod error;
 pub mod lease;
 pub mod native;
@@ -21,6 +22,7 @@ pub mod seccomp;
 pub mod spec;
 pub mod userns;
 
+pub use devices::host_devices;
 pub use error::SandboxError;
 pub use lease::{Cgroup, CgroupUsage, Cgroups, NetworkLease, Networks};
 pub use native::{NativeConfig, NativeRuntime};

@@ -65,6 +65,76 @@ def test_4_5_expansion_of_secret_and_volatile_variables_is_refused(q: Any) -> No
     assert 'expand cannot be used with volatile env variable "V"' in error.message
 
 
+def test_5_1_all_paths_expand_when_asked(q: Any) -> None:
+    source, file = q.dir_id(a="1"), q.file_id("f", "2")
+    secret, volume = q.secret("expanded-path", "expanded-path"), q.id('cacheVolume(key: "expanded-path")')
+    config = f"""
+        withEnvVariable(name: "D", value: "/base")
+        withDirectory(path: "$D/copied", source: {source}, expand: true)
+        withFile(path: "${{D}}/file", source: {file}, expand: true)
+        withFiles(path: "$D/files", sources: [{file}], expand: true)
+        withNewFile(path: "$D/new", contents: "3", expand: true)
+        withSymlink(target: "$D/new", linkName: "$D/link", expand: true)
+        withMountedDirectory(path: "$D/md", source: {source}, expand: true)
+        withMountedFile(path: "$D/mf", source: {file}, expand: true)
+        withMountedTemp(path: "$D/mt", expand: true)
+        withMountedCache(path: "$D/mc", cache: {volume}, expand: true)
+        withMountedSecret(path: "$D/ms", source: {secret}, expand: true)
+    """
+    mounts = [f"/base/{name}" for name in ("md", "mf", "mt", "mc", "ms")]
+    assert q.session.chain(config, "mounts") == mounts
+    assert q.session.chain(config, 'directory(path: "$D", expand: true) { entries }') == {
+        "entries": ["copied/", "file", "files/", "link", "new"]
+    }
+    assert q.session.chain(config, 'file(path: "$D/link", expand: true) { contents }') == {"contents": "3"}
+    assert q.session.chain(config, 'exists(path: "$D/copied/a", expand: true)') is True
+    assert q.session.chain(config, 'exists(path: "$D/copied/a")') is False
+    removed = f"""
+        {config}
+        withoutMount(path: "$D/md", expand: true)
+        withoutFile(path: "$D/file", expand: true)
+        withoutFiles(paths: ["$D/new", "$D/link"], expand: true)
+        withoutDirectory(path: "$D/copied", expand: true)
+    """
+    assert q.session.chain(removed, "mounts") == mounts[1:]
+    assert q.session.chain(removed, 'rootfs { directory(path: "base") { entries } }') == {
+        "directory": {"entries": ["files/"]}
+    }
+    assert (
+        q.session.chain(
+            'withEnvVariable(name: "D", value: "/w")\nwithWorkdir(path: "$D/x", expand: true)', "workdir"
+        )
+        == "/w/x"
+    )
+
+
+def test_5_1_users_are_looked_up_when_a_command_runs(q: Any) -> None:
+    before = """
+        withUser(name: "late:later")
+        withNewFile(path: "/etc/passwd", contents: "late:x:77:78::/home/late:/bin/sh\\n")
+        withNewFile(path: "/etc/group", contents: "later:x:79:\\n")
+    """
+    assert q.sh("id -u; id -g; echo $HOME", before) == "77\n79\n/home/late\n"
+    assert q.ask(before, "user") == "late:later"
+
+
+def test_5_1_volatile_variables_are_seen_by_commands_and_can_be_removed(q: Any) -> None:
+    set_it = 'withVolatileVariable(name: "V", value: "1")\nwithVolatileVariable(name: "V", value: "2")'
+    assert q.sh("echo ${V:-none}", set_it) == "2\n"
+    assert q.ask(set_it, "envVariables { name }") == [{"name": "PATH"}]
+    assert q.sh("echo ${V:-gone}", f'{set_it}\nwithoutVolatileVariable(name: "V")') == "gone\n"
+
+
+def test_5_1_secret_variables_can_be_removed(q: Any) -> None:
+    secret = q.secret("removed", "removed-value")
+    set_it = f'withSecretVariable(name: "S", secret: {secret})'
+    assert q.sh("echo ${#S}", set_it) == "13\n"
+    assert q.sh("echo ${S:-gone}", f'{set_it}\nwithoutSecretVariable(name: "S")') == "gone\n"
+    shadow = f'withEnvVariable(name: "S", value: "plain")\n{set_it}'
+    assert q.sh("echo ${#S}", shadow) == "13\n", "the later one counts"
+    assert q.ask(shadow, 'envVariable(name: "S")') is None
+
+
 def test_5_1_a_plain_variable_takes_the_place_of_a_secret_or_volatile_one(q: Any) -> None:
     secret = q.secret("replaced", "hidden-value")
     before = f"""
@@ -74,6 +144,18 @@ def test_5_1_a_plain_variable_takes_the_place_of_a_secret_or_volatile_one(q: Any
         withEnvVariable(name: "Y", value: "plain-y")
     """
     assert q.sh("echo $X $Y", before) == "plain-x plain-y\n"
+
+
+def test_5_1_a_container_has_the_platform_it_was_made_for(q: Any) -> None:
+    for given, canonical in [
+        ("linux/x86_64", "linux/amd64"),
+        ("linux/arm64/v8", "linux/arm64"),
+        ("linux/arm", "linux/arm/v7"),
+    ]:
+        found = q.session.chain(
+            'withLabel(name: "a", value: "b")', "platform", root=f'container(platform: "{given}")'
+        )
+        assert found == canonical
 
 
 def test_5_1_relative_working_directories_join(q: Any) -> None:
@@ -152,6 +234,11 @@ def test_5_1_with_error_fails_what_comes_later(q: Any) -> None:
         'file(path: "/etc/passwd") { contents }',
         "rootfs { entries }",
         'exists(path: "/etc")',
+        'directory(path: "/etc") { entries }',
+        "asTarball { size }",
+        'export(path: "x.tar")',
+        'publish(address: "127.0.0.1:1/x")',
+        'withEnvVariable(name: "A", value: "later") { exitCode }',
     ]:
         error = q.fails("ask", 'withError(err: "on purpose")\nwithExec(args: ["true"])', leaf)
         assert error.message == "on purpose", leaf
@@ -190,6 +277,19 @@ def test_5_2_from_replaces_the_configuration_but_merges_variables_labels_and_por
     names = [variable["name"] for variable in q.session.chain(steps, "envVariables { name }")]
     assert names[0] == "OWN"
     assert q.session.chain(steps, 'envVariable(name: "PATH")') == q.ask("", 'envVariable(name: "PATH")')
+
+
+def test_5_2_from_keeps_secrets_and_volatile_variables(q: Any) -> None:
+    secret = q.secret("kept-by-from", "kept-by-from-value")
+    steps = f"""
+        withSecretVariable(name: "S", secret: {secret})
+        withMountedSecret(path: "/run/s", source: {secret})
+        withVolatileVariable(name: "V", value: "volatile")
+        withAnnotation(name: "a", value: "1")
+        from(address: "busybox")
+        withExec(args: ["sh", "-c", "echo ${{#S}} $V; wc -c < /run/s"])
+    """
+    assert q.session.chain(steps, "stdout") == "18 volatile\n18\n"
 
 
 def test_5_2_image_reference(q: Any) -> None:

@@ -90,6 +90,23 @@ def test_4_2_death_by_a_signal_is_never_accepted(q: Any, signal: str, code: int)
         assert error.extensions["exitCode"] == code
 
 
+def test_4_2_the_window_is_cut_where_a_character_goes_on(q: Any) -> None:
+    # Two bytes each; the window of 102400 bytes begins in the middle of one.
+    error = q.fails("sh", "printf x; yes é | tr -d '\\n' | head -c 120000; exit 1")
+    total = 1 + 2 * 60000
+    text = error.extensions["stdout"]
+    mark = f"[omitting {total - 102400} bytes]..."
+    assert text.startswith(mark) and text.endswith("éé")
+    assert set(text[len(mark) :]) <= {"é", "\ufffd"}
+
+
+def test_4_2_secrets_do_not_move_the_window(q: Any) -> None:
+    secret = q.secret("window", "w" * 40)
+    before = f'withSecretVariable(name: "S", secret: {secret})'
+    error = q.fails("sh", 'i=0; while [ $i -lt 4000 ]; do echo "$S"; i=$((i+1)); done; exit 1', before)
+    assert error.extensions["stdout"] == "\n".join(["***"] * 4000), "what counts is what is kept"
+
+
 def test_4_2_success_where_failure_is_expected(q: Any) -> None:
     error = q.fails("sh", "true", expect="FAILURE")
     assert "exit code: 0" in error.message
@@ -131,6 +148,51 @@ def test_5_3_home_and_path(q: Any) -> None:
     assert q.sh("echo $HOME", 'withUser(name: "4321")') == "/\n"
     assert q.sh("echo $HOME", 'withEnvVariable(name: "HOME", value: "/mine")') == "/mine\n"
     assert q.sh("echo $PATH", clear) == "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+
+
+def test_5_3_programs_are_found_on_the_containers_path(q: Any) -> None:
+    before = """
+        withNewFile(path: "/own/tool", contents: "#!/bin/sh\\necho own $0\\n", permissions: 493)
+        withEnvVariable(name: "PATH", value: "/own:/bin")
+        withExec(args: ["tool"])
+    """
+    assert q.ask(before, "stdout") == "own /own/tool\n"
+
+
+def test_5_3_the_first_process_is_an_init_unless_told(q: Any) -> None:
+    assert q.sh("echo $$", noInit="true") == "1\n"
+    assert q.sh("echo $$") != "1\n"
+    # The orphan is adopted by the first process, which has to take note of its end.
+    orphan = "(sleep 0.1 & echo $! > /tmp/pid); sleep 0.5; test -e /proc/$(cat /tmp/pid) || echo reaped"
+    assert q.sh(orphan) == "reaped\n"
+
+
+def test_5_3_there_is_no_terminal(q: Any) -> None:
+    assert q.sh("for n in 0 1 2; do test -t $n && echo terminal $n; done; echo none") == "none\n"
+
+
+def test_5_3_insecure_root_capabilities(q: Any) -> None:
+    script = "grep CapEff /proc/self/status | tr -d '\\t'; ls /dev"
+    bounded = q.sh(f"{script}; true")
+    assert "writable" in q.sh(
+        "grep -q ' /sys sysfs rw' /proc/mounts && echo writable", insecureRootCapabilities="true"
+    )
+    full = q.sh(f"{script}; true", insecureRootCapabilities="true")
+    (mask, *own), (more, *devices) = bounded.split(), full.split()
+    here = {path.name for path in Path("/dev").iterdir() if path.is_char_device() or path.is_block_device()}
+    assert set(own) <= set(devices)
+    assert here - {name for name in here if name.startswith(("tty", "vcs"))} - {"console", "ptmx"} <= set(
+        devices
+    )
+    effective = [int(text.partition(":")[2], 16) for text in (mask, more)]
+    assert effective[0] != effective[1] and effective[0] & effective[1] == effective[0]
+
+
+def test_5_3_output_of_a_command_that_may_fail(q: Any) -> None:
+    steps = 'withExec(args: ["sh", "-c", "echo out; echo err >&2; exit 3"], expect: ANY)'
+    assert q.ask(steps, "stdout") == "out\n"
+    assert q.ask(steps, "exitCode") == 3 and q.ask(steps, "stderr") == "err\n"
+    assert q.ask(f'{steps}\nwithExec(args: ["true"])', "exitCode") == 0, "of the last command"
 
 
 def test_5_3_supplementary_groups(q: Any) -> None:
@@ -190,6 +252,18 @@ def test_5_7_scrubbing_in_errors_redirects_and_of_mounted_secrets(q: Any) -> Non
     assert redirected == {"contents": "***"}
     written = q.sh("cat /s > /o", before, leaf='file(path: "/o") { contents }')
     assert written == {"contents": "hush-hush"}, "what the process writes itself is its own business"
+
+
+def test_5_7_secrets_reach_neither_combined_output_nor_progress(q: Any) -> None:
+    secret = q.secret("progress", "not-in-progress")
+    before = f'withSecretVariable(name: "S", secret: {secret})\nwithEnvVariable(name: "NOW", value: "{time.time_ns()}")'
+    script = "echo begin; printf not-in; usleep 30000; printf -- -prog; usleep 30000; echo ress >&1; echo $S >&2; echo end"
+    assert sorted(q.sh(script, before, leaf="combinedOutput").split()) == ["***", "***", "begin", "end"]
+    deadline = time.monotonic() + 10
+    while "end" not in q.session.stderr() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    shown = q.session.stderr()
+    assert "end" in shown and "***" in shown and "not-in-progress" not in shown
 
 
 @pytest.mark.slow

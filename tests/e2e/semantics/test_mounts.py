@@ -267,3 +267,75 @@ def test_links_and_existence(q: Any) -> None:
         ('path: "/a", expectedType: REGULAR_TYPE', False),
     ]:
         assert q.ask(steps, f"exists({arguments})") is there, arguments
+
+
+def test_what_is_missing_is_told_when_it_is_needed(q: Any) -> None:
+    for kind in ["file", "directory"]:
+        assert q.ask("", f'{kind}(path: "/none") {{ id }}')["id"], "an ID computes nothing"
+        assert "no such file or directory" in q.fails("ask", "", f'{kind}(path: "/none") {{ sync }}').message
+    assert "no such file or directory" in q.fails("ask", "", 'directory(path: "/none") { entries }').message
+
+
+def test_mounts_are_seen_by_commands_and_getters_only(q: Any) -> None:
+    source = q.dir_id(inner="1")
+    mount = f'withMountedDirectory(path: "/etc", source: {source})'
+    assert q.ask(mount, 'directory(path: "/etc") { entries }') == {"entries": ["inner"]}
+    assert "inner" in q.sh("ls /etc", mount)
+    assert q.ask(mount, 'exists(path: "/etc/passwd")') is False
+    assert q.ask(mount, 'rootfs { exists(path: "etc/passwd") }') == {"exists": True}
+    assert (
+        "passwd"
+        in q.ask(f'{mount}\nwithoutMount(path: "/etc")', 'directory(path: "/etc") { entries }')["entries"]
+    )
+
+
+def test_what_a_command_writes_below_a_mount_is_there_for_steps_too(q: Any) -> None:
+    source = q.dir_id(a="1")
+    steps = f"""
+        withMountedDirectory(path: "/m", source: {source})
+        withExec(args: ["sh", "-c", "echo 2 > /m/b"])
+        withNewFile(path: "/m/c", contents: "3")
+        withExec(args: ["sh", "-c", "cat /m/a /m/b /m/c; rm /m/a"])
+        withoutFile(path: "/m/b")
+    """
+    assert q.ask(steps, "stdout") == "12\n3"
+    assert q.ask(steps, 'directory(path: "/m") { entries }') == {"entries": ["c"]}
+
+
+def test_directories_are_merged_and_modes_kept(q: Any) -> None:
+    source = q.session.chain(
+        """
+        withNewFile(path: "sub/new", contents: "2", permissions: 416)
+        withNewDirectory(path: "empty", permissions: 448)
+        """,
+        "id",
+        root="directory",
+    )
+    steps = f"""
+        withNewFile(path: "/d/sub/old", contents: "1")
+        withDirectory(path: "/d", source: "{source}")
+        withDirectory(path: "/filtered", source: "{source}", exclude: ["empty"], permissions: 511)
+        withDirectory(path: "/only", source: "{source}", include: ["emp*"])
+    """
+    found = q.sh(
+        "stat -c '%n %a' /d /d/sub/* /d/empty /filtered /filtered/sub /filtered/sub/new; ls /filtered /only",
+        steps,
+    )
+    assert found.split("\n")[:-1] == [
+        "/d 755", "/d/sub/new 640", "/d/sub/old 644", "/d/empty 700", "/filtered 777", "/filtered/sub 777",
+        "/filtered/sub/new 777", "/filtered:", "sub", "", "/only:", "empty",
+    ]  # fmt: skip
+
+
+def test_the_value_of_a_secret_is_read_when_the_command_runs(q: Any) -> None:
+    secret = q.secret("read-late", "first-value")
+    mount = f'withMountedSecret(path: "/s", source: {secret})'
+    assert q.sh("wc -c < /s; echo 1", mount) == "11\n1\n"
+    q.secret("read-late", "the-second-value")
+    assert q.sh("wc -c < /s; echo 2", mount) == "16\n2\n"
+    assert q.sh("wc -c < /s; echo 1", mount) == "11\n1\n", "a changed value alone runs nothing again"
+
+
+def test_mount_points_cannot_be_the_root(q: Any) -> None:
+    error = q.fails("sh", "true", f'withMountedDirectory(path: "/", source: {q.dir_id(a="1")})')
+    assert "withRootfs" in error.message

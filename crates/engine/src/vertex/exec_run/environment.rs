@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kukri_model::Digest;
+use kukri_sandbox::host_devices;
 use kukri_sandbox::spec::{Command, default_spec, privileged};
 use kukri_tree::owner::User;
 use oci_spec::runtime::Spec;
@@ -109,6 +110,9 @@ pub fn spec(
         spec = privileged(spec);
     }
     let mut mounts = spec.mounts().clone().unwrap_or_default();
+    if exec.privileged {
+        mounts.extend(host_devices());
+    }
     mounts.extend(prepared.mounts.iter().cloned());
     spec.set_mounts(Some(mounts));
     limit(&mut spec, machine).or_fail()?;
