@@ -8,6 +8,7 @@ use kukri_tree::TreeId;
 pub(crate) const SYNC: &str = "sync";
 pub(crate) const EXPORT_TREE: &str = "export-tree";
 pub(crate) const EXPORT_FILE: &str = "export-file";
+pub(crate) const LOAD_IMAGE: &str = "load-image";
 pub(crate) const READ_SECRET: &str = "read-secret";
 pub(crate) const FIND_UP: &str = "find-up";
 pub(crate) const STAT: &str = "stat";
@@ -101,7 +102,7 @@ pub(crate) enum ExportUp {
     WantBlobs,
 }
 
-/// Engine to client, within `export-tree` and `export-file`.
+/// Engine to client, within `export-tree`, `export-file` and `load-image`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub(crate) enum ExportDown {
@@ -135,6 +136,19 @@ pub(crate) struct ExportFileBody {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Exported {
     pub(crate) path: String,
+}
+
+/// Request `load-image`; the archive follows in `part` messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LoadImageBody {
+    /// For messages; the archive has it too.
+    pub(crate) name: String,
+}
+
+/// Result of `load-image`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LoadedImage {
+    pub(crate) program: String,
 }
 
 /// Request `read-secret`. The value is the payload of the reply.

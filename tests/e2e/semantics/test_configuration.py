@@ -342,7 +342,6 @@ def test_5_2_a_digest_is_resolved_once_for_all(
         ('withDefaultTerminalCmd(args: ["sh"]) { sync }', "terminals"),
         ("experimentalWithAllGPUs { sync }", "GPUs"),
         ('experimentalWithGPU(devices: ["0"]) { sync }', "GPUs"),
-        ('exportImage(name: "x")', "docker load"),
     ],
 )
 def test_5_9_what_is_not_available_yet_says_so(q: Any, step: str, word: str) -> None:

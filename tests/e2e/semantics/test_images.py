@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -430,6 +431,76 @@ def test_6_2_others_read_the_archive(q: Any, tmp_path: Path, full: Path, media: 
         assert len(found["Layers"]) == 3 and found["Labels"] == {"k": "v"}
         raw = subprocess.run([*command, "--config", "--raw"], check=True, capture_output=True, text=True)
         assert json.loads(raw.stdout) == Archive(tmp_path / "out.tar").config
+
+
+# Container engines of the client's machine.
+
+_FAKE = """#!/bin/sh
+case "$1" in
+  version | info) {probe} ;;
+  load) cat > {file}; echo "Loaded image"; {load} ;;
+esac
+"""
+
+
+@pytest.fixture
+def with_engines(engine: Any, asker: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Opens a session of a client that has these container engines, whatever this machine has."""
+    opened = []
+
+    def start(**programs: tuple[str, str]) -> Any:
+        tools = tmp_path / "bin"
+        tools.mkdir()
+        for tool in ("sh", "cat", "echo", "sleep"):
+            found = shutil.which(tool)
+            assert found is not None
+            (tools / tool).symlink_to(found)
+        for name, (probe, load) in programs.items():
+            file = tmp_path / f"{name}.tar"
+            (tools / name).write_text(_FAKE.format(probe=probe, load=load, file=file))
+            (tools / name).chmod(0o755)
+        session = engine.session(workdir=tmp_path)
+        session._env = {**session._env, "PATH": str(tools)}
+        opened.append(session)
+        return asker(session.__enter__())
+
+    yield start
+    for session in opened:
+        session.__exit__()
+
+
+_LOADED = 'from(address: "busybox")\nwithNewFile(path: "/x", contents: "1")'
+
+
+def test_5_8_export_image_gives_the_archive_to_the_engine_of_the_client(
+    with_engines: Callable[..., Any], tmp_path: Path
+) -> None:
+    q = with_engines(docker=("echo no daemon >&2; exit 1", "exit 0"), podman=("exit 0", "exit 0"))
+    assert q.session.chain(_LOADED, 'exportImage(name: "team/app")') is None
+    assert not (tmp_path / "docker.tar").exists(), "its daemon does not run"
+    made = Archive(tmp_path / "podman.tar")
+    assert len(made.layers()) == 2
+    assert made.json("manifest.json")[0]["RepoTags"] == ["docker.io/team/app:latest"]
+    assert made.root["annotations"]["io.containerd.image.name"] == "docker.io/team/app:latest"
+    first = made.manifest
+    q.session.chain(_LOADED, 'exportImage(name: "other:1.0", mediaTypes: DOCKER)')
+    again = Archive(tmp_path / "podman.tar")
+    assert again.json("manifest.json")[0]["RepoTags"] == ["docker.io/library/other:1.0"]
+    assert again.manifest["layers"][0]["digest"] == first["layers"][0]["digest"]
+
+
+def test_5_8_export_image_without_an_engine(with_engines: Callable[..., Any]) -> None:
+    q = with_engines(docker=("echo the daemon sleeps >&2; exit 1", ""))
+    message = q.fails("session_chain", _LOADED, 'exportImage(name: "app")').message
+    assert "docker: the daemon sleeps" in message and "podman: not installed" in message
+    assert "use export" in message
+    assert "UPPER" in q.fails("session_chain", _LOADED, 'exportImage(name: "UPPER")').message
+
+
+def test_5_8_export_image_that_is_refused(with_engines: Callable[..., Any]) -> None:
+    q = with_engines(docker=("exit 0", "echo no space left >&2; exit 7"))
+    message = q.fails("session_chain", _LOADED, 'exportImage(name: "app")').message
+    assert "docker load" in message and "no space left" in message
 
 
 # Registries.

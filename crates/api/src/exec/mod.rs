@@ -22,7 +22,7 @@ use crate::coerce::{Coercer, FindObject, Variables};
 use crate::document::{Document, Range};
 use crate::error::GraphqlError;
 use crate::ids;
-use crate::schema::{Field, Resolve, Schema, Type, TypeIx, TypeKind};
+use crate::schema::{Field, Resolve, Scalar, Schema, Type, TypeIx, TypeKind};
 use collect::{Fragments, Group};
 use meta::{Meta, MetaValue};
 use output::{Key, NodeIx, Out, Output};
@@ -286,7 +286,9 @@ impl<'s> Run<'_, 's> {
         let schema = self.with.schema;
         let value = result.map_err(|error| self.fail(node, &error))?;
         if matches!(value, Value::Null) {
-            if field.ty.is_nullable() {
+            // `Void` is null by definition, also where the schema has it as not null.
+            let void = matches!(schema.get(field.ty.base()).kind, TypeKind::Scalar(Scalar::Void));
+            if void || field.ty.is_nullable() {
                 return Ok(());
             }
             return Err(

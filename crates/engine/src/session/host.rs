@@ -102,6 +102,16 @@ impl Session {
         result
     }
 
+    /// Puts an image archive, given by its digest, into a container engine of the client's machine.
+    pub async fn load_image(&self, cx: &Cx, name: &str, archive: Digest) -> Result<(), OpError> {
+        let span = self.progress().begin(&cx.engine, format!("load image {name}"), SpanKind::Export);
+        let store = cx.engine.store().clone();
+        let content = crate::blocking(move || store.open_blob(&archive).or_fail()).await?;
+        let result = self.client()?.load_image(name.to_owned(), Box::new(content)).await.or_fail();
+        span.end(&result);
+        result.map(|_| ())
+    }
+
     /// The path of the nearest entry of a name, from the client's working directory upwards.
     pub async fn find_up(&self, name: &str) -> Result<Option<String>, OpError> {
         self.client()?.find_up(name).await.or_fail()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kukri_model::{Digest, Encoder};
 use kukri_oci::export::{ExportImage, ExportOptions};
-use kukri_oci::{Compression, ImageConfig, MediaTypes};
+use kukri_oci::{Compression, ImageConfig, MediaTypes, Reference};
 use kukri_solver::RunContext;
 use kukri_store::Store;
 use kukri_tree::{Editor, FileSource, Meta, TreeId};
@@ -25,6 +25,8 @@ pub struct Tarball {
     pub compression: Option<Compression>,
     /// Family of media types.
     pub media_types: MediaTypes,
+    /// Name of the image in the archive; `None`: it has none.
+    pub name: Option<Reference>,
 }
 
 /// One image of an archive.
@@ -58,7 +60,8 @@ impl Tarball {
 
     fn key(&self, tree: &mut dyn FnMut(&TreeHandle, &mut Encoder)) -> Digest {
         let mut key = Encoder::new("kukri.tarball.v2");
-        key.str(&format!("{:?} {:?}", self.compression, self.media_types)).list(self.images.len());
+        key.str(&format!("{:?} {:?}", self.compression, self.media_types));
+        key.opt_str(self.name.as_ref().map(Reference::to_string).as_deref()).list(self.images.len());
         for image in &self.images {
             key.bytes(&image.config.to_json()).list(image.annotations.len());
             for (name, value) in &*image.annotations {
@@ -99,8 +102,11 @@ impl Tarball {
     pub async fn run(&self, trees: &[TreeId], run: &RunContext<Vertex>) -> Result<VertexValue, OpError> {
         let exports = self.exports(trees, &run.context).await?;
         let store = run.context.engine.store().clone();
-        let options =
-            ExportOptions { media_types: self.media_types, forced_compression: self.compression, name: None };
+        let options = ExportOptions {
+            media_types: self.media_types,
+            forced_compression: self.compression,
+            name: self.name.clone(),
+        };
         crate::blocking(move || {
             let mut out = store.blob_writer();
             kukri_oci::export(&store, &exports, &options, &mut out).or_fail()?;

@@ -3,6 +3,7 @@
 mod budget;
 mod connect;
 mod export;
+mod load;
 mod offer;
 mod paths;
 mod read;

@@ -11,9 +11,12 @@ use tokio::sync::mpsc;
 use super::StoreFailure;
 use super::sync::blocking;
 use crate::SessionError;
-use crate::link::{CHUNK, Call, Link, Sender, Step};
+use crate::link::{CHUNK, Call, Link, Message, Sender, Step};
 use crate::records::{RecordEncoder, SMALL, unpack_digests, unpack_sized};
-use crate::wire::{EXPORT_FILE, EXPORT_TREE, ExportBody, ExportDown, ExportFileBody, ExportUp, Exported};
+use crate::wire::{
+    EXPORT_FILE, EXPORT_TREE, ExportBody, ExportDown, ExportFileBody, ExportUp, Exported, LOAD_IMAGE,
+    LoadImageBody, LoadedImage,
+};
 
 /// Payloads that may wait between the reading thread and the connection.
 const AHEAD: usize = 4;
@@ -171,11 +174,25 @@ fn read_blobs(
 pub(super) async fn file(
     link: &Link,
     request: ExportFileRequest,
-    mut content: Box<dyn Read + Send>,
+    content: Box<dyn Read + Send>,
 ) -> Result<String, SessionError> {
     let ExportFileRequest { path, allow_parent_dir, name, mode, mtime_ns } = request;
-    let mut call =
-        link.call(EXPORT_FILE, &ExportFileBody { path, allow_parent_dir, name, mode, mtime_ns })?;
+    let call = link.call(EXPORT_FILE, &ExportFileBody { path, allow_parent_dir, name, mode, mtime_ns })?;
+    Ok(send_parts(call, content).await?.parse::<Exported>()?.path)
+}
+
+/// Sends an image archive.
+pub(super) async fn image(
+    link: &Link,
+    name: String,
+    content: Box<dyn Read + Send>,
+) -> Result<String, SessionError> {
+    let call = link.call(LOAD_IMAGE, &LoadImageBody { name })?;
+    Ok(send_parts(call, content).await?.parse::<LoadedImage>()?.program)
+}
+
+/// Sends a content in parts; gives the reply.
+async fn send_parts(mut call: Call, mut content: Box<dyn Read + Send>) -> Result<Message, SessionError> {
     let (parts, queue) = mpsc::channel(AHEAD);
     let reading = blocking(move || {
         loop {
@@ -193,7 +210,7 @@ pub(super) async fn file(
     read?;
     prefer_reply(sent, &mut call).await?;
     match call.next().await? {
-        Step::Reply(reply) => Ok(reply.parse::<Exported>()?.path),
+        Step::Reply(reply) => Ok(reply),
         Step::Message(_) => Err(SessionError::protocol("a message from an export of a file")),
     }
 }

@@ -89,6 +89,15 @@ impl SessionHandle {
         export::file(&self.link, request, content).await
     }
 
+    /// Puts an image archive into a container engine of the client's machine. Returns by which program.
+    pub async fn load_image(
+        &self,
+        name: String,
+        archive: Box<dyn Read + Send>,
+    ) -> Result<String, SessionError> {
+        export::image(&self.link, name, archive).await
+    }
+
     /// The value of a secret: `env://NAME`, `file://PATH`, `cmd://COMMAND`. At most 1 MiB. Never logged.
     pub async fn read_secret(&self, uri: &str) -> Result<Bytes, SessionError> {
         Ok(self.link.ask(READ_SECRET, &SecretBody { uri: uri.to_owned() }).await?.payload)

@@ -121,5 +121,5 @@ pub fn images(
             history: LayerHistory::of(&container.rootfs),
         });
     }
-    Ok(Tarball { images, compression, media_types })
+    Ok(Tarball { images, compression, media_types, name: None })
 }
