@@ -13,7 +13,8 @@ use super::{ConnectConfig, export, load, paths, secret, sync};
 use crate::engine::{HostStat, HostStatKind};
 use crate::link::{Answer, Handler, Message, Request};
 use crate::wire::{
-    EXPORT_FILE, EXPORT_TREE, FIND_UP, FindUpBody, FoundUp, LOAD_IMAGE, READ_SECRET, STAT, SYNC, SecretBody, StatBody,
+    EXPORT_FILE, EXPORT_TREE, FIND_UP, FindUpBody, FoundUp, LOAD_IMAGE, READ_SECRET, STAT, SYNC, SecretBody,
+    StatBody,
 };
 use crate::{ErrorCode, RemoteError};
 
