@@ -305,13 +305,13 @@ class Container(SyncObject):
         forced_compression: ImageLayerCompression | None = None,
         media_types: ImageMediaTypes | None = ImageMediaTypes.OCIMediaTypes,
     ) -> None:
-        """Puts the container as an image into the Docker or containerd of the client's machine.
-
-        Not available in this engine yet: images cannot be put into the client's Docker or containerd yet;
-        use export, and docker load
+        """Puts the container as an image into a container engine of the client's machine: Docker, Podman
+        or containerd, whichever
+        of `docker`, `podman` and `nerdctl` is found first and answers.
 
         Args:
-            name: Name of the image.
+            name: Name of the image there: `app`, `registry.example.com/team/app:1.0`. Without a tag:
+                `latest`.
             platform_variants: Further containers of the same image for other platforms.
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
