@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from engine import Engine
 
+#: Where Debian has the certificates of authorities.
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+
 
 def rootfs_digest(q: Any, steps: str) -> str:
     return str(q.ask(steps, "rootfs { digest }")["digest"])
@@ -223,6 +226,26 @@ def test_5_6_the_engines_proxies_reach_commands_but_not_the_configuration(
         assert own.sh("echo $HTTPS_PROXY") == "http://proxy.invalid:3128\n"
         names = [variable["name"] for variable in own.sh("true", leaf="envVariables { name }")]
         assert "HTTPS_PROXY" not in names
+
+
+@pytest.mark.skipif(not Path(CERTIFICATES).exists(), reason=f"{CERTIFICATES} is not there")
+def test_5_6_certificates_of_the_engine_reach_commands_and_leave_no_trace(
+    make_engine: Any, asker: Any, tmp_path: Path
+) -> None:
+    text = Path(CERTIFICATES).read_text().partition("-----END CERTIFICATE-----")
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text(f"{text[0]}{text[1]}\n")
+    engine: Engine = make_engine(KUKRI_CA_BUNDLE=str(bundle))
+    with engine.session(workdir=tmp_path) as session:
+        own = asker(session)
+        assert own.sh("cat $SSL_CERT_FILE") == bundle.read_text()
+        assert (
+            own.sh("echo $SSL_CERT_FILE", 'withEnvVariable(name: "SSL_CERT_FILE", value: "mine")') == "mine\n"
+        )
+        before = rootfs_digest(own, "")
+        assert rootfs_digest(own, 'withExec(args: ["sh", "-c", "ls $SSL_CERT_FILE"])') == before
+        names = [variable["name"] for variable in own.sh("true", leaf="envVariables { name }")]
+        assert "SSL_CERT_FILE" not in names
 
 
 @pytest.mark.parametrize(

@@ -487,6 +487,9 @@ def test_5_8_export_image_gives_the_archive_to_the_engine_of_the_client(
     again = Archive(tmp_path / "podman.tar")
     assert again.json("manifest.json")[0]["RepoTags"] == ["docker.io/library/other:1.0"]
     assert again.manifest["layers"][0]["digest"] == first["layers"][0]["digest"]
+    for tag in ["1.0", "other:1.0", "docker.io/library/other:1.0"]:
+        step = imported(q, tmp_path / "podman.tar", f', tag: "{tag}"')
+        assert q.session.chain(step, 'file(path: "/x") { contents }') == {"contents": "1"}
 
 
 def test_5_8_export_image_without_an_engine(with_engines: Callable[..., Any]) -> None:
