@@ -38,7 +38,9 @@ pub(super) async fn read(
         }
         "cmd" => run(rest, bases, env).await?,
         other => {
-            let message = format!("unsupported secret provider: {other:?} (supported: env, file, cmd)");
+            let instead = instead(other, uri);
+            let message =
+                format!("unsupported secret provider: {other:?} (supported: env, file, cmd){instead}");
             return Err(RemoteError::new(ErrorCode::Invalid, message));
         }
     };
@@ -49,6 +51,27 @@ pub(super) async fn read(
         ));
     }
     Ok(value.into())
+}
+
+/// How the program of a provider gives the value.
+fn instead(scheme: &str, uri: &str) -> String {
+    let rest = uri.split_once("://").map_or("", |(_, rest)| rest);
+    let command = match scheme {
+        "op" => format!("op read {uri}"),
+        "vault" => "vault kv get -field=FIELD PATH".to_owned(),
+        "libsecret" => "secret-tool lookup ATTRIBUTE VALUE".to_owned(),
+        "gcp" => "gcloud secrets versions access latest --secret=NAME".to_owned(),
+        "aws+sm" => format!(
+            "aws secretsmanager get-secret-value --secret-id {rest} --query SecretString --output text"
+        ),
+        "aws+ps" => {
+            format!(
+                "aws ssm get-parameter --with-decryption --name {rest} --query Parameter.Value --output text"
+            )
+        }
+        _ => return String::new(),
+    };
+    format!("; ask its own program: cmd://{command}")
 }
 
 /// Shows three characters at most: people sometimes put the value where the name belongs.
@@ -116,7 +139,7 @@ mod tests {
         assert_eq!(get("env://ABCDEFG").await.unwrap_err(), r#"secret env var not found: "ABC...""#);
         assert_eq!(
             get("op://vault/x").await.unwrap_err(),
-            r#"unsupported secret provider: "op" (supported: env, file, cmd)"#
+            r#"unsupported secret provider: "op" (supported: env, file, cmd); ask its own program: cmd://op read op://vault/x"#
         );
         assert!(get("hunter2").await.unwrap_err().starts_with("malformed id"));
         assert!(get("file://missing").await.unwrap_err().ends_with("missing: no such file or directory"));

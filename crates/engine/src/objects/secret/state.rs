@@ -33,7 +33,11 @@ impl ObjectType for Secret {
     const NAME: &'static str = "Secret";
 }
 
-const SCHEMES: [&str; 3] = ["env", "file", "cmd"];
+/// What clients look up, and what they know how to look up otherwise: they say so when the value is needed.
+const SCHEMES: [&str; 9] = ["env", "file", "cmd", "op", "vault", "libsecret", "gcp", "aws+sm", "aws+ps"];
+
+/// Those that clients look up.
+const READ: usize = 3;
 
 impl Secret {
     /// A secret whose value the session was given.
@@ -53,7 +57,7 @@ impl Secret {
         if !SCHEMES.contains(&scheme) {
             return Err(OpError::new(format!(
                 "unsupported secret provider: \"{scheme}\" (this engine knows {})",
-                SCHEMES.join(", ")
+                SCHEMES[..READ].join(", ")
             )));
         }
         let identity = Encoder::new("kukri.secret.uri.v1").str(uri).finish();
