@@ -5,18 +5,19 @@
 use std::any::Any;
 use std::os::fd::OwnedFd;
 
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{Capability, LinuxResources, Spec};
 
 use crate::SandboxError;
 use crate::runtime::BoxFuture;
 
 /// Source of ready network namespaces for [`crate::NetworkMode::Bridge`].
 pub trait Networks: Send + Sync {
-    /// Takes a namespace that nobody else uses, waiting for one to be made where none is ready.
+    /// Takes a namespace that nobody else uses, waiting for one to be made where none is ready. `may_configure`: the run
+    /// has the means to change the namespace's configuration, so nobody gets it afterwards.
     ///
     /// # Errors
     /// When none can be made.
-    fn lease(&self) -> BoxFuture<'_, Result<NetworkLease, SandboxError>>;
+    fn lease(&self, may_configure: bool) -> BoxFuture<'_, Result<NetworkLease, SandboxError>>;
 }
 
 /// A network namespace of one run; given back when dropped.
@@ -27,6 +28,15 @@ pub struct NetworkLease {
     pub address: Option<std::net::IpAddr>,
     /// Dropped when the run is over; gives the rest (address, veth) back.
     pub guard: Box<dyn Any + Send + Sync>,
+}
+
+/// Whether a container of this spec may change the configuration of its network namespace.
+pub(crate) fn may_configure_network(spec: &Spec) -> bool {
+    let capabilities = spec.process().as_ref().and_then(|process| process.capabilities().as_ref());
+    let bounding = capabilities.and_then(|capabilities| capabilities.bounding().as_ref());
+    bounding.is_none_or(|bounding| {
+        bounding.contains(&Capability::NetAdmin) || bounding.contains(&Capability::SysAdmin)
+    })
 }
 
 /// Makes control groups.

@@ -36,6 +36,7 @@ use crate::{
     BoxFuture, Cgroup, Cgroups, NetworkLease, NetworkMode, Networks, RunRequest, Running, Runtime,
     SandboxError,
 };
+use crate::lease::may_configure_network;
 use launcher::{LaunchFailure, Launchers, Place};
 use prepare::{Prepared, Surroundings};
 use report::Record;
@@ -128,7 +129,7 @@ impl Runtime for NativeRuntime {
                     let networks = shared.config.networks.as_ref().ok_or_else(|| {
                         SandboxError::spec("network", "this runtime has no bridge; use \"none\" or \"host\"")
                     })?;
-                    Some(networks.lease().await?)
+                    Some(networks.lease(may_configure_network(&request.spec)).await?)
                 }
                 NetworkMode::None | NetworkMode::Host => None,
             };

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
@@ -91,10 +91,34 @@ impl Maker {
         Ok(namespace)
     }
 
+    /// Whether nothing was ever sent in the namespace, so that whoever gets it next finds nothing of the last: no
+    /// connection that is still closing and holds a port, no learnt route. What the namespace was configured with is not
+    /// looked at.
+    pub(super) fn is_unused(&self, namespace: impl AsFd) -> Result<bool, NetworkError> {
+        let enter = |namespace: BorrowedFd<'_>, doing: &str| {
+            move_into_link_name_space(namespace, Some(LinkNameSpaceType::Network))
+                .map_err(|error| NetworkError::kernel(doing, error))
+        };
+        enter(namespace.as_fd(), "look into a used network namespace")?;
+        let counted = std::fs::read_to_string("/proc/thread-self/net/snmp");
+        enter(self.home.as_fd(), "return to the host's network namespace")?;
+        let counted = counted.map_err(|error| NetworkError::kernel("read counters of a network", error))?;
+        let is_zero = |protocol, name| counter(&counted, protocol, name) == Some(0);
+        Ok(is_zero("Ip:", "OutRequests") && is_zero("Tcp:", "ActiveOpens") && is_zero("Tcp:", "PassiveOpens"))
+    }
+
     /// Whether the namespace whose outer interface has this name is gone.
     pub(super) fn is_gone(&mut self, name: &str) -> bool {
         matches!(rtnl::find_link(&mut self.host, By::Name(name)), Ok(None))
     }
+}
+
+/// One number of `/proc/net/snmp`: of each protocol a line of names, then one of numbers.
+fn counter(counted: &str, protocol: &str, name: &str) -> Option<u64> {
+    let mut lines = counted.lines().filter_map(|line| line.strip_prefix(protocol));
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let at = names.split_ascii_whitespace().position(|known| known == name)?;
+    numbers.split_ascii_whitespace().nth(at)?.parse().ok()
 }
 
 fn enter_new_namespace() -> Result<(), NetworkError> {
@@ -106,4 +130,18 @@ fn enter_new_namespace() -> Result<(), NetworkError> {
 fn own_namespace() -> Result<OwnedFd, NetworkError> {
     let path = "/proc/thread-self/ns/net";
     File::open(path).map(Into::into).map_err(|error| NetworkError::kernel(format!("open {path}"), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_found_by_name() {
+        let text = "Ip: Forwarding OutRequests\nIp: 1 20\nTcp: RtoMin ActiveOpens\nTcp: 200 3\n";
+        assert_eq!(counter(text, "Ip:", "OutRequests"), Some(20));
+        assert_eq!(counter(text, "Tcp:", "ActiveOpens"), Some(3));
+        assert_eq!(counter(text, "Tcp:", "PassiveOpens"), None);
+        assert_eq!(counter(text, "Udp:", "OutDatagrams"), None);
+    }
 }

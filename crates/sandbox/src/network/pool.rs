@@ -1,7 +1,7 @@
 //! Keeps network namespaces ready.
 //!
-//! Taking one costs a lock; making one (about 1.5 ms) happens on the pool's own thread. A namespace is never taken
-//! apart: the last file descriptor is closed and the kernel clears it away in its own time. Its address is used again
+//! Taking one costs a lock; making one (about 1.5 ms) happens on the pool's own thread. One in which nothing was ever
+//! sent, by a run that could not configure it, is as good as new and is given out again. Any other is never taken apart: the last file descriptor is closed and the kernel clears it away in its own time. Its address is used again
 //! only when the kernel has done so, which shows in the outer interface being gone.
 
 use std::collections::VecDeque;
@@ -98,7 +98,9 @@ pub struct Pool {
 
 /// A network namespace of one container; dropping it gives the address back.
 pub struct NetNs {
-    namespace: Made,
+    /// Until it is dropped.
+    namespace: Option<Made>,
+    may_configure: bool,
     gateway: Ipv4Addr,
     prefix: u8,
     shared: Arc<Shared>,
@@ -108,6 +110,13 @@ struct Made {
     fd: OwnedFd,
     address: Ipv4Addr,
     outer: String,
+}
+
+impl Made {
+    /// Closes it.
+    fn release(self) -> Released {
+        Released { address: self.address.to_bits(), outer: self.outer }
+    }
 }
 
 /// An address whose namespace was dropped, but may not be gone yet.
@@ -125,6 +134,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     ready: VecDeque<Made>,
+    /// Given back; perhaps as good as new.
+    used: Vec<Made>,
     released: VecDeque<Released>,
     /// Callers waiting for a namespace.
     waiting: usize,
@@ -231,7 +242,8 @@ impl Pool {
             self.shared.changed.notify_all();
         }
         Some(NetNs {
-            namespace,
+            namespace: Some(namespace),
+            may_configure: false,
             gateway: self.subnet.gateway(),
             prefix: self.subnet.prefix(),
             shared: Arc::clone(&self.shared),
@@ -285,10 +297,10 @@ impl Drop for Pool {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         state.closed = true;
-        let ready = std::mem::take(&mut state.ready);
+        let (ready, used) = (std::mem::take(&mut state.ready), std::mem::take(&mut state.used));
         drop(state);
         self.shared.changed.notify_all();
-        drop(ready);
+        drop((ready, used));
         if let Some(filler) = self.filler.take() {
             let _ = filler.join();
         }
@@ -296,11 +308,12 @@ impl Drop for Pool {
 }
 
 impl Networks for Pool {
-    fn lease(&self) -> BoxFuture<'_, Result<NetworkLease, SandboxError>> {
+    fn lease(&self, may_configure: bool) -> BoxFuture<'_, Result<NetworkLease, SandboxError>> {
         Box::pin(async move {
             let begun = Instant::now();
             loop {
-                if let Some(namespace) = self.try_take() {
+                if let Some(mut namespace) = self.try_take() {
+                    namespace.may_configure = may_configure;
                     return namespace.into_lease();
                 }
                 // The filling thread works already; look again at about the pace at which it makes them.
@@ -325,13 +338,17 @@ impl NetNs {
     /// The namespace, to be entered with `setns`.
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
-        self.namespace.fd.as_fd()
+        self.made().fd.as_fd()
+    }
+
+    fn made(&self) -> &Made {
+        self.namespace.as_ref().expect("only dropping takes it")
     }
 
     /// The container's address.
     #[must_use]
     pub fn address(&self) -> Ipv4Addr {
-        self.namespace.address
+        self.made().address
     }
 
     /// Length of the subnet's prefix.
@@ -357,9 +374,14 @@ impl NetNs {
 
 impl Drop for NetNs {
     fn drop(&mut self) {
-        let released =
-            Released { address: self.address().to_bits(), outer: std::mem::take(&mut self.namespace.outer) };
-        self.shared.state().released.push_back(released);
+        let Some(made) = self.namespace.take() else { return };
+        let mut state = self.shared.state();
+        // Where many wait to be looked at, the filling thread sleeps because there are enough.
+        if !self.may_configure && !state.closed && state.used.len() < self.shared.size {
+            state.used.push(made);
+        } else {
+            state.released.push_back(made.release());
+        }
     }
 }
 
@@ -468,7 +490,16 @@ struct Filler {
 impl Filler {
     fn run(&mut self) {
         while self.wait_for_work() {
-            let outcome = self.fill_one();
+            let used = self.shared.state().used.pop();
+            let outcome = match used {
+                Some(made) if self.maker.is_unused(&made.fd).unwrap_or_default() => Ok(made),
+                Some(made) => {
+                    let released = made.release();
+                    self.shared.state().released.push_back(released);
+                    continue;
+                }
+                None => self.fill_one(),
+            };
             let mut state = self.shared.state();
             match outcome {
                 Ok(made) => {

@@ -246,6 +246,7 @@ fn privileged_an_address_is_used_again_when_its_namespace_is_gone() {
         assert!(pool.try_take().is_none(), "a /29 has no sixth");
 
         let last = taken.pop().unwrap();
+        inside(last.fd(), || drop(UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"x", "127.0.0.1:9")));
         let (address, alive) = (last.address(), last.fd().try_clone_to_owned().unwrap());
         drop(last);
         std::thread::sleep(Duration::from_millis(200));
@@ -343,6 +344,65 @@ fn privileged_dns_fails_soon_when_no_server_answers() {
         assert_eq!(response[3] & 0xf, 2, "server failure");
         assert!(begun.elapsed() < Duration::from_secs(4));
         drop(silent);
+    });
+}
+
+/// How many different namespaces are given out when `count` are taken one after the other; their addresses tell.
+fn different(count: usize, mut take: impl FnMut() -> IpAddr) -> usize {
+    let taken: Vec<IpAddr> = (0..count).map(|_| take()).collect();
+    taken.into_iter().collect::<std::collections::HashSet<_>>().len()
+}
+
+#[test]
+fn privileged_a_namespace_in_which_nothing_was_sent_is_given_out_again() {
+    if !is_root() {
+        return;
+    }
+    on_new_host(|| {
+        let pool = Pool::start(config(&[])).unwrap();
+        let taken = different(20, || pool.take().unwrap().address().into());
+        assert!(taken < 10, "{taken} of 20 were new");
+        let sending = |send: &(dyn Fn() + Sync)| {
+            different(6, || {
+                let namespace = pool.take().unwrap();
+                inside(namespace.fd(), send);
+                namespace.address().into()
+            })
+        };
+        let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = sending(&|| drop(listen()));
+        assert!(taken < 6, "listening alone leaves nothing");
+        let udp = || drop(UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"x", "127.0.0.1:9").unwrap());
+        assert_eq!(sending(&udp), 6);
+        let tcp = || {
+            let listener = listen();
+            drop(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        };
+        assert_eq!(sending(&tcp), 6);
+        let ipv6 = || {
+            if let Ok(listener) = TcpListener::bind("[::1]:0") {
+                drop(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+            } else {
+                udp();
+            }
+        };
+        assert_eq!(sending(&ipv6), 6);
+    });
+}
+
+#[test]
+fn privileged_a_namespace_that_may_have_been_configured_is_not_given_out_again() {
+    if !is_root() {
+        return;
+    }
+    on_new_host(|| {
+        let pool = Pool::start(config(&[])).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let lease = |may_configure| {
+            runtime.block_on(crate::Networks::lease(&pool, may_configure)).unwrap().address.unwrap()
+        };
+        assert_eq!(different(8, || lease(true)), 8);
+        assert!(different(20, || lease(false)) < 10);
     });
 }
 

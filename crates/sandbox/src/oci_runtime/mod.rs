@@ -24,6 +24,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::native::prepare::DEFAULT_PATH;
+use crate::lease::may_configure_network;
 use crate::{BoxFuture, Cgroups, NetworkMode, Networks, RunRequest, Running, Runtime, SandboxError};
 use place::Place;
 use running::Started;
@@ -141,7 +142,7 @@ impl Runtime for OciRuntime {
                     let networks = shared.networks.as_ref().ok_or_else(|| {
                         SandboxError::spec("network", "this runtime has no bridge; use \"none\" or \"host\"")
                     })?;
-                    Some(networks.lease().await?)
+                    Some(networks.lease(may_configure_network(&request.spec)).await?)
                 }
                 NetworkMode::None | NetworkMode::Host => None,
             };
