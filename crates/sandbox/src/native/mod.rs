@@ -32,11 +32,11 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use crate::lease::may_configure_network;
 use crate::{
     BoxFuture, Cgroup, Cgroups, NetworkLease, NetworkMode, Networks, RunRequest, Running, Runtime,
     SandboxError,
 };
-use crate::lease::may_configure_network;
 use launcher::{LaunchFailure, Launchers, Place};
 use prepare::{Prepared, Surroundings};
 use report::Record;

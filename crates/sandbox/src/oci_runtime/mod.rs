@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::native::prepare::DEFAULT_PATH;
 use crate::lease::may_configure_network;
+use crate::native::prepare::DEFAULT_PATH;
 use crate::{BoxFuture, Cgroups, NetworkMode, Networks, RunRequest, Running, Runtime, SandboxError};
 use place::Place;
 use running::Started;
