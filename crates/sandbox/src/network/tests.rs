@@ -246,7 +246,7 @@ fn privileged_an_address_is_used_again_when_its_namespace_is_gone() {
         assert!(pool.try_take().is_none(), "a /29 has no sixth");
 
         let last = taken.pop().unwrap();
-        inside(last.fd(), || drop(UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"x", "127.0.0.1:9")));
+        inside(last.fd(), send_one);
         let (address, alive) = (last.address(), last.fd().try_clone_to_owned().unwrap());
         drop(last);
         std::thread::sleep(Duration::from_millis(200));
@@ -347,6 +347,12 @@ fn privileged_dns_fails_soon_when_no_server_answers() {
     });
 }
 
+/// Sends a packet to where nobody listens.
+fn send_one() {
+    let sent = UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"x", "127.0.0.1:9").unwrap();
+    assert_eq!(sent, 1);
+}
+
 /// How many different namespaces are given out when `count` are taken one after the other; their addresses tell.
 fn different(count: usize, mut take: impl FnMut() -> IpAddr) -> usize {
     let taken: Vec<IpAddr> = (0..count).map(|_| take()).collect();
@@ -372,7 +378,7 @@ fn privileged_a_namespace_in_which_nothing_was_sent_is_given_out_again() {
         let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = sending(&|| drop(listen()));
         assert!(taken < 6, "listening alone leaves nothing");
-        let udp = || drop(UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"x", "127.0.0.1:9").unwrap());
+        let udp = send_one;
         assert_eq!(sending(&udp), 6);
         let tcp = || {
             let listener = listen();
