@@ -174,7 +174,12 @@ impl Inner {
 fn link_object(inner: &Inner, key: &Digest, dir: impl AsFd, name: &CStr) -> Result<bool> {
     let (objects, to) = (inner.layout.objects(), object_name(key));
     let fail = |errno: Errno| StoreError::os("make object", inner.layout.object(key))(errno);
-    match rustix::fs::linkat(&dir, name, objects, &to, AtFlags::empty()) {
+    let link = || rustix::fs::linkat(&dir, name, objects, &to, AtFlags::empty());
+    let linked = match link() {
+        Err(Errno::NOENT) => inner.layout.make_object_dir(key).and_then(|()| link()),
+        linked => linked,
+    };
+    match linked {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) if inner.has_object(key)? => Ok(false),
         // A file without a row was left by a crash and may be torn: replace it.

@@ -262,7 +262,11 @@ impl Inner {
     pub(crate) fn loose_objects(&self, byte: u8) -> Result<Vec<Digest>> {
         let dir = self.layout.root().join("objects").join(format!("{byte:02x}"));
         let fail = |errno| StoreError::os("list", &dir)(errno);
-        let names = fsutil::list(&fsutil::open_dir_path(&dir).map_err(fail)?).map_err(fail)?;
+        let fd = match fsutil::open_dir_path(&dir) {
+            Err(rustix::io::Errno::NOENT) => return Ok(Vec::new()),
+            opened => opened.map_err(fail)?,
+        };
+        let names = fsutil::list(&fd).map_err(fail)?;
         let keys = names.iter().filter_map(|(name, _)| Digest::from_hex(name.to_str().ok()?));
         self.index.read_many("look up objects", |connection| {
             let mut query = connection.prepare_cached("SELECT 1 FROM objects WHERE key=?")?;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kukri_model::Digest;
+use rustix::fs::Mode;
+use rustix::io::Errno;
 
 use super::fsutil;
 use crate::OpenError;
@@ -53,12 +55,6 @@ impl Layout {
             fs::create_dir_all(root.join(name)).map_err(fail("make", &root.join(name)))?;
         }
         let objects = root.join("objects");
-        if !objects.join("ff").exists() {
-            for byte in 0..=255_u8 {
-                let path = objects.join(format!("{byte:02x}"));
-                fs::create_dir_all(&path).map_err(fail("make", &path))?;
-            }
-        }
         let fd = fsutil::open_dir_path(&objects).map_err(|errno| fail("open", &objects)(errno.into()))?;
         Ok(Self { root: root.to_owned(), objects: fd, next: AtomicU64::new(next) })
     }
@@ -70,6 +66,15 @@ impl Layout {
     /// The directory of objects; names in it come from [`object_name`].
     pub(crate) const fn objects(&self) -> &OwnedFd {
         &self.objects
+    }
+
+    /// Makes the directory that [`object_name`] says. All 256 at the start would be most of what opening a new store
+    /// costs.
+    pub(crate) fn make_object_dir(&self, key: &Digest) -> rustix::io::Result<()> {
+        match rustix::fs::mkdirat(&self.objects, &key.hex()[..2], Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(errno),
+        }
     }
 
     pub(crate) fn object(&self, key: &Digest) -> PathBuf {
