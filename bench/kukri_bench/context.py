@@ -77,9 +77,12 @@ class Context:
         self.registry.push(f"{BIG}:latest", image)
         return image
 
-    def engine(self) -> AbstractContextManager[Engine]:
-        """A new engine with an empty store that can pull from the registry, for a `with` block."""
-        return closing(Engine(self.kukri, self.scratch, self.registry.url, self.sdk))
+    def engine(self, **more: str) -> AbstractContextManager[Engine]:
+        """A new engine with an empty store that can pull from the registry, for a `with` block.
+
+        `more` are variables for it.
+        """
+        return closing(Engine(self.kukri, self.scratch, self.registry.url, {**self.sdk, **more}))
 
     @cached_property
     def sdk(self) -> dict[str, str]:

@@ -23,7 +23,7 @@ class Engine:
     The directories stay until the whole run is over: deleting many files slows down making files for a while.
     """
 
-    def __init__(self, kukri: Path, scratch: Path, mirror: str | None, sdk: dict[str, str]) -> None:
+    def __init__(self, kukri: Path, scratch: Path, mirror: str | None, more: dict[str, str]) -> None:
         self.kukri = kukri
         self.root = scratch / f"engine-{next(_COUNTER)}"
         self.root.mkdir()
@@ -32,7 +32,7 @@ class Engine:
         }
         self.environment = {
             **kept,
-            **sdk,
+            **more,
             "KUKRI_ROOT": str(self.root / "store"),
             "XDG_CACHE_HOME": str(self.root / "client"),
             "KUKRI_IDLE_TIMEOUT": "10m",

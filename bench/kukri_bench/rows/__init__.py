@@ -5,7 +5,7 @@ from collections.abc import Callable
 from kukri_bench.context import Context
 from kukri_bench.figures import Figure
 
-from . import execs, host, image, pure, sdk, space, start, trees
+from . import execs, host, image, pure, sdk, space, start, store, trees
 
 ROWS: dict[str, Callable[[Context], list[Figure]]] = {
     "import": sdk.import_row,
@@ -14,6 +14,7 @@ ROWS: dict[str, Callable[[Context], list[Figure]]] = {
     "query": start.query_row,
     "start": start.start_row,
     "exec": execs.exec_row,
+    "passed-in": execs.passed_in_row,
     "parallel": execs.parallel_row,
     "chain": execs.chain_row,
     "cached": execs.cached_row,
@@ -23,6 +24,7 @@ ROWS: dict[str, Callable[[Context], list[Figure]]] = {
     "changes": pure.changes_row,
     "search": pure.search_row,
     "host": host.host_row,
+    "copy": store.copy_row,
     "image": image.image_row,
     "memory": space.memory_row,
     "disk": space.disk_row,

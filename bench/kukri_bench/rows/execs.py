@@ -9,11 +9,12 @@ import statistics
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kukri_bench import peers
 from kukri_bench.context import BUSYBOX, Context
-from kukri_bench.figures import Figure, Samples, ms, timed
+from kukri_bench.figures import Figure, Samples, Skip, ms, timed
 
 if TYPE_CHECKING:
     from kukri_bench.session import Session
@@ -27,13 +28,19 @@ def _fresh() -> str:
     return f"{uuid.uuid4().hex}-{next(_COUNTER)}"
 
 
-def _exec(*command: str) -> str:
-    return f"withExec(args:{json.dumps(command)})"
+def command(*arguments: str) -> str:
+    """The step that runs a command."""
+    return f"withExec(args:{json.dumps(arguments)})"
 
 
 def _true() -> str:
-    parts = ["", FROM, f'withEnvVariable(name:"N",value:"{_fresh()}")', _exec("true"), "sync"]
+    parts = ["", FROM, f'withEnvVariable(name:"N",value:"{_fresh()}")', command("true"), "sync"]
     return "{".join(parts) + "}" * 5
+
+
+def warm(session: Session) -> None:
+    """Pulls the image and runs something in it."""
+    session.ask(_true())
 
 
 def exec_row(context: Context) -> list[Figure]:
@@ -54,6 +61,34 @@ def exec_row(context: Context) -> list[Figure]:
     )
     peers.attach(figure, context, peers.SEQUENTIAL, count)
     return [figure]
+
+
+#: Where systems keep the certificate authorities they trust.
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def passed_in_row(context: Context) -> list[Figure]:
+    """Steps that get proxy variables and certificate authorities of the host, and steps that get none, in turn."""
+    if not AUTHORITIES.exists():
+        raise Skip(f"{AUTHORITIES} is not there")
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    given = {**proxies, "NO_PROXY": "127.0.0.1,localhost", "KUKRI_CA_BUNDLE": str(AUTHORITIES)}
+    without, passed = [], []
+    with (
+        context.engine() as plain,
+        context.engine(**given) as equipped,
+        plain.session() as first,
+        equipped.session() as second,
+    ):
+        for session in (first, second):
+            warm(session)
+            warm(session)
+        for _ in range(context.rounds(100)):
+            without.append(timed(lambda: first.ask(_true())))
+            passed.append(timed(lambda: second.ask(_true())))
+    what = "uncached `true` with proxy variables and certificates of the host"
+    floor = ms("the same without", without)
+    return [Figure(what, "ms", ms("request", passed), 1.1, of_floor=True, floor=floor)]
 
 
 def parallel_row(context: Context) -> list[Figure]:
@@ -111,7 +146,7 @@ def chain_row(context: Context) -> list[Figure]:
 
 
 def _chain(steps: int, nonce: str) -> str:
-    parts = [_exec("sh", "-c", f"echo {nonce} > /file-{number}") for number in range(steps)]
+    parts = [command("sh", "-c", f"echo {nonce} > /file-{number}") for number in range(steps)]
     return "{".join(["", FROM, *parts, "sync"]) + "}" * (steps + 3)
 
 
@@ -123,7 +158,7 @@ def _long_chain(session: Session, steps: int) -> list[float]:
     for start in range(0, steps, 100):
         identity = re.search(rb'"sync":\s*"([^"]+)"', text)
         assert identity is not None, text[:300]
-        parts = [_exec("sh", "-c", f"echo {nonce} > /file-{number}") for number in range(start, start + 100)]
+        parts = [command("sh", "-c", f"echo {nonce} > /file-{number}") for number in range(start, start + 100)]
         head = ["query($id:ContainerID!)", "loadContainerFromID(id:$id)"]
         document = "{".join([*head, *parts, "sync"]) + "}" * 102
         begun = time.perf_counter()

@@ -121,26 +121,39 @@ impl OpenEngineError {
 impl Engine {
     /// Opens the store and starts everything an engine needs. Blocks; must be called inside a Tokio runtime.
     pub fn open(options: EngineOptions) -> Result<Arc<Self>, OpenEngineError> {
-        let store = Store::open(StoreConfig {
-            max_bytes: options.max_bytes,
-            min_free_bytes: options.min_free_bytes,
-            keep_duration: options.keep_duration,
-            ..StoreConfig::new(options.root.join("store"))
-        })?;
+        // Each waits for the kernel now and then, so they go beside each other.
+        let (opened, pool) = std::thread::scope(|scope| {
+            let pool = (options.network == NetworkMode::Bridge).then(|| {
+                let config =
+                    PoolConfig { dns: options.dns, search: options.dns_search, ..PoolConfig::default() };
+                scope.spawn(move || Pool::start(config))
+            });
+            let opened = Store::open(StoreConfig {
+                max_bytes: options.max_bytes,
+                min_free_bytes: options.min_free_bytes,
+                keep_duration: options.keep_duration,
+                ..StoreConfig::new(options.root.join("store"))
+            });
+            let join = |pool: std::thread::ScopedJoinHandle<'_, _>| {
+                pool.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            (opened, pool.map(join))
+        });
+        let store = opened?;
         let salt_path = options.root.join("secret-salt");
         let secret_salt =
             salt(&salt_path).map_err(|error| OpenEngineError::Salt { path: salt_path.clone(), error })?;
         let mut resolv_conf = String::new();
-        let networks: Option<Arc<dyn Networks>> = if options.network == NetworkMode::Bridge {
-            let config = PoolConfig { dns: options.dns, search: options.dns_search, ..PoolConfig::default() };
-            let pool = Pool::start(config).map_err(|error| OpenEngineError::Network(error.to_string()))?;
-            for warning in pool.warnings() {
-                tracing::warn!("{warning}");
+        let networks: Option<Arc<dyn Networks>> = match pool {
+            Some(pool) => {
+                let pool = pool.map_err(|error| OpenEngineError::Network(error.to_string()))?;
+                for warning in pool.warnings() {
+                    tracing::warn!("{warning}");
+                }
+                pool.resolv_conf().clone_into(&mut resolv_conf);
+                Some(Arc::new(pool))
             }
-            pool.resolv_conf().clone_into(&mut resolv_conf);
-            Some(Arc::new(pool))
-        } else {
-            None
+            None => None,
         };
         if options.network == NetworkMode::Host {
             resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
