@@ -68,7 +68,7 @@ AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def passed_in_row(context: Context) -> list[Figure]:
-    """Steps that get proxy variables and certificate authorities of the host, and steps that get none, in turn."""
+    """Steps that get proxy variables and certificate authorities of the host, and others, in turn."""
     if not AUTHORITIES.exists():
         raise Skip(f"{AUTHORITIES} is not there")
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
@@ -158,7 +158,9 @@ def _long_chain(session: Session, steps: int) -> list[float]:
     for start in range(0, steps, 100):
         identity = re.search(rb'"sync":\s*"([^"]+)"', text)
         assert identity is not None, text[:300]
-        parts = [command("sh", "-c", f"echo {nonce} > /file-{number}") for number in range(start, start + 100)]
+        parts = [
+            command("sh", "-c", f"echo {nonce} > /file-{number}") for number in range(start, start + 100)
+        ]
         head = ["query($id:ContainerID!)", "loadContainerFromID(id:$id)"]
         document = "{".join([*head, *parts, "sync"]) + "}" * 102
         begun = time.perf_counter()
