@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,6 +20,10 @@ use crate::store::Inner;
 
 /// From this many bytes on, one thread hashes while another writes.
 const SHARE_BYTES: usize = 4 << 20;
+
+/// Most bytes that one read of several short contents takes, and most between two of them that it reads in vain.
+const READ_BYTES: u64 = 1 << 20;
+const READ_GAP: u64 = 16 << 10;
 
 impl Store {
     /// Stores one content.
@@ -102,6 +107,40 @@ impl Store {
         Ok(content)
     }
 
+    /// Hands the short ones among many contents to `visit`, with their index, in the order in which they lie on disk: one
+    /// look-up and few reads for all. Each is checked when it is met first since the start. Tells which were visited; of the others [`Store::read_blob`] says
+    /// more.
+    pub fn visit_short_blobs(
+        &self,
+        digests: &[Digest],
+        visit: &mut dyn FnMut(usize, &[u8]),
+    ) -> Result<Vec<bool>> {
+        let inner = &*self.inner;
+        inner.recent.touch_all(digests.iter());
+        let places = inner.packed(digests)?.into_iter().enumerate();
+        let mut places: Vec<(Place, usize)> =
+            places.filter_map(|(at, place)| place.map(|place| (place, at))).collect();
+        places.sort_unstable_by_key(|(place, at)| (place.pack, place.offset, *at));
+        let mut visited = vec![false; digests.len()];
+        let mut buffer = Vec::new();
+        for (range, group) in neighbours(&places) {
+            buffer.resize((range.end - range.start) as usize, 0);
+            // The collector may have moved some in between: these are not visited.
+            if inner.packs.read_at(group[0].0.pack, range.start, &mut buffer).is_err() {
+                continue;
+            }
+            for (place, at) in group {
+                let start = (place.offset - range.start) as usize;
+                let content = &buffer[start..start + place.size as usize];
+                if inner.packs.check(*place, &digests[*at], content) {
+                    visit(*at, content);
+                    visited[*at] = true;
+                }
+            }
+        }
+        Ok(visited)
+    }
+
     /// Opens a content for reading. Small ones are checked against their digest here; of long ones only the length is.
     pub fn open_blob(&self, digest: &Digest) -> Result<BlobReader> {
         let inner = &*self.inner;
@@ -137,6 +176,29 @@ impl Store {
         })?;
         size.map(|size| size as u64).ok_or_else(|| StoreError::missing("blob", digest, "no such content"))
     }
+}
+
+/// Groups of places, sorted, that one read takes, with the range that it reads.
+fn neighbours(places: &[(Place, usize)]) -> Vec<(Range<u64>, &[(Place, usize)])> {
+    let mut groups = Vec::new();
+    let mut rest = places;
+    while let Some((first, _)) = rest.first() {
+        let mut range = first.offset..first.offset + u64::from(first.size);
+        let mut count = 1;
+        for (place, _) in &rest[1..] {
+            let end = range.end.max(place.offset + u64::from(place.size));
+            let near = place.offset <= range.end + READ_GAP && end - range.start <= READ_BYTES;
+            if place.pack != first.pack || !near {
+                break;
+            }
+            range.end = end;
+            count += 1;
+        }
+        let (group, tail) = rest.split_at(count);
+        groups.push((range, group));
+        rest = tail;
+    }
+    groups
 }
 
 fn check(expected: &Digest, content: &[u8]) -> Result<()> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use kukri_store::Store;
-use kukri_tree::{Query, Search, SearchMatch, Searching, Target, TreeId};
+use kukri_tree::{Query, Search, SearchMatch, Searching, Target, TreeError, TreeId};
 
 use super::read::read_directory;
 use super::search_result::SearchResult;
@@ -119,12 +119,21 @@ fn one(
     batch: &[Target],
     limit: usize,
 ) -> Result<Vec<SearchMatch>, OpError> {
+    let digests: Vec<_> = batch.iter().map(|target| target.blob).collect();
+    let mut each: Vec<Option<Result<Vec<SearchMatch>, TreeError>>> = batch.iter().map(|_| None).collect();
+    store
+        .visit_short_blobs(&digests, &mut |at, content| {
+            each[at] = Some(searching.content(&batch[at], content));
+        })
+        .or_fail()?;
     let mut found = Vec::new();
-    for target in batch {
-        let matches = if target.size <= WHOLE {
-            searching.content(target, &store.read_blob(&target.blob).or_fail()?)
-        } else {
-            searching.reader(target, store.open_blob(&target.blob).or_fail()?)
+    for (target, matches) in batch.iter().zip(each) {
+        let matches = match matches {
+            Some(matches) => matches,
+            None if target.size <= WHOLE => {
+                searching.content(target, &store.read_blob(&target.blob).or_fail()?)
+            }
+            None => searching.reader(target, store.open_blob(&target.blob).or_fail()?),
         };
         found.extend(matches.or_fail()?);
         if found.len() >= limit {

@@ -1,12 +1,14 @@
 //! Packs: append-only files which hold small contents one after the other. Where a content lies is in the index, so
 //! bytes at the end that no row names (a torn write) are only wasted space.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kukri_model::Digest;
 
 /// Contents up to this length go into packs, longer ones are files of their own.
 pub(crate) const PACK_LIMIT: usize = 32 << 10;
@@ -14,6 +16,8 @@ pub(crate) const PACK_LIMIT: usize = 32 << 10;
 const PACK_FULL: u64 = 64 << 20;
 /// Most packs kept open for reading.
 const MAX_OPEN: usize = 64;
+/// Most contents of which it is remembered that they were checked.
+const MAX_CHECKED: usize = 1 << 18;
 
 /// Where a content lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +32,8 @@ pub(crate) struct Packs {
     dir: PathBuf,
     current: Mutex<Current>,
     open: Mutex<HashMap<u32, Arc<File>>>,
+    /// Contents that were checked where they lie, since the start; see [`Packs::check`].
+    checked: Mutex<HashSet<u64>>,
     /// Packs with contents that have no row yet, and how many wait for that.
     held: Mutex<HashMap<u32, usize>>,
 }
@@ -76,7 +82,13 @@ impl Packs {
             None => 0,
         };
         let current = Current { id: last.unwrap_or(1), len, file: None };
-        Ok(Self { dir, current: Mutex::new(current), open: Mutex::default(), held: Mutex::default() })
+        Ok(Self {
+            dir,
+            current: Mutex::new(current),
+            open: Mutex::default(),
+            held: Mutex::default(),
+            checked: Mutex::default(),
+        })
     }
 
     /// Sets `len` bytes aside.
@@ -112,6 +124,31 @@ impl Packs {
             self.file(place.pack)?.read_exact_at(&mut content, place.offset)?;
         }
         Ok(content)
+    }
+
+    /// Fills the buffer with what a pack has from there on.
+    pub(crate) fn read_at(&self, pack: u32, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.file(pack)?.read_exact_at(buffer, offset)
+    }
+
+    /// Whether what was read from a place is the content with this digest. Packs are only ever appended to, so one check
+    /// of a place is enough until the next start: hashing takes longer than reading and searching together.
+    pub(crate) fn check(&self, place: Place, digest: &Digest, content: &[u8]) -> bool {
+        let mut prefix = [0; 8];
+        prefix.copy_from_slice(&digest.as_bytes()[..8]);
+        let key = u64::from_le_bytes(prefix) ^ u64::from(place.pack).rotate_left(40) ^ place.offset;
+        if lock(&self.checked).contains(&key) {
+            return true;
+        }
+        let good = Digest::of(content) == *digest;
+        if good {
+            let mut checked = lock(&self.checked);
+            if checked.len() >= MAX_CHECKED {
+                checked.clear();
+            }
+            checked.insert(key);
+        }
+        good
     }
 
     fn file(&self, id: u32) -> io::Result<Arc<File>> {

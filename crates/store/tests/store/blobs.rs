@@ -106,6 +106,37 @@ fn damage_becomes_a_miss() {
     assert_eq!(store.read_blob(&digests[1]).unwrap(), large);
 }
 
+#[test]
+fn short_ones_are_visited_together() {
+    let store = new_store();
+    let contents: Vec<Vec<u8>> = (0..500_u32).map(|n| n.to_le_bytes().repeat(500)).chain(sizes()).collect();
+    let mut digests: Vec<Digest> = contents.iter().map(|content| Digest::of(content)).collect();
+    store.put_blobs(digests.iter().copied().zip(contents.clone()).collect()).unwrap();
+    // One twice, and one that is not there.
+    digests.extend([digests[3], Digest::of(b"nowhere")]);
+    for store in [&store, &store] {
+        let mut seen = vec![None; digests.len()];
+        let visited =
+            store.visit_short_blobs(&digests, &mut |at, content| seen[at] = Some(content.to_vec())).unwrap();
+        for (at, digest) in digests.iter().enumerate() {
+            let content = contents.iter().find(|content| Digest::of(content) == *digest);
+            let short = content.filter(|content| !content.is_empty() && content.len() <= 32 << 10);
+            assert_eq!((visited[at], seen[at].as_ref()), (short.is_some(), short));
+        }
+    }
+    assert!(store.visit_short_blobs(&[], &mut |_, _| panic!("there is nothing")).unwrap().is_empty());
+
+    // What is damaged when it is met first is left to those that say so.
+    let store = store.reopen();
+    let pack = store.root().join("packs/1.pack");
+    let mut bytes = fs::read(&pack).unwrap();
+    bytes.fill(0);
+    fs::write(&pack, bytes).unwrap();
+    let visited = store.visit_short_blobs(&digests[1..500], &mut |_, _| ()).unwrap();
+    assert!(visited.iter().all(|visited| !visited));
+    assert!(store.read_blob(&digests[1]).unwrap_err().is_missing());
+}
+
 pub fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
