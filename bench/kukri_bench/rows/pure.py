@@ -167,7 +167,8 @@ def search_row(context: Context) -> list[Figure]:
                 f'{{loadDirectoryFromID(id:"{found[1]}"){{search(pattern:{json.dumps(pattern)},'
                 f"literal:{json.dumps(literal)},limit:%d){{filePath lineNumber matchedLines}}}}}}"
             )
-            session.ask(query % 1_000_000)
+            text = session.ask(query % 1_000_000)
+            assert text.count(b'"filePath"') == -(-SEARCHED // SEARCHED_FILE // 100), text[:300]
             ours, theirs = [], []
             command = [
                 "rg",

@@ -11,10 +11,16 @@ from dagger._query.decode import list_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dagger._gen.build_arg import BuildArg
     from dagger._gen.exists_type import ExistsType
+    from dagger._gen.scalars import Platform
     from dagger._gen.sync.changeset import Changeset
+    from dagger._gen.sync.container import Container
     from dagger._gen.sync.file import File
+    from dagger._gen.sync.git_repository import GitRepository
     from dagger._gen.sync.search_result import SearchResult
+    from dagger._gen.sync.secret import Secret
+    from dagger._gen.sync.socket import Socket
     from dagger._gen.sync.stat import Stat
 
 
@@ -25,6 +31,16 @@ class Directory(SyncObject):
 
     _type = "Directory"
     _names = ("Directory", "Exportable", "Node", "Syncer")
+
+    def as_git(self) -> GitRepository:
+        """The directory as a git repository: it must have a `.git`.
+
+        Not available in this engine yet: git sources are not supported yet; run git on the directory in a
+        container
+        """
+        from dagger._gen.sync.git_repository import GitRepository
+
+        return self._new(GitRepository, "asGit")
 
     def changes(
         self,
@@ -100,6 +116,45 @@ class Directory(SyncObject):
             Directory,
             "directory",
             ("path", path, "String"),
+        )
+
+    def docker_build(
+        self,
+        *,
+        dockerfile: str | None = "Dockerfile",
+        platform: Platform | None = None,
+        build_args: list[BuildArg] | None = None,
+        target: str | None = "",
+        secrets: list[Secret] | None = None,
+        no_init: bool | None = False,
+        ssh: Socket | None = None,
+    ) -> Container:
+        """Builds a Dockerfile with the directory as its context.
+
+        Not available in this engine yet: Dockerfiles are not supported yet; describe the steps with from,
+        withDirectory and withExec
+
+        Args:
+            dockerfile: Where the Dockerfile lies in the directory. Default: `"Dockerfile"`.
+            platform: What the image is built for. Default: the engine's platform.
+            build_args: Values of `ARG`s.
+            target: The stage that is wanted. Default: the last.
+            secrets: Secrets for `RUN --mount=type=secret`, by their names.
+            no_init: Run commands without a small init process.
+            ssh: The agent for `RUN --mount=type=ssh`.
+        """
+        from dagger._gen.sync.container import Container
+
+        return self._new(
+            Container,
+            "dockerBuild",
+            ("dockerfile", dockerfile, "String", "Dockerfile"),
+            ("platform", platform, "Platform"),
+            ("buildArgs", build_args, "[$BuildArg]", []),
+            ("target", target, "String", ""),
+            ("secrets", secrets, "[&Secret]", []),
+            ("noInit", no_init, "Boolean", False),
+            ("ssh", ssh, "&Socket"),
         )
 
     def entries(
@@ -369,6 +424,33 @@ class Directory(SyncObject):
             TransportError: The session broke off, or the answer took too long.
         """
         return self._computed(Directory, "sync")
+
+    def terminal(
+        self,
+        *,
+        container: Container | None = None,
+        cmd: list[str] | None = None,
+        experimental_privileged_nesting: bool | None = False,
+        insecure_root_capabilities: bool | None = False,
+    ) -> Directory:
+        """Opens a terminal with the directory, on the client's.
+
+        Not available in this engine yet: terminals are not supported yet; run commands with withExec
+
+        Args:
+            container: The container in which the directory is mounted, at `/src`. Default: a small one.
+            cmd: The command; empty: that of the container.
+            experimental_privileged_nesting: Give the command a session of its own to this engine.
+            insecure_root_capabilities: Run with all capabilities and devices.
+        """
+        return self._new(
+            Directory,
+            "terminal",
+            ("container", container, "&Container"),
+            ("cmd", cmd, "[String]", []),
+            ("experimentalPrivilegedNesting", experimental_privileged_nesting, "Boolean", False),
+            ("insecureRootCapabilities", insecure_root_capabilities, "Boolean", False),
+        )
 
     def with_(self, cb: Callable[[Directory], Directory]) -> Directory:
         """Calls a function with this object, and goes on with what it gives.
