@@ -178,8 +178,11 @@ impl Store {
     }
 }
 
-/// Groups of places, sorted, that one read takes, with the range that it reads.
-fn neighbours(places: &[(Place, usize)]) -> Vec<(Range<u64>, &[(Place, usize)])> {
+/// A range that one read takes, and the places in it.
+type Group<'a> = (Range<u64>, &'a [(Place, usize)]);
+
+/// What lies together, of sorted places.
+fn neighbours(places: &[(Place, usize)]) -> Vec<Group<'_>> {
     let mut groups = Vec::new();
     let mut rest = places;
     while let Some((first, _)) = rest.first() {
