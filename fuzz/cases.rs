@@ -1,4 +1,5 @@
 //! What is done with an input, by the fuzz targets and by the test that replays the corpus.
+#![allow(dead_code, reason = "each target uses its part of this")]
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -86,8 +86,7 @@ class EngineCacheEntry(Object):
 
     async def record_type(self) -> str:
         """`regular` for the result of an operation, `internal` for a way that leads to one,
-        `exec.cachemount` for a
-        cache volume.
+        `exec.cachemount` for a cache volume.
 
         Raises:
             ExecError: A command on which this depends failed.

@@ -32,12 +32,11 @@ class File(Object):
         """The file as an environment file.
 
         Lines are `NAME=value`, with or without `export` before them; empty ones and those that start with
-        `#`
-        mean nothing. A value that begins with a quote may have several lines.
+        `#` mean nothing. A value that begins with a quote may have several lines.
 
         Args:
             expand: Has no effect. Deprecated: References are always replaced, unless a value is asked for
-                as it is written..
+                as it is written.
         """
         from dagger._gen.env_file import EnvFile
 
@@ -271,8 +270,7 @@ class File(Object):
         first_from: int | None = None,
     ) -> File:
         """Replaces a text. If it is there several times, `all` or `first_from` must say which is meant; if
-        it is not there, that is
-        an error.
+        it is not there, that is an error.
 
         Args:
             search: What is replaced, as plain text.

@@ -70,11 +70,6 @@ pub const GROUPS: &[Group] = &[
         types: &["Workspace"],
     },
     Group { name: "cloud", reason: "There is no service to log in to.", types: &["Cloud"] },
-    Group {
-        name: "internals",
-        reason: "Records of the other engine's own caches: they have no field but `id`, and no field gives one.",
-        types: &["ClientFilesyncMirror", "HTTPState", "RemoteGitMirror"],
-    },
 ];
 
 /// All other differences.

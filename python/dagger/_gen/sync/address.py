@@ -119,8 +119,7 @@ class Address(SyncObject):
 
     def secret(self) -> Secret:
         """The secret behind this URI. A `cacheKey=…` among its parameters is what stands for the value in
-        cache
-        keys.
+        cache keys.
         """
         from dagger._gen.sync.secret import Secret
 

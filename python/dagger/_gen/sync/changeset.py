@@ -48,8 +48,7 @@ class Changeset(SyncObject):
         """The changes as a patch in the format of git, in a file `diff.patch`.
 
         Binary contents and renames are part of it; owners, times, empty directories and modes beyond "can
-        be executed" are
-        not. Without changes the file is empty.
+        be executed" are not. Without changes the file is empty.
         """
         from dagger._gen.sync.file import File
 
@@ -171,8 +170,7 @@ class Changeset(SyncObject):
         """The changes of two changesets in one.
 
         What only one of them changed is taken; texts that both changed are merged by lines. The state
-        before is that of both
-        in one. A top-level `.git` is left out.
+        before is that of both in one. A top-level `.git` is left out.
 
         Args:
             changes: The other changeset.

@@ -62,8 +62,7 @@ class EnvFile(SyncObject):
         """The value of a variable; empty if there is none.
 
         References are replaced by other variables of the file, or else by those of the client's
-        environment; one
-        that is in neither is an error.
+        environment; one that is in neither is an error.
 
         Args:
             name: Which variable.
@@ -97,8 +96,7 @@ class EnvFile(SyncObject):
         """Only the variables whose names start with a prefix, without the prefix.
 
         Capitals and the way words are separated do not matter: `my-app` takes `MY_APP_TOKEN` and
-        `myApp_token`.
-        References to variables that are left out are still replaced.
+        `myApp_token`. References to variables that are left out are still replaced.
 
         Args:
             prefix: The prefix; a `_` at its end can be left out.

@@ -183,7 +183,7 @@ class Query(SyncObject):
 
         Args:
             expand: Has no effect. Deprecated: References are always replaced, unless a value is asked for
-                as it is written..
+                as it is written.
         """
         from dagger._gen.sync.env_file import EnvFile
 
@@ -237,7 +237,7 @@ class Query(SyncObject):
         Args:
             url: Where it is: `https://…`, `ssh://…`, `git@host:path` or `host/path`.
             keep_git_dir: Keep `.git` in trees. Default: `True`. Deprecated: Use `discard_git_dir` of
-                `GitRef.tree`..
+                `GitRef.tree`.
             ssh_known_hosts: Contents of a file of known hosts.
             ssh_auth_socket: Socket of the agent that has the keys.
             http_auth_username: User of the token. Default: that of the host, mostly `x-access-token`.

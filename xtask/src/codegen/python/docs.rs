@@ -5,6 +5,27 @@ use super::super::names;
 /// Longest line of a generated file.
 const WIDTH: usize = 110;
 
+/// The lines of a text, those of a paragraph as one. Blocks of code and lists keep their lines.
+fn paragraphs(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut code = false;
+    let mut open = false;
+    for line in text.lines() {
+        let fence = line.trim_start().starts_with("```");
+        let apart = code || fence || line.is_empty() || line.starts_with([' ', '-', '*', '|', '#']);
+        code ^= fence;
+        match lines.last_mut() {
+            Some(last) if open && !apart => {
+                last.push(' ');
+                last.push_str(line);
+            }
+            _ => lines.push(line.to_owned()),
+        }
+        open = !apart;
+    }
+    lines
+}
+
 /// A docstring under construction.
 pub struct Docstring {
     indent: usize,
@@ -16,8 +37,8 @@ impl Docstring {
     pub fn new(indent: usize, text: &str) -> Self {
         let mut doc = Self { indent, lines: Vec::new() };
         let mut first = true;
-        for line in names::in_text(text).lines() {
-            doc.wrap(line, if first { 3 } else { 0 }, 0, 0);
+        for line in paragraphs(&names::in_text(text)) {
+            doc.wrap(&line, if first { 3 } else { 0 }, 0, 0);
             first = false;
         }
         if doc.lines.is_empty() {
@@ -86,5 +107,17 @@ impl Docstring {
             }
         }
         format!("{out}\n{indent}\"\"\"\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_are_wrapped_as_a_whole() {
+        let text = "One\ntwo.\n\nThree\nfour:\n- five\n- six\n```\nseven\neight\n```\nnine\nten";
+        let lines = ["One two.", "", "Three four:", "- five", "- six", "```", "seven", "eight", "```", "nine ten"];
+        assert_eq!(paragraphs(text), lines);
     }
 }

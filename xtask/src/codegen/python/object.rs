@@ -277,10 +277,10 @@ impl<'a> Class<'a> {
                 };
                 let mut text = format!("{}{default}", arg.doc);
                 if let Some(reason) = arg.experimental {
-                    text.push_str(&format!(" Experimental: {reason}."));
+                    text.push_str(&format!(" Experimental: {}.", reason.trim_end_matches('.')));
                 }
                 if let Some(reason) = arg.deprecated {
-                    text.push_str(&format!(" Deprecated: {reason}."));
+                    text.push_str(&format!(" Deprecated: {}.", reason.trim_end_matches('.')));
                 }
                 (names::python(arg.name), text)
             })

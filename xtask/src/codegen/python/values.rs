@@ -82,10 +82,10 @@ pub fn input(schema: &Schema, def: &TypeDef, fields: &[Arg]) -> Result<String, S
         }
         let mut text = field.doc.to_string();
         if let Some(reason) = field.experimental {
-            text.push_str(&format!(" Experimental: {reason}."));
+            text.push_str(&format!(" Experimental: {}.", reason.trim_end_matches('.')));
         }
         if let Some(reason) = field.deprecated {
-            text.push_str(&format!(" Deprecated: {reason}."));
+            text.push_str(&format!(" Deprecated: {}.", reason.trim_end_matches('.')));
         }
         entries.push((python, text));
     }
