@@ -86,8 +86,7 @@ class Container(Object):
         """The container as an image archive: an OCI layout that `docker load` understands as well.
 
         Each step that changed the file system is a layer; those of the base image stay as they are. Mounts
-        and secrets are
-        not part of it.
+        and secrets are not part of it.
 
         Args:
             platform_variants: Further containers of the same image for other platforms.
@@ -271,8 +270,7 @@ class Container(Object):
         expand: bool | None = False,
     ) -> str:
         """Writes the container as an image archive to the client's machine: an OCI layout that `docker
-        load` understands as
-        well. Gives the absolute path.
+        load` understands as well. Gives the absolute path.
 
         Args:
             path: Where, relative to the client's working directory.
@@ -306,8 +304,7 @@ class Container(Object):
         media_types: ImageMediaTypes | None = ImageMediaTypes.OCIMediaTypes,
     ) -> None:
         """Puts the container as an image into a container engine of the client's machine: Docker, Podman
-        or containerd, whichever
-        of `docker`, `podman` and `nerdctl` is found first and answers.
+        or containerd, whichever of `docker`, `podman` and `nerdctl` is found first and answers.
 
         Args:
             name: Name of the image there: `app`, `registry.example.com/team/app:1.0`. Without a tag:
@@ -350,8 +347,7 @@ class Container(Object):
         expand: bool | None = False,
     ) -> File:
         """A file of the container, mounted ones included. Selecting it runs what leads to it: a file that
-        is not there is an error
-        at once.
+        is not there is an error at once.
 
         Args:
             path: Which.
@@ -375,8 +371,7 @@ class Container(Object):
         """Starts from an image of a registry.
 
         A tag is resolved when this step is selected, once per session. The image's configuration replaces
-        the present
-        one; variables, labels and exposed ports are merged. Mounts and secrets stay.
+        the present one; variables, labels and exposed ports are merged. Mounts and secrets stay.
 
         Args:
             address: The image: `alpine`, `docker.io/library/alpine:3.20`,
@@ -498,8 +493,7 @@ class Container(Object):
         """Writes the container as an image to a registry. Gives the complete reference, with the digest.
 
         Layers of the base image are kept as they are; those that the registry has are not sent. Mounts and
-        secrets are not
-        part of it.
+        secrets are not part of it.
 
         Args:
             address: Where: `registry.example.com/team/app:1.0`. Without a tag: `latest`.
@@ -783,8 +777,7 @@ class Container(Object):
         retries: int | None = None,
     ) -> Container:
         """Says how to find out whether the container is healthy, in Docker's terms. It takes the place of
-        what the image says,
-        and is part of the images that are made of the container.
+        what the image says, and is part of the images that are made of the container.
 
         Durations are numbers with units, such as `30s` or `1m30s`. What is left out has Docker's default.
 

@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn paragraphs_are_wrapped_as_a_whole() {
         let text = "One\ntwo.\n\nThree\nfour:\n- five\n- six\n```\nseven\neight\n```\nnine\nten";
-        let lines = ["One two.", "", "Three four:", "- five", "- six", "```", "seven", "eight", "```", "nine ten"];
+        let lines =
+            ["One two.", "", "Three four:", "- five", "- six", "```", "seven", "eight", "```", "nine ten"];
         assert_eq!(paragraphs(text), lines);
     }
 }
