@@ -24,8 +24,10 @@
 //! needs no `impl Run`.
 //!
 //! `#[example(r#"directory.withNewFile(path: "a", contents: "x").entries"# => r#"["a"]"#)]` is an example: steps from the
-//! root to a value, and the value as JSON. Examples are shown in the reference and run by the end-to-end tests, in a
-//! directory that the tests describe. There may be several.
+//! root to a value, and the value as JSON. `;` separates steps that are evaluated one after the other; the value is that
+//! of the last. What comes after a list of objects is asked of each. `…` in a text of the value stands for anything, and
+//! `raises "a part of the message"` in its place for an error. Examples are shown in the reference and in docstrings (the
+//! first one), and run by the end-to-end tests, in a directory that `tests/e2e/support/examples.py` describes.
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;

@@ -87,9 +87,9 @@ pub struct ArgDef {
 #[derive(Clone, Copy, Debug)]
 pub struct ExampleDef {
     /// Steps from the root to a value, such as `directory.withNewFile(path: "a", contents: "x").entries`. Objects given as
-    /// arguments are written in the same way.
+    /// arguments are written in the same way. `;` separates steps that come one after the other.
     pub call: &'static str,
-    /// What it gives, as JSON.
+    /// What it gives, as JSON, in whose texts `…` stands for anything; or `raises` with a part of the error's message.
     pub gives: &'static str,
 }
 

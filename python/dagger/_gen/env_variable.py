@@ -30,6 +30,20 @@ class EnvVariable(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.name()
+                for item in await (
+                    dag.container()
+                    .with_env_variable("DEBUG", "1")
+                    .with_env_variable("CI", "true")
+                    .env_variables()
+                )
+            ]
+            # ["DEBUG", "CI"]
+            ```
         """
         return await self._value(str, "name")
 
@@ -40,5 +54,19 @@ class EnvVariable(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.value()
+                for item in await (
+                    dag.container()
+                    .with_env_variable("DEBUG", "1")
+                    .with_env_variable("CI", "true")
+                    .env_variables()
+                )
+            ]
+            # ["1", "true"]
+            ```
         """
         return await self._value(str, "value")

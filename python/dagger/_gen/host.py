@@ -64,6 +64,12 @@ class Host(Object):
             include: Patterns of what is taken; all if empty.
             no_cache: Look again at every call.
             gitignore: Leave out what `.gitignore` files say, those above it in the repository included.
+
+        Example:
+            ```python
+            await dag.host().directory("src").entries()
+            # ["hello.py"]
+            ```
         """
         from dagger._gen.directory import Directory
 
@@ -88,6 +94,12 @@ class Host(Object):
         Args:
             path: Where, relative to the client's working directory. `~` is the home directory.
             no_cache: Look again at every call.
+
+        Example:
+            ```python
+            await dag.host().file("src/hello.py").name()
+            # "hello.py"
+            ```
         """
         from dagger._gen.file import File
 
@@ -118,6 +130,12 @@ class Host(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.host().find_up("pyproject.toml")
+            # "pyproject.toml"
+            ```
         """
         return await self._maybe(
             str,

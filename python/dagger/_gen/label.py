@@ -30,6 +30,19 @@ class Label(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.name()
+                for item in await (
+                    dag.container()
+                    .with_label("org.opencontainers.image.title", "hello")
+                    .labels()
+                )
+            ]
+            # ["org.opencontainers.image.title"]
+            ```
         """
         return await self._value(str, "name")
 
@@ -40,5 +53,18 @@ class Label(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.value()
+                for item in await (
+                    dag.container()
+                    .with_label("org.opencontainers.image.title", "hello")
+                    .labels()
+                )
+            ]
+            # ["hello"]
+            ```
         """
         return await self._value(str, "value")

@@ -26,6 +26,20 @@ class Port(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.description()
+                for item in await (
+                    dag.container()
+                    .with_exposed_port(8080, description="web")
+                    .with_exposed_port(9090)
+                    .exposed_ports()
+                )
+            ]
+            # ["web", None]
+            ```
         """
         return await self._maybe(str, "description")
 
@@ -36,6 +50,20 @@ class Port(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.experimental_skip_healthcheck()
+                for item in await (
+                    dag.container()
+                    .with_exposed_port(8080, experimental_skip_healthcheck=True)
+                    .with_exposed_port(9090)
+                    .exposed_ports()
+                )
+            ]
+            # [True, False]
+            ```
         """
         return await self._value(bool, "experimentalSkipHealthcheck")
 
@@ -55,6 +83,20 @@ class Port(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.port()
+                for item in await (
+                    dag.container()
+                    .with_exposed_port(8080)
+                    .with_exposed_port(9090)
+                    .exposed_ports()
+                )
+            ]
+            # [8080, 9090]
+            ```
         """
         return await self._value(int, "port")
 
@@ -65,5 +107,19 @@ class Port(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.protocol()
+                for item in await (
+                    dag.container()
+                    .with_exposed_port(53, protocol=dagger.NetworkProtocol.UDP)
+                    .with_exposed_port(80)
+                    .exposed_ports()
+                )
+            ]
+            # ["UDP", "TCP"]
+            ```
         """
         return await self._value(member(NetworkProtocol), "protocol")

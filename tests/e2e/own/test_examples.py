@@ -9,7 +9,7 @@ from typing import Any
 import dagger
 import pytest
 from engine import Engine
-from examples import EXAMPLES, label, lay, plain
+from examples import EXAMPLES, check, label, lay, plain
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,8 @@ def outcomes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> list[A
         with dagger.connect(dagger.Config(workdir=directory)) as dag:
             for example in EXAMPLES:
                 try:
-                    results.append(plain(eval(example["sync"], {"dagger": dagger, "dag": dag})))
+                    *_, value = [eval(code, {"dagger": dagger, "dag": dag}) for code in example["sync"]]
+                    results.append(plain(value))
                 except (dagger.DaggerError, AttributeError, TypeError, ValueError) as error:
                     results.append(error)
         return results
@@ -35,6 +36,4 @@ def outcomes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> list[A
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=[label(example) for example in EXAMPLES])
 def test_example(number: int, outcomes: list[Any], workdir: Path) -> None:
-    if isinstance(outcomes[number], Exception):
-        raise outcomes[number]
-    assert outcomes[number] == EXAMPLES[number]["gives"], EXAMPLES[number]["sync"]
+    check(EXAMPLES[number], outcomes[number])

@@ -10,7 +10,7 @@ from typing import Any
 import dagger
 import pytest
 from engine import Engine
-from examples import EXAMPLES, label, lay, plain
+from examples import EXAMPLES, check, label, lay, plain
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def outcomes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> list[A
             names = {"dagger": dagger, "dag": dag}
             results = []
             for example in EXAMPLES:
-                source = f"async def example():\n    return {example['async']}\n"
-                exec(source, names)
+                *first, last = example["async"]
+                exec("\n".join(["async def example():", *(f" {line}" for line in first), f" return {last}"]), names)
                 try:
                     results.append(plain(await names["example"]()))
                 except (dagger.DaggerError, AttributeError, TypeError, ValueError) as error:
@@ -43,6 +43,4 @@ def outcomes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> list[A
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=[label(example) for example in EXAMPLES])
 def test_example(number: int, outcomes: list[Any], workdir: Path) -> None:
-    if isinstance(outcomes[number], Exception):
-        raise outcomes[number]
-    assert outcomes[number] == EXAMPLES[number]["gives"], EXAMPLES[number]["async"]
+    check(EXAMPLES[number], outcomes[number])

@@ -105,6 +105,11 @@ def test_5_10_include_and_exclude(q: Any, options: str, found: list[str]) -> Non
     assert filtered["node"]["filter"]["glob"] == found
 
 
+def test_5_10_gitignore_that_was_written_in_the_same_chain(q: Any) -> None:
+    steps = 'withNewFile(path: ".gitignore", contents: "*.log")\nwithNewFile(path: "a.log", contents: "unread")\nfilter(gitignore: true)'
+    assert q.dir(steps, "entries") == [".gitignore"]
+
+
 def test_5_10_gitignore_permissions_and_owner(q: Any) -> None:
     source = q.dir_id(
         _dot_gitignore="*.log\nbuild/\n",

@@ -54,8 +54,7 @@ fn page(schema: &Schema, examples: &Examples, def: &TypeDef, composite: &Composi
     for field in composite.fields.values().filter(|field| !is_hidden(&field.name)) {
         operation(schema, &mut out, field);
         for example in examples.get(&format!("{}.{}", def.name, field.name)).into_iter().flatten() {
-            let (code, gives) = (&example.python, &example.gives);
-            put(&mut out, format_args!("\n```python\n{code}\n# {gives}\n```\n"));
+            put(&mut out, format_args!("\n```python\n{}\n```\n", example.lines(true).join("\n")));
         }
     }
     out

@@ -22,6 +22,17 @@ class HealthcheckConfig(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .with_docker_healthcheck(["wget", "-q", "localhost"])
+                .docker_healthcheck()
+                .args()
+            )
+            # ["wget", "-q", "localhost"]
+            ```
         """
         return self._value(list_of(str), "args")
 
@@ -41,6 +52,17 @@ class HealthcheckConfig(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .with_docker_healthcheck(["true"], interval="90s")
+                .docker_healthcheck()
+                .interval()
+            )
+            # "1m30s"
+            ```
         """
         return self._value(str, "interval")
 
@@ -51,6 +73,17 @@ class HealthcheckConfig(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .with_docker_healthcheck(["true"], retries=3)
+                .docker_healthcheck()
+                .retries()
+            )
+            # 3
+            ```
         """
         return self._value(int, "retries")
 
@@ -61,6 +94,17 @@ class HealthcheckConfig(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .with_docker_healthcheck(["wget -q localhost || exit 1"], shell=True)
+                .docker_healthcheck()
+                .shell()
+            )
+            # True
+            ```
         """
         return self._value(bool, "shell")
 
@@ -71,6 +115,17 @@ class HealthcheckConfig(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .with_docker_healthcheck(["true"], start_interval="500ms")
+                .docker_healthcheck()
+                .start_interval()
+            )
+            # "500ms"
+            ```
         """
         return self._value(str, "startInterval")
 
@@ -81,6 +136,17 @@ class HealthcheckConfig(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .with_docker_healthcheck(["true"], start_period="20s")
+                .docker_healthcheck()
+                .start_period()
+            )
+            # "20s"
+            ```
         """
         return self._value(str, "startPeriod")
 
@@ -91,5 +157,16 @@ class HealthcheckConfig(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .with_docker_healthcheck(["true"], timeout="5s")
+                .docker_healthcheck()
+                .timeout()
+            )
+            # "5s"
+            ```
         """
         return self._value(str, "timeout")

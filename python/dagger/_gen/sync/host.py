@@ -64,6 +64,12 @@ class Host(SyncObject):
             include: Patterns of what is taken; all if empty.
             no_cache: Look again at every call.
             gitignore: Leave out what `.gitignore` files say, those above it in the repository included.
+
+        Example:
+            ```python
+            dag.host().directory("src").entries()
+            # ["hello.py"]
+            ```
         """
         from dagger._gen.sync.directory import Directory
 
@@ -88,6 +94,12 @@ class Host(SyncObject):
         Args:
             path: Where, relative to the client's working directory. `~` is the home directory.
             no_cache: Look again at every call.
+
+        Example:
+            ```python
+            dag.host().file("src/hello.py").name()
+            # "hello.py"
+            ```
         """
         from dagger._gen.sync.file import File
 
@@ -118,6 +130,12 @@ class Host(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.host().find_up("pyproject.toml")
+            # "pyproject.toml"
+            ```
         """
         return self._maybe(
             str,

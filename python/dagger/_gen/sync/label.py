@@ -30,6 +30,19 @@ class Label(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                item.name()
+                for item in (
+                    dag.container()
+                    .with_label("org.opencontainers.image.title", "hello")
+                    .labels()
+                )
+            ]
+            # ["org.opencontainers.image.title"]
+            ```
         """
         return self._value(str, "name")
 
@@ -40,5 +53,18 @@ class Label(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                item.value()
+                for item in (
+                    dag.container()
+                    .with_label("org.opencontainers.image.title", "hello")
+                    .labels()
+                )
+            ]
+            # ["hello"]
+            ```
         """
         return self._value(str, "value")

@@ -26,6 +26,12 @@ class Stat(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.directory().with_new_file("src/main.py", "").stat("src").file_type()
+            # "DIRECTORY"
+            ```
         """
         return self._maybe(member(FileType), "fileType")
 
@@ -45,6 +51,12 @@ class Stat(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.directory().with_new_file("src/main.py", "").stat("src/main.py").name()
+            # "main.py"
+            ```
         """
         return self._value(str, "name")
 
@@ -55,6 +67,17 @@ class Stat(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("run.sh", "", permissions=493)
+                .stat("run.sh")
+                .permissions()
+            )
+            # 493
+            ```
         """
         return self._value(int, "permissions")
 
@@ -65,5 +88,11 @@ class Stat(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.directory().with_new_file("hello.txt", "hello").stat("hello.txt").size()
+            # 5
+            ```
         """
         return self._value(int, "size")

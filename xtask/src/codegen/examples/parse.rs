@@ -1,4 +1,6 @@
 //! How examples are written: `container.from(address: "alpine").withExec(args: ["true"]).exitCode`.
+//!
+//! Several of them, with `;` between, are evaluated one after the other.
 
 /// Steps from the root.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,12 +30,15 @@ pub enum Literal {
     Chain(Chain),
 }
 
-/// Reads an example.
-pub fn parse(text: &str) -> Result<Chain, String> {
+/// Reads an example: its chains, of which there is at least one.
+pub fn parse(text: &str) -> Result<Vec<Chain>, String> {
     let mut parser = Parser { text, at: 0 };
-    let chain = parser.chain()?;
+    let mut chains = vec![parser.chain()?];
+    while parser.take(';') {
+        chains.push(parser.chain()?);
+    }
     parser.skip();
-    if parser.at < text.len() { Err(parser.wrong("the end")) } else { Ok(chain) }
+    if parser.at < text.len() { Err(parser.wrong("the end")) } else { Ok(chains) }
 }
 
 struct Parser<'a> {
@@ -172,12 +177,18 @@ mod tests {
             ("of", Literal::Chain(inner)),
             ("in", Literal::Object(vec![("p".to_owned(), Literal::Json(1.into()))])),
         ];
-        assert_eq!(chain, Chain(vec![step("a", vec![]), step("b", args), step("e", vec![])]));
+        assert_eq!(chain, [Chain(vec![step("a", vec![]), step("b", args), step("e", vec![])])]);
+    }
+
+    #[test]
+    fn one_after_the_other() {
+        let chains = parse("a;\n b").unwrap();
+        assert_eq!(chains, [Chain(vec![step("a", vec![])]), Chain(vec![step("b", vec![])])]);
     }
 
     #[test]
     fn mistakes_are_told() {
-        for text in ["", "a.", "a(", "a(b)", "a(b: )", "a b", "a(b: \"x)", "a(b: [1)"] {
+        for text in ["", "a.", "a(", "a(b)", "a(b: )", "a b", "a(b: \"x)", "a(b: [1)", "a;"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

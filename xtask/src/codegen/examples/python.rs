@@ -1,82 +1,89 @@
 //! Examples as Python programs write them.
 
 use kukri_engine::Registry;
-use kukri_model::schema::{ArgDef, TypeRef};
+use kukri_model::schema::{ArgDef, OperationDef, TypeRef};
 use serde_json::Value;
 
 use super::super::literal::quoted;
 use super::super::names;
+use super::layout::{Arg, Calls, Code};
 use super::parse::{Chain, Literal, Step};
 
-/// The expression that gives the value; `wait` is `"await "` or nothing. The root is called `dag`.
+/// The expression that gives the value, awaited if `wait`. The root is called `dag`.
 ///
 /// What comes after a list of objects is asked of each of them.
-pub fn expression(registry: &Registry, chain: &Chain, wait: &str) -> Result<String, String> {
-    let mut on = "Query";
-    let mut code = "dag".to_owned();
-    let mut steps = chain.0.iter();
-    while let Some(step) = steps.next() {
-        let (call, returns) = method(registry, on, step)?;
-        code.push_str(&call);
-        on = returns.base();
-        if returns.is_list() && registry.objects.contains_key(on) {
-            let inner = below(registry, on, steps.as_slice())?;
-            return Ok(format!("[{wait}item{inner} for item in {wait}{code}]"));
+pub fn expression(registry: &Registry, chain: &Chain, wait: bool) -> Result<Code, String> {
+    let dag = Code::Text("dag".to_owned());
+    steps(registry, dag, "Query", &chain.0, wait)
+}
+
+fn steps(registry: &Registry, on: Code, kind: &str, steps_left: &[Step], wait: bool) -> Result<Code, String> {
+    let mut kind = kind;
+    let mut calls = Calls { on, calls: Vec::new(), wait };
+    let mut left = steps_left.iter();
+    while let Some(step) = left.next() {
+        let operation = registry
+            .operation(kind, &step.field)
+            .ok_or_else(|| format!("{kind} has no operation {}", step.field))?;
+        calls.calls.push((names::python(&step.field), args(registry, operation.def, step)?));
+        let returns = operation.def.returns;
+        let base = returns.base();
+        if returns.is_list() && registry.objects.contains_key(base) {
+            let item = steps(registry, Code::Text("item".to_owned()), base, left.as_slice(), wait)?;
+            return Ok(Code::Each { item: Box::new(item), of: Box::new(Code::Calls(Box::new(calls))) });
+        }
+        kind = match (operation.def.expected_type, left.as_slice()) {
+            // An object that was computed, such as `sync` gives.
+            (Some(expected), [_, ..]) => {
+                if wait {
+                    calls = Calls { on: Code::Calls(Box::new(calls)), calls: Vec::new(), wait };
+                }
+                expected
+            }
+            _ => base,
+        };
+    }
+    Ok(Code::Calls(Box::new(calls)))
+}
+
+fn args(registry: &Registry, def: &OperationDef, step: &Step) -> Result<Vec<Arg>, String> {
+    let place = format!("{}.{}", def.on, def.name);
+    for (name, _) in &step.args {
+        if !def.args.iter().any(|def| def.name == name) {
+            return Err(format!("{place} has no argument {name}"));
         }
     }
-    Ok(format!("{wait}{code}"))
-}
-
-/// The steps on an item of a list.
-fn below(registry: &Registry, on: &str, steps: &[Step]) -> Result<String, String> {
-    let mut on = on.to_owned();
-    let mut code = String::new();
-    for step in steps {
-        let (call, returns) = method(registry, &on, step)?;
-        code.push_str(&call);
-        returns.base().clone_into(&mut on);
-    }
-    Ok(code)
-}
-
-/// `.name(arguments)`, and the type of what it gives.
-fn method(registry: &Registry, on: &str, step: &Step) -> Result<(String, TypeRef), String> {
-    let operation =
-        registry.operation(on, &step.field).ok_or_else(|| format!("{on} has no operation {}", step.field))?;
     let mut args = Vec::new();
     let mut positional = true;
-    for (name, _) in &step.args {
-        if !operation.def.args.iter().any(|def| def.name == name) {
-            return Err(format!("{on}.{} has no argument {name}", step.field));
-        }
-    }
-    for def in operation.def.args {
-        let required = def.default.is_none() && !def.ty.is_nullable();
+    let is_required = |def: &ArgDef| def.default.is_none() && !def.ty.is_nullable();
+    let (required, optional): (Vec<&ArgDef>, Vec<&ArgDef>) =
+        def.args.iter().partition(|def| is_required(def));
+    for def in required.into_iter().chain(optional) {
         let Some((_, value)) = step.args.iter().find(|(name, _)| name == def.name) else {
-            if required {
-                return Err(format!("{on}.{} needs the argument {}", step.field, def.name));
+            if is_required(def) {
+                return Err(format!("{place} needs the argument {}", def.name));
             }
             continue;
         };
-        positional &= required;
-        let value = literal(registry, def, value)?;
-        args.push(if positional { value } else { format!("{}={value}", names::python(def.name)) });
+        positional &= is_required(def);
+        let name = if positional { None } else { Some(names::python(def.name)) };
+        args.push((name, literal(registry, &def.ty, value)?));
     }
-    Ok((format!(".{}({})", names::python(&step.field), args.join(", ")), operation.def.returns))
+    Ok(args)
 }
 
-fn literal(registry: &Registry, def: &ArgDef, value: &Literal) -> Result<String, String> {
-    let base = def.ty.base();
+fn literal(registry: &Registry, ty: &TypeRef, value: &Literal) -> Result<Code, String> {
+    let base = ty.base();
     Ok(match value {
-        Literal::Json(Value::Null) => "None".to_owned(),
-        Literal::Json(Value::Bool(true)) => "True".to_owned(),
-        Literal::Json(Value::Bool(false)) => "False".to_owned(),
-        Literal::Json(Value::String(text)) => scalar(base, &quoted(text)),
-        Literal::Json(value) => value.to_string(),
-        Literal::Member(name) => format!("dagger.{base}.{name}"),
+        Literal::Json(Value::Null) => Code::Text("None".to_owned()),
+        Literal::Json(Value::Bool(true)) => Code::Text("True".to_owned()),
+        Literal::Json(Value::Bool(false)) => Code::Text("False".to_owned()),
+        Literal::Json(Value::String(text)) => Code::Text(scalar(base, &quoted(text))),
+        Literal::Json(value) => Code::Text(value.to_string()),
+        Literal::Member(name) => Code::Text(format!("dagger.{base}.{name}")),
         Literal::List(items) => {
-            let items: Result<Vec<_>, _> = items.iter().map(|item| literal(registry, def, item)).collect();
-            format!("[{}]", items?.join(", "))
+            let items: Result<Vec<_>, _> = items.iter().map(|item| literal(registry, ty, item)).collect();
+            Code::List(items?)
         }
         Literal::Object(fields) => {
             let input = registry.inputs.get(base).ok_or_else(|| format!("{base} is not an input"))?;
@@ -84,11 +91,11 @@ fn literal(registry: &Registry, def: &ArgDef, value: &Literal) -> Result<String,
             for (name, value) in fields {
                 let field = input.fields.iter().find(|field| field.name == name);
                 let field = field.ok_or_else(|| format!("{base} has no field {name}"))?;
-                args.push(format!("{}={}", names::python(name), literal(registry, field, value)?));
+                args.push((Some(names::python(name)), literal(registry, &field.ty, value)?));
             }
-            format!("dagger.{base}({})", args.join(", "))
+            Code::New(format!("dagger.{base}"), args)
         }
-        Literal::Chain(chain) => expression(registry, chain, "")?,
+        Literal::Chain(chain) => expression(registry, chain, false)?,
     })
 }
 

@@ -60,6 +60,25 @@ impl Docstring {
         }
     }
 
+    /// An example: lines of a program, which stay as they are. A comment at the end is broken where it is too long.
+    pub fn example(&mut self, lines: &[String]) {
+        self.lines.extend([String::new(), "Example:".to_owned(), "    ```python".to_owned()]);
+        for line in lines {
+            if line.starts_with('#') {
+                let mut from = self.lines.len();
+                self.wrap(line, 0, 4, 4);
+                // What follows is a comment as well.
+                from += 1;
+                for line in &mut self.lines[from..] {
+                    line.insert_str(4, "# ");
+                }
+            } else {
+                self.lines.push(format!("    {}", escaped(line)));
+            }
+        }
+        self.lines.push("    ```".to_owned());
+    }
+
     /// A paragraph.
     pub fn paragraph(&mut self, text: &str) {
         self.lines.push(String::new());
@@ -68,7 +87,7 @@ impl Docstring {
 
     /// Appends a line, broken where it is too long.
     fn wrap(&mut self, text: &str, taken: usize, indent: usize, further: usize) {
-        let text = text.replace('\\', "\\\\").replace("\"\"\"", "\\\"\\\"\\\"");
+        let text = escaped(text);
         let mut line = " ".repeat(indent);
         let mut used = self.indent + taken + indent;
         let mut empty = true;
@@ -108,6 +127,11 @@ impl Docstring {
         }
         format!("{out}\n{indent}\"\"\"\n")
     }
+}
+
+/// A text in a docstring.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace("\"\"\"", "\\\"\\\"\\\"")
 }
 
 #[cfg(test)]

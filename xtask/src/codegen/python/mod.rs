@@ -10,6 +10,7 @@ mod values;
 use kukri_api::Schema;
 use kukri_api::schema::{TypeKind, is_hidden};
 
+use super::examples::Examples;
 use super::files::Output;
 use super::names::snake;
 
@@ -63,7 +64,7 @@ impl Flavour {
 const BUILT_IN: &[&str] = &["Boolean", "Float", "ID", "Int", "String", "Void"];
 
 /// Writes all files.
-pub fn write(schema: &Schema, out: &mut Output<'_>) -> Result<(), String> {
+pub fn write(schema: &Schema, examples: &Examples, out: &mut Output<'_>) -> Result<(), String> {
     let mut shared = index::Names::default();
     let mut twins = index::Names::default();
     let mut scalars: Vec<(String, String)> = Vec::new();
@@ -91,7 +92,7 @@ pub fn write(schema: &Schema, out: &mut Output<'_>) -> Result<(), String> {
                 for (flavour, folder) in
                     [(Flavour::Async, FOLDER.to_owned()), (Flavour::Sync, format!("{FOLDER}/sync"))]
                 {
-                    let text = object::module(schema, def, composite, flavour)?;
+                    let text = object::module(schema, examples, def, composite, flavour)?;
                     out.file(&format!("{folder}/{module}.py"), &text)?;
                 }
                 shared.add(name, &module);

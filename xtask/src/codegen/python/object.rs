@@ -6,6 +6,7 @@ use std::fmt::Write;
 use kukri_api::Schema;
 use kukri_api::schema::{Arg, Composite, Field, Resolve, TypeDef, TypeKind, is_hidden};
 
+use super::super::examples::Examples;
 use super::super::literal::{self, quoted};
 use super::super::names::{self, snake};
 use super::docs::Docstring;
@@ -14,6 +15,7 @@ use super::{BUILT_IN, Flavour, HEADER, types};
 /// A class under construction.
 struct Class<'a> {
     schema: &'a Schema,
+    examples: &'a Examples,
     name: &'a str,
     flavour: Flavour,
     /// Names needed when the module runs.
@@ -46,6 +48,7 @@ enum Gives<'a> {
 /// The module of an object type.
 pub fn module(
     schema: &Schema,
+    examples: &Examples,
     def: &TypeDef,
     composite: &Composite,
     flavour: Flavour,
@@ -53,6 +56,7 @@ pub fn module(
     let name = def.name.as_ref();
     let mut class = Class {
         schema,
+        examples,
         name,
         flavour,
         runtime: BTreeSet::new(),
@@ -304,6 +308,10 @@ impl<'a> Class<'a> {
             let raises: Vec<(String, String)> =
                 raises.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
             doc.section("Raises", if matches!(gives, Gives::Identity) { &raises[1..] } else { &raises });
+        }
+        let examples = self.examples.get(&format!("{}.{}", self.name, field.name));
+        if let Some(example) = examples.and_then(|examples| examples.first()) {
+            doc.example(&example.lines(self.flavour == Flavour::Async));
         }
         doc.finish()
     }

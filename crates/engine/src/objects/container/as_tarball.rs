@@ -50,6 +50,8 @@ pub enum ImageMediaTypes {
 /// not part of it.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "File!")]
+#[example(r#"container.withNewFile(path: "/motd", contents: "hi").asTarball.name"# => r#""container.tar""#)]
+#[example(r#"container.from(address: "alpine").withMountedFile(path: "/image.tar", source: container.withNewFile(path: "/motd", contents: "hi").asTarball).withExec(args: ["sh", "-c", "tar -tf /image.tar | grep -v blobs"]).stdout"# => r#""oci-layout\nindex.json\nmanifest.json\n""#)]
 pub struct AsTarball {
     /// Further containers of the same image for other platforms.
     #[arg(default = "[]")]

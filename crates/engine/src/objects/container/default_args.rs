@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The default arguments.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "[String!]!")]
+#[example(r#"container.withDefaultArgs(args: ["serve", "--port", "80"]).defaultArgs"# => r#"["serve", "--port", "80"]"#)]
 pub struct DefaultArgs {}
 
 impl Run for DefaultArgs {

@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// A directory of the container, mounted ones included.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Directory!")]
+#[example(r#"container.from(address: "alpine").withExec(args: ["mkdir", "-p", "/out/html"]).directory(path: "/out").entries"# => r#"["html/"]"#)]
+#[example(r#"container.withWorkdir(path: "/src").withNewFile(path: "a.py", contents: "").directory(path: ".").entries"# => r#"["a.py"]"#)]
 pub struct Directory {
     /// Which.
     path: String,

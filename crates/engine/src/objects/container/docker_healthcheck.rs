@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// How to find out whether the container is healthy; null if nothing says so.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "HealthcheckConfig")]
+#[example(r#"container.withDockerHealthcheck(args: ["true"], retries: 3).dockerHealthcheck.retries"# => r#"3"#)]
 pub struct DockerHealthcheck {}
 
 impl Run for DockerHealthcheck {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The entrypoint.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "[String!]!")]
+#[example(r#"container.withEntrypoint(args: ["/app", "serve"]).entrypoint"# => r#"["/app", "serve"]"#)]
 pub struct Entrypoint {}
 
 impl Run for Entrypoint {

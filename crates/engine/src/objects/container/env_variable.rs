@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// The value of an environment variable; null if it is not set.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "String")]
+#[example(r#"container.withEnvVariable(name: "DEBUG", value: "1").envVariable(name: "DEBUG")"# => r#""1""#)]
+#[example(r#"container.envVariable(name: "DEBUG")"# => r#"null"#)]
 pub struct EnvVariable {
     /// Name of the variable.
     name: String,

@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// The environment variables, in order. Those set from secrets are left out.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "[EnvVariable!]!")]
+#[example(r#"container.withEnvVariable(name: "DEBUG", value: "1").withEnvVariable(name: "CI", value: "true").envVariables.name"# => r#"["DEBUG", "CI"]"#)]
 pub struct EnvVariables {}
 
 impl Run for EnvVariables {

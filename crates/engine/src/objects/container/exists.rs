@@ -14,6 +14,8 @@ use crate::operation::Run;
 /// Whether there is something at a path.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Boolean!")]
+#[example(r#"container.from(address: "alpine").exists(path: "/etc/passwd")"# => r#"true"#)]
+#[example(r#"container.from(address: "alpine").exists(path: "/etc/passwd", expectedType: DIRECTORY_TYPE)"# => r#"false"#)]
 pub struct Exists {
     /// Where.
     path: String,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The exit status of the last exec.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Int!")]
+#[example(r#"container.from(address: "alpine").withExec(args: ["grep", "-q", "bash", "/etc/passwd"], expect: ANY).exitCode"# => r#"1"#)]
 pub struct ExitCode {}
 
 impl Run for ExitCode {

@@ -19,6 +19,8 @@ use crate::vertex::{Slot, TreeHandle};
 /// well. Gives the absolute path.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "String!", cache = "never")]
+#[example(r#"container.withNewFile(path: "/motd", contents: "hi").export(path: "dist/image.tar")"# => r#""/…/dist/image.tar""#)]
+#[example(r#"container.withNewFile(path: "/motd", contents: "hi").export(path: "dist/image.tar"); container.import(source: host.file(path: "dist/image.tar")).file(path: "/motd").contents"# => r#""hi""#)]
 pub struct Export {
     /// Where, relative to the client's working directory.
     path: String,

@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// The exposed ports: of the image, and those added since.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "[Port!]!")]
+#[example(r#"container.withExposedPort(port: 8080).withExposedPort(port: 9090).exposedPorts.port"# => r#"[8080, 9090]"#)]
 pub struct ExposedPorts {}
 
 impl Run for ExposedPorts {

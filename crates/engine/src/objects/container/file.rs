@@ -14,6 +14,8 @@ use crate::operation::Run;
 /// at once.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "File!", eager = "")]
+#[example(r#"container.from(address: "alpine").withExec(args: ["sh", "-c", "echo built > /app"]).file(path: "/app").contents"# => r#""built\n""#)]
+#[example(r#"container.withEnvVariable(name: "HOME", value: "/root").withNewFile(path: "/root/key", contents: "abc").file(path: "$HOME/key", expand: true).contents"# => r#""abc""#)]
 pub struct File {
     /// Which.
     path: String,

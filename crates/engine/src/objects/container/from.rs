@@ -23,6 +23,8 @@ use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp};
 /// one; variables, labels and exposed ports are merged. Mounts and secrets stay.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!", cache = "session", eager = "")]
+#[example(r#"container.from(address: "alpine:3.20").withExec(args: ["echo", "hello"]).stdout"# => r#""hello\n""#)]
+#[example(r#"container.withEnvVariable(name: "CI", value: "true").from(address: "alpine").envVariable(name: "CI")"# => r#""true""#)]
 pub struct From {
     /// The image: `alpine`, `docker.io/library/alpine:3.20`, `registry.example.com/a/b@sha256:…`.
     address: String,

@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// The reference of the image this was made from, with its digest: right after `from` only.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "String!")]
+#[example(r#"container.from(address: "alpine").imageRef"# => r#""docker.io/library/alpine:latest@sha256:…""#)]
+#[example(r#"container.from(address: "alpine").withEnvVariable(name: "CI", value: "true").imageRef"# => r#"raises "Image reference can only be retrieved immediately after""#)]
 pub struct ImageRef {}
 
 impl Run for ImageRef {

@@ -18,6 +18,7 @@ use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp, VertexValue};
 /// Of several platforms, the one of the container is taken. Annotations of the image's manifest are taken over.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.import(source: container.from(address: "alpine").withNewFile(path: "/motd", contents: "hi").asTarball).file(path: "/motd").contents"# => r#""hi""#)]
 pub struct Import {
     /// The archive.
     source: Ref<File>,

@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// The value of a label; null if it is not set.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "String")]
+#[example(r#"container.withLabel(name: "stage", value: "test").label(name: "stage")"# => r#""test""#)]
+#[example(r#"container.label(name: "stage")"# => r#"null"#)]
 pub struct Label {
     /// Name of the label.
     name: String,

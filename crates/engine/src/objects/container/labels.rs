@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// The labels of the image.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "[Label!]!")]
+#[example(r#"container.withLabel(name: "stage", value: "test").labels.value"# => r#"["test"]"#)]
 pub struct Labels {}
 
 impl Run for Labels {

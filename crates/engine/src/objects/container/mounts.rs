@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The paths where something is mounted, in order.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "[String!]!")]
+#[example(r#"container.withMountedTemp(path: "/tmp").withMountedCache(path: "/cache", cache: cacheVolume(key: "pip")).mounts"# => r#"["/tmp", "/cache"]"#)]
 pub struct Mounts {}
 
 impl Run for Mounts {

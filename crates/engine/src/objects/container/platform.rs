@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// What the container is built for.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Platform!")]
+#[example(r#"container(platform: "linux/arm64").platform"# => r#""linux/arm64""#)]
 pub struct Platform {}
 
 impl Run for Platform {

@@ -14,6 +14,7 @@ use crate::vertex::edit::Source;
 /// The root file system, without mounts.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Directory!")]
+#[example(r#"container.withNewFile(path: "/etc/motd", contents: "hi").withMountedTemp(path: "/tmp").rootfs.glob(pattern: "**")"# => r#"["etc/", "etc/motd"]"#)]
 pub struct Rootfs {}
 
 impl Run for Rootfs {

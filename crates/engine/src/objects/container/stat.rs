@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// Facts of what is at a path.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Stat")]
+#[example(r##"container.from(address: "alpine").withNewFile(path: "/run.sh", contents: "#!/bin/sh\n", permissions: 493).stat(path: "/run.sh").permissions"## => r#"493"#)]
+#[example(r#"container.withSymlink(target: "/nowhere", linkName: "/link").stat(path: "/link", doNotFollowSymlinks: true).fileType"# => r#""SYMLINK""#)]
 pub struct Stat {
     /// Where.
     path: String,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The standard error of the last exec, as it came.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "String!")]
+#[example(r#"container.from(address: "alpine").withExec(args: ["sh", "-c", "echo oh no >&2"]).stderr"# => r#""oh no\n""#)]
 pub struct Stderr {}
 
 impl Run for Stderr {

@@ -14,6 +14,8 @@ use crate::operation::Run;
 /// Runs the exec if that was not done yet. Without any exec it is an error.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "String!")]
+#[example(r#"container.from(address: "alpine").withExec(args: ["echo", "hello"]).stdout"# => r#""hello\n""#)]
+#[example(r#"container.from(address: "alpine").stdout"# => r#"raises "no command has been set""#)]
 pub struct Stdout {}
 
 impl Run for Stdout {

@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// Runs everything that this container needs, and gives its ID.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "ID!", expected = "Container")]
+#[example(r#"container.from(address: "alpine").withExec(args: ["echo", "hello"]).sync.stdout"# => r#""hello\n""#)]
+#[example(r#"container.from(address: "alpine").withExec(args: ["false"]).sync.stdout"# => r#"raises "exit code: 1""#)]
 pub struct Sync {}
 
 impl Run for Sync {

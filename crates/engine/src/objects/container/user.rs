@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The user of execs; empty means root.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "String!")]
+#[example(r#"container.withUser(name: "nobody").user"# => r#""nobody""#)]
 pub struct User {}
 
 impl Run for User {

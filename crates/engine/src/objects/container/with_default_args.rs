@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Sets the arguments of execs that have none.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withDefaultArgs(args: ["echo", "hello"]).withExec(args: []).stdout"# => r#""hello\n""#)]
 pub struct WithDefaultArgs {
     /// The arguments; an empty list means none.
     args: Vec<String>,

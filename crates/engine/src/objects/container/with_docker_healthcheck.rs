@@ -17,6 +17,8 @@ use crate::operation::Run;
 /// Durations are numbers with units, such as `30s` or `1m30s`. What is left out has Docker's default.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withDockerHealthcheck(args: ["wget", "-q", "localhost"], interval: "10s", retries: 3).dockerHealthcheck.args"# => r#"["wget", "-q", "localhost"]"#)]
+#[example(r#"container.withDockerHealthcheck(args: ["wget -q localhost || exit 1"], shell: true).dockerHealthcheck.shell"# => r#"true"#)]
 pub struct WithDockerHealthcheck {
     /// The command: exit status 0 means healthy.
     args: Vec<String>,

@@ -12,6 +12,9 @@ use crate::operation::Run;
 /// Sets the entrypoint, which is put before the arguments of execs that ask for it.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withEntrypoint(args: ["echo", "hello"]).withExec(args: ["world"], useEntrypoint: true).stdout"# => r#""hello world\n""#)]
+#[example(r#"container.withDefaultArgs(args: ["--help"]).withEntrypoint(args: ["/app"]).defaultArgs"# => r#"[]"#)]
+#[example(r#"container.withDefaultArgs(args: ["--help"]).withEntrypoint(args: ["/app"], keepDefaultArgs: true).defaultArgs"# => r#"["--help"]"#)]
 pub struct WithEntrypoint {
     /// The entrypoint.
     args: Vec<String>,

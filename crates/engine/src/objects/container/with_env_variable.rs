@@ -14,6 +14,8 @@ use crate::operation::Run;
 /// A variable of that name is replaced in place.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withEnvVariable(name: "GREETING", value: "hello").withExec(args: ["sh", "-c", "echo $GREETING"]).stdout"# => r#""hello\n""#)]
+#[example(r#"container.withEnvVariable(name: "PATH", value: "/usr/bin").withEnvVariable(name: "PATH", value: "/opt/bin:$PATH", expand: true).envVariable(name: "PATH")"# => r#""/opt/bin:/usr/bin""#)]
 pub struct WithEnvVariable {
     /// Name of the variable.
     name: String,

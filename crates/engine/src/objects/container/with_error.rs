@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// Makes every later evaluation fail with a message. An empty message changes nothing.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withError(err: "the tests need a database").withExec(args: ["true"]).exitCode"# => r#"raises "the tests need a database""#)]
+#[example(r#"container.from(address: "alpine").withError(err: "").withExec(args: ["true"]).exitCode"# => r#"0"#)]
 pub struct WithError {
     /// The message.
     err: String,

@@ -43,6 +43,14 @@ impl ReturnType {
 /// The command runs when something needs its result. No shell is involved: say `["sh", "-c", "…"]` where one is wanted.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withExec(args: ["echo", "hello"]).stdout"# => r#""hello\n""#)]
+#[example(r#"container.from(address: "alpine").withExec(args: ["sh", "-c", "echo one && echo two"]).stdout"# => r#""one\ntwo\n""#)]
+#[example(r#"container.from(address: "alpine").withExec(args: ["sh", "-c", "exit 3"]).exitCode"# => r#"raises "exit code: 3""#)]
+#[example(r#"container.from(address: "alpine").withExec(args: ["sh", "-c", "exit 3"], expect: ANY).exitCode"# => r#"3"#)]
+#[example(r#"container.from(address: "alpine").withExec(args: ["wc", "-l"], stdin: "one\ntwo\n").stdout"# => r#""2\n""#)]
+#[example(r#"container.from(address: "alpine").withExec(args: ["echo", "hello"], redirectStdout: "/out/log").file(path: "/out/log").contents"# => r#""hello\n""#)]
+#[example(r#"container.from(address: "alpine").withEnvVariable(name: "NAME", value: "world").withExec(args: ["echo", "hello $NAME"], expand: true).stdout"# => r#""hello world\n""#)]
+#[example(r#"container.from(address: "alpine").withEntrypoint(args: ["echo", "hello"]).withExec(args: ["world"], useEntrypoint: true).stdout"# => r#""hello world\n""#)]
 pub struct WithExec {
     /// The command with its arguments; empty: the container's default arguments.
     args: Vec<String>,

@@ -17,6 +17,8 @@ use crate::operation::Run;
 /// The same port and protocol given again replace the first.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withExposedPort(port: 8080, description: "web").exposedPorts.port"# => r#"[8080]"#)]
+#[example(r#"container.withExposedPort(port: 53).withExposedPort(port: 53, protocol: UDP).exposedPorts.protocol"# => r#"["TCP", "UDP"]"#)]
 pub struct WithExposedPort {
     /// 1 to 65535.
     port: i64,

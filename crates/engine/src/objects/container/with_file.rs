@@ -14,6 +14,8 @@ use crate::operation::Run;
 /// Copies a file into the container.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withFile(path: "/src/hello.py", source: host.file(path: "src/hello.py")).withExec(args: ["ls", "/src"]).stdout"# => r#""hello.py\n""#)]
+#[example(r#"container.from(address: "alpine").withFile(path: "/src/", source: host.file(path: "src/hello.py"), owner: "nobody").withExec(args: ["stat", "-c", "%U", "/src/hello.py"]).stdout"# => r#""nobody\n""#)]
 pub struct WithFile {
     /// Where: the full path of the copy; or, if it is empty, `.`, ends with `/` or is an existing directory, the directory it goes into.
     path: String,

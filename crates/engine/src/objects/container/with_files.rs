@@ -14,6 +14,7 @@ use crate::operation::Run;
 /// Copies files into a directory of the container, each under its own name.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withFiles(path: "/src", sources: [host.file(path: "README.md"), host.file(path: "src/hello.py")]).withExec(args: ["ls", "/src"]).stdout"# => r#""README.md\nhello.py\n""#)]
 pub struct WithFiles {
     /// The directory.
     path: String,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Sets a label of the image.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withLabel(name: "org.opencontainers.image.title", value: "hello").label(name: "org.opencontainers.image.title")"# => r#""hello""#)]
 pub struct WithLabel {
     /// Name of the label, such as `org.opencontainers.image.source`.
     name: String,

@@ -18,6 +18,8 @@ use crate::vertex::exec::{ExecMount, MountKind};
 /// Its contents are part of no cache key and of no image.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withMountedCache(path: "/root/.npm", cache: cacheVolume(key: "npm")).withExec(args: ["touch", "/root/.npm/left-pad"]).sync; container.from(address: "alpine").withMountedCache(path: "/root/.npm", cache: cacheVolume(key: "npm")).withExec(args: ["ls", "/root/.npm"]).stdout"# => r#""left-pad\n""#)]
+#[example(r#"container.from(address: "alpine").withMountedCache(path: "/src", cache: cacheVolume(key: "seeded"), source: host.directory(path: "src"), sharing: LOCKED, owner: "nobody").withExec(args: ["stat", "-c", "%U", "/src"]).stdout"# => r#""nobody\n""#)]
 pub struct WithMountedCache {
     /// Where, in the container.
     path: String,

@@ -18,6 +18,9 @@ use crate::vertex::exec::{ExecMount, MountKind};
 /// What execs write there is seen by later execs and by `directory(path)`; the source does not change, and nothing of it gets into the root file system or an image.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withMountedDirectory(path: "/src", source: host.directory(path: "src")).withExec(args: ["ls", "/src"]).stdout"# => r#""hello.py\n""#)]
+#[example(r#"container.from(address: "alpine").withMountedDirectory(path: "/src", source: host.directory(path: "src")).withExec(args: ["touch", "/src/new"]).directory(path: "/src").entries"# => r#"["hello.py", "new"]"#)]
+#[example(r#"container.from(address: "alpine").withMountedDirectory(path: "/src", source: host.directory(path: "src"), readOnly: true).withExec(args: ["touch", "/src/new"]).sync.exitCode"# => r#"raises "exit code: 1""#)]
 pub struct WithMountedDirectory {
     /// Where, in the container.
     path: String,

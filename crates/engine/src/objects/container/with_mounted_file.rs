@@ -19,6 +19,8 @@ use crate::vertex::exec::{ExecMount, MountKind};
 /// What execs write to it is seen by later execs; the source does not change.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withMountedFile(path: "/etc/app.toml", source: host.file(path: "pyproject.toml")).withExec(args: ["head", "-n", "1", "/etc/app.toml"]).stdout"# => r#""[project]\n""#)]
+#[example(r#"container.from(address: "alpine").withMountedFile(path: "/etc/app.toml", source: host.file(path: "pyproject.toml"), owner: "nobody").withExec(args: ["stat", "-c", "%U", "/etc/app.toml"]).stdout"# => r#""nobody\n""#)]
 pub struct WithMountedFile {
     /// Where, in the container.
     path: String,

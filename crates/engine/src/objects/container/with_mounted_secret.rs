@@ -17,6 +17,8 @@ use crate::vertex::exec::{ExecMount, MountKind};
 /// The value reaches no cache key, log or image.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withMountedSecret(path: "/run/secrets/key", source: setSecret(name: "key", plaintext: "s3cr3t")).withExec(args: ["wc", "-c", "/run/secrets/key"]).stdout"# => r#""6 /run/secrets/key\n""#)]
+#[example(r#"container.from(address: "alpine").withMountedSecret(path: "/run/secrets/key", source: setSecret(name: "key", plaintext: "s3cr3t"), owner: "nobody", mode: 288).withExec(args: ["stat", "-c", "%U %a", "/run/secrets/key"]).stdout"# => r#""nobody 440\n""#)]
 pub struct WithMountedSecret {
     /// Where, in the container.
     path: String,

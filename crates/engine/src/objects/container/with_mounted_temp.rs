@@ -13,6 +13,8 @@ use crate::vertex::exec::{ExecMount, MountKind};
 /// Mounts a directory in memory, empty for every exec.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withMountedTemp(path: "/scratch").withExec(args: ["touch", "/scratch/a"]).withExec(args: ["ls", "/scratch"]).stdout"# => r#""""#)]
+#[example(r#"container.from(address: "alpine").withMountedTemp(path: "/scratch", size: 4096).withExec(args: ["dd", "if=/dev/zero", "of=/scratch/a", "bs=8192", "count=1"], expect: ANY).exitCode"# => r#"1"#)]
 pub struct WithMountedTemp {
     /// Where, in the container.
     path: String,

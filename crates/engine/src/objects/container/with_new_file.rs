@@ -13,6 +13,8 @@ use crate::vertex::edit::{Owner, Step, edit};
 /// Writes a file.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withNewFile(path: "/etc/motd", contents: "hello\n").withExec(args: ["cat", "/etc/motd"]).stdout"# => r#""hello\n""#)]
+#[example(r#"container.from(address: "alpine").withNewFile(path: "/home/key", contents: "abc", permissions: 384, owner: "nobody").withExec(args: ["stat", "-c", "%U %a", "/home/key"]).stdout"# => r#""nobody 600\n""#)]
 pub struct WithNewFile {
     /// Where. Missing parents are made.
     path: String,

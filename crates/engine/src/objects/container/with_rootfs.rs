@@ -14,6 +14,7 @@ use crate::operation::Run;
 /// Replaces the root file system; configuration and mounts stay.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withEnvVariable(name: "CI", value: "true").withRootfs(directory: directory.withNewFile(path: "a", contents: "")).rootfs.entries"# => r#"["a"]"#)]
 pub struct WithRootfs {
     /// The new root.
     directory: Ref<Directory>,

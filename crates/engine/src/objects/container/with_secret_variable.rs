@@ -16,6 +16,8 @@ use crate::operation::Run;
 /// The value reaches no cache key, log or image.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withSecretVariable(name: "TOKEN", secret: setSecret(name: "token", plaintext: "s3cr3t")).withExec(args: ["sh", "-c", "test -n \"$TOKEN\" && echo set"]).stdout"# => r#""set\n""#)]
+#[example(r#"container.from(address: "alpine").withSecretVariable(name: "TOKEN", secret: setSecret(name: "token", plaintext: "s3cr3t")).withExec(args: ["sh", "-c", "echo $TOKEN"]).stdout"# => r#""***\n""#)]
 pub struct WithSecretVariable {
     /// Name of the variable.
     name: String,

@@ -13,6 +13,7 @@ use crate::vertex::edit::{Step, edit};
 /// Makes a symbolic link.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withNewFile(path: "/opt/app-2/notes", contents: "new").withSymlink(target: "/opt/app-2", linkName: "/opt/app").file(path: "/opt/app/notes").contents"# => r#""new""#)]
 pub struct WithSymlink {
     /// Where it points to; kept as it is.
     target: String,

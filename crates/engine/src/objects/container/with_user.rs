@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// Sets the user of later execs.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withUser(name: "nobody").withExec(args: ["id", "-un"]).stdout"# => r#""nobody\n""#)]
+#[example(r#"container.from(address: "alpine").withUser(name: "1000:100").withExec(args: ["sh", "-c", "echo $(id -u):$(id -g)"]).stdout"# => r#""1000:100\n""#)]
 pub struct WithUser {
     /// `user`, `uid`, `user:group` or `uid:gid`; names are looked up in the container when an exec starts.
     name: String,

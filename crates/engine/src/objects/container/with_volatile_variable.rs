@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// Sets an environment variable that execs see, but whose value is not part of any cache key or image.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withVolatileVariable(name: "BUILD_NUMBER", value: "42").withExec(args: ["sh", "-c", "echo build $BUILD_NUMBER"]).stdout"# => r#""build 42\n""#)]
+#[example(r#"container.from(address: "alpine").withVolatileVariable(name: "COMMIT", value: "a1").withExec(args: ["sh", "-c", "echo at $COMMIT"]).stdout; container.from(address: "alpine").withVolatileVariable(name: "COMMIT", value: "b2").withExec(args: ["sh", "-c", "echo at $COMMIT"]).stdout"# => r#""at a1\n""#)]
 pub struct WithVolatileVariable {
     /// Name of the variable.
     name: String,

@@ -14,6 +14,8 @@ use crate::operation::Run;
 /// It is made, owned by the user, when an exec finds it missing.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withWorkdir(path: "/src").withExec(args: ["pwd"]).stdout"# => r#""/src\n""#)]
+#[example(r#"container.withWorkdir(path: "/src").withWorkdir(path: "app").workdir"# => r#""/src/app""#)]
 pub struct WithWorkdir {
     /// Absolute, or relative to the present one.
     path: String,

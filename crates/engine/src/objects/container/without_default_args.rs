@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Removes the default arguments.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withDefaultArgs(args: ["--help"]).withoutDefaultArgs.defaultArgs"# => r#"[]"#)]
 pub struct WithoutDefaultArgs {}
 
 impl Run for WithoutDefaultArgs {

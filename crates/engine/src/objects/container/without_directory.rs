@@ -13,6 +13,7 @@ use crate::vertex::edit::{Step, edit};
 /// Removes a directory with all in it. One that is not there is no error.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withNewFile(path: "/var/cache/x", contents: "").withoutDirectory(path: "/var/cache").rootfs.glob(pattern: "**")"# => r#"["var/"]"#)]
 pub struct WithoutDirectory {
     /// Which; may be a pattern.
     path: String,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Removes the health check, whether the image or a step brought it.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withDockerHealthcheck(args: ["true"]).withoutDockerHealthcheck.dockerHealthcheck.args"# => r#"raises "null""#)]
 pub struct WithoutDockerHealthcheck {}
 
 impl Run for WithoutDockerHealthcheck {

@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// Removes the entrypoint.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withEntrypoint(args: ["/app"]).withoutEntrypoint.entrypoint"# => r#"[]"#)]
+#[example(r#"container.withDefaultArgs(args: ["--help"]).withoutEntrypoint(keepDefaultArgs: true).defaultArgs"# => r#"["--help"]"#)]
 pub struct WithoutEntrypoint {
     /// Do not remove the default arguments.
     #[arg(default = "false")]

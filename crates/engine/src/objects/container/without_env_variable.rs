@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Removes an environment variable. One that is not set is no error.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withEnvVariable(name: "DEBUG", value: "1").withoutEnvVariable(name: "DEBUG").envVariable(name: "DEBUG")"# => r#"null"#)]
 pub struct WithoutEnvVariable {
     /// Name of the variable.
     name: String,

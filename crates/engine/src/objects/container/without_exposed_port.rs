@@ -14,6 +14,8 @@ use crate::operation::Run;
 /// Removes an exposed port, whether the image or a step exposed it.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withExposedPort(port: 8080).withExposedPort(port: 9090).withoutExposedPort(port: 8080).exposedPorts.port"# => r#"[9090]"#)]
+#[example(r#"container.withExposedPort(port: 53).withExposedPort(port: 53, protocol: UDP).withoutExposedPort(port: 53, protocol: UDP).exposedPorts.protocol"# => r#"["TCP"]"#)]
 pub struct WithoutExposedPort {
     /// The port.
     port: i64,

@@ -13,6 +13,7 @@ use crate::vertex::edit::{Step, edit};
 /// Removes a file. One that is not there is no error.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withNewFile(path: "/a", contents: "").withNewFile(path: "/b", contents: "").withoutFile(path: "/a").rootfs.entries"# => r#"["b"]"#)]
 pub struct WithoutFile {
     /// Which; may be a pattern (`*.log`).
     path: String,

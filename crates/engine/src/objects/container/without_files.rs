@@ -13,6 +13,7 @@ use crate::vertex::edit::{Step, edit};
 /// Removes files. Those that are not there are no error.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withNewFile(path: "/a.log", contents: "").withNewFile(path: "/b.log", contents: "").withNewFile(path: "/c", contents: "").withoutFiles(paths: ["/a.log", "/b.log"]).rootfs.entries"# => r#"["c"]"#)]
 pub struct WithoutFiles {
     /// Which; may be patterns.
     paths: Vec<String>,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Removes a label. One that is not set is no error.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withLabel(name: "stage", value: "test").withoutLabel(name: "stage").label(name: "stage")"# => r#"null"#)]
 pub struct WithoutLabel {
     /// Name of the label.
     name: String,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Removes what is mounted at a path. Nothing there is no error.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.withMountedTemp(path: "/tmp").withMountedTemp(path: "/run").withoutMount(path: "/tmp").mounts"# => r#"["/run"]"#)]
 pub struct WithoutMount {
     /// Where, in the container.
     path: String,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Removes a variable set from a secret. One that is not set is no error.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withSecretVariable(name: "TOKEN", secret: setSecret(name: "token", plaintext: "s3cr3t")).withoutSecretVariable(name: "TOKEN").withExec(args: ["sh", "-c", "echo ${TOKEN:-none}"]).stdout"# => r#""none\n""#)]
 pub struct WithoutSecretVariable {
     /// Name of the variable.
     name: String,

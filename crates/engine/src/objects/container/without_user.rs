@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Sets the user of later execs back to root.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withUser(name: "nobody").withoutUser.withExec(args: ["id", "-un"]).stdout"# => r#""root\n""#)]
 pub struct WithoutUser {}
 
 impl Run for WithoutUser {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Removes a volatile environment variable. One that is not set is no error.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withVolatileVariable(name: "BUILD_NUMBER", value: "42").withoutVolatileVariable(name: "BUILD_NUMBER").withExec(args: ["sh", "-c", "echo build ${BUILD_NUMBER:-none}"]).stdout"# => r#""build none\n""#)]
 pub struct WithoutVolatileVariable {
     /// Name of the variable.
     name: String,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Sets the working directory back to `/`.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withWorkdir(path: "/src").withoutWorkdir.withExec(args: ["pwd"]).stdout"# => r#""/\n""#)]
 pub struct WithoutWorkdir {}
 
 impl Run for WithoutWorkdir {

@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// The working directory of execs; empty if none is set.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "String!")]
+#[example(r#"container.withWorkdir(path: "/src").workdir"# => r#""/src""#)]
+#[example(r#"container.workdir"# => r#""""#)]
 pub struct Workdir {}
 
 impl Run for Workdir {

@@ -14,6 +14,7 @@ use crate::vertex::edit::{Owner, Step};
 /// Changes the owner of what is at a path, and of all below.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"container.from(address: "alpine").withMountedDirectory(path: "/a", source: directory.withNewFile(path: "app/b", contents: "").chown(path: "app", owner: "1000:100")).withExec(args: ["stat", "-c", "%u:%g", "/a/app/b"]).stdout"# => r#""1000:100\n""#)]
 pub struct Chown {
     /// What.
     path: String,

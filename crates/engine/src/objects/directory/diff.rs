@@ -14,6 +14,7 @@ use crate::vertex::edit::Step;
 /// What is new or changed in another directory. Removals are not expressed.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "").diff(other: directory.withNewFile(path: "a.txt", contents: "").withNewFile(path: "b.txt", contents: "")).entries"# => r#"["b.txt"]"#)]
 pub struct Diff {
     /// The later state.
     other: Ref<Directory>,

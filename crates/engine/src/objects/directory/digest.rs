@@ -15,6 +15,7 @@ use crate::operation::Run;
 /// The digest of the contents, in the format `sha256:…`. Modification times do not count.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "String!")]
+#[example(r#"directory.withNewFile(path: "foo.txt", contents: "Hello, World!").digest"# => r#""sha256:48ac4b4b73af8a75a3c77e9dc6211d89321c6ed4f13c6987c6837ac58645bd89""#)]
 pub struct Digest {}
 
 impl Run for Digest {

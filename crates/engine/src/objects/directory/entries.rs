@@ -14,6 +14,8 @@ use crate::operation::Run;
 /// The names in the directory, sorted; those of directories end with `/`.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "[String!]!")]
+#[example(r#"host.directory(path: ".", include: ["**/*.py", "*.md"]).entries"# => r#"["README.md", "src/", "tests/"]"#)]
+#[example(r#"host.directory(path: ".").entries(path: "src")"# => r#"["hello.py"]"#)]
 pub struct Entries {
     /// A directory below. Default: this one.
     path: Option<String>,

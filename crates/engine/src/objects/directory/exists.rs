@@ -14,6 +14,10 @@ use crate::operation::Run;
 /// Whether there is something at a path.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Boolean!")]
+#[example(r#"host.directory(path: "src").exists(path: "hello.py")"# => r#"true"#)]
+#[example(r#"host.directory(path: "src").exists(path: "hello.py", expectedType: DIRECTORY_TYPE)"# => r#"false"#)]
+#[example(r#"directory.withSymlink(target: "nowhere", linkName: "link").exists(path: "link")"# => r#"false"#)]
+#[example(r#"directory.withSymlink(target: "nowhere", linkName: "link").exists(path: "link", doNotFollowSymlinks: true)"# => r#"true"#)]
 pub struct Exists {
     /// Where.
     path: String,

@@ -15,6 +15,8 @@ use crate::operation::Run;
 /// Only what differs is written. Modes and times are kept; the owner is the client.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "String!", cache = "never")]
+#[example(r#"directory.withNewFile(path: "hello.txt", contents: "hello").export(path: "dist/site")"# => r#""/…/dist/site""#)]
+#[example(r#"directory.withNewFile(path: "old", contents: "").export(path: "dist/wiped"); directory.withNewFile(path: "new", contents: "").export(path: "dist/wiped", wipe: true); host.directory(path: "dist/wiped").entries"# => r#"["new"]"#)]
 pub struct Export {
     /// Where, relative to the client's working directory.
     path: String,

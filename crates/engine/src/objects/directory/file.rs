@@ -14,6 +14,8 @@ use crate::operation::Run;
 /// A file in this directory. Selecting it computes the directory: a file that is not there is an error at once.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "File!", eager = "")]
+#[example(r##"directory.withNewFile(path: "docs/intro.md", contents: "# Intro\n").file(path: "docs/intro.md").contents"## => r##""# Intro\n""##)]
+#[example(r#"directory.file(path: "intro.md").contents"# => r#"raises "intro.md: no such file or directory""#)]
 pub struct File {
     /// Which.
     path: String,

@@ -13,6 +13,9 @@ use crate::vertex::edit::{Selection, Step};
 /// Keeps only some entries.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"host.directory(path: ".", include: ["src", "tests"]).filter(include: ["**/test_*.py"]).glob(pattern: "**")"# => r#"["tests/", "tests/test_hello.py"]"#)]
+#[example(r#"directory.withNewFile(path: "a.py", contents: "").withNewFile(path: "a.pyc", contents: "").withNewFile(path: "keep.pyc", contents: "").filter(exclude: ["*.pyc", "!keep.pyc"]).entries"# => r#"["a.py", "keep.pyc"]"#)]
+#[example(r#"directory.withNewFile(path: ".gitignore", contents: "*.log\n").withNewFile(path: "app.py", contents: "").withNewFile(path: "app.log", contents: "").filter(gitignore: true).entries"# => r#"[".gitignore", "app.py"]"#)]
 pub struct Filter {
     /// Patterns of what is left out, as in `.dockerignore`.
     #[arg(default = "[]")]

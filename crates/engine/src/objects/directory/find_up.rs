@@ -16,6 +16,8 @@ use crate::operation::Run;
 /// The path of the nearest entry of a name, from a directory upwards; null if there is none.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "String")]
+#[example(r#"directory.withNewFile(path: "pyproject.toml", contents: "").withNewFile(path: "src/app/main.py", contents: "").findUp(name: "pyproject.toml", start: "src/app")"# => r#""pyproject.toml""#)]
+#[example(r#"directory.withNewDirectory(path: "src").findUp(name: "pyproject.toml", start: "src")"# => r#"null"#)]
 pub struct FindUp {
     /// Which name.
     name: String,

@@ -14,6 +14,8 @@ use crate::operation::Run;
 /// The paths that match a pattern, in lexical walk order; those of directories end with `/`.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "[String!]!")]
+#[example(r#"host.directory(path: ".", include: ["src", "tests"]).glob(pattern: "**/*.py")"# => r#"["src/hello.py", "tests/test_hello.py"]"#)]
+#[example(r#"host.directory(path: "src").glob(pattern: "*.rs")"# => r#"[]"#)]
 pub struct Glob {
     /// As in `.dockerignore`: `*.md`, `**/*.py`.
     pattern: String,

@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// The base name with `/`; `/` for a root.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "String!")]
+#[example(r#"directory.withNewDirectory(path: "src/app").directory(path: "src/app").name"# => r#""app/""#)]
+#[example(r#"directory.name"# => r#""/""#)]
 pub struct Name {}
 
 impl Run for Name {

@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// Facts of what is at a path.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Stat")]
+#[example(r#"directory.withNewFile(path: "hello.txt", contents: "hello").stat(path: "hello.txt").size"# => r#"5"#)]
+#[example(r#"directory.withNewFile(path: "hello.txt", contents: "hello").withSymlink(target: "hello.txt", linkName: "link").stat(path: "link", doNotFollowSymlinks: true).fileType"# => r#""SYMLINK""#)]
 pub struct Stat {
     /// Where.
     path: String,

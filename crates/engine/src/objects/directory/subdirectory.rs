@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// A directory in this one.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!", name = "directory")]
+#[example(r#"directory.withNewFile(path: "docs/guide/intro.md", contents: "").directory(path: "docs").glob(pattern: "**")"# => r#"["guide/", "guide/intro.md"]"#)]
 pub struct Subdirectory {
     /// Which.
     path: String,

@@ -14,6 +14,7 @@ use crate::operation::Run;
 /// Computes the directory, and gives its ID.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "ID!", expected = "Directory")]
+#[example(r#"directory.withNewFile(path: "hello.txt", contents: "hello").sync.entries"# => r#"["hello.txt"]"#)]
 pub struct Sync {}
 
 impl Run for Sync {

@@ -15,6 +15,8 @@ use crate::vertex::edit::{Owner, Selection, Step};
 /// Copies the contents of a directory into a directory, merging with what is there.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"directory.withNewFile(path: "README.md", contents: "").withDirectory(path: "app", source: host.directory(path: "src")).glob(pattern: "**")"# => r#"["README.md", "app/", "app/hello.py"]"#)]
+#[example(r#"directory.withDirectory(path: "/", source: host.directory(path: "."), include: ["**/*.py"], exclude: ["tests"]).glob(pattern: "**")"# => r#"["src/", "src/hello.py"]"#)]
 pub struct WithDirectory {
     /// Where. Made (0755) if missing.
     path: String,

@@ -13,6 +13,8 @@ use crate::vertex::edit::Step;
 /// Makes every later evaluation fail with a message. An empty message changes nothing.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"directory.withError(err: "the build for Windows is not ready").entries"# => r#"raises "the build for Windows is not ready""#)]
+#[example(r#"directory.withError(err: "").entries"# => r#"[]"#)]
 pub struct WithError {
     /// The message.
     err: String,

@@ -15,6 +15,9 @@ use crate::vertex::edit::Owner;
 /// Copies a file into the directory.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"directory.withFile(path: "docs/README.md", source: host.file(path: "README.md")).entries(path: "docs")"# => r#"["README.md"]"#)]
+#[example(r#"directory.withFile(path: "docs/", source: host.file(path: "README.md")).entries(path: "docs")"# => r#"["README.md"]"#)]
+#[example(r#"directory.withFile(path: "key", source: file(name: "key", contents: "abc"), permissions: 384).stat(path: "key").permissions"# => r#"384"#)]
 pub struct WithFile {
     /// Where: the full path of the copy; or, if it is empty, `.`, ends with `/` or is an existing directory, the directory it goes into.
     path: String,

@@ -14,6 +14,7 @@ use crate::operation::Run;
 /// Copies files into a directory, each under its own name.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"directory.withFiles(path: "docs", sources: [host.file(path: "README.md"), file(name: "hello.txt", contents: "hello")]).entries(path: "docs")"# => r#"["README.md", "hello.txt"]"#)]
 pub struct WithFiles {
     /// The directory.
     path: String,

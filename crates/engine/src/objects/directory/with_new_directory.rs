@@ -14,6 +14,8 @@ use crate::vertex::edit::Step;
 /// Makes a directory. An existing one is left as it is.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"directory.withNewDirectory(path: "var/cache").glob(pattern: "**")"# => r#"["var/", "var/cache/"]"#)]
+#[example(r#"directory.withNewDirectory(path: "private", permissions: 448).stat(path: "private").permissions"# => r#"448"#)]
 pub struct WithNewDirectory {
     /// Where. Missing parents are made.
     path: String,

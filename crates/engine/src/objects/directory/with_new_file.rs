@@ -15,6 +15,7 @@ use crate::vertex::edit::Step;
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
 #[example(r#"directory.withNewFile(path: "src/hello.txt", contents: "hello").entries(path: "src")"# => r#"["hello.txt"]"#)]
+#[example(r##"directory.withNewFile(path: "run.sh", contents: "#!/bin/sh\n", permissions: 493).stat(path: "run.sh").permissions"## => r#"493"#)]
 pub struct WithNewFile {
     /// Where. Missing parents are made.
     path: String,

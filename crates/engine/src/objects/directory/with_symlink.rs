@@ -14,6 +14,7 @@ use crate::vertex::edit::Step;
 /// Makes a symbolic link.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"directory.withNewFile(path: "v2/app", contents: "2").withSymlink(target: "v2", linkName: "current").file(path: "current/app").contents"# => r#""2""#)]
 pub struct WithSymlink {
     /// Where it points to; kept as it is.
     target: String,

@@ -13,6 +13,7 @@ use crate::vertex::edit::Step;
 /// Gives everything in the directory the same modification time.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"container.from(address: "alpine").withDirectory(path: "/a", source: directory.withNewFile(path: "b", contents: "").withTimestamps(timestamp: 1700000000)).withExec(args: ["stat", "-c", "%Y", "/a/b"]).stdout"# => r#""1700000000\n""#)]
 pub struct WithTimestamps {
     /// Seconds since 1970, UTC.
     timestamp: i64,

@@ -13,6 +13,7 @@ use crate::vertex::edit::Step;
 /// Removes a directory with all in it. One that is not there is no error.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"host.directory(path: ".", include: ["src", "tests"]).withoutDirectory(path: "tests").entries"# => r#"["src/"]"#)]
 pub struct WithoutDirectory {
     /// Which; may be a pattern.
     path: String,

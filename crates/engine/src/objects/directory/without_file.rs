@@ -13,6 +13,8 @@ use crate::vertex::edit::Step;
 /// Removes a file. One that is not there is no error.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "").withNewFile(path: "b.txt", contents: "").withoutFile(path: "a.txt").entries"# => r#"["b.txt"]"#)]
+#[example(r#"directory.withoutFile(path: "missing").entries"# => r#"[]"#)]
 pub struct WithoutFile {
     /// Which; may be a pattern (`*.log`).
     path: String,

@@ -13,6 +13,7 @@ use crate::vertex::edit::Step;
 /// Removes files. Those that are not there are no error.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "").withNewFile(path: "b.log", contents: "").withNewFile(path: "c.log", contents: "").withoutFiles(paths: ["*.log"]).entries"# => r#"["a.txt"]"#)]
 pub struct WithoutFiles {
     /// Which; may be patterns.
     paths: Vec<String>,

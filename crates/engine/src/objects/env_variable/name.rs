@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Its name.
 #[derive(Operation)]
 #[operation(on = "EnvVariable", returns = "String!")]
+#[example(r#"container.withEnvVariable(name: "DEBUG", value: "1").withEnvVariable(name: "CI", value: "true").envVariables.name"# => r#"["DEBUG", "CI"]"#)]
 pub struct Name {}
 
 impl Run for Name {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Its value.
 #[derive(Operation)]
 #[operation(on = "EnvVariable", returns = "String!")]
+#[example(r#"container.withEnvVariable(name: "DEBUG", value: "1").withEnvVariable(name: "CI", value: "true").envVariables.value"# => r#"["1", "true"]"#)]
 pub struct Value {}
 
 impl Run for Value {

@@ -13,6 +13,7 @@ use crate::vertex::edit::{Owner, Step};
 /// Changes the owner of the file.
 #[derive(Operation)]
 #[operation(on = "File", returns = "File!")]
+#[example(r#"container.from(address: "alpine").withMountedFile(path: "/a", source: file(name: "a", contents: "").chown(owner: "1000:100")).withExec(args: ["stat", "-c", "%u:%g", "/a"]).stdout"# => r#""1000:100\n""#)]
 pub struct Chown {
     /// `user[:group]`, as numbers.
     owner: String,

@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// What the file holds, as text. Bytes that are not UTF-8 are replaced.
 #[derive(Operation)]
 #[operation(on = "File", returns = "String!")]
+#[example(r#"host.file(path: "README.md").contents"# => r##""# Hello\n\nA small project.\n""##)]
+#[example(r#"host.file(path: "README.md").contents(offsetLines: 2, limitLines: 1)"# => r#""A small project.\n""#)]
 pub struct Contents {
     /// Lines left out at the start.
     offset_lines: Option<i64>,

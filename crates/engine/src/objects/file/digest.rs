@@ -16,6 +16,8 @@ use crate::operation::Run;
 /// The digest of the file, in the format `sha256:…`.
 #[derive(Operation)]
 #[operation(on = "File", returns = "String!")]
+#[example(r#"file(name: "foo.txt", contents: "Hello, World!").digest"# => r#""sha256:8a887cdd3e476c79e1a14a65a6c401673b56071a24561dadb5e152605e72a613""#)]
+#[example(r#"file(name: "bar.txt", contents: "Hello, World!", permissions: 384).digest(excludeMetadata: true)"# => r#""sha256:042a7d64a581ef2ee983f21058801cc35663b705e6c55f62fa8e0f18ecc70989""#)]
 pub struct Digest {
     /// Only the content counts, not mode and owner.
     #[arg(default = "false")]

@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// Writes the file to the client's machine.
 #[derive(Operation)]
 #[operation(on = "File", returns = "String!", cache = "never")]
+#[example(r#"file(name: "hello.txt", contents: "hello").export(path: "dist/hello.txt")"# => r#""/…/dist/hello.txt""#)]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "hello").export(path: "dist/files"); file(name: "b.txt", contents: "hello").export(path: "dist/files/", allowParentDirPath: true); host.directory(path: "dist/files").entries"# => r#"["a.txt", "b.txt"]"#)]
 pub struct Export {
     /// Where, relative to the client's working directory.
     path: String,

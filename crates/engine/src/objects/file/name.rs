@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The base name.
 #[derive(Operation)]
 #[operation(on = "File", returns = "String!")]
+#[example(r#"directory.withNewFile(path: "src/main.py", contents: "").file(path: "src/main.py").name"# => r#""main.py""#)]
 pub struct Name {}
 
 impl Run for Name {

@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// Length in bytes.
 #[derive(Operation)]
 #[operation(on = "File", returns = "Int!")]
+#[example(r#"file(name: "hello.txt", contents: "hello").size"# => r#"5"#)]
 pub struct Size {}
 
 impl Run for Size {

@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// Facts of the file.
 #[derive(Operation)]
 #[operation(on = "File", returns = "Stat")]
+#[example(r##"file(name: "run.sh", contents: "#!/bin/sh\n", permissions: 493).stat.permissions"## => r#"493"#)]
 pub struct Stat {}
 
 impl Run for Stat {

@@ -14,6 +14,7 @@ use crate::operation::Run;
 /// Computes the file, and gives its ID.
 #[derive(Operation)]
 #[operation(on = "File", returns = "ID!", expected = "File")]
+#[example(r#"container.from(address: "alpine").withExec(args: ["sh", "-c", "echo done > /log"]).file(path: "/log").sync.contents"# => r#""done\n""#)]
 pub struct Sync {}
 
 impl Run for Sync {

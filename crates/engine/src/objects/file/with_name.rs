@@ -15,6 +15,7 @@ use crate::vertex::edit::{Source, Step, edit};
 /// The same file under another name.
 #[derive(Operation)]
 #[operation(on = "File", returns = "File!")]
+#[example(r#"directory.withFile(path: "etc/", source: file(name: "draft.txt", contents: "x").withName(name: "final.txt")).glob(pattern: "**")"# => r#"["etc/", "etc/final.txt"]"#)]
 pub struct WithName {
     /// The new name, without `/`.
     name: String,

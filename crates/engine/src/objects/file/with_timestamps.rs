@@ -13,6 +13,7 @@ use crate::vertex::edit::Step;
 /// Gives the file a modification time.
 #[derive(Operation)]
 #[operation(on = "File", returns = "File!")]
+#[example(r#"container.from(address: "alpine").withFile(path: "/a", source: file(name: "a", contents: "").withTimestamps(timestamp: 1700000000)).withExec(args: ["stat", "-c", "%Y", "/a"]).stdout"# => r#""1700000000\n""#)]
 pub struct WithTimestamps {
     /// Seconds since 1970, UTC.
     timestamp: i64,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The command; where a shell runs it, its only element.
 #[derive(Operation)]
 #[operation(on = "HealthcheckConfig", returns = "[String!]!")]
+#[example(r#"container.withDockerHealthcheck(args: ["wget", "-q", "localhost"]).dockerHealthcheck.args"# => r#"["wget", "-q", "localhost"]"#)]
 pub struct Args {}
 
 impl Run for Args {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The time between two checks, such as `30s`; `0s` if that was not said.
 #[derive(Operation)]
 #[operation(on = "HealthcheckConfig", returns = "String!")]
+#[example(r#"container.withDockerHealthcheck(args: ["true"], interval: "90s").dockerHealthcheck.interval"# => r#""1m30s""#)]
 pub struct Interval {}
 
 impl Run for Interval {

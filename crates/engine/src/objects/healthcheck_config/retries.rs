@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// How many failures in a row make the container unhealthy; 0 if that was not said.
 #[derive(Operation)]
 #[operation(on = "HealthcheckConfig", returns = "Int!")]
+#[example(r#"container.withDockerHealthcheck(args: ["true"], retries: 3).dockerHealthcheck.retries"# => r#"3"#)]
 pub struct Retries {}
 
 impl Run for Retries {

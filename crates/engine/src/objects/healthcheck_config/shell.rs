@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Whether the container's shell runs the command.
 #[derive(Operation)]
 #[operation(on = "HealthcheckConfig", returns = "Boolean!")]
+#[example(r#"container.withDockerHealthcheck(args: ["wget -q localhost || exit 1"], shell: true).dockerHealthcheck.shell"# => r#"true"#)]
 pub struct Shell {}
 
 impl Run for Shell {

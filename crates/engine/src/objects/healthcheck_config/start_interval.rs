@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The time between two checks after the start; `0s` if that was not said.
 #[derive(Operation)]
 #[operation(on = "HealthcheckConfig", returns = "String!")]
+#[example(r#"container.withDockerHealthcheck(args: ["true"], startInterval: "500ms").dockerHealthcheck.startInterval"# => r#""500ms""#)]
 pub struct StartInterval {}
 
 impl Run for StartInterval {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The time after the start in which failures do not count; `0s` if that was not said.
 #[derive(Operation)]
 #[operation(on = "HealthcheckConfig", returns = "String!")]
+#[example(r#"container.withDockerHealthcheck(args: ["true"], startPeriod: "20s").dockerHealthcheck.startPeriod"# => r#""20s""#)]
 pub struct StartPeriod {}
 
 impl Run for StartPeriod {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The time after which a check has failed; `0s` if that was not said.
 #[derive(Operation)]
 #[operation(on = "HealthcheckConfig", returns = "String!")]
+#[example(r#"container.withDockerHealthcheck(args: ["true"], timeout: "5s").dockerHealthcheck.timeout"# => r#""5s""#)]
 pub struct Timeout {}
 
 impl Run for Timeout {

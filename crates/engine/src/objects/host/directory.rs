@@ -21,6 +21,10 @@ use crate::vertex::TreeHandle;
 /// Only what the engine does not have yet is sent. Owners become root; modes, times and links are kept.
 #[derive(Operation)]
 #[operation(on = "Host", returns = "Directory!", cache = "session", eager = "")]
+#[example(r#"host.directory(path: "src").entries"# => r#"["hello.py"]"#)]
+#[example(r#"host.directory(path: ".", include: ["**/*.py"], exclude: ["tests"]).glob(pattern: "**")"# => r#"["src/", "src/hello.py"]"#)]
+#[example(r#"host.directory(path: ".", include: ["build.log", "README.md", ".gitignore"], gitignore: true).entries"# => r#"[".gitignore", "README.md"]"#)]
+#[example(r#"directory.withNewFile(path: "a", contents: "").export(path: "dist/live"); host.directory(path: "dist/live").entries; directory.withNewFile(path: "b", contents: "").export(path: "dist/live"); host.directory(path: "dist/live", noCache: true).entries"# => r#"["a", "b"]"#)]
 pub struct Directory {
     /// Where, relative to the client's working directory. `~` is the home directory.
     path: String,

@@ -21,6 +21,8 @@ use crate::vertex::edit::Source;
 /// A file of the client's machine, as it is when first asked for in this session.
 #[derive(Operation)]
 #[operation(on = "Host", returns = "File!", cache = "session", eager = "")]
+#[example(r#"host.file(path: "src/hello.py").name"# => r#""hello.py""#)]
+#[example(r#"file(name: "a", contents: "1").export(path: "dist/a"); host.file(path: "dist/a").contents; file(name: "a", contents: "2").export(path: "dist/a"); host.file(path: "dist/a", noCache: true).contents"# => r#""2""#)]
 pub struct File {
     /// Where, relative to the client's working directory. `~` is the home directory.
     path: String,

@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// The path of the nearest entry of a name, from the client's working directory upwards; null if there is none.
 #[derive(Operation)]
 #[operation(on = "Host", returns = "String", cache = "session")]
+#[example(r#"host.findUp(name: "pyproject.toml")"# => r#""pyproject.toml""#)]
+#[example(r#"host.findUp(name: "no-such-file")"# => r#"null"#)]
 pub struct FindUp {
     /// Which name.
     name: String,

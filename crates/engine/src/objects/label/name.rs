@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Its name.
 #[derive(Operation)]
 #[operation(on = "Label", returns = "String!")]
+#[example(r#"container.withLabel(name: "org.opencontainers.image.title", value: "hello").labels.name"# => r#"["org.opencontainers.image.title"]"#)]
 pub struct Name {}
 
 impl Run for Name {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Its value.
 #[derive(Operation)]
 #[operation(on = "Label", returns = "String!")]
+#[example(r#"container.withLabel(name: "org.opencontainers.image.title", value: "hello").labels.value"# => r#"["hello"]"#)]
 pub struct Value {}
 
 impl Run for Value {

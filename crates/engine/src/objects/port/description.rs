@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// What is behind it; null if that was not said.
 #[derive(Operation)]
 #[operation(on = "Port", returns = "String")]
+#[example(r#"container.withExposedPort(port: 8080, description: "web").withExposedPort(port: 9090).exposedPorts.description"# => r#"["web", null]"#)]
 pub struct Description {}
 
 impl Run for Description {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Whether nobody waits for it to accept connections.
 #[derive(Operation)]
 #[operation(on = "Port", returns = "Boolean!")]
+#[example(r#"container.withExposedPort(port: 8080, experimentalSkipHealthcheck: true).withExposedPort(port: 9090).exposedPorts.experimentalSkipHealthcheck"# => r#"[true, false]"#)]
 pub struct ExperimentalSkipHealthcheck {}
 
 impl Run for ExperimentalSkipHealthcheck {

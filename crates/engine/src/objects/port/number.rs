@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The number.
 #[derive(Operation)]
 #[operation(on = "Port", returns = "Int!", name = "port")]
+#[example(r#"container.withExposedPort(port: 8080).withExposedPort(port: 9090).exposedPorts.port"# => r#"[8080, 9090]"#)]
 pub struct Number {}
 
 impl Run for Number {

@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// The transport protocol.
 #[derive(Operation)]
 #[operation(on = "Port", returns = "NetworkProtocol!")]
+#[example(r#"container.withExposedPort(port: 53, protocol: UDP).withExposedPort(port: 80).exposedPorts.protocol"# => r#"["UDP", "TCP"]"#)]
 pub struct Protocol {}
 
 impl Run for Protocol {

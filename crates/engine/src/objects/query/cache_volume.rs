@@ -17,6 +17,7 @@ use crate::operation::Run;
 /// Other first contents, sharing or owner make another volume, though the key is the same.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "CacheVolume!", name = "cacheVolume")]
+#[example(r#"container.from(address: "alpine").withMountedCache(path: "/cache", cache: cacheVolume(key: "pip")).withExec(args: ["touch", "/cache/wheel"]).sync; container.from(address: "alpine").withMountedCache(path: "/cache", cache: cacheVolume(key: "pip")).withExec(args: ["ls", "/cache"]).stdout"# => r#""wheel\n""#)]
 pub struct GetCacheVolume {
     /// Its name: the same key is the same volume.
     key: String,

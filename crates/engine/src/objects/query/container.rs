@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// An empty container.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "Container!")]
+#[example(r#"container.from(address: "alpine").withExec(args: ["echo", "hello"]).stdout"# => r#""hello\n""#)]
+#[example(r#"container(platform: "linux/arm64").platform"# => r#""linux/arm64""#)]
 pub struct Container {
     /// What images are taken for, and what the container is. Default: that of the engine.
     platform: Option<kukri_model::Platform>,

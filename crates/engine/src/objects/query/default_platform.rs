@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The platform of the engine.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "Platform!")]
+#[example(r#"defaultPlatform"# => r#""linux/…""#)]
 pub struct DefaultPlatform {}
 
 impl Run for DefaultPlatform {

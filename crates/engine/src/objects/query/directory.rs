@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// An empty directory.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "Directory!")]
+#[example(r##"directory.withNewFile(path: "README.md", contents: "# Hello\n").entries"## => r#"["README.md"]"#)]
 pub struct Directory {}
 
 impl Run for Directory {

@@ -15,6 +15,8 @@ use crate::vertex::edit::{Source, Step, edit};
 /// A new file.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "File!")]
+#[example(r#"file(name: "hello.txt", contents: "hello").contents"# => r#""hello""#)]
+#[example(r##"directory.withFile(path: "run.sh", source: file(name: "run.sh", contents: "#!/bin/sh\n", permissions: 493)).stat(path: "run.sh").permissions"## => r#"493"#)]
 pub struct File {
     /// Its name, without `/`.
     name: String,

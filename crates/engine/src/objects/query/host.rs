@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// The client's machine.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "Host!", cache = "session")]
+#[example(r#"host.file(path: "README.md").contents"# => r##""# Hello\n\nA small project.\n""##)]
 pub struct Host {}
 
 impl Run for Host {

@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// A secret that the client looks up when it is needed.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "Secret!", name = "secret", cache = "session")]
+#[example(r#"secret(uri: "file://.env").plaintext"# => r#""GREETING=hello\nNAME=world\n""#)]
+#[example(r#"container.from(address: "alpine").withMountedSecret(path: "/run/secrets/key", source: secret(uri: "cmd://echo abc")).withExec(args: ["wc", "-c", "/run/secrets/key"]).stdout"# => r#""4 /run/secrets/key\n""#)]
 pub struct GetSecret {
     /// `env://NAME`, `file://PATH` or `cmd://COMMAND`.
     uri: String,

@@ -16,6 +16,8 @@ use crate::operation::Run;
 /// Its identity is its name: a changed value alone runs nothing again. The value reaches no cache key, log or disk.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "Secret!", cache = "session", eager = "")]
+#[example(r#"container.from(address: "alpine").withSecretVariable(name: "TOKEN", secret: setSecret(name: "token", plaintext: "s3cr3t")).withExec(args: ["sh", "-c", "test \"$TOKEN\" = s3cr3t && echo known"]).stdout"# => r#""known\n""#)]
+#[example(r#"container.from(address: "alpine").withSecretVariable(name: "TOKEN", secret: setSecret(name: "token", plaintext: "s3cr3t")).withExec(args: ["sh", "-c", "echo $TOKEN"]).stdout"# => r#""***\n""#)]
 pub struct SetSecret {
     /// Its name in this session; given again, it replaces the value.
     name: String,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The version of the API that this engine serves, with a leading `v`.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "String!")]
+#[example(r#"version"# => r#""v…""#)]
 pub struct Version {}
 
 impl Run for Version {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The name of a secret made by `setSecret`; empty for others.
 #[derive(Operation)]
 #[operation(on = "Secret", returns = "String!")]
+#[example(r#"setSecret(name: "token", plaintext: "s3cr3t").name"# => r#""token""#)]
 pub struct Name {}
 
 impl Run for Name {

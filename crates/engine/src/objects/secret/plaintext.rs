@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The value, looked up anew where the client has it. Nothing that the engine keeps or shows has it.
 #[derive(Operation)]
 #[operation(on = "Secret", returns = "String!", cache = "never")]
+#[example(r#"setSecret(name: "token", plaintext: "s3cr3t").plaintext"# => r#""s3cr3t""#)]
 pub struct Plaintext {}
 
 impl Run for Plaintext {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Where a secret is looked up; empty for one made by `setSecret`.
 #[derive(Operation)]
 #[operation(on = "Secret", returns = "String!")]
+#[example(r#"secret(uri: "env://HOME").uri"# => r#""env://HOME""#)]
 pub struct Uri {}
 
 impl Run for Uri {

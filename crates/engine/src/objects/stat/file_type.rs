@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// What it is.
 #[derive(Operation)]
 #[operation(on = "Stat", returns = "FileType")]
+#[example(r#"directory.withNewFile(path: "src/main.py", contents: "").stat(path: "src").fileType"# => r#""DIRECTORY""#)]
 pub struct FileType {}
 
 impl Run for FileType {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Base name.
 #[derive(Operation)]
 #[operation(on = "Stat", returns = "String!")]
+#[example(r#"directory.withNewFile(path: "src/main.py", contents: "").stat(path: "src/main.py").name"# => r#""main.py""#)]
 pub struct Name {}
 
 impl Run for Name {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The 9 permission bits.
 #[derive(Operation)]
 #[operation(on = "Stat", returns = "Int!")]
+#[example(r#"directory.withNewFile(path: "run.sh", contents: "", permissions: 493).stat(path: "run.sh").permissions"# => r#"493"#)]
 pub struct Permissions {}
 
 impl Run for Permissions {

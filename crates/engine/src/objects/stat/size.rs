@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Length in bytes; 4096 for a directory.
 #[derive(Operation)]
 #[operation(on = "Stat", returns = "Int!")]
+#[example(r#"directory.withNewFile(path: "hello.txt", contents: "hello").stat(path: "hello.txt").size"# => r#"5"#)]
 pub struct Size {}
 
 impl Run for Size {
