@@ -30,6 +30,12 @@ class Secret(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.set_secret("token", "s3cr3t").name()
+            # "token"
+            ```
         """
         return self._value(str, "name")
 
@@ -41,6 +47,12 @@ class Secret(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.set_secret("token", "s3cr3t").plaintext()
+            # "s3cr3t"
+            ```
         """
         return self._value(str, "plaintext")
 
@@ -51,5 +63,11 @@ class Secret(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.secret("env://HOME").uri()
+            # "env://HOME"
+            ```
         """
         return self._value(str, "uri")
