@@ -93,6 +93,12 @@ class Container(Object):
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
             media_types: Which family of media types is used. Default: `OCIMediaTypes`.
+
+        Example:
+            ```python
+            await dag.container().with_new_file("/motd", "hi").as_tarball().name()
+            # "container.tar"
+            ```
         """
         from dagger._gen.file import File
 
@@ -111,6 +117,17 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_exec(["sh", "-c", "echo out; echo err >&2"])
+                .combined_output()
+            )
+            # "out\\nerr\\n"
+            ```
         """
         return await self._value(str, "combinedOutput")
 
@@ -121,6 +138,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().with_default_args(["serve", "--port", "80"]).default_args()
+            # ["serve", "--port", "80"]
+            ```
         """
         return await self._value(list_of(str), "defaultArgs")
 
@@ -135,6 +158,18 @@ class Container(Object):
         Args:
             path: Which.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_exec(["mkdir", "-p", "/out/html"])
+                .directory("/out")
+                .entries()
+            )
+            # ["html/"]
+            ```
         """
         from dagger._gen.directory import Directory
 
@@ -146,7 +181,19 @@ class Container(Object):
         )
 
     def docker_healthcheck(self) -> HealthcheckConfig:
-        """How to find out whether the container is healthy; null if nothing says so."""
+        """How to find out whether the container is healthy; null if nothing says so.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_docker_healthcheck(["true"], retries=3)
+                .docker_healthcheck()
+                .retries()
+            )
+            # 3
+            ```
+        """
         from dagger._gen.healthcheck_config import HealthcheckConfig
 
         return self._new(HealthcheckConfig, "dockerHealthcheck")
@@ -158,6 +205,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().with_entrypoint(["/app", "serve"]).entrypoint()
+            # ["/app", "serve"]
+            ```
         """
         return await self._value(list_of(str), "entrypoint")
 
@@ -177,6 +230,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().with_env_variable("DEBUG", "1").env_variable("DEBUG")
+            # "1"
+            ```
         """
         return await self._maybe(
             str,
@@ -191,6 +250,20 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.name()
+                for item in await (
+                    dag.container()
+                    .with_env_variable("DEBUG", "1")
+                    .with_env_variable("CI", "true")
+                    .env_variables()
+                )
+            ]
+            # ["DEBUG", "CI"]
+            ```
         """
         from dagger._gen.env_variable import EnvVariable
 
@@ -216,6 +289,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().from_("alpine").exists("/etc/passwd")
+            # True
+            ```
         """
         return await self._value(
             bool,
@@ -233,6 +312,17 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_exec(["grep", "-q", "bash", "/etc/passwd"], expect=dagger.ReturnType.ANY)
+                .exit_code()
+            )
+            # 1
+            ```
         """
         return await self._value(int, "exitCode")
 
@@ -284,6 +374,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().with_new_file("/motd", "hi").export("dist/image.tar")
+            # "/…/dist/image.tar"
+            ```
         """
         return await self._value(
             str,
@@ -335,6 +431,20 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.port()
+                for item in await (
+                    dag.container()
+                    .with_exposed_port(8080)
+                    .with_exposed_port(9090)
+                    .exposed_ports()
+                )
+            ]
+            # [8080, 9090]
+            ```
         """
         from dagger._gen.port import Port
 
@@ -352,6 +462,18 @@ class Container(Object):
         Args:
             path: Which.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_exec(["sh", "-c", "echo built > /app"])
+                .file("/app")
+                .contents()
+            )
+            # "built\\n"
+            ```
         """
         from dagger._gen.file import File
 
@@ -377,6 +499,12 @@ class Container(Object):
             address: The image: `alpine`, `docker.io/library/alpine:3.20`,
                 `registry.example.com/a/b@sha256:…`.
             registry_service: Reach the registry by this service's name.
+
+        Example:
+            ```python
+            await dag.container().from_("alpine:3.20").with_exec(["echo", "hello"]).stdout()
+            # "hello\\n"
+            ```
         """
         return self._new(
             Container,
@@ -401,6 +529,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().from_("alpine").image_ref()
+            # "docker.io/library/alpine:latest@sha256:…"
+            ```
         """
         return await self._value(str, "imageRef")
 
@@ -418,6 +552,17 @@ class Container(Object):
         Args:
             source: The archive.
             tag: Which image of the archive. Empty: the only one.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .import_(dag.container().from_("alpine").with_new_file("/motd", "hi").as_tarball())
+                .file("/motd")
+                .contents()
+            )
+            # "hi"
+            ```
         """
         return self._new(
             Container,
@@ -442,6 +587,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().with_label("stage", "test").label("stage")
+            # "test"
+            ```
         """
         return await self._maybe(
             str,
@@ -456,6 +607,15 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.value()
+                for item in await dag.container().with_label("stage", "test").labels()
+            ]
+            # ["test"]
+            ```
         """
         from dagger._gen.label import Label
 
@@ -468,6 +628,17 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_mounted_temp("/tmp")
+                .with_mounted_cache("/cache", dag.cache_volume("pip"))
+                .mounts()
+            )
+            # ["/tmp", "/cache"]
+            ```
         """
         return await self._value(list_of(str), "mounts")
 
@@ -478,6 +649,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container(platform=dagger.Platform("linux/arm64")).platform()
+            # "linux/arm64"
+            ```
         """
         return await self._value(Platform, "platform")
 
@@ -520,7 +697,20 @@ class Container(Object):
         )
 
     def rootfs(self) -> Directory:
-        """The root file system, without mounts."""
+        """The root file system, without mounts.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_new_file("/etc/motd", "hi")
+                .with_mounted_temp("/tmp")
+                .rootfs()
+                .glob("**")
+            )
+            # ["etc/", "etc/motd"]
+            ```
+        """
         from dagger._gen.directory import Directory
 
         return self._new(Directory, "rootfs")
@@ -536,6 +726,18 @@ class Container(Object):
         Args:
             path: Where.
             do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_new_file("/run.sh", "#!/bin/sh\\n", permissions=493)
+                .stat("/run.sh")
+                .permissions()
+            )
+            # 493
+            ```
         """
         from dagger._gen.stat import Stat
 
@@ -553,6 +755,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().from_("alpine").with_exec(["sh", "-c", "echo oh no >&2"]).stderr()
+            # "oh no\\n"
+            ```
         """
         return await self._value(str, "stderr")
 
@@ -565,6 +773,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().from_("alpine").with_exec(["echo", "hello"]).stdout()
+            # "hello\\n"
+            ```
         """
         return await self._value(str, "stdout")
 
@@ -578,6 +792,15 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                (await dag.container().from_("alpine").with_exec(["echo", "hello"]).sync())
+                .stdout()
+            )
+            # "hello\\n"
+            ```
         """
         return await self._computed(Container, "sync")
 
@@ -658,6 +881,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().with_user("nobody").user()
+            # "nobody"
+            ```
         """
         return await self._value(str, "user")
 
@@ -679,6 +908,20 @@ class Container(Object):
         Args:
             name: Name of the annotation.
             value: Its value.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_file(
+                    "/image.tar", dag.container().with_annotation("stage", "test").as_tarball()
+                )
+                .with_exec(["sh", "-c", "tar -xOf /image.tar index.json | grep -c stage"])
+                .stdout()
+            )
+            # "1\\n"
+            ```
         """
         return self._new(
             Container,
@@ -695,6 +938,18 @@ class Container(Object):
 
         Args:
             args: The arguments; an empty list means none.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_default_args(["echo", "hello"])
+                .with_exec([])
+                .stdout()
+            )
+            # "hello\\n"
+            ```
         """
         return self._new(
             Container,
@@ -751,6 +1006,18 @@ class Container(Object):
                 and `/etc/group`. Empty: root.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
             permissions: Permission bits of all that is copied. Default: those of the source.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_directory("/src", dag.host().directory("src"))
+                .with_exec(["ls", "/src"])
+                .stdout()
+            )
+            # "hello.py\\n"
+            ```
         """
         return self._new(
             Container,
@@ -789,6 +1056,17 @@ class Container(Object):
             start_period: Time after the start in which failures do not count.
             start_interval: Time between two checks after the start.
             retries: How many failures in a row make the container unhealthy.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_docker_healthcheck(["wget", "-q", "localhost"], interval="10s", retries=3)
+                .docker_healthcheck()
+                .args()
+            )
+            # ["wget", "-q", "localhost"]
+            ```
         """
         return self._new(
             Container,
@@ -813,6 +1091,18 @@ class Container(Object):
         Args:
             args: The entrypoint.
             keep_default_args: Do not remove the default arguments.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_entrypoint(["echo", "hello"])
+                .with_exec(["world"], use_entrypoint=True)
+                .stdout()
+            )
+            # "hello world\\n"
+            ```
         """
         return self._new(
             Container,
@@ -851,6 +1141,18 @@ class Container(Object):
             name: Name of the variable.
             value: Its value.
             expand: Replace `$NAME` and `${NAME}` in the value by the variables set so far.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_env_variable("GREETING", "hello")
+                .with_exec(["sh", "-c", "echo $GREETING"])
+                .stdout()
+            )
+            # "hello\\n"
+            ```
         """
         return self._new(
             Container,
@@ -868,6 +1170,18 @@ class Container(Object):
 
         Args:
             err: The message.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_error("the tests need a database")
+                .with_exec(["true"])
+                .exit_code()
+            )
+            # raises "the tests need a database"
+            ```
         """
         return self._new(
             Container,
@@ -911,6 +1225,12 @@ class Container(Object):
                 of the engine's machine can.
             expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables.
             no_init: Run the command as PID 1 itself, without the small init that reaps orphans.
+
+        Example:
+            ```python
+            await dag.container().from_("alpine").with_exec(["echo", "hello"]).stdout()
+            # "hello\\n"
+            ```
         """
         return self._new(
             Container,
@@ -946,6 +1266,19 @@ class Container(Object):
             description: What is behind it.
             experimental_skip_healthcheck: Do not wait for the port to accept connections when run as a
                 service.
+
+        Example:
+            ```python
+            [
+                await item.port()
+                for item in await (
+                    dag.container()
+                    .with_exposed_port(8080, description="web")
+                    .exposed_ports()
+                )
+            ]
+            # [8080]
+            ```
         """
         return self._new(
             Container,
@@ -975,6 +1308,18 @@ class Container(Object):
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
                 and `/etc/group`. Empty: root.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_file("/src/hello.py", dag.host().file("src/hello.py"))
+                .with_exec(["ls", "/src"])
+                .stdout()
+            )
+            # "hello.py\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1004,6 +1349,18 @@ class Container(Object):
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
                 and `/etc/group`. Empty: root.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_files("/src", [dag.host().file("README.md"), dag.host().file("src/hello.py")])
+                .with_exec(["ls", "/src"])
+                .stdout()
+            )
+            # "README.md\\nhello.py\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1025,6 +1382,16 @@ class Container(Object):
         Args:
             name: Name of the label, such as `org.opencontainers.image.source`.
             value: Its value.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_label("org.opencontainers.image.title", "hello")
+                .label("org.opencontainers.image.title")
+            )
+            # "hello"
+            ```
         """
         return self._new(
             Container,
@@ -1055,6 +1422,25 @@ class Container(Object):
             sharing: Whether execs may use it at the same time. Default: `SHARED`.
             owner: `user[:group]` of the volume's root. Empty: root. Part of the volume's identity.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_cache("/root/.npm", dag.cache_volume("npm"))
+                .with_exec(["touch", "/root/.npm/left-pad"])
+                .sync()
+            )
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_cache("/root/.npm", dag.cache_volume("npm"))
+                .with_exec(["ls", "/root/.npm"])
+                .stdout()
+            )
+            # "left-pad\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1088,6 +1474,18 @@ class Container(Object):
                 and `/etc/group`. Empty: root.
             read_only: Refuse writes.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_directory("/src", dag.host().directory("src"))
+                .with_exec(["ls", "/src"])
+                .stdout()
+            )
+            # "hello.py\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1117,6 +1515,18 @@ class Container(Object):
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
                 and `/etc/group`. Empty: root.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_file("/etc/app.toml", dag.host().file("pyproject.toml"))
+                .with_exec(["head", "-n", "1", "/etc/app.toml"])
+                .stdout()
+            )
+            # "[project]\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1147,6 +1557,18 @@ class Container(Object):
                 and `/etc/group`. Empty: root.
             mode: Permission bits. Default: `256`.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_secret("/run/secrets/key", dag.set_secret("key", "s3cr3t"))
+                .with_exec(["wc", "-c", "/run/secrets/key"])
+                .stdout()
+            )
+            # "6 /run/secrets/key\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1171,6 +1593,19 @@ class Container(Object):
             path: Where, in the container.
             size: Most bytes it may hold. Default: half of the memory.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_temp("/scratch")
+                .with_exec(["touch", "/scratch/a"])
+                .with_exec(["ls", "/scratch"])
+                .stdout()
+            )
+            # ""
+            ```
         """
         return self._new(
             Container,
@@ -1198,6 +1633,18 @@ class Container(Object):
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
                 and `/etc/group`. Empty: root.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_new_file("/etc/motd", "hello\\n")
+                .with_exec(["cat", "/etc/motd"])
+                .stdout()
+            )
+            # "hello\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1240,6 +1687,18 @@ class Container(Object):
 
         Args:
             directory: The new root.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_env_variable("CI", "true")
+                .with_rootfs(dag.directory().with_new_file("a", ""))
+                .rootfs()
+                .entries()
+            )
+            # ["a"]
+            ```
         """
         return self._new(
             Container,
@@ -1259,6 +1718,18 @@ class Container(Object):
         Args:
             name: Name of the variable.
             secret: The secret.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_secret_variable("TOKEN", dag.set_secret("token", "s3cr3t"))
+                .with_exec(["sh", "-c", "test -n \\"$TOKEN\\" && echo set"])
+                .stdout()
+            )
+            # "set\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1301,6 +1772,18 @@ class Container(Object):
             target: Where it points to; kept as it is.
             link_name: Where the link is.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_new_file("/opt/app-2/notes", "new")
+                .with_symlink("/opt/app-2", "/opt/app")
+                .file("/opt/app/notes")
+                .contents()
+            )
+            # "new"
+            ```
         """
         return self._new(
             Container,
@@ -1347,6 +1830,18 @@ class Container(Object):
         Args:
             name: `user`, `uid`, `user:group` or `uid:gid`; names are looked up in the container when an
                 exec starts.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_user("nobody")
+                .with_exec(["id", "-un"])
+                .stdout()
+            )
+            # "nobody\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1365,6 +1860,18 @@ class Container(Object):
         Args:
             name: Name of the variable.
             value: Its value. A changed value alone runs nothing again.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_volatile_variable("BUILD_NUMBER", "42")
+                .with_exec(["sh", "-c", "echo build $BUILD_NUMBER"])
+                .stdout()
+            )
+            # "build 42\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1386,6 +1893,12 @@ class Container(Object):
         Args:
             path: Absolute, or relative to the present one.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await dag.container().from_("alpine").with_workdir("/src").with_exec(["pwd"]).stdout()
+            # "/src\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1402,6 +1915,27 @@ class Container(Object):
 
         Args:
             name: Name of the annotation.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_file(
+                    "/image.tar",
+                    dag.container()
+                    .with_annotation("stage", "test")
+                    .without_annotation("stage")
+                    .as_tarball(),
+                )
+                .with_exec(
+                    ["sh", "-c", "tar -xOf /image.tar index.json | grep -c stage"],
+                    expect=dagger.ReturnType.ANY,
+                )
+                .stdout()
+            )
+            # "0\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1410,7 +1944,19 @@ class Container(Object):
         )
 
     def without_default_args(self) -> Container:
-        """Removes the default arguments."""
+        """Removes the default arguments.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_default_args(["--help"])
+                .without_default_args()
+                .default_args()
+            )
+            # []
+            ```
+        """
         return self._new(Container, "withoutDefaultArgs")
 
     def without_directory(
@@ -1424,6 +1970,18 @@ class Container(Object):
         Args:
             path: Which; may be a pattern.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_new_file("/var/cache/x", "")
+                .without_directory("/var/cache")
+                .rootfs()
+                .glob("**")
+            )
+            # ["var/"]
+            ```
         """
         return self._new(
             Container,
@@ -1433,7 +1991,20 @@ class Container(Object):
         )
 
     def without_docker_healthcheck(self) -> Container:
-        """Removes the health check, whether the image or a step brought it."""
+        """Removes the health check, whether the image or a step brought it.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_docker_healthcheck(["true"])
+                .without_docker_healthcheck()
+                .docker_healthcheck()
+                .args()
+            )
+            # raises "null"
+            ```
+        """
         return self._new(Container, "withoutDockerHealthcheck")
 
     def without_entrypoint(
@@ -1445,6 +2016,12 @@ class Container(Object):
 
         Args:
             keep_default_args: Do not remove the default arguments.
+
+        Example:
+            ```python
+            await dag.container().with_entrypoint(["/app"]).without_entrypoint().entrypoint()
+            # []
+            ```
         """
         return self._new(
             Container,
@@ -1460,6 +2037,17 @@ class Container(Object):
 
         Args:
             name: Name of the variable.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_env_variable("DEBUG", "1")
+                .without_env_variable("DEBUG")
+                .env_variable("DEBUG")
+            )
+            # None
+            ```
         """
         return self._new(
             Container,
@@ -1478,6 +2066,21 @@ class Container(Object):
         Args:
             port: The port.
             protocol: Its transport protocol. Default: `TCP`.
+
+        Example:
+            ```python
+            [
+                await item.port()
+                for item in await (
+                    dag.container()
+                    .with_exposed_port(8080)
+                    .with_exposed_port(9090)
+                    .without_exposed_port(8080)
+                    .exposed_ports()
+                )
+            ]
+            # [9090]
+            ```
         """
         return self._new(
             Container,
@@ -1497,6 +2100,19 @@ class Container(Object):
         Args:
             path: Which; may be a pattern (`*.log`).
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_new_file("/a", "")
+                .with_new_file("/b", "")
+                .without_file("/a")
+                .rootfs()
+                .entries()
+            )
+            # ["b"]
+            ```
         """
         return self._new(
             Container,
@@ -1516,6 +2132,20 @@ class Container(Object):
         Args:
             paths: Which; may be patterns.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_new_file("/a.log", "")
+                .with_new_file("/b.log", "")
+                .with_new_file("/c", "")
+                .without_files(["/a.log", "/b.log"])
+                .rootfs()
+                .entries()
+            )
+            # ["c"]
+            ```
         """
         return self._new(
             Container,
@@ -1532,6 +2162,12 @@ class Container(Object):
 
         Args:
             name: Name of the label.
+
+        Example:
+            ```python
+            await dag.container().with_label("stage", "test").without_label("stage").label("stage")
+            # None
+            ```
         """
         return self._new(
             Container,
@@ -1550,6 +2186,18 @@ class Container(Object):
         Args:
             path: Where, in the container.
             expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .with_mounted_temp("/tmp")
+                .with_mounted_temp("/run")
+                .without_mount("/tmp")
+                .mounts()
+            )
+            # ["/run"]
+            ```
         """
         return self._new(
             Container,
@@ -1581,6 +2229,19 @@ class Container(Object):
 
         Args:
             name: Name of the variable.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_secret_variable("TOKEN", dag.set_secret("token", "s3cr3t"))
+                .without_secret_variable("TOKEN")
+                .with_exec(["sh", "-c", "echo ${TOKEN:-none}"])
+                .stdout()
+            )
+            # "none\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1608,7 +2269,21 @@ class Container(Object):
         )
 
     def without_user(self) -> Container:
-        """Sets the user of later execs back to root."""
+        """Sets the user of later execs back to root.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_user("nobody")
+                .without_user()
+                .with_exec(["id", "-un"])
+                .stdout()
+            )
+            # "root\\n"
+            ```
+        """
         return self._new(Container, "withoutUser")
 
     def without_volatile_variable(
@@ -1619,6 +2294,19 @@ class Container(Object):
 
         Args:
             name: Name of the variable.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_volatile_variable("BUILD_NUMBER", "42")
+                .without_volatile_variable("BUILD_NUMBER")
+                .with_exec(["sh", "-c", "echo build ${BUILD_NUMBER:-none}"])
+                .stdout()
+            )
+            # "build none\\n"
+            ```
         """
         return self._new(
             Container,
@@ -1627,7 +2315,21 @@ class Container(Object):
         )
 
     def without_workdir(self) -> Container:
-        """Sets the working directory back to `/`."""
+        """Sets the working directory back to `/`.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_workdir("/src")
+                .without_workdir()
+                .with_exec(["pwd"])
+                .stdout()
+            )
+            # "/\\n"
+            ```
+        """
         return self._new(Container, "withoutWorkdir")
 
     async def workdir(self) -> str:
@@ -1637,6 +2339,12 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().with_workdir("/src").workdir()
+            # "/src"
+            ```
         """
         return await self._value(str, "workdir")
 

@@ -70,6 +70,20 @@ class Directory(Object):
             path: What.
             owner: `user[:group]`; names are looked up in the directory's own `/etc/passwd` and
                 `/etc/group`.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_directory(
+                    "/a", dag.directory().with_new_file("app/b", "").chown("app", "1000:100")
+                )
+                .with_exec(["stat", "-c", "%u:%g", "/a/app/b"])
+                .stdout()
+            )
+            # "1000:100\\n"
+            ```
         """
         return self._new(
             Directory,
@@ -86,6 +100,17 @@ class Directory(Object):
 
         Args:
             other: The later state.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("a.txt", "")
+                .diff(dag.directory().with_new_file("a.txt", "").with_new_file("b.txt", ""))
+                .entries()
+            )
+            # ["b.txt"]
+            ```
         """
         return self._new(
             Directory,
@@ -100,6 +125,12 @@ class Directory(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.directory().with_new_file("foo.txt", "Hello, World!").digest()
+            # "sha256:48ac4b4b73af8a75a3c77e9dc6211d89321c6ed4f13c6987c6837ac58645bd89"
+            ```
         """
         return await self._value(str, "digest")
 
@@ -111,6 +142,17 @@ class Directory(Object):
 
         Args:
             path: Which.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("docs/guide/intro.md", "")
+                .directory("docs")
+                .glob("**")
+            )
+            # ["guide/", "guide/intro.md"]
+            ```
         """
         return self._new(
             Directory,
@@ -171,6 +213,12 @@ class Directory(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.host().directory(".", include=["**/*.py", "*.md"]).entries()
+            # ["README.md", "src/", "tests/"]
+            ```
         """
         return await self._value(
             list_of(str),
@@ -196,6 +244,12 @@ class Directory(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.host().directory("src").exists("hello.py")
+            # True
+            ```
         """
         return await self._value(
             bool,
@@ -223,6 +277,12 @@ class Directory(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.directory().with_new_file("hello.txt", "hello").export("dist/site")
+            # "/…/dist/site"
+            ```
         """
         return await self._value(
             str,
@@ -240,6 +300,17 @@ class Directory(Object):
 
         Args:
             path: Which.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("docs/intro.md", "# Intro\\n")
+                .file("docs/intro.md")
+                .contents()
+            )
+            # "# Intro\\n"
+            ```
         """
         from dagger._gen.file import File
 
@@ -262,6 +333,17 @@ class Directory(Object):
             exclude: Patterns of what is left out, as in `.dockerignore`.
             include: Patterns of what stays; all if empty.
             gitignore: Leave out what `.gitignore` files say.
+
+        Example:
+            ```python
+            await (
+                dag.host()
+                .directory(".", include=["src", "tests"])
+                .filter(include=["**/test_*.py"])
+                .glob("**")
+            )
+            # ["tests/", "tests/test_hello.py"]
+            ```
         """
         return self._new(
             Directory,
@@ -289,6 +371,17 @@ class Directory(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("pyproject.toml", "")
+                .with_new_file("src/app/main.py", "")
+                .find_up("pyproject.toml", "src/app")
+            )
+            # "pyproject.toml"
+            ```
         """
         return await self._maybe(
             str,
@@ -310,6 +403,12 @@ class Directory(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.host().directory(".", include=["src", "tests"]).glob("**/*.py")
+            # ["src/hello.py", "tests/test_hello.py"]
+            ```
         """
         return await self._value(
             list_of(str),
@@ -333,6 +432,12 @@ class Directory(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.directory().with_new_directory("src/app").directory("src/app").name()
+            # "app/"
+            ```
         """
         return await self._value(str, "name")
 
@@ -402,6 +507,12 @@ class Directory(Object):
         Args:
             path: Where.
             do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to.
+
+        Example:
+            ```python
+            await dag.directory().with_new_file("hello.txt", "hello").stat("hello.txt").size()
+            # 5
+            ```
         """
         from dagger._gen.stat import Stat
 
@@ -422,6 +533,12 @@ class Directory(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (await dag.directory().with_new_file("hello.txt", "hello").sync()).entries()
+            # ["hello.txt"]
+            ```
         """
         return await self._computed(Directory, "sync")
 
@@ -497,6 +614,17 @@ class Directory(Object):
             owner: `user[:group]` of all that is copied; names are looked up in the directory's own
                 `/etc/passwd`. Empty: the source's.
             permissions: Permission bits of all that is copied. Default: those of the source.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("README.md", "")
+                .with_directory("app", dag.host().directory("src"))
+                .glob("**")
+            )
+            # ["README.md", "app/", "app/hello.py"]
+            ```
         """
         return self._new(
             Directory,
@@ -518,6 +646,12 @@ class Directory(Object):
 
         Args:
             err: The message.
+
+        Example:
+            ```python
+            await dag.directory().with_error("the build for Windows is not ready").entries()
+            # raises "the build for Windows is not ready"
+            ```
         """
         return self._new(
             Directory,
@@ -541,6 +675,16 @@ class Directory(Object):
             source: What.
             permissions: Permission bits. Default: those of the source.
             owner: `user[:group]`. Empty: the source's.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_file("docs/README.md", dag.host().file("README.md"))
+                .entries(path="docs")
+            )
+            # ["README.md"]
+            ```
         """
         return self._new(
             Directory,
@@ -564,6 +708,16 @@ class Directory(Object):
             path: The directory.
             sources: What.
             permissions: Permission bits. Default: those of the sources.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_files("docs", [dag.host().file("README.md"), dag.file("hello.txt", "hello")])
+                .entries(path="docs")
+            )
+            # ["README.md", "hello.txt"]
+            ```
         """
         return self._new(
             Directory,
@@ -584,6 +738,12 @@ class Directory(Object):
         Args:
             path: Where. Missing parents are made.
             permissions: Permission bits; 0 and 420 mean 0755. Default: `420`.
+
+        Example:
+            ```python
+            await dag.directory().with_new_directory("var/cache").glob("**")
+            # ["var/", "var/cache/"]
+            ```
         """
         return self._new(
             Directory,
@@ -605,6 +765,12 @@ class Directory(Object):
             path: Where. Missing parents are made.
             contents: What it holds.
             permissions: Permission bits. Default: `420`.
+
+        Example:
+            ```python
+            await dag.directory().with_new_file("src/hello.txt", "hello").entries(path="src")
+            # ["hello.txt"]
+            ```
         """
         return self._new(
             Directory,
@@ -661,6 +827,18 @@ class Directory(Object):
         Args:
             target: Where it points to; kept as it is.
             link_name: Where the link is.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("v2/app", "2")
+                .with_symlink("v2", "current")
+                .file("current/app")
+                .contents()
+            )
+            # "2"
+            ```
         """
         return self._new(
             Directory,
@@ -677,6 +855,20 @@ class Directory(Object):
 
         Args:
             timestamp: Seconds since 1970, UTC.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_directory(
+                    "/a", dag.directory().with_new_file("b", "").with_timestamps(1700000000)
+                )
+                .with_exec(["stat", "-c", "%Y", "/a/b"])
+                .stdout()
+            )
+            # "1700000000\\n"
+            ```
         """
         return self._new(
             Directory,
@@ -692,6 +884,17 @@ class Directory(Object):
 
         Args:
             path: Which; may be a pattern.
+
+        Example:
+            ```python
+            await (
+                dag.host()
+                .directory(".", include=["src", "tests"])
+                .without_directory("tests")
+                .entries()
+            )
+            # ["src/"]
+            ```
         """
         return self._new(
             Directory,
@@ -707,6 +910,18 @@ class Directory(Object):
 
         Args:
             path: Which; may be a pattern (`*.log`).
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("a.txt", "")
+                .with_new_file("b.txt", "")
+                .without_file("a.txt")
+                .entries()
+            )
+            # ["b.txt"]
+            ```
         """
         return self._new(
             Directory,
@@ -722,6 +937,19 @@ class Directory(Object):
 
         Args:
             paths: Which; may be patterns.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("a.txt", "")
+                .with_new_file("b.log", "")
+                .with_new_file("c.log", "")
+                .without_files(["*.log"])
+                .entries()
+            )
+            # ["a.txt"]
+            ```
         """
         return self._new(
             Directory,

@@ -25,7 +25,10 @@ def outcomes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> list[A
             results = []
             for example in EXAMPLES:
                 *first, last = example["async"]
-                exec("\n".join(["async def example():", *(f" {line}" for line in first), f" return {last}"]), names)
+                exec(
+                    "\n".join(["async def example():", *(f" {line}" for line in first), f" return {last}"]),
+                    names,
+                )
                 try:
                     results.append(plain(await names["example"]()))
                 except (dagger.DaggerError, AttributeError, TypeError, ValueError) as error:

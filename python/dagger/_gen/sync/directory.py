@@ -70,6 +70,20 @@ class Directory(SyncObject):
             path: What.
             owner: `user[:group]`; names are looked up in the directory's own `/etc/passwd` and
                 `/etc/group`.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_directory(
+                    "/a", dag.directory().with_new_file("app/b", "").chown("app", "1000:100")
+                )
+                .with_exec(["stat", "-c", "%u:%g", "/a/app/b"])
+                .stdout()
+            )
+            # "1000:100\\n"
+            ```
         """
         return self._new(
             Directory,
@@ -86,6 +100,17 @@ class Directory(SyncObject):
 
         Args:
             other: The later state.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("a.txt", "")
+                .diff(dag.directory().with_new_file("a.txt", "").with_new_file("b.txt", ""))
+                .entries()
+            )
+            # ["b.txt"]
+            ```
         """
         return self._new(
             Directory,
@@ -100,6 +125,12 @@ class Directory(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.directory().with_new_file("foo.txt", "Hello, World!").digest()
+            # "sha256:48ac4b4b73af8a75a3c77e9dc6211d89321c6ed4f13c6987c6837ac58645bd89"
+            ```
         """
         return self._value(str, "digest")
 
@@ -111,6 +142,12 @@ class Directory(SyncObject):
 
         Args:
             path: Which.
+
+        Example:
+            ```python
+            dag.directory().with_new_file("docs/guide/intro.md", "").directory("docs").glob("**")
+            # ["guide/", "guide/intro.md"]
+            ```
         """
         return self._new(
             Directory,
@@ -171,6 +208,12 @@ class Directory(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.host().directory(".", include=["**/*.py", "*.md"]).entries()
+            # ["README.md", "src/", "tests/"]
+            ```
         """
         return self._value(
             list_of(str),
@@ -196,6 +239,12 @@ class Directory(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.host().directory("src").exists("hello.py")
+            # True
+            ```
         """
         return self._value(
             bool,
@@ -223,6 +272,12 @@ class Directory(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.directory().with_new_file("hello.txt", "hello").export("dist/site")
+            # "/…/dist/site"
+            ```
         """
         return self._value(
             str,
@@ -240,6 +295,17 @@ class Directory(SyncObject):
 
         Args:
             path: Which.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("docs/intro.md", "# Intro\\n")
+                .file("docs/intro.md")
+                .contents()
+            )
+            # "# Intro\\n"
+            ```
         """
         from dagger._gen.sync.file import File
 
@@ -262,6 +328,17 @@ class Directory(SyncObject):
             exclude: Patterns of what is left out, as in `.dockerignore`.
             include: Patterns of what stays; all if empty.
             gitignore: Leave out what `.gitignore` files say.
+
+        Example:
+            ```python
+            (
+                dag.host()
+                .directory(".", include=["src", "tests"])
+                .filter(include=["**/test_*.py"])
+                .glob("**")
+            )
+            # ["tests/", "tests/test_hello.py"]
+            ```
         """
         return self._new(
             Directory,
@@ -289,6 +366,17 @@ class Directory(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("pyproject.toml", "")
+                .with_new_file("src/app/main.py", "")
+                .find_up("pyproject.toml", "src/app")
+            )
+            # "pyproject.toml"
+            ```
         """
         return self._maybe(
             str,
@@ -310,6 +398,12 @@ class Directory(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.host().directory(".", include=["src", "tests"]).glob("**/*.py")
+            # ["src/hello.py", "tests/test_hello.py"]
+            ```
         """
         return self._value(
             list_of(str),
@@ -333,6 +427,12 @@ class Directory(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.directory().with_new_directory("src/app").directory("src/app").name()
+            # "app/"
+            ```
         """
         return self._value(str, "name")
 
@@ -402,6 +502,12 @@ class Directory(SyncObject):
         Args:
             path: Where.
             do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to.
+
+        Example:
+            ```python
+            dag.directory().with_new_file("hello.txt", "hello").stat("hello.txt").size()
+            # 5
+            ```
         """
         from dagger._gen.sync.stat import Stat
 
@@ -422,6 +528,12 @@ class Directory(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.directory().with_new_file("hello.txt", "hello").sync().entries()
+            # ["hello.txt"]
+            ```
         """
         return self._computed(Directory, "sync")
 
@@ -497,6 +609,17 @@ class Directory(SyncObject):
             owner: `user[:group]` of all that is copied; names are looked up in the directory's own
                 `/etc/passwd`. Empty: the source's.
             permissions: Permission bits of all that is copied. Default: those of the source.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("README.md", "")
+                .with_directory("app", dag.host().directory("src"))
+                .glob("**")
+            )
+            # ["README.md", "app/", "app/hello.py"]
+            ```
         """
         return self._new(
             Directory,
@@ -518,6 +641,12 @@ class Directory(SyncObject):
 
         Args:
             err: The message.
+
+        Example:
+            ```python
+            dag.directory().with_error("the build for Windows is not ready").entries()
+            # raises "the build for Windows is not ready"
+            ```
         """
         return self._new(
             Directory,
@@ -541,6 +670,16 @@ class Directory(SyncObject):
             source: What.
             permissions: Permission bits. Default: those of the source.
             owner: `user[:group]`. Empty: the source's.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_file("docs/README.md", dag.host().file("README.md"))
+                .entries(path="docs")
+            )
+            # ["README.md"]
+            ```
         """
         return self._new(
             Directory,
@@ -564,6 +703,16 @@ class Directory(SyncObject):
             path: The directory.
             sources: What.
             permissions: Permission bits. Default: those of the sources.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_files("docs", [dag.host().file("README.md"), dag.file("hello.txt", "hello")])
+                .entries(path="docs")
+            )
+            # ["README.md", "hello.txt"]
+            ```
         """
         return self._new(
             Directory,
@@ -584,6 +733,12 @@ class Directory(SyncObject):
         Args:
             path: Where. Missing parents are made.
             permissions: Permission bits; 0 and 420 mean 0755. Default: `420`.
+
+        Example:
+            ```python
+            dag.directory().with_new_directory("var/cache").glob("**")
+            # ["var/", "var/cache/"]
+            ```
         """
         return self._new(
             Directory,
@@ -605,6 +760,12 @@ class Directory(SyncObject):
             path: Where. Missing parents are made.
             contents: What it holds.
             permissions: Permission bits. Default: `420`.
+
+        Example:
+            ```python
+            dag.directory().with_new_file("src/hello.txt", "hello").entries(path="src")
+            # ["hello.txt"]
+            ```
         """
         return self._new(
             Directory,
@@ -661,6 +822,18 @@ class Directory(SyncObject):
         Args:
             target: Where it points to; kept as it is.
             link_name: Where the link is.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("v2/app", "2")
+                .with_symlink("v2", "current")
+                .file("current/app")
+                .contents()
+            )
+            # "2"
+            ```
         """
         return self._new(
             Directory,
@@ -677,6 +850,20 @@ class Directory(SyncObject):
 
         Args:
             timestamp: Seconds since 1970, UTC.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .from_("alpine")
+                .with_directory(
+                    "/a", dag.directory().with_new_file("b", "").with_timestamps(1700000000)
+                )
+                .with_exec(["stat", "-c", "%Y", "/a/b"])
+                .stdout()
+            )
+            # "1700000000\\n"
+            ```
         """
         return self._new(
             Directory,
@@ -692,6 +879,12 @@ class Directory(SyncObject):
 
         Args:
             path: Which; may be a pattern.
+
+        Example:
+            ```python
+            dag.host().directory(".", include=["src", "tests"]).without_directory("tests").entries()
+            # ["src/"]
+            ```
         """
         return self._new(
             Directory,
@@ -707,6 +900,18 @@ class Directory(SyncObject):
 
         Args:
             path: Which; may be a pattern (`*.log`).
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("a.txt", "")
+                .with_new_file("b.txt", "")
+                .without_file("a.txt")
+                .entries()
+            )
+            # ["b.txt"]
+            ```
         """
         return self._new(
             Directory,
@@ -722,6 +927,19 @@ class Directory(SyncObject):
 
         Args:
             paths: Which; may be patterns.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("a.txt", "")
+                .with_new_file("b.log", "")
+                .with_new_file("c.log", "")
+                .without_files(["*.log"])
+                .entries()
+            )
+            # ["a.txt"]
+            ```
         """
         return self._new(
             Directory,

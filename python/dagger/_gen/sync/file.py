@@ -60,6 +60,18 @@ class File(SyncObject):
 
         Args:
             owner: `user[:group]`, as numbers.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_file("/a", dag.file("a", "").chown("1000:100"))
+                .with_exec(["stat", "-c", "%u:%g", "/a"])
+                .stdout()
+            )
+            # "1000:100\\n"
+            ```
         """
         return self._new(
             File,
@@ -83,6 +95,12 @@ class File(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.host().file("README.md").contents()
+            # "# Hello\\n\\nA small project.\\n"
+            ```
         """
         return self._value(
             str,
@@ -105,6 +123,12 @@ class File(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.file("foo.txt", "Hello, World!").digest()
+            # "sha256:8a887cdd3e476c79e1a14a65a6c401673b56071a24561dadb5e152605e72a613"
+            ```
         """
         return self._value(
             str,
@@ -129,6 +153,12 @@ class File(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.file("hello.txt", "hello").export("dist/hello.txt")
+            # "/…/dist/hello.txt"
+            ```
         """
         return self._value(
             str,
@@ -153,6 +183,12 @@ class File(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.directory().with_new_file("src/main.py", "").file("src/main.py").name()
+            # "main.py"
+            ```
         """
         return self._value(str, "name")
 
@@ -216,11 +252,24 @@ class File(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.file("hello.txt", "hello").size()
+            # 5
+            ```
         """
         return self._value(int, "size")
 
     def stat(self) -> Stat:
-        """Facts of the file."""
+        """Facts of the file.
+
+        Example:
+            ```python
+            dag.file("run.sh", "#!/bin/sh\\n", permissions=493).stat().permissions()
+            # 493
+            ```
+        """
         from dagger._gen.sync.stat import Stat
 
         return self._new(Stat, "stat")
@@ -235,6 +284,19 @@ class File(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .from_("alpine")
+                .with_exec(["sh", "-c", "echo done > /log"])
+                .file("/log")
+                .sync()
+                .contents()
+            )
+            # "done\\n"
+            ```
         """
         return self._computed(File, "sync")
 
@@ -254,6 +316,16 @@ class File(SyncObject):
 
         Args:
             name: The new name, without `/`.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_file("etc/", dag.file("draft.txt", "x").with_name("final.txt"))
+                .glob("**")
+            )
+            # ["etc/", "etc/final.txt"]
+            ```
         """
         return self._new(
             File,
@@ -295,6 +367,18 @@ class File(SyncObject):
 
         Args:
             timestamp: Seconds since 1970, UTC.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .from_("alpine")
+                .with_file("/a", dag.file("a", "").with_timestamps(1700000000))
+                .with_exec(["stat", "-c", "%Y", "/a"])
+                .stdout()
+            )
+            # "1700000000\\n"
+            ```
         """
         return self._new(
             File,

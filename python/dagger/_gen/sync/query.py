@@ -116,6 +116,25 @@ class Query(SyncObject):
             sharing: Whether execs may use it at the same time. Default: `SHARED`.
             owner: `user[:group]` of the volume's root; names are looked up in the container that uses it
                 first. Empty: root.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_cache("/cache", dag.cache_volume("pip"))
+                .with_exec(["touch", "/cache/wheel"])
+                .sync()
+            )
+            (
+                dag.container()
+                .from_("alpine")
+                .with_mounted_cache("/cache", dag.cache_volume("pip"))
+                .with_exec(["ls", "/cache"])
+                .stdout()
+            )
+            # "wheel\\n"
+            ```
         """
         from dagger._gen.sync.cache_volume import CacheVolume
 
@@ -143,6 +162,12 @@ class Query(SyncObject):
 
         Args:
             platform: What images are taken for, and what the container is. Default: that of the engine.
+
+        Example:
+            ```python
+            dag.container().from_("alpine").with_exec(["echo", "hello"]).stdout()
+            # "hello\\n"
+            ```
         """
         from dagger._gen.sync.container import Container
 
@@ -159,11 +184,24 @@ class Query(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.default_platform()
+            # "linux/…"
+            ```
         """
         return self._value(Platform, "defaultPlatform")
 
     def directory(self) -> Directory:
-        """An empty directory."""
+        """An empty directory.
+
+        Example:
+            ```python
+            dag.directory().with_new_file("README.md", "# Hello\\n").entries()
+            # ["README.md"]
+            ```
+        """
         from dagger._gen.sync.directory import Directory
 
         return self._new(Directory, "directory")
@@ -206,6 +244,12 @@ class Query(SyncObject):
             name: Its name, without `/`.
             contents: What it holds.
             permissions: Permission bits. Default: `420`.
+
+        Example:
+            ```python
+            dag.file("hello.txt", "hello").contents()
+            # "hello"
+            ```
         """
         from dagger._gen.sync.file import File
 
@@ -261,7 +305,14 @@ class Query(SyncObject):
         )
 
     def host(self) -> Host:
-        """The client's machine."""
+        """The client's machine.
+
+        Example:
+            ```python
+            dag.host().file("README.md").contents()
+            # "# Hello\\n\\nA small project.\\n"
+            ```
+        """
         from dagger._gen.sync.host import Host
 
         return self._new(Host, "host")
@@ -508,6 +559,12 @@ class Query(SyncObject):
         Args:
             uri: `env://NAME`, `file://PATH` or `cmd://COMMAND`.
             cache_key: What stands for the value in cache keys. Default: derived from the value.
+
+        Example:
+            ```python
+            dag.secret("file://.env").plaintext()
+            # "GREETING=hello\\nNAME=world\\n"
+            ```
         """
         from dagger._gen.sync.secret import Secret
 
@@ -531,6 +588,18 @@ class Query(SyncObject):
         Args:
             name: Its name in this session; given again, it replaces the value.
             plaintext: Its value.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .from_("alpine")
+                .with_secret_variable("TOKEN", dag.set_secret("token", "s3cr3t"))
+                .with_exec(["sh", "-c", "test \\"$TOKEN\\" = s3cr3t && echo known"])
+                .stdout()
+            )
+            # "known\\n"
+            ```
         """
         from dagger._gen.sync.secret import Secret
 
@@ -548,5 +617,11 @@ class Query(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.version()
+            # "v…"
+            ```
         """
         return self._value(str, "version")
