@@ -58,6 +58,7 @@ def test_5_10_new_directories(q: Any) -> None:
     steps = """
         withNewDirectory(path: "a/b", permissions: 448)
         withNewDirectory(path: "zero", permissions: 0)
+        withNewDirectory(path: "usual")
         withNewFile(path: "a/b/keep", contents: "")
         withNewDirectory(path: "a/b", permissions: 511)
     """
@@ -67,6 +68,7 @@ def test_5_10_new_directories(q: Any) -> None:
     }
     assert q.dir(steps, 'stat(path: "a") { permissions }') == {"permissions": 0o755}
     assert q.dir(steps, 'stat(path: "zero") { permissions }') == {"permissions": 0o755}
+    assert q.dir(steps, 'stat(path: "usual") { permissions }') == {"permissions": 0o644}
     for step in ['withNewDirectory(path: "../x")', 'withNewDirectory(path: "a/../../x")']:
         assert "cannot create directory outside parent" in q.fails("dir", step, "entries").message
 

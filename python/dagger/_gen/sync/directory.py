@@ -732,7 +732,8 @@ class Directory(SyncObject):
 
         Args:
             path: Where. Missing parents are made.
-            permissions: Permission bits; 0 and 420 mean 0755. Default: `420`.
+            permissions: Permission bits; 0 means 0755. The default is 0644, as in the original: give 0755
+                (493) where users other than root must enter. Default: `420`.
 
         Example:
             ```python

@@ -19,7 +19,8 @@ use crate::vertex::edit::Step;
 pub struct WithNewDirectory {
     /// Where. Missing parents are made.
     path: String,
-    /// Permission bits; 0 and 420 mean 0755.
+    /// Permission bits; 0 means 0755. The default is 0644, as in the original: give 0755 (493) where users other than root
+    /// must enter.
     #[arg(default = "420")]
     permissions: i64,
 }
@@ -29,9 +30,8 @@ impl Run for WithNewDirectory {
     type Output = Directory;
 
     async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
-        // The schema's default is 0644, which nobody means for a directory; 0 means 0755 as well.
         let mode = match crate::objects::mode(self.permissions)? {
-            0 | 0o644 => 0o755,
+            0 => 0o755,
             mode => mode,
         };
         Ok(on.edited(Step::NewDirectory { path: checked(&self.path)?, mode }))
