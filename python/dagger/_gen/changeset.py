@@ -35,11 +35,35 @@ class Changeset(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("docs/a.md", "")
+                .changes(dag.directory())
+                .added_paths()
+            )
+            # ["docs/", "docs/a.md"]
+            ```
         """
         return await self._value(list_of(str), "addedPaths")
 
     def after(self) -> Directory:
-        """The state after."""
+        """The state after.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("b.txt", "")
+                .changes(dag.directory().with_new_file("a.txt", ""))
+                .after()
+                .entries()
+            )
+            # ["b.txt"]
+            ```
+        """
         from dagger._gen.directory import Directory
 
         return self._new(Directory, "after")
@@ -49,13 +73,38 @@ class Changeset(Object):
 
         Binary contents and renames are part of it; owners, times, empty directories and modes beyond "can
         be executed" are not. Without changes the file is empty.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("a.txt", "hello\\n")
+                .changes(dag.directory())
+                .as_patch()
+                .contents()
+            )
+            # "diff --git a/a.txt b/a.txt\\nnew file mode 100644\\n…+hello\\n"
+            ```
         """
         from dagger._gen.file import File
 
         return self._new(File, "asPatch")
 
     def before(self) -> Directory:
-        """The state before."""
+        """The state before.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("b.txt", "")
+                .changes(dag.directory().with_new_file("a.txt", ""))
+                .before()
+                .entries()
+            )
+            # ["a.txt"]
+            ```
+        """
         from dagger._gen.directory import Directory
 
         return self._new(Directory, "before")
@@ -68,6 +117,20 @@ class Changeset(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.added_lines()
+                for item in await (
+                    dag.directory()
+                    .with_new_file("a.txt", "one\\ntwo\\n")
+                    .changes(dag.directory().with_new_file("a.txt", "one\\n"))
+                    .diff_stats()
+                )
+            ]
+            # [1]
+            ```
         """
         from dagger._gen.diff_stat import DiffStat
 
@@ -87,6 +150,19 @@ class Changeset(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.directory().with_new_file("old", "").export("dist/site")
+            await (
+                dag.directory()
+                .with_new_file("new", "")
+                .changes(dag.directory().with_new_file("old", ""))
+                .export("dist/site")
+            )
+            await dag.host().directory("dist/site").entries()
+            # ["new"]
+            ```
         """
         return await self._value(
             str,
@@ -110,11 +186,31 @@ class Changeset(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.directory().with_new_file("a.txt", "").changes(dag.directory()).is_empty()
+            # False
+            ```
         """
         return await self._value(bool, "isEmpty")
 
     def layer(self) -> Directory:
-        """What is new or changed, as a directory. Removals are not expressed."""
+        """What is new or changed, as a directory. Removals are not expressed.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("a.txt", "")
+                .with_new_file("b.txt", "")
+                .changes(dag.directory().with_new_file("a.txt", ""))
+                .layer()
+                .entries()
+            )
+            # ["b.txt"]
+            ```
+        """
         from dagger._gen.directory import Directory
 
         return self._new(Directory, "layer")
@@ -126,6 +222,17 @@ class Changeset(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("a.txt", "new")
+                .changes(dag.directory().with_new_file("a.txt", "old"))
+                .modified_paths()
+            )
+            # ["a.txt"]
+            ```
         """
         return await self._value(list_of(str), "modifiedPaths")
 
@@ -137,6 +244,16 @@ class Changeset(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .changes(dag.directory().with_new_file("docs/a.md", ""))
+                .removed_paths()
+            )
+            # ["docs/"]
+            ```
         """
         return await self._value(list_of(str), "removedPaths")
 
@@ -150,6 +267,15 @@ class Changeset(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                (await dag.directory().with_new_file("a.txt", "").changes(dag.directory()).sync())
+                .added_paths()
+            )
+            # ["a.txt"]
+            ```
         """
         return await self._computed(Changeset, "sync")
 
@@ -175,6 +301,18 @@ class Changeset(Object):
         Args:
             changes: The other changeset.
             on_conflict: What to do where both changed the same. Default: `FAIL`.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("a.txt", "")
+                .changes(dag.directory())
+                .with_changeset(dag.directory().with_new_file("b.txt", "").changes(dag.directory()))
+                .added_paths()
+            )
+            # ["a.txt", "b.txt"]
+            ```
         """
         return self._new(
             Changeset,
@@ -194,6 +332,23 @@ class Changeset(Object):
         Args:
             changes: The other changesets.
             on_conflict: What to do where two of them changed the same. Default: `FAIL`.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("a.txt", "")
+                .changes(dag.directory())
+                .with_changesets(
+                    [
+                        dag.directory().with_new_file("b.txt", "").changes(dag.directory()),
+                        dag.directory().with_new_file("c.txt", "").changes(dag.directory()),
+                    ],
+                )
+                .added_paths()
+            )
+            # ["a.txt", "b.txt", "c.txt"]
+            ```
         """
         return self._new(
             Changeset,

@@ -27,6 +27,15 @@ class JSONValue(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.as_integer()
+                for item in await dag.json().with_contents(dagger.JSON("[1, 2, 3]")).as_array()
+            ]
+            # [1, 2, 3]
+            ```
         """
         return await self._objects(JSONValue, "asArray")
 
@@ -37,6 +46,17 @@ class JSONValue(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.json()
+                .with_contents(dagger.JSON("{\\"private\\": true}"))
+                .field(["private"])
+                .as_boolean()
+            )
+            # True
+            ```
         """
         return await self._value(bool, "asBoolean")
 
@@ -47,6 +67,17 @@ class JSONValue(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.json()
+                .with_contents(dagger.JSON("{\\"port\\": 8080}"))
+                .field(["port"])
+                .as_integer()
+            )
+            # 8080
+            ```
         """
         return await self._value(int, "asInteger")
 
@@ -57,6 +88,17 @@ class JSONValue(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.json()
+                .with_contents(dagger.JSON("{\\"name\\": \\"hello\\"}"))
+                .field(["name"])
+                .as_string()
+            )
+            # "hello"
+            ```
         """
         return await self._value(str, "asString")
 
@@ -76,6 +118,16 @@ class JSONValue(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.json()
+                .with_contents(dagger.JSON("{\\"port\\": 80, \\"name\\": \\"web\\"}"))
+                .contents()
+            )
+            # "{\\"name\\":\\"web\\",\\"port\\":80}"
+            ```
         """
         return await self._value(
             JSON,
@@ -92,6 +144,17 @@ class JSONValue(Object):
 
         Args:
             path: Names of fields, from outside inwards; at least one.
+
+        Example:
+            ```python
+            await (
+                dag.json()
+                .with_contents(dagger.JSON("{\\"server\\": {\\"port\\": 80}}"))
+                .field(["server", "port"])
+                .as_integer()
+            )
+            # 80
+            ```
         """
         return self._new(
             JSONValue,
@@ -106,6 +169,16 @@ class JSONValue(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.json()
+                .with_contents(dagger.JSON("{\\"port\\": 80, \\"name\\": \\"web\\"}"))
+                .fields()
+            )
+            # ["name", "port"]
+            ```
         """
         return await self._value(list_of(str), "fields")
 
@@ -126,6 +199,12 @@ class JSONValue(Object):
 
         Args:
             value: The truth value.
+
+        Example:
+            ```python
+            await dag.json().new_boolean(True).contents()
+            # "true"
+            ```
         """
         return self._new(
             JSONValue,
@@ -141,6 +220,12 @@ class JSONValue(Object):
 
         Args:
             value: The number.
+
+        Example:
+            ```python
+            await dag.json().new_integer(8080).contents()
+            # "8080"
+            ```
         """
         return self._new(
             JSONValue,
@@ -156,6 +241,12 @@ class JSONValue(Object):
 
         Args:
             value: The text.
+
+        Example:
+            ```python
+            await dag.json().new_string("say \\"hello\\"").contents()
+            # "\\"say \\\\\\"hello\\\\\\"\\""
+            ```
         """
         return self._new(
             JSONValue,
@@ -179,6 +270,17 @@ class JSONValue(Object):
 
         Args:
             contents: The text.
+
+        Example:
+            ```python
+            await (
+                dag.json()
+                .with_contents(dagger.JSON("{\\"port\\": 80}"))
+                .field(["port"])
+                .as_integer()
+            )
+            # 80
+            ```
         """
         return self._new(
             JSONValue,
@@ -196,6 +298,12 @@ class JSONValue(Object):
         Args:
             path: Names of fields, from outside inwards; at least one.
             value: The value of the field.
+
+        Example:
+            ```python
+            await dag.json().with_field(["server", "port"], dag.json().new_integer(80)).contents()
+            # "{\\"server\\":{\\"port\\":80}}"
+            ```
         """
         return self._new(
             JSONValue,

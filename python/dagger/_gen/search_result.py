@@ -26,6 +26,15 @@ class SearchResult(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.absolute_offset()
+                for item in await dag.file("notes.txt", "one\\ntwo\\n").search("two")
+            ]
+            # [4]
+            ```
         """
         return await self._value(int, "absoluteOffset")
 
@@ -36,6 +45,12 @@ class SearchResult(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [await item.file_path() for item in await dag.host().directory("src").search("return")]
+            # ["hello.py"]
+            ```
         """
         return await self._value(str, "filePath")
 
@@ -55,6 +70,15 @@ class SearchResult(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.line_number()
+                for item in await dag.file("notes.txt", "one\\ntwo\\n").search("two")
+            ]
+            # [2]
+            ```
         """
         return await self._value(int, "lineNumber")
 
@@ -65,6 +89,15 @@ class SearchResult(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.matched_lines()
+                for item in await dag.file("notes.txt", "one\\ntwo\\n").search("w")
+            ]
+            # ["two\\n"]
+            ```
         """
         return await self._value(str, "matchedLines")
 
@@ -75,6 +108,15 @@ class SearchResult(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                [await item.start() for item in await item.submatches()]
+                for item in await dag.file("notes.txt", "one two one\\n").search("one")
+            ]
+            # [[0, 8]]
+            ```
         """
         from dagger._gen.search_submatch import SearchSubmatch
 

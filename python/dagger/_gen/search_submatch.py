@@ -21,6 +21,15 @@ class SearchSubmatch(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                [await item.end() for item in await item.submatches()]
+                for item in await dag.file("notes.txt", "one two one\\n").search("one")
+            ]
+            # [[3, 11]]
+            ```
         """
         return await self._value(int, "end")
 
@@ -40,6 +49,15 @@ class SearchSubmatch(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                [await item.start() for item in await item.submatches()]
+                for item in await dag.file("notes.txt", "one two one\\n").search("one")
+            ]
+            # [[0, 8]]
+            ```
         """
         return await self._value(int, "start")
 
@@ -50,5 +68,14 @@ class SearchSubmatch(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                [await item.text() for item in await item.submatches()]
+                for item in await dag.file("notes.txt", "a1 b2\\n").search("[a-z]\\\\d")
+            ]
+            # [["a1", "b2"]]
+            ```
         """
         return await self._value(str, "text")

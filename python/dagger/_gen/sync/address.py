@@ -29,7 +29,14 @@ class Address(SyncObject):
     _names = ("Address", "Node")
 
     def container(self) -> Container:
-        """A container from the image with this reference."""
+        """A container from the image with this reference.
+
+        Example:
+            ```python
+            dag.address("alpine:3.20").container().with_exec(["echo", "hello"]).stdout()
+            # "hello\\n"
+            ```
+        """
         from dagger._gen.sync.container import Container
 
         return self._new(Container, "container")
@@ -49,6 +56,12 @@ class Address(SyncObject):
             include: Patterns of what is taken; all if empty.
             gitignore: Leave out what `.gitignore` files say.
             no_cache: Look again at every call.
+
+        Example:
+            ```python
+            dag.address("./src").directory().entries()
+            # ["hello.py"]
+            ```
         """
         from dagger._gen.sync.directory import Directory
 
@@ -76,6 +89,12 @@ class Address(SyncObject):
             include: Has no meaning for a file of the client's machine.
             gitignore: Has no meaning for a file of the client's machine.
             no_cache: Look again at every call.
+
+        Example:
+            ```python
+            dag.address("./src/hello.py").file().name()
+            # "hello.py"
+            ```
         """
         from dagger._gen.sync.file import File
 
@@ -120,6 +139,12 @@ class Address(SyncObject):
     def secret(self) -> Secret:
         """The secret behind this URI. A `cacheKey=…` among its parameters is what stands for the value in
         cache keys.
+
+        Example:
+            ```python
+            dag.address("file://README.md").secret().plaintext()
+            # "# Hello\\n\\nA small project.\\n"
+            ```
         """
         from dagger._gen.sync.secret import Secret
 
@@ -152,5 +177,11 @@ class Address(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.address("alpine:3.20").value()
+            # "alpine:3.20"
+            ```
         """
         return self._value(str, "value")

@@ -123,7 +123,7 @@ class Container(SyncObject):
             (
                 dag.container()
                 .from_("alpine")
-                .with_exec(["sh", "-c", "echo out; echo err >&2"])
+                .with_exec(["sh", "-c", "echo out; sleep 0.2; echo err >&2"])
                 .combined_output()
             )
             # "out\\nerr\\n"
@@ -1113,6 +1113,18 @@ class Container(SyncObject):
 
         Args:
             source: The file.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .from_("alpine")
+                .with_env_file_variables(dag.host().file(".env").as_env_file())
+                .with_exec(["sh", "-c", "echo $GREETING $NAME"])
+                .stdout()
+            )
+            # "hello world\\n"
+            ```
         """
         return self._new(
             Container,

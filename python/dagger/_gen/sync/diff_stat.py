@@ -23,6 +23,20 @@ class DiffStat(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                item.added_lines()
+                for item in (
+                    dag.directory()
+                    .with_new_file("a.txt", "one\\ntwo\\n")
+                    .changes(dag.directory().with_new_file("a.txt", "one\\n"))
+                    .diff_stats()
+                )
+            ]
+            # [1]
+            ```
         """
         return self._value(int, "addedLines")
 
@@ -42,6 +56,20 @@ class DiffStat(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                item.kind()
+                for item in (
+                    dag.directory()
+                    .with_new_file("a.txt", "one\\n")
+                    .changes(dag.directory())
+                    .diff_stats()
+                )
+            ]
+            # ["ADDED"]
+            ```
         """
         return self._value(member(DiffStatKind), "kind")
 
@@ -55,6 +83,20 @@ class DiffStat(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                item.old_path()
+                for item in (
+                    dag.directory()
+                    .with_new_file("new.txt", "one\\n")
+                    .changes(dag.directory().with_new_file("old.txt", "one\\n"))
+                    .diff_stats()
+                )
+            ]
+            # ["old.txt"]
+            ```
         """
         return self._maybe(str, "oldPath")
 
@@ -65,6 +107,20 @@ class DiffStat(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                item.path()
+                for item in (
+                    dag.directory()
+                    .with_new_file("a.txt", "one\\n")
+                    .changes(dag.directory())
+                    .diff_stats()
+                )
+            ]
+            # ["a.txt"]
+            ```
         """
         return self._value(str, "path")
 
@@ -75,5 +131,19 @@ class DiffStat(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                item.removed_lines()
+                for item in (
+                    dag.directory()
+                    .with_new_file("a.txt", "one\\n")
+                    .changes(dag.directory().with_new_file("a.txt", "one\\ntwo\\n"))
+                    .diff_stats()
+                )
+            ]
+            # [1]
+            ```
         """
         return self._value(int, "removedLines")

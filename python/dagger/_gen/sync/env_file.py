@@ -28,7 +28,20 @@ class EnvFile(SyncObject):
     _names = ("EnvFile", "Node")
 
     def as_file(self) -> File:
-        """The environment file as a file called `.env`, with values as they are written."""
+        """The environment file as a file called `.env`, with values as they are written.
+
+        Example:
+            ```python
+            (
+                dag.env_file()
+                .with_variable("GREETING", "hello")
+                .with_variable("NAME", "world")
+                .as_file()
+                .contents()
+            )
+            # "GREETING=hello\\nNAME=world\\n"
+            ```
+        """
         from dagger._gen.sync.file import File
 
         return self._new(File, "asFile")
@@ -46,6 +59,12 @@ class EnvFile(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.host().file(".env").as_env_file().exists("GREETING")
+            # True
+            ```
         """
         return self._value(
             bool,
@@ -72,6 +91,12 @@ class EnvFile(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.host().file(".env").as_env_file().get("GREETING")
+            # "hello"
+            ```
         """
         return self._value(
             str,
@@ -100,6 +125,21 @@ class EnvFile(SyncObject):
 
         Args:
             prefix: The prefix; a `_` at its end can be left out.
+
+        Example:
+            ```python
+            [
+                item.name()
+                for item in (
+                    dag.env_file()
+                    .with_variable("APP_PORT", "80")
+                    .with_variable("DEBUG", "1")
+                    .namespace("app")
+                    .variables()
+                )
+            ]
+            # ["PORT"]
+            ```
         """
         return self._new(
             EnvFile,
@@ -121,6 +161,12 @@ class EnvFile(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.value() for item in dag.host().file(".env").as_env_file().variables()]
+            # ["hello", "world"]
+            ```
         """
         from dagger._gen.sync.env_variable import EnvVariable
 
@@ -148,6 +194,21 @@ class EnvFile(SyncObject):
         Args:
             name: Its name.
             value: Its value as it is written in a file: quotes and references mean what they mean there.
+
+        Example:
+            ```python
+            [
+                item.value()
+                for item in (
+                    dag.host()
+                    .file(".env")
+                    .as_env_file()
+                    .with_variable("NAME", "moon")
+                    .variables()
+                )
+            ]
+            # ["hello", "moon"]
+            ```
         """
         return self._new(
             EnvFile,
@@ -164,6 +225,21 @@ class EnvFile(SyncObject):
 
         Args:
             name: Its name.
+
+        Example:
+            ```python
+            [
+                item.name()
+                for item in (
+                    dag.host()
+                    .file(".env")
+                    .as_env_file()
+                    .without_variable("NAME")
+                    .variables()
+                )
+            ]
+            # ["GREETING"]
+            ```
         """
         return self._new(
             EnvFile,

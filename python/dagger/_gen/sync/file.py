@@ -37,6 +37,12 @@ class File(SyncObject):
         Args:
             expand: Has no effect. Deprecated: References are always replaced, unless a value is asked for
                 as it is written.
+
+        Example:
+            ```python
+            dag.host().file(".env").as_env_file().get("NAME")
+            # "world"
+            ```
         """
         from dagger._gen.sync.env_file import EnvFile
 
@@ -47,7 +53,14 @@ class File(SyncObject):
         )
 
     def as_json(self) -> JSONValue:
-        """The file as a JSON value."""
+        """The file as a JSON value.
+
+        Example:
+            ```python
+            dag.file("package.json", "{\\"name\\": \\"hello\\"}").as_json().field(["name"]).as_string()
+            # "hello"
+            ```
+        """
         from dagger._gen.sync.json_value import JSONValue
 
         return self._new(JSONValue, "asJSON")
@@ -226,6 +239,12 @@ class File(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.line_number() for item in dag.host().file("README.md").search("small")]
+            # [3]
+            ```
         """
         from dagger._gen.sync.search_result import SearchResult
 
@@ -349,6 +368,12 @@ class File(SyncObject):
             replacement: By what.
             all: Replace every occurrence.
             first_from: Replace the first occurrence that begins in this line, counted from 1, or later.
+
+        Example:
+            ```python
+            dag.file("version.py", "VERSION = '0.1'\\n").with_replaced("0.1", "0.2").contents()
+            # "VERSION = '0.2'\\n"
+            ```
         """
         return self._new(
             File,

@@ -27,6 +27,15 @@ class JSONValue(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                item.as_integer()
+                for item in dag.json().with_contents(dagger.JSON("[1, 2, 3]")).as_array()
+            ]
+            # [1, 2, 3]
+            ```
         """
         return self._objects(JSONValue, "asArray")
 
@@ -37,6 +46,17 @@ class JSONValue(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.json()
+                .with_contents(dagger.JSON("{\\"private\\": true}"))
+                .field(["private"])
+                .as_boolean()
+            )
+            # True
+            ```
         """
         return self._value(bool, "asBoolean")
 
@@ -47,6 +67,12 @@ class JSONValue(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.json().with_contents(dagger.JSON("{\\"port\\": 8080}")).field(["port"]).as_integer()
+            # 8080
+            ```
         """
         return self._value(int, "asInteger")
 
@@ -57,6 +83,17 @@ class JSONValue(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            (
+                dag.json()
+                .with_contents(dagger.JSON("{\\"name\\": \\"hello\\"}"))
+                .field(["name"])
+                .as_string()
+            )
+            # "hello"
+            ```
         """
         return self._value(str, "asString")
 
@@ -76,6 +113,12 @@ class JSONValue(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.json().with_contents(dagger.JSON("{\\"port\\": 80, \\"name\\": \\"web\\"}")).contents()
+            # "{\\"name\\":\\"web\\",\\"port\\":80}"
+            ```
         """
         return self._value(
             JSON,
@@ -92,6 +135,17 @@ class JSONValue(SyncObject):
 
         Args:
             path: Names of fields, from outside inwards; at least one.
+
+        Example:
+            ```python
+            (
+                dag.json()
+                .with_contents(dagger.JSON("{\\"server\\": {\\"port\\": 80}}"))
+                .field(["server", "port"])
+                .as_integer()
+            )
+            # 80
+            ```
         """
         return self._new(
             JSONValue,
@@ -106,6 +160,12 @@ class JSONValue(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.json().with_contents(dagger.JSON("{\\"port\\": 80, \\"name\\": \\"web\\"}")).fields()
+            # ["name", "port"]
+            ```
         """
         return self._value(list_of(str), "fields")
 
@@ -126,6 +186,12 @@ class JSONValue(SyncObject):
 
         Args:
             value: The truth value.
+
+        Example:
+            ```python
+            dag.json().new_boolean(True).contents()
+            # "true"
+            ```
         """
         return self._new(
             JSONValue,
@@ -141,6 +207,12 @@ class JSONValue(SyncObject):
 
         Args:
             value: The number.
+
+        Example:
+            ```python
+            dag.json().new_integer(8080).contents()
+            # "8080"
+            ```
         """
         return self._new(
             JSONValue,
@@ -156,6 +228,12 @@ class JSONValue(SyncObject):
 
         Args:
             value: The text.
+
+        Example:
+            ```python
+            dag.json().new_string("say \\"hello\\"").contents()
+            # "\\"say \\\\\\"hello\\\\\\"\\""
+            ```
         """
         return self._new(
             JSONValue,
@@ -179,6 +257,12 @@ class JSONValue(SyncObject):
 
         Args:
             contents: The text.
+
+        Example:
+            ```python
+            dag.json().with_contents(dagger.JSON("{\\"port\\": 80}")).field(["port"]).as_integer()
+            # 80
+            ```
         """
         return self._new(
             JSONValue,
@@ -196,6 +280,12 @@ class JSONValue(SyncObject):
         Args:
             path: Names of fields, from outside inwards; at least one.
             value: The value of the field.
+
+        Example:
+            ```python
+            dag.json().with_field(["server", "port"], dag.json().new_integer(80)).contents()
+            # "{\\"server\\":{\\"port\\":80}}"
+            ```
         """
         return self._new(
             JSONValue,

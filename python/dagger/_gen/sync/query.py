@@ -89,6 +89,12 @@ class Query(SyncObject):
 
         Args:
             value: The text.
+
+        Example:
+            ```python
+            dag.address("./src").directory().entries()
+            # ["hello.py"]
+            ```
         """
         from dagger._gen.sync.address import Address
 
@@ -148,7 +154,14 @@ class Query(SyncObject):
         )
 
     def changeset(self) -> Changeset:
-        """A changeset without changes."""
+        """A changeset without changes.
+
+        Example:
+            ```python
+            dag.changeset().is_empty()
+            # True
+            ```
+        """
         from dagger._gen.sync.changeset import Changeset
 
         return self._new(Changeset, "changeset")
@@ -222,6 +235,12 @@ class Query(SyncObject):
         Args:
             expand: Has no effect. Deprecated: References are always replaced, unless a value is asked for
                 as it is written.
+
+        Example:
+            ```python
+            dag.env_file().with_variable("GREETING", "hello").as_file().contents()
+            # "GREETING=hello\\n"
+            ```
         """
         from dagger._gen.sync.env_file import EnvFile
 
@@ -363,7 +382,14 @@ class Query(SyncObject):
         return self._identity()
 
     def json(self) -> JSONValue:
-        """The JSON value `null`, from which others are made."""
+        """The JSON value `null`, from which others are made.
+
+        Example:
+            ```python
+            dag.json().contents()
+            # "null"
+            ```
+        """
         from dagger._gen.sync.json_value import JSONValue
 
         return self._new(JSONValue, "json")

@@ -26,6 +26,12 @@ class SearchResult(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.absolute_offset() for item in dag.file("notes.txt", "one\\ntwo\\n").search("two")]
+            # [4]
+            ```
         """
         return self._value(int, "absoluteOffset")
 
@@ -36,6 +42,12 @@ class SearchResult(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.file_path() for item in dag.host().directory("src").search("return")]
+            # ["hello.py"]
+            ```
         """
         return self._value(str, "filePath")
 
@@ -55,6 +67,12 @@ class SearchResult(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.line_number() for item in dag.file("notes.txt", "one\\ntwo\\n").search("two")]
+            # [2]
+            ```
         """
         return self._value(int, "lineNumber")
 
@@ -65,6 +83,12 @@ class SearchResult(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.matched_lines() for item in dag.file("notes.txt", "one\\ntwo\\n").search("w")]
+            # ["two\\n"]
+            ```
         """
         return self._value(str, "matchedLines")
 
@@ -75,6 +99,15 @@ class SearchResult(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                [item.start() for item in item.submatches()]
+                for item in dag.file("notes.txt", "one two one\\n").search("one")
+            ]
+            # [[0, 8]]
+            ```
         """
         from dagger._gen.sync.search_submatch import SearchSubmatch
 

@@ -21,6 +21,15 @@ class SearchSubmatch(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                [item.end() for item in item.submatches()]
+                for item in dag.file("notes.txt", "one two one\\n").search("one")
+            ]
+            # [[3, 11]]
+            ```
         """
         return self._value(int, "end")
 
@@ -40,6 +49,15 @@ class SearchSubmatch(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                [item.start() for item in item.submatches()]
+                for item in dag.file("notes.txt", "one two one\\n").search("one")
+            ]
+            # [[0, 8]]
+            ```
         """
         return self._value(int, "start")
 
@@ -50,5 +68,14 @@ class SearchSubmatch(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                [item.text() for item in item.submatches()]
+                for item in dag.file("notes.txt", "a1 b2\\n").search("[a-z]\\\\d")
+            ]
+            # [["a1", "b2"]]
+            ```
         """
         return self._value(str, "text")

@@ -3,6 +3,7 @@
 mod layout;
 mod parse;
 mod python;
+mod required;
 
 use std::collections::BTreeMap;
 
@@ -43,6 +44,7 @@ pub fn collect(registry: &Registry) -> Result<Examples, String> {
             examples.entry(name.clone()).or_default().push(made);
         }
     }
+    required::check(registry, &examples)?;
     Ok(examples)
 }
 

@@ -14,6 +14,7 @@ use crate::value::Value;
 /// A container from the image with this reference.
 #[derive(Operation)]
 #[operation(on = "Address", returns = "Container!", cache = "session", eager = "")]
+#[example(r#"address(value: "alpine:3.20").container.withExec(args: ["echo", "hello"]).stdout"# => r#""hello\n""#)]
 pub struct Container {}
 
 impl Run for Container {

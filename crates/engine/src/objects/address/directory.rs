@@ -14,6 +14,8 @@ use crate::value::Value;
 /// The directory at this place of the client's machine.
 #[derive(Operation)]
 #[operation(on = "Address", returns = "Directory!", cache = "session", eager = "")]
+#[example(r#"address(value: "./src").directory.entries"# => r#"["hello.py"]"#)]
+#[example(r#"address(value: ".").directory(include: ["**/*.py"], exclude: ["tests"]).glob(pattern: "**")"# => r#"["src/", "src/hello.py"]"#)]
 pub struct Directory {
     /// Patterns of what is left out, as in `.dockerignore`.
     #[arg(default = "[]")]

@@ -14,6 +14,7 @@ use crate::value::Value;
 /// The file at this place of the client's machine.
 #[derive(Operation)]
 #[operation(on = "Address", returns = "File!", cache = "session", eager = "")]
+#[example(r#"address(value: "./src/hello.py").file.name"# => r#""hello.py""#)]
 pub struct File {
     /// Has no meaning for a file of the client's machine.
     #[arg(default = "[]")]

@@ -14,6 +14,7 @@ use crate::operation::Run;
 /// keys.
 #[derive(Operation)]
 #[operation(on = "Address", returns = "Secret!", cache = "session")]
+#[example(r#"address(value: "file://README.md").secret.plaintext"# => r##""# Hello\n\nA small project.\n""##)]
 pub struct Secret {}
 
 impl Run for Secret {

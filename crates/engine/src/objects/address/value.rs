@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The text of the address.
 #[derive(Operation)]
 #[operation(on = "Address", returns = "String!")]
+#[example(r#"address(value: "alpine:3.20").value"# => r#""alpine:3.20""#)]
 pub struct Value {}
 
 impl Run for Value {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Files and directories that are new, with all that is in them; directories end with `/`.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "[String!]!")]
+#[example(r#"directory.withNewFile(path: "docs/a.md", contents: "").changes(from: directory).addedPaths"# => r#"["docs/", "docs/a.md"]"#)]
 pub struct AddedPaths {}
 
 impl Run for AddedPaths {

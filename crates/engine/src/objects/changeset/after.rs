@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// The state after.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "Directory!")]
+#[example(r#"directory.withNewFile(path: "b.txt", contents: "").changes(from: directory.withNewFile(path: "a.txt", contents: "")).after.entries"# => r#"["b.txt"]"#)]
 pub struct After {}
 
 impl Run for After {

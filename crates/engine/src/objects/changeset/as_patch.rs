@@ -21,6 +21,7 @@ const NAME: &str = "diff.patch";
 /// not. Without changes the file is empty.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "File!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "hello\n").changes(from: directory).asPatch.contents"# => r#""diff --git a/a.txt b/a.txt\nnew file mode 100644\n…+hello\n""#)]
 pub struct AsPatch {}
 
 impl Run for AsPatch {

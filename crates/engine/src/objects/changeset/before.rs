@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// The state before.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "Directory!")]
+#[example(r#"directory.withNewFile(path: "b.txt", contents: "").changes(from: directory.withNewFile(path: "a.txt", contents: "")).before.entries"# => r#"["a.txt"]"#)]
 pub struct Before {}
 
 impl Run for Before {

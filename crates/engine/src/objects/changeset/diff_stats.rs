@@ -15,6 +15,7 @@ use crate::vertex::edit_run::Blobs;
 /// How many lines changed, by path. An added directory is listed only if it is empty; a removed one is one entry.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "[DiffStat!]!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "one\ntwo\n").changes(from: directory.withNewFile(path: "a.txt", contents: "one\n")).diffStats.addedLines"# => r#"[1]"#)]
 pub struct DiffStats {}
 
 impl Run for DiffStats {

@@ -15,6 +15,7 @@ use crate::vertex::edit::Step;
 /// Does the changes to a directory of the client's machine: writes what is new or changed, and removes what is gone.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "String!", cache = "never")]
+#[example(r#"directory.withNewFile(path: "old", contents: "").export(path: "dist/site"); directory.withNewFile(path: "new", contents: "").changes(from: directory.withNewFile(path: "old", contents: "")).export(path: "dist/site"); host.directory(path: "dist/site").entries"# => r#"["new"]"#)]
 pub struct Export {
     /// Where, relative to the client's working directory.
     path: String,

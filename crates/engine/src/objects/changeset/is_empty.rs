@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// Whether nothing changed. Modification times do not count.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "Boolean!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "").changes(from: directory).isEmpty"# => r#"false"#)]
+#[example(r#"directory.changes(from: directory).isEmpty"# => r#"true"#)]
 pub struct IsEmpty {}
 
 impl Run for IsEmpty {

@@ -14,6 +14,7 @@ use crate::vertex::edit::Step;
 /// What is new or changed, as a directory. Removals are not expressed.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "Directory!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "").withNewFile(path: "b.txt", contents: "").changes(from: directory.withNewFile(path: "a.txt", contents: "")).layer.entries"# => r#"["b.txt"]"#)]
 pub struct Layer {}
 
 impl Run for Layer {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Files that are in both states but differ in content, mode or owner.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "[String!]!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "new").changes(from: directory.withNewFile(path: "a.txt", contents: "old")).modifiedPaths"# => r#"["a.txt"]"#)]
 pub struct ModifiedPaths {}
 
 impl Run for ModifiedPaths {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Files and directories that are gone. A directory ends with `/` and stands for all that was in it.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "[String!]!")]
+#[example(r#"directory.changes(from: directory.withNewFile(path: "docs/a.md", contents: "")).removedPaths"# => r#"["docs/"]"#)]
 pub struct RemovedPaths {}
 
 impl Run for RemovedPaths {

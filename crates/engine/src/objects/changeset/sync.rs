@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// Computes both states, and gives the ID of the changeset.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "ID!", expected = "Changeset")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "").changes(from: directory).sync.addedPaths"# => r#"["a.txt"]"#)]
 pub struct Sync {}
 
 impl Run for Sync {

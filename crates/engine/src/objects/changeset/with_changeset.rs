@@ -17,6 +17,9 @@ use crate::operation::Run;
 /// in one. A top-level `.git` is left out.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "Changeset!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "").changes(from: directory).withChangeset(changes: directory.withNewFile(path: "b.txt", contents: "").changes(from: directory)).addedPaths"# => r#"["a.txt", "b.txt"]"#)]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "one").changes(from: directory).withChangeset(changes: directory.withNewFile(path: "a.txt", contents: "two").changes(from: directory)).addedPaths"# => r#"raises "a.txt""#)]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "one").changes(from: directory).withChangeset(changes: directory.withNewFile(path: "a.txt", contents: "two").changes(from: directory), onConflict: PREFER_THEIRS).after.file(path: "a.txt").contents"# => r#""two""#)]
 pub struct WithChangeset {
     /// The other changeset.
     changes: Ref<Changeset>,

@@ -14,6 +14,7 @@ use crate::operation::Run;
 /// The changes of several changesets in one. See `withChangeset`.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "Changeset!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "").changes(from: directory).withChangesets(changes: [directory.withNewFile(path: "b.txt", contents: "").changes(from: directory), directory.withNewFile(path: "c.txt", contents: "").changes(from: directory)]).addedPaths"# => r#"["a.txt", "b.txt", "c.txt"]"#)]
 pub struct WithChangesets {
     /// The other changesets.
     changes: Vec<Ref<Changeset>>,

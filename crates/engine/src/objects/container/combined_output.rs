@@ -12,7 +12,7 @@ use crate::operation::Run;
 /// Both outputs of the last exec, in the order in which they came.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "String!")]
-#[example(r#"container.from(address: "alpine").withExec(args: ["sh", "-c", "echo out; echo err >&2"]).combinedOutput"# => r#""out\nerr\n""#)]
+#[example(r#"container.from(address: "alpine").withExec(args: ["sh", "-c", "echo out; sleep 0.2; echo err >&2"]).combinedOutput"# => r#""out\nerr\n""#)]
 pub struct CombinedOutput {}
 
 impl Run for CombinedOutput {

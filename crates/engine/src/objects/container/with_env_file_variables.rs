@@ -14,6 +14,7 @@ use crate::operation::Run;
 /// Sets all variables of an environment file.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!", cache = "session")]
+#[example(r#"container.from(address: "alpine").withEnvFileVariables(source: host.file(path: ".env").asEnvFile).withExec(args: ["sh", "-c", "echo $GREETING $NAME"]).stdout"# => r#""hello world\n""#)]
 pub struct WithEnvFileVariables {
     /// The file.
     source: Ref<EnvFile>,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Lines that are new; 0 for binary files.
 #[derive(Operation)]
 #[operation(on = "DiffStat", returns = "Int!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "one\ntwo\n").changes(from: directory.withNewFile(path: "a.txt", contents: "one\n")).diffStats.addedLines"# => r#"[1]"#)]
 pub struct AddedLines {}
 
 impl Run for AddedLines {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// What happened.
 #[derive(Operation)]
 #[operation(on = "DiffStat", returns = "DiffStatKind!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "one\n").changes(from: directory).diffStats.kind"# => r#"["ADDED"]"#)]
 pub struct Kind {}
 
 impl Run for Kind {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The path before, of a renamed file; null for all others.
 #[derive(Operation)]
 #[operation(on = "DiffStat", returns = "String")]
+#[example(r#"directory.withNewFile(path: "new.txt", contents: "one\n").changes(from: directory.withNewFile(path: "old.txt", contents: "one\n")).diffStats.oldPath"# => r#"["old.txt"]"#)]
 pub struct OldPath {}
 
 impl Run for OldPath {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The path; of a directory with a trailing `/`.
 #[derive(Operation)]
 #[operation(on = "DiffStat", returns = "String!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "one\n").changes(from: directory).diffStats.path"# => r#"["a.txt"]"#)]
 pub struct Path {}
 
 impl Run for Path {

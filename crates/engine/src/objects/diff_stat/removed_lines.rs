@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Lines that are gone; 0 for binary files.
 #[derive(Operation)]
 #[operation(on = "DiffStat", returns = "Int!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "one\n").changes(from: directory.withNewFile(path: "a.txt", contents: "one\ntwo\n")).diffStats.removedLines"# => r#"[1]"#)]
 pub struct RemovedLines {}
 
 impl Run for RemovedLines {

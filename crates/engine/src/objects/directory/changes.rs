@@ -14,6 +14,7 @@ use crate::operation::Run;
 /// What happened between another state of the directory and this one.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Changeset!")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "new").changes(from: directory.withNewFile(path: "a.txt", contents: "old")).modifiedPaths"# => r#"["a.txt"]"#)]
 pub struct Changes {
     /// The state before.
     from: Ref<Directory>,

@@ -17,6 +17,9 @@ use crate::operation::Run;
 /// Binary files are left out, and links are not followed, except where `paths` names them.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "[SearchResult!]!")]
+#[example(r#"host.directory(path: ".", include: ["src", "tests"]).search(pattern: "def \\w+").filePath"# => r#"["src/hello.py", "tests/test_hello.py"]"#)]
+#[example(r#"host.directory(path: ".", include: ["src", "tests"]).search(pattern: "HELLO(", literal: true, insensitive: true, globs: ["test_*"]).lineNumber"# => r#"[4, 5]"#)]
+#[example(r#"host.directory(path: ".", include: ["src", "tests"]).search(pattern: "hello", filesOnly: true, paths: ["tests"]).filePath"# => r#"["tests/test_hello.py"]"#)]
 pub struct Search {
     /// Files and directories that are searched. Default: all.
     #[arg(default = "[]")]

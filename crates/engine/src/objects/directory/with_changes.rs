@@ -15,6 +15,7 @@ use crate::vertex::edit::Step;
 /// Does the changes of a changeset: puts what is new or changed, and removes what is gone.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
+#[example(r#"directory.withNewFile(path: "README.md", contents: "").withChanges(changes: directory.withNewFile(path: "a.txt", contents: "").changes(from: directory)).entries"# => r#"["README.md", "a.txt"]"#)]
 pub struct WithChanges {
     /// The changes.
     changes: Ref<Changeset>,

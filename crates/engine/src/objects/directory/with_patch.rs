@@ -15,6 +15,7 @@ use crate::vertex::edit::Step;
 /// Binary contents, renames, copies, links and modes are understood. An empty patch changes nothing.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!", experimental = "")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "old\n").withPatch(patch: "--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-old\n+new\n").file(path: "a.txt").contents"# => r#""new\n""#)]
 pub struct WithPatch {
     /// The patch.
     patch: String,

@@ -15,6 +15,7 @@ use crate::vertex::edit::Step;
 /// Applies the patch in a file. See `withPatch`.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!", experimental = "")]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "old\n").withPatchFile(patch: directory.withNewFile(path: "a.txt", contents: "new\n").changes(from: directory.withNewFile(path: "a.txt", contents: "old\n")).asPatch).file(path: "a.txt").contents"# => r#""new\n""#)]
 pub struct WithPatchFile {
     /// The file with the patch.
     patch: Ref<File>,

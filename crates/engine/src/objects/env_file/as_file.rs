@@ -15,6 +15,7 @@ use crate::vertex::edit::{Source, Step, edit};
 /// The environment file as a file called `.env`, with values as they are written.
 #[derive(Operation)]
 #[operation(on = "EnvFile", returns = "File!")]
+#[example(r#"envFile.withVariable(name: "GREETING", value: "hello").withVariable(name: "NAME", value: "world").asFile.contents"# => r#""GREETING=hello\nNAME=world\n""#)]
 pub struct AsFile {}
 
 impl Run for AsFile {

@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// Whether there is a variable of a name.
 #[derive(Operation)]
 #[operation(on = "EnvFile", returns = "Boolean!")]
+#[example(r#"host.file(path: ".env").asEnvFile.exists(name: "GREETING")"# => r#"true"#)]
+#[example(r#"host.file(path: ".env").asEnvFile.exists(name: "MISSING")"# => r#"false"#)]
 pub struct Exists {
     /// Which name.
     name: String,

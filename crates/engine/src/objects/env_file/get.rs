@@ -15,6 +15,10 @@ use crate::operation::Run;
 /// that is in neither is an error.
 #[derive(Operation)]
 #[operation(on = "EnvFile", returns = "String!", cache = "session")]
+#[example(r#"host.file(path: ".env").asEnvFile.get(name: "GREETING")"# => r#""hello""#)]
+#[example(r#"envFile.withVariable(name: "NAME", value: "world").withVariable(name: "TEXT", value: "hello ${NAME}").get(name: "TEXT")"# => r#""hello world""#)]
+#[example(r#"envFile.withVariable(name: "NAME", value: "world").withVariable(name: "TEXT", value: "hello ${NAME}").get(name: "TEXT", raw: true)"# => r#""hello ${NAME}""#)]
+#[example(r#"envFile.get(name: "MISSING")"# => r#""""#)]
 pub struct Get {
     /// Which variable.
     name: String,

@@ -15,6 +15,7 @@ use crate::operation::Run;
 /// References to variables that are left out are still replaced.
 #[derive(Operation)]
 #[operation(on = "EnvFile", returns = "EnvFile!")]
+#[example(r#"envFile.withVariable(name: "APP_PORT", value: "80").withVariable(name: "DEBUG", value: "1").namespace(prefix: "app").variables.name"# => r#"["PORT"]"#)]
 pub struct Namespace {
     /// The prefix; a `_` at its end can be left out.
     prefix: String,

@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// All variables, in order; of several with one name only the last.
 #[derive(Operation)]
 #[operation(on = "EnvFile", returns = "[EnvVariable!]!", cache = "session")]
+#[example(r#"host.file(path: ".env").asEnvFile.variables.value"# => r#"["hello", "world"]"#)]
+#[example(r#"file(name: ".env", contents: "NAME='world'\n").asEnvFile.variables(raw: true).value"# => r#"["'world'"]"#)]
 pub struct Variables {
     /// Give values as they are written: with their quotes, and with references in place.
     raw: Option<bool>,

@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// Sets a variable.
 #[derive(Operation)]
 #[operation(on = "EnvFile", returns = "EnvFile!")]
+#[example(r#"host.file(path: ".env").asEnvFile.withVariable(name: "NAME", value: "moon").variables.value"# => r#"["hello", "moon"]"#)]
 pub struct WithVariable {
     /// Its name.
     name: String,

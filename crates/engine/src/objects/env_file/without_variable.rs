@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Removes a variable.
 #[derive(Operation)]
 #[operation(on = "EnvFile", returns = "EnvFile!")]
+#[example(r#"host.file(path: ".env").asEnvFile.withoutVariable(name: "NAME").variables.name"# => r#"["GREETING"]"#)]
 pub struct WithoutVariable {
     /// Its name.
     name: String,

@@ -18,6 +18,7 @@ use crate::operation::Run;
 /// mean nothing. A value that begins with a quote may have several lines.
 #[derive(Operation)]
 #[operation(on = "File", returns = "EnvFile!")]
+#[example(r#"host.file(path: ".env").asEnvFile.get(name: "NAME")"# => r#""world""#)]
 pub struct AsEnvFile {
     /// Has no effect.
     #[arg(deprecated = "References are always replaced, unless a value is asked for as it is written.")]

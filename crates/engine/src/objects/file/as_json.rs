@@ -14,6 +14,7 @@ use crate::operation::Run;
 /// The file as a JSON value.
 #[derive(Operation)]
 #[operation(on = "File", returns = "JSONValue!", name = "asJSON")]
+#[example(r#"file(name: "package.json", contents: "{\"name\": \"hello\"}").asJSON.field(path: ["name"]).asString"# => r#""hello""#)]
 pub struct AsJson {}
 
 impl Run for AsJson {

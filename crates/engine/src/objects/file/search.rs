@@ -16,6 +16,7 @@ use crate::vertex::edit::Source;
 /// Searches the content of the file, as ripgrep does. Results have the file's name as their path.
 #[derive(Operation)]
 #[operation(on = "File", returns = "[SearchResult!]!")]
+#[example(r#"host.file(path: "README.md").search(pattern: "small").lineNumber"# => r#"[3]"#)]
 pub struct Search {
     /// What is searched for: a regular expression in Rust's syntax.
     pattern: String,

@@ -15,6 +15,9 @@ use crate::vertex::edit::Step;
 /// an error.
 #[derive(Operation)]
 #[operation(on = "File", returns = "File!")]
+#[example(r#"file(name: "version.py", contents: "VERSION = '0.1'\n").withReplaced(search: "0.1", replacement: "0.2").contents"# => r#""VERSION = '0.2'\n""#)]
+#[example(r#"file(name: "a.txt", contents: "one one").withReplaced(search: "one", replacement: "two").contents"# => r#"raises "one""#)]
+#[example(r#"file(name: "a.txt", contents: "one one").withReplaced(search: "one", replacement: "two", all: true).contents"# => r#""two two""#)]
 pub struct WithReplaced {
     /// What is replaced, as plain text.
     search: String,

@@ -13,6 +13,7 @@ use serde_json::Value;
 /// The elements of an array.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "[JSONValue!]!")]
+#[example(r#"json.withContents(contents: "[1, 2, 3]").asArray.asInteger"# => r#"[1, 2, 3]"#)]
 pub struct AsArray {}
 
 impl Run for AsArray {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// A truth value.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "Boolean!")]
+#[example(r#"json.withContents(contents: "{\"private\": true}").field(path: ["private"]).asBoolean"# => r#"true"#)]
 pub struct AsBoolean {}
 
 impl Run for AsBoolean {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// A whole number.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "Int!")]
+#[example(r#"json.withContents(contents: "{\"port\": 8080}").field(path: ["port"]).asInteger"# => r#"8080"#)]
 pub struct AsInteger {}
 
 impl Run for AsInteger {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// A text.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "String!")]
+#[example(r#"json.withContents(contents: "{\"name\": \"hello\"}").field(path: ["name"]).asString"# => r#""hello""#)]
 pub struct AsString {}
 
 impl Run for AsString {

@@ -16,6 +16,8 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 /// The value as JSON; fields of objects are sorted by name.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "JSON!")]
+#[example(r#"json.withContents(contents: "{\"port\": 80, \"name\": \"web\"}").contents"# => r#""{\"name\":\"web\",\"port\":80}""#)]
+#[example(r#"json.withContents(contents: "{\"port\": 80}").contents(pretty: true, indent: " ")"# => r#""{\n \"port\": 80\n}""#)]
 pub struct Contents {
     /// Write it on several lines.
     #[arg(default = "false")]

@@ -12,6 +12,8 @@ use crate::operation::Run;
 /// The value of a field, however deep inside objects.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "JSONValue!")]
+#[example(r#"json.withContents(contents: "{\"server\": {\"port\": 80}}").field(path: ["server", "port"]).asInteger"# => r#"80"#)]
+#[example(r#"json.withContents(contents: "{\"server\": {}}").field(path: ["server", "port"]).asInteger"# => r#"raises "no such field""#)]
 pub struct Field {
     /// Names of fields, from outside inwards; at least one.
     path: Vec<String>,

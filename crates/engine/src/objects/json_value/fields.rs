@@ -13,6 +13,7 @@ use serde_json::Value;
 /// Names of the fields of an object, sorted.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "[String!]!")]
+#[example(r#"json.withContents(contents: "{\"port\": 80, \"name\": \"web\"}").fields"# => r#"["name", "port"]"#)]
 pub struct Fields {}
 
 impl Run for Fields {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// A truth value as JSON. What it is called on does not matter.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "JSONValue!")]
+#[example(r#"json.newBoolean(value: true).contents"# => r#""true""#)]
 pub struct NewBoolean {
     /// The truth value.
     value: bool,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// A whole number as JSON. What it is called on does not matter.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "JSONValue!")]
+#[example(r#"json.newInteger(value: 8080).contents"# => r#""8080""#)]
 pub struct NewInteger {
     /// The number.
     value: i64,

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// A text as JSON. What it is called on does not matter.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "JSONValue!")]
+#[example(r#"json.newString(value: "say \"hello\"").contents"# => r#""\"say \\\"hello\\\"\"""#)]
 pub struct NewString {
     /// The text.
     value: String,

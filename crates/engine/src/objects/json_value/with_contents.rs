@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// The value that a text in JSON stands for. What it is called on does not matter.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "JSONValue!")]
+#[example(r#"json.withContents(contents: "{\"port\": 80}").field(path: ["port"]).asInteger"# => r#"80"#)]
 pub struct WithContents {
     /// The text.
     contents: Json,

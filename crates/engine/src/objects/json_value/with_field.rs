@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// Sets a field, however deep inside objects; objects on the way are made, also in place of `null`.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "JSONValue!")]
+#[example(r#"json.withField(path: ["server", "port"], value: json.newInteger(value: 80)).contents"# => r#""{\"server\":{\"port\":80}}""#)]
+#[example(r#"json.withContents(contents: "{\"port\": 80}").withField(path: ["port"], value: json.newInteger(value: 8080)).contents"# => r#""{\"port\":8080}""#)]
 pub struct WithField {
     /// Names of fields, from outside inwards; at least one.
     path: Vec<String>,

@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// A text that stands for something else: an image, a directory, a secret, …
 #[derive(Operation)]
 #[operation(on = "Query", returns = "Address!", name = "address")]
+#[example(r#"address(value: "./src").directory.entries"# => r#"["hello.py"]"#)]
+#[example(r#"address(value: "alpine:3.20").container.withExec(args: ["echo", "hello"]).stdout"# => r#""hello\n""#)]
 pub struct GetAddress {
     /// The text.
     value: String,

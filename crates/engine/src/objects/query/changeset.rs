@@ -15,6 +15,8 @@ use crate::vertex::edit::Source;
 /// A changeset without changes.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "Changeset!")]
+#[example(r#"changeset.isEmpty"# => r#"true"#)]
+#[example(r#"changeset.withChangeset(changes: directory.withNewFile(path: "a.txt", contents: "").changes(from: directory)).addedPaths"# => r#"["a.txt"]"#)]
 pub struct Changeset {}
 
 impl Run for Changeset {

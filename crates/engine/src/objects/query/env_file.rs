@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// An empty environment file.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "EnvFile!", name = "envFile")]
+#[example(r#"envFile.withVariable(name: "GREETING", value: "hello").asFile.contents"# => r#""GREETING=hello\n""#)]
 pub struct GetEnvFile {
     /// Has no effect.
     #[arg(deprecated = "References are always replaced, unless a value is asked for as it is written.")]

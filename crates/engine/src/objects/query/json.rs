@@ -13,6 +13,8 @@ use crate::operation::Run;
 /// The JSON value `null`, from which others are made.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "JSONValue!", name = "json")]
+#[example(r#"json.contents"# => r#""null""#)]
+#[example(r#"json.withField(path: ["name"], value: json.newString(value: "hello")).contents"# => r#""{\"name\":\"hello\"}""#)]
 pub struct GetJson {}
 
 impl Run for GetJson {

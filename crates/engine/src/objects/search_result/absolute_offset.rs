@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Where the first line begins in the file, in bytes.
 #[derive(Operation)]
 #[operation(on = "SearchResult", returns = "Int!")]
+#[example(r#"file(name: "notes.txt", contents: "one\ntwo\n").search(pattern: "two").absoluteOffset"# => r#"[4]"#)]
 pub struct AbsoluteOffset {}
 
 impl Run for AbsoluteOffset {

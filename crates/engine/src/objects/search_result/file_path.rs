@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The file, as a path from the directory that was searched.
 #[derive(Operation)]
 #[operation(on = "SearchResult", returns = "String!")]
+#[example(r#"host.directory(path: "src").search(pattern: "return").filePath"# => r#"["hello.py"]"#)]
 pub struct FilePath {}
 
 impl Run for FilePath {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Number of the first line, from 1; 0 when only files were asked for.
 #[derive(Operation)]
 #[operation(on = "SearchResult", returns = "Int!")]
+#[example(r#"file(name: "notes.txt", contents: "one\ntwo\n").search(pattern: "two").lineNumber"# => r#"[2]"#)]
 pub struct LineNumber {}
 
 impl Run for LineNumber {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The lines in which the match lies, with their ends. Bytes that are not UTF-8 are replaced.
 #[derive(Operation)]
 #[operation(on = "SearchResult", returns = "String!")]
+#[example(r#"file(name: "notes.txt", contents: "one\ntwo\n").search(pattern: "w").matchedLines"# => r#"["two\n"]"#)]
 pub struct MatchedLines {}
 
 impl Run for MatchedLines {

@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// The places in these lines that match.
 #[derive(Operation)]
 #[operation(on = "SearchResult", returns = "[SearchSubmatch!]!")]
+#[example(r#"file(name: "notes.txt", contents: "one two one\n").search(pattern: "one").submatches.start"# => r#"[[0, 8]]"#)]
 pub struct Submatches {}
 
 impl Run for Submatches {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Where it ends in the matched lines, in bytes.
 #[derive(Operation)]
 #[operation(on = "SearchSubmatch", returns = "Int!")]
+#[example(r#"file(name: "notes.txt", contents: "one two one\n").search(pattern: "one").submatches.end"# => r#"[[3, 11]]"#)]
 pub struct End {}
 
 impl Run for End {

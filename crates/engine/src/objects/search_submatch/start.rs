@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Where it begins in the matched lines, in bytes.
 #[derive(Operation)]
 #[operation(on = "SearchSubmatch", returns = "Int!")]
+#[example(r#"file(name: "notes.txt", contents: "one two one\n").search(pattern: "one").submatches.start"# => r#"[[0, 8]]"#)]
 pub struct Start {}
 
 impl Run for Start {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// What is there.
 #[derive(Operation)]
 #[operation(on = "SearchSubmatch", returns = "String!")]
+#[example(r#"file(name: "notes.txt", contents: "a1 b2\n").search(pattern: "[a-z]\\d").submatches.text"# => r#"[["a1", "b2"]]"#)]
 pub struct Text {}
 
 impl Run for Text {
