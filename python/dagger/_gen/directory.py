@@ -50,6 +50,17 @@ class Directory(Object):
 
         Args:
             from_: The state before.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("a.txt", "new")
+                .changes(dag.directory().with_new_file("a.txt", "old"))
+                .modified_paths()
+            )
+            # ["a.txt"]
+            ```
         """
         from dagger._gen.changeset import Changeset
 
@@ -477,6 +488,19 @@ class Directory(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.file_path()
+                for item in await (
+                    dag.host()
+                    .directory(".", include=["src", "tests"])
+                    .search("def \\\\w+")
+                )
+            ]
+            # ["src/hello.py", "tests/test_hello.py"]
+            ```
         """
         from dagger._gen.search_result import SearchResult
 
@@ -585,6 +609,17 @@ class Directory(Object):
 
         Args:
             changes: The changes.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("README.md", "")
+                .with_changes(dag.directory().with_new_file("a.txt", "").changes(dag.directory()))
+                .entries()
+            )
+            # ["README.md", "a.txt"]
+            ```
         """
         return self._new(
             Directory,
@@ -794,6 +829,18 @@ class Directory(Object):
 
         Args:
             patch: The patch.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("a.txt", "old\\n")
+                .with_patch("--- a/a.txt\\n+++ b/a.txt\\n@@ -1 +1 @@\\n-old\\n+new\\n")
+                .file("a.txt")
+                .contents()
+            )
+            # "new\\n"
+            ```
         """
         return self._new(
             Directory,
@@ -811,6 +858,23 @@ class Directory(Object):
 
         Args:
             patch: The file with the patch.
+
+        Example:
+            ```python
+            await (
+                dag.directory()
+                .with_new_file("a.txt", "old\\n")
+                .with_patch_file(
+                    dag.directory()
+                    .with_new_file("a.txt", "new\\n")
+                    .changes(dag.directory().with_new_file("a.txt", "old\\n"))
+                    .as_patch(),
+                )
+                .file("a.txt")
+                .contents()
+            )
+            # "new\\n"
+            ```
         """
         return self._new(
             Directory,

@@ -50,6 +50,17 @@ class Directory(SyncObject):
 
         Args:
             from_: The state before.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("a.txt", "new")
+                .changes(dag.directory().with_new_file("a.txt", "old"))
+                .modified_paths()
+            )
+            # ["a.txt"]
+            ```
         """
         from dagger._gen.sync.changeset import Changeset
 
@@ -472,6 +483,15 @@ class Directory(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                item.file_path()
+                for item in dag.host().directory(".", include=["src", "tests"]).search("def \\\\w+")
+            ]
+            # ["src/hello.py", "tests/test_hello.py"]
+            ```
         """
         from dagger._gen.sync.search_result import SearchResult
 
@@ -580,6 +600,17 @@ class Directory(SyncObject):
 
         Args:
             changes: The changes.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("README.md", "")
+                .with_changes(dag.directory().with_new_file("a.txt", "").changes(dag.directory()))
+                .entries()
+            )
+            # ["README.md", "a.txt"]
+            ```
         """
         return self._new(
             Directory,
@@ -789,6 +820,18 @@ class Directory(SyncObject):
 
         Args:
             patch: The patch.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("a.txt", "old\\n")
+                .with_patch("--- a/a.txt\\n+++ b/a.txt\\n@@ -1 +1 @@\\n-old\\n+new\\n")
+                .file("a.txt")
+                .contents()
+            )
+            # "new\\n"
+            ```
         """
         return self._new(
             Directory,
@@ -806,6 +849,23 @@ class Directory(SyncObject):
 
         Args:
             patch: The file with the patch.
+
+        Example:
+            ```python
+            (
+                dag.directory()
+                .with_new_file("a.txt", "old\\n")
+                .with_patch_file(
+                    dag.directory()
+                    .with_new_file("a.txt", "new\\n")
+                    .changes(dag.directory().with_new_file("a.txt", "old\\n"))
+                    .as_patch(),
+                )
+                .file("a.txt")
+                .contents()
+            )
+            # "new\\n"
+            ```
         """
         return self._new(
             Directory,
