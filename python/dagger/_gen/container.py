@@ -111,7 +111,8 @@ class Container(Object):
         )
 
     async def combined_output(self) -> str:
-        """Both outputs of the last exec, in the order in which they came.
+        """Both outputs of the last exec, in the order in which they were read. They come through two
+        pipes, so what is written to both within the same millisecond may be swapped.
 
         Raises:
             ExecError: A command on which this depends failed.
