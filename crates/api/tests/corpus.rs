@@ -5,11 +5,14 @@ mod answer;
 #[path = "../../../fuzz/cases.rs"]
 mod cases;
 
+/// Takes one input of a fuzz target.
+type Target = fn(&[u8]);
+
 /// The inputs of `fuzz/corpus`, as the fuzz targets take them.
 #[test]
 fn privileged_the_corpus() {
     let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    let targets: [(&str, fn(&[u8])); 3] =
+    let targets: [(&str, Target); 3] =
         [("document", cases::document), ("id", cases::id), ("variables", cases::variables)];
     for (target, run) in targets {
         let mut inputs: Vec<_> =
