@@ -14,6 +14,9 @@ from dagger._version import __version__
 CONNECT_TRIES = 3
 """How often a refused connection is tried, when it is tried again."""
 
+BAD_GATEWAY = 502
+"""What a session answers whose engine has gone."""
+
 CONNECT_PAUSE = 0.1
 """Seconds between such tries."""
 
@@ -180,7 +183,7 @@ def data(answer: Answer, document: str) -> dict[str, Any]:
 
     Raises:
         QueryError: The answer tells errors.
-        TransportError: It is no answer of the API.
+        TransportError: It is no answer of the API, or the session says that its engine has gone.
     """
     try:
         found = json.loads(answer.body)
@@ -189,6 +192,8 @@ def data(answer: Answer, document: str) -> dict[str, Any]:
     if isinstance(found, dict):
         errors = found.get("errors")
         if isinstance(errors, list) and errors:
+            if answer.status == BAD_GATEWAY:
+                raise TransportError(_message(errors[0]))
             raise query_error(errors, document)
         if isinstance(found.get("data"), dict):
             result: dict[str, Any] = found["data"]
@@ -199,6 +204,11 @@ def data(answer: Answer, document: str) -> dict[str, Any]:
     else:
         msg = f"the session answered with status {answer.status}: {text or 'nothing'}"
     raise TransportError(msg)
+
+
+def _message(error: object) -> str:
+    message = error.get("message") if isinstance(error, dict) else None
+    return message if isinstance(message, str) else "the session cannot reach its engine"
 
 
 def _no_http(start: bytes | bytearray) -> TransportError:

@@ -55,6 +55,11 @@ def test_a_request(serve: Serve, asked: Callable[[], str], monkeypatch: pytest.M
             dagger.TransportError,
             "status 502: the engine is gone",
         ),
+        (
+            http({"errors": [{"message": "the engine has ended"}], "data": None}, "502 Bad Gateway"),
+            dagger.TransportError,
+            "the engine has ended",
+        ),
         (http(b"no", "401 Unauthorized"), dagger.TransportError, "DAGGER_SESSION_TOKEN"),
         (http(b"", "500 Internal Server Error"), dagger.TransportError, "status 500: nothing"),
         (http(b"[1]"), dagger.TransportError, "status 200"),

@@ -117,6 +117,7 @@ on_each! {
     many_at_once, network: false;
     the_bridge_is_there, network: true;
     no_init, network: false;
+    all_capabilities_that_there_are, network: false;
     a_terminal_is_the_controlling_one, network: false;
     a_killed_engine_takes_its_containers_along, network: false;
     a_missing_layer_is_an_error, network: false;
@@ -396,6 +397,17 @@ mod checks {
             let output = bench.boxed.run_with(runtime, spec, |request| request.init = false).await.unwrap();
             assert_eq!((output.stdout.as_str(), output.exit.status), ("1\n", ExitStatus::Code(code)));
         }
+    }
+
+    /// The machine may have taken some of the engine's own away.
+    pub async fn all_capabilities_that_there_are(bench: &Bench, runtime: &dyn Runtime) {
+        let own = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let of =
+            |status: &str| status.lines().find_map(|line| line.strip_prefix("CapPrm:\t").map(str::to_owned));
+        let spec =
+            kukri_sandbox::spec::privileged(bench.boxed.spec(&["grep", "CapPrm", "/proc/self/status"]));
+        let output = bench.boxed.run_with(runtime, spec, |_| {}).await.unwrap();
+        assert_eq!((of(&output.stdout), output.exit.status), (of(&own), ExitStatus::Code(0)));
     }
 
     pub async fn a_terminal_is_the_controlling_one(bench: &Bench, runtime: &dyn Runtime) {

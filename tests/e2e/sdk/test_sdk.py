@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import dagger
 import pytest
 from dagger import dag
+from engine import Engine
 
 
 def busybox(client: dagger.Client | None = None) -> dagger.Container:
@@ -226,3 +228,19 @@ def test_a_binary_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(dagger.DaggerError):
         asyncio.run(main())
+
+
+async def test_the_end_of_the_engine_is_told_within_a_second(
+    fresh: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in fresh.env.items():
+        monkeypatch.setenv(name, value)
+    async with dagger.Connection() as client:
+        running = asyncio.create_task(busybox(client).with_exec(["sleep", "600"]).sync())
+        await asyncio.sleep(1)
+        engine = int((fresh.root / "store" / "lock").read_text())
+        killed = time.monotonic()
+        os.kill(engine, signal.SIGKILL)
+        with pytest.raises(dagger.DaggerError, match="the engine's log is"):
+            await running
+        assert time.monotonic() - killed < 1

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper_util::rt::TokioIo;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 use tokio::net::TcpStream;
 
@@ -50,7 +51,7 @@ pub async fn query(args: QueryArgs) -> Outcome {
         }
     };
     open::close(session, &mut progress).await;
-    print(result?)
+    print(&result?)
 }
 
 fn document(args: &QueryArgs) -> Result<(String, Option<String>), Failure> {
@@ -76,7 +77,7 @@ fn document(args: &QueryArgs) -> Result<(String, Option<String>), Failure> {
     }
 }
 
-async fn send(port: u16, token: String, body: String) -> Result<Json, Failure> {
+async fn send(port: u16, token: String, body: String) -> Result<Answer, Failure> {
     let stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
@@ -93,10 +94,18 @@ async fn send(port: u16, token: String, body: String) -> Result<Json, Failure> {
         .map_err(|_| Failure::new(String::from_utf8_lossy(&bytes).trim().to_owned()))
 }
 
+/// An answer of the API. The data stay text: they may be nested deeper than a reader of JSON goes.
+#[derive(serde::Deserialize)]
+struct Answer {
+    #[serde(default)]
+    data: Option<Box<RawValue>>,
+    #[serde(default)]
+    errors: Vec<Json>,
+}
+
 #[expect(clippy::print_stderr, reason = "where errors go")]
-fn print(answer: Json) -> Outcome {
-    let errors = answer.get("errors").and_then(Json::as_array).cloned().unwrap_or_default();
-    if let Some(error) = errors.first() {
+fn print(answer: &Answer) -> Outcome {
+    if let Some(error) = answer.errors.first() {
         let message = error.get("message").and_then(Json::as_str).unwrap_or("unknown error");
         let extensions = error.get("extensions");
         let text = |key: &str| extensions.and_then(|extensions| extensions.get(key)).and_then(Json::as_str);
@@ -111,12 +120,89 @@ fn print(answer: Json) -> Outcome {
         let code = code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1);
         return Ok(ExitCode::from(code));
     }
-    let data = answer.get("data").cloned().unwrap_or(Json::Null);
-    let mut out = Vec::new();
-    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
-    serde::Serialize::serialize(&data, &mut serializer)?;
-    out.push(b'\n');
-    std::io::stdout().lock().write_all(&out)?;
+    let mut out = indented(answer.data.as_deref().map_or("null", RawValue::get));
+    out.push('\n');
+    std::io::stdout().lock().write_all(out.as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Levels that are indented; in data that nest thousands deep the spaces would be most of what is printed.
+const MOST_INDENTED: usize = 64;
+
+/// JSON over several lines, indented by four spaces a level. Nothing recurses: data nest as deep as documents do.
+fn indented(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() * 2);
+    let mut depth = 0;
+    let mut chars = json.chars().peekable();
+    let mut in_text = false;
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("    ", depth.min(MOST_INDENTED)));
+    };
+    while let Some(c) = chars.next() {
+        if in_text {
+            out.push(c);
+            match c {
+                '\\' => out.extend(chars.next()),
+                '"' => in_text = false,
+                _ => {}
+            }
+            continue;
+        }
+        match c {
+            '"' => {
+                in_text = true;
+                out.push(c);
+            }
+            '{' | '[' => {
+                out.push(c);
+                if let Some(end) = chars.next_if(|next| matches!(next, '}' | ']')) {
+                    out.push(end);
+                } else {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            c if c.is_ascii_whitespace() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_are_indented_as_json_usually_is() {
+        let value = json!({"a": {"b": ["x, {\"y\": [\\", 1, -2.5, null], "c": [], "d": {}}, "e": "é\n:"});
+        let mut usual = Vec::new();
+        let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+        let mut serializer = serde_json::Serializer::with_formatter(&mut usual, formatter);
+        serde::Serialize::serialize(&value, &mut serializer).unwrap();
+        assert_eq!(indented(&value.to_string()), String::from_utf8(usual).unwrap());
+    }
+
+    #[test]
+    fn answers_may_be_deep() {
+        let depth = 20_000;
+        let text = format!("{{\"data\":{}1{}}}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        let answer: Answer = serde_json::from_str(&text).unwrap();
+        let shown = indented(answer.data.unwrap().get());
+        assert_eq!(shown.matches("\"a\": ").count(), depth);
+        let answer: Answer =
+            serde_json::from_str("{\"data\":null,\"errors\":[{\"message\":\"no\"}]}").unwrap();
+        assert_eq!(answer.errors.len(), 1);
+    }
 }

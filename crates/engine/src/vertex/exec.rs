@@ -125,8 +125,8 @@ impl Exec {
         for (_, part) in &parts {
             key.digest(part);
         }
-        let mut slot = Encoder::new("kukri.exec.slot.v1");
-        slot.strs(self.args.iter()).str(&self.cwd);
+        let mut slot = Encoder::new("kukri.exec.slot.v2");
+        slot.strs(self.args.iter());
         ContentKey { digest: key.finish(), slot: slot.finish(), parts }
     }
 
@@ -148,13 +148,27 @@ impl Exec {
         part("user".into(), &mut |key| {
             key.str(&self.user);
         });
-        part("standard input".into(), &mut |key| {
-            key.opt_str(self.stdin.as_deref()).opt_str(self.redirect_stdin.as_deref());
+        part("stdin".into(), &mut |key| {
+            key.opt_str(self.stdin.as_deref());
         });
-        part("options".into(), &mut |key| {
-            key.opt_str(self.redirect_stdout.as_deref()).opt_str(self.redirect_stderr.as_deref());
-            key.str(crate::args::ApiEnum::name(self.expect)).bool(self.privileged).bool(self.init);
-            key.opt_str(self.fail.as_deref());
+        let redirects = [
+            ("redirectStdin", &self.redirect_stdin),
+            ("redirectStdout", &self.redirect_stdout),
+            ("redirectStderr", &self.redirect_stderr),
+        ];
+        for (name, path) in redirects {
+            part(name.into(), &mut |key| {
+                key.opt_str(path.as_deref());
+            });
+        }
+        part("expect".into(), &mut |key| {
+            key.str(crate::args::ApiEnum::name(self.expect)).opt_str(self.fail.as_deref());
+        });
+        part("insecureRootCapabilities".into(), &mut |key| {
+            key.bool(self.privileged);
+        });
+        part("noInit".into(), &mut |key| {
+            key.bool(!self.init);
         });
         for (name, value) in &self.env {
             part(format!("variable {name}"), &mut |key| {

@@ -70,6 +70,21 @@ pub fn masks(capabilities: Option<&LinuxCapabilities>, available: u64) -> Capabi
     }
 }
 
+/// The spec's sets without what the engine lacks: OCI runtimes refuse what they cannot give.
+pub fn limited(mut sets: LinuxCapabilities, available: u64) -> LinuxCapabilities {
+    let limit = |set: &Option<Capabilities>| {
+        let set = set.as_ref()?;
+        let kept = ALL.iter().enumerate().filter(|(bit, one)| available >> bit & 1 == 1 && set.contains(one));
+        Some(kept.map(|(_, one)| *one).collect::<Capabilities>())
+    };
+    let (bounding, effective, permitted) =
+        (limit(sets.bounding()), limit(sets.effective()), limit(sets.permitted()));
+    let (inheritable, ambient) = (limit(sets.inheritable()), limit(sets.ambient()));
+    sets.set_bounding(bounding).set_effective(effective).set_permitted(permitted);
+    sets.set_inheritable(inheritable).set_ambient(ambient);
+    sets
+}
+
 /// What the calling thread may use.
 pub fn own() -> u64 {
     let header: [u32; 2] = [0x2008_0522, 0];
@@ -103,5 +118,8 @@ mod tests {
         sets.set_bounding(Some(all.clone())).set_permitted(Some(all.clone())).set_effective(Some(all));
         let masks = masks(Some(&sets), 0b101);
         assert_eq!((masks.bounding, masks.permitted, masks.effective), (0b101, 0b101, 0b101));
+        let limited = limited(sets, 0b101);
+        assert_eq!(limited.bounding().as_ref().map(mask), Some(0b101));
+        assert_eq!(limited.effective().as_ref().map(mask), Some(0b101));
     }
 }

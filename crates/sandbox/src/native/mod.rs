@@ -6,7 +6,7 @@
 //! [`child`] walks the plan with raw system calls only and executes the init (`init/main.rs`) or the command.
 //! [`running`] waits for the end through a pidfd.
 
-mod capability;
+pub(crate) mod capability;
 mod child;
 mod exec;
 pub(crate) mod failure;

@@ -13,6 +13,7 @@ use rustix::mount::{MountFlags, MoveMountFlags, mount, mount_bind, move_mount};
 use super::rootfs::{self, Shape};
 use super::{Kind, OciRuntimeError};
 use crate::native::INIT;
+use crate::native::capability;
 use crate::native::mounting::spec_overlay;
 use crate::native::mounts::{self, Overlay};
 use crate::native::options::MountOptions;
@@ -227,6 +228,8 @@ impl Plan<'_> {
             self.spec.process_mut().as_mut().ok_or_else(|| SandboxError::spec("process", "is missing"))?;
         // The init makes a terminal on standard input the controlling one, so the runtime has nothing to do with it.
         process.set_terminal(Some(false));
+        let capabilities = process.capabilities().clone();
+        process.set_capabilities(capabilities.map(|sets| capability::limited(sets, capability::own())));
         if let Some(args) = self.init.take() {
             process.set_args(Some(args));
         }

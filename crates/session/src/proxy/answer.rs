@@ -64,13 +64,17 @@ async fn forward(
     }
 }
 
+/// As an answer of the API: clients take its message, while some ask again and again where they get a plain text.
 fn bad_gateway(reason: &str, config: &ProxyConfig) -> Response<Body> {
     let log = if config.log_path.is_empty() {
         String::new()
     } else {
         format!("; the engine's log is {}", config.log_path)
     };
-    text(StatusCode::BAD_GATEWAY, format!("{reason}{log}\n"))
+    let answer = serde_json::json!({ "data": null, "errors": [{ "message": format!("{reason}{log}") }] });
+    let mut response = text(StatusCode::BAD_GATEWAY, format!("{answer}\n"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// These belong to one connection, not to the message. (Bodies are framed anew.)

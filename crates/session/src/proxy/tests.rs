@@ -186,6 +186,7 @@ async fn the_end_of_the_engine_answers_running_and_later_requests_at_once() {
     setup.gone.cancel();
     let answer = running.await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains("/var/log/the-engine.log"), "{answer}");
+    assert!(answer.contains("application/json") && answer.contains("\"errors\":[{\"message\":"), "{answer}");
     assert!(ask(port, "POST", "/query", TOKEN, "{}").await.starts_with("HTTP/1.1 502 "));
     assert!(start.elapsed() < Duration::from_secs(1));
 }
