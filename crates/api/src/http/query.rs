@@ -57,18 +57,31 @@ fn parse(body: &[u8]) -> Result<Request, String> {
     })
 }
 
+/// Most bytes of a refused request that are read before the answer.
+const MOST_DRAINED: usize = 1 << 20;
+
+/// Takes the rest of a request that is refused whatever it says. A client that is still sending when the connection ends
+/// might never see the answer.
+async fn drain(body: Incoming) {
+    // A body that is longer or breaks off is nothing to answer differently.
+    let _ = Limited::new(body, MOST_DRAINED).collect().await;
+}
+
 /// Answers a query.
 pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> Answer {
     let headers = request.headers();
     if request.method() != Method::POST || !is_json(headers) {
+        drain(request.into_body()).await;
         return errors(
             StatusCode::BAD_REQUEST,
             "transport not supported: POST a JSON body as application/json",
         );
     }
     let content_type = negotiate(headers);
+    let id = headers.get(SESSION_HEADER).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let fail = |status, message: &str| typed(status, content_type, error_body(message));
-    let Some(id) = headers.get(SESSION_HEADER).and_then(|id| id.to_str().ok()).map(str::to_owned) else {
+    let Some(id) = id else {
+        drain(request.into_body()).await;
         return fail(
             StatusCode::BAD_REQUEST,
             "the header Kukri-Session is missing: it names the session to ask in",
@@ -77,6 +90,7 @@ pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> A
     let Some(seat) = server.table.find(&id).await else {
         let message =
             format!("the session {id:?} is not known: it has ended, or this engine was started after it");
+        drain(request.into_body()).await;
         return fail(StatusCode::SERVICE_UNAVAILABLE, &message);
     };
     let limit = server.config.max_body;
