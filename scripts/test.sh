@@ -98,6 +98,8 @@ printf 'all      %5d s\n' "$SECONDS"
 if [[ "$(id -u)" != 0 ]]; then
   echo "Not run, since this is not root: tests named privileged_*."
 fi
+# What failed, once more where it is seen.
+grep -hE '^(FAILED|ERROR) |^test .* FAILED$|^ +FAIL \[' "$LOGS"/*.log | sort -u || true
 # Rust has no way to skip a test: such tests pass and say so. They are not counted as passed.
 said="$(grep -hE '^skipped( on [^:]*)?: ' "$LOGS/rust.log" 2>/dev/null || true)"
 left_out=0

@@ -82,12 +82,9 @@ def test_other_transports_are_refused(session: Session, method: str, kind: str) 
 def test_bodies_have_a_limit(session: Session) -> None:
     """1.6: a body that is too large is refused with a message that says the limit and what to do instead."""
     body = b'{"query":"{ version }","x":"' + b"x" * (65 << 20) + b'"}'
-    try:
+    # Every time: the request is read to its end, so the answer never meets a connection that broke off.
+    for _ in range(4):
         status, _, text = session.request(body)
-    except (BrokenPipeError, ConnectionResetError):
-        # Answered before everything was sent; the connection ends then.
-        pass
-    else:
         assert status == 413
         assert b"pass large contents as files of the host" in text
     # What is allowed is large, and the session goes on.

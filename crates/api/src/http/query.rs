@@ -1,5 +1,7 @@
 //! `POST /query`.
 
+use std::time::Duration;
+
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
@@ -57,21 +59,23 @@ fn parse(body: &[u8]) -> Result<Request, String> {
     })
 }
 
-/// Most bytes of a refused request that are read before the answer.
-const MOST_DRAINED: usize = 1 << 20;
+/// How long a refused request is read on before the answer.
+const DRAIN: Duration = Duration::from_secs(10);
 
-/// Takes the rest of a request that is refused whatever it says. A client that is still sending when the connection ends
-/// might never see the answer.
-async fn drain(body: Incoming) {
-    // A body that is longer or breaks off is nothing to answer differently.
-    let _ = Limited::new(body, MOST_DRAINED).collect().await;
+/// Takes the rest of a request that is refused whatever it says, keeping none of it. Who is still sending when the
+/// connection ends might never see the answer: the proxy of a session tells its client of a broken connection then.
+async fn drain(body: &mut Incoming) {
+    // A body that takes longer or breaks off is nothing to answer differently.
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = tokio::time::timeout(DRAIN, rest).await;
 }
 
 /// Answers a query.
 pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> Answer {
-    let headers = request.headers();
-    if request.method() != Method::POST || !is_json(headers) {
-        drain(request.into_body()).await;
+    let (head, mut body) = request.into_parts();
+    let headers = &head.headers;
+    if head.method != Method::POST || !is_json(headers) {
+        drain(&mut body).await;
         return errors(
             StatusCode::BAD_REQUEST,
             "transport not supported: POST a JSON body as application/json",
@@ -81,7 +85,7 @@ pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> A
     let id = headers.get(SESSION_HEADER).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let fail = |status, message: &str| typed(status, content_type, error_body(message));
     let Some(id) = id else {
-        drain(request.into_body()).await;
+        drain(&mut body).await;
         return fail(
             StatusCode::BAD_REQUEST,
             "the header Kukri-Session is missing: it names the session to ask in",
@@ -90,27 +94,28 @@ pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> A
     let Some(seat) = server.table.find(&id).await else {
         let message =
             format!("the session {id:?} is not known: it has ended, or this engine was started after it");
-        drain(request.into_body()).await;
+        drain(&mut body).await;
         return fail(StatusCode::SERVICE_UNAVAILABLE, &message);
     };
     let limit = server.config.max_body;
-    let body = match Limited::new(request.into_body(), limit).collect().await {
-        Ok(body) => body.to_bytes(),
+    let text = match Limited::new(&mut body, limit).collect().await {
+        Ok(taken) => taken.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
             let message = format!(
                 "the request is larger than {limit} bytes: pass large contents as files of the host instead of texts"
             );
+            drain(&mut body).await;
             return fail(StatusCode::PAYLOAD_TOO_LARGE, &message);
         }
         Err(error) => {
             return fail(StatusCode::BAD_REQUEST, &format!("the request's body broke off: {error}"));
         }
     };
-    let request = match parse(&body) {
+    let request = match parse(&text) {
         Ok(request) => request,
         Err(message) => return fail(StatusCode::BAD_REQUEST, &message),
     };
-    drop(body);
+    drop(text);
     let response = tokio::select! {
         response = server.api.execute(&seat.session, seat.view, &request) => response,
         () = seat.ended.cancelled() => return fail(StatusCode::SERVICE_UNAVAILABLE, "the session has ended"),
