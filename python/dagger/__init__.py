@@ -75,23 +75,6 @@ _MODULES = {
 }
 """Where the names are that are written by hand."""
 
-_LATER = frozenset(
-    (
-        "Arg",
-        "DefaultAddress",
-        "DefaultPath",
-        "Deprecated",
-        "Doc",
-        "Ignore",
-        "Name",
-        "check",
-        "enum_type",
-        "field",
-    )
-    + ("function", "generate", "interface", "object_type", "up")
-)
-"""Names for writing modules, which this version does not have."""
-
 __all__ = [
     "Client",
     "ClientConnectionError",
@@ -129,10 +112,12 @@ if not TYPE_CHECKING:  # Checkers would believe that any name exists.
     def __getattr__(name: str) -> object:
         module = _MODULES.get(name) or _gen.MODULES.get(name)
         if module is None:
-            if name in _LATER:
-                msg = f"dagger.{name} is for writing modules, which this version cannot run yet"
-            else:
+            if name.startswith("__"):
                 msg = f"module 'dagger' has no attribute {name!r}"
+            else:
+                from dagger._missing import name as said_of
+
+                msg = said_of(name)
             raise AttributeError(msg)
         from importlib import import_module
 
@@ -142,4 +127,5 @@ if not TYPE_CHECKING:  # Checkers would believe that any name exists.
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+    own = {name for name in globals() if name.startswith("_") or name == "sync"}
+    return sorted(own | set(__all__))

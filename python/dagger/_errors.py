@@ -89,6 +89,15 @@ class QueryErrorLocation:
         self.line = line
         self.column = column
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, QueryErrorLocation) and (self.line, self.column) == (
+            other.line,
+            other.column,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.line, self.column))
+
     def __repr__(self) -> str:
         return f"QueryErrorLocation(line={self.line}, column={self.column})"
 
@@ -116,6 +125,14 @@ class QueryErrorValue:
         self.locations = locations
         self.path = path
         self.extensions = extensions if extensions is not None else {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, QueryErrorValue) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.message, str(self.path)))
 
     def __str__(self) -> str:
         return self.message
@@ -152,10 +169,16 @@ class QueryError(ClientError):
         return self.error.message
 
     def debug_query(self) -> str:
-        """The document that was sent, with line numbers."""
+        """The document that was sent, with line numbers, and a caret where the engine saw the first error."""
         lines = self.query.splitlines()
         width = len(str(len(lines)))
-        return "\n".join(f"{number:{width}d}: {line}" for number, line in enumerate(lines, start=1))
+        places = {place.line: place.column for place in self.error.locations or ()}
+        shown: list[str] = []
+        for number, line in enumerate(lines, start=1):
+            shown.append(f"{number:{width}d}: {line}")
+            if number in places:
+                shown.append(" " * (width + 1 + places[number]) + "^")
+        return "\n".join(shown)
 
 
 class ExecError(QueryError):

@@ -55,6 +55,13 @@ class Base:
     def _loaded(self, kind: type[O], session: int, id_: Any, where: str) -> O:
         return kind(self._link, Step.loaded(kind._type, required(id_, where), session))
 
+    if not TYPE_CHECKING:  # Checkers would believe that any name exists.
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from dagger._missing import attribute
+
+            raise AttributeError(attribute(self, name), name=name, obj=self)
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Base) and same(self._step, other._step)
 

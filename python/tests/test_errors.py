@@ -44,7 +44,11 @@ def test_other_errors() -> None:
     assert [str(each) for each in error.errors] == ["no", "b"]
     assert error.errors[0].locations[0].column == 2
     assert error.errors[0].extensions == {}
-    assert error.debug_query() == "1: {x}"
+    assert error.debug_query() == "1: {x}\n    ^"
+    assert error.errors[0].locations == [dagger.QueryErrorLocation(1, 2)]
+    assert error.errors[1] == dagger.QueryErrorValue("b")
+    assert error.errors[1] != error.errors[0]
+    assert len({*error.errors, dagger.QueryErrorValue("b")}) == 2
     assert type(query_error([{"message": "x", "extensions": {"_type": "OTHER"}}], "")) is dagger.QueryError
     assert str(query_error(["just text"], "")) == "just text"
     assert failed(exitCode=-1, cmd=None).command == []

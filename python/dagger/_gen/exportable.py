@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from dagger._object import Object
+
 
 @runtime_checkable
 class Exportable(Protocol):
@@ -20,3 +22,18 @@ class Exportable(Protocol):
     async def id(self) -> str:
         """Identifies the object. Asking for it does no work."""
         ...
+
+
+class _ExportableClient(Object):
+    """An object of which only this is known: that it is a `Exportable`."""
+
+    __slots__ = ()
+
+    _type = "Exportable"
+    _names = ("Exportable", "Node")
+
+    async def export(self, path: str) -> str:
+        return await self._value(str, "export", ("path", path, "String"))
+
+    async def id(self) -> str:
+        return await self._identity()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from dagger._object import Object
+
 
 @runtime_checkable
 class Node(Protocol):
@@ -12,3 +14,15 @@ class Node(Protocol):
     async def id(self) -> str:
         """Identifies the object. Asking for it does no work."""
         ...
+
+
+class _NodeClient(Object):
+    """An object of which only this is known: that it is a `Node`."""
+
+    __slots__ = ()
+
+    _type = "Node"
+    _names = ("Node",)
+
+    async def id(self) -> str:
+        return await self._identity()

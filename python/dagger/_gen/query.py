@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dagger._gen.engine_cache_entry_set import EngineCacheEntrySet
     from dagger._gen.env_file import EnvFile
     from dagger._gen.env_variable import EnvVariable
+    from dagger._gen.exportable import Exportable
     from dagger._gen.file import File
     from dagger._gen.git_ref import GitRef
     from dagger._gen.git_repository import GitRepository
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from dagger._gen.http_state import HTTPState
     from dagger._gen.json_value import JSONValue
     from dagger._gen.label import Label
+    from dagger._gen.node import Node
     from dagger._gen.port import Port
     from dagger._gen.remote_git_mirror import RemoteGitMirror
     from dagger._gen.scalars import (
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         EngineID,
         EnvFileID,
         EnvVariableID,
+        ExportableID,
         FileID,
         GitRefID,
         GitRepositoryID,
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
         ServiceID,
         SocketID,
         StatID,
+        SyncerID,
         TerminalID,
     )
     from dagger._gen.search_result import SearchResult
@@ -70,6 +74,7 @@ if TYPE_CHECKING:
     from dagger._gen.service import Service
     from dagger._gen.socket import Socket
     from dagger._gen.stat import Stat
+    from dagger._gen.syncer import Syncer
     from dagger._gen.terminal import Terminal
 
 
@@ -395,184 +400,435 @@ class Query(Object):
         return self._new(JSONValue, "json")
 
     def load_address_from_id(self, id: AddressID | str) -> Address:
-        """The Address with an ID."""
+        """The Address that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.address import Address
 
         return self._load(Address, id)
 
     def load_cache_volume_from_id(self, id: CacheVolumeID | str) -> CacheVolume:
-        """The CacheVolume with an ID."""
+        """The CacheVolume that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.cache_volume import CacheVolume
 
         return self._load(CacheVolume, id)
 
     def load_changeset_from_id(self, id: ChangesetID | str) -> Changeset:
-        """The Changeset with an ID."""
+        """The Changeset that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.changeset import Changeset
 
         return self._load(Changeset, id)
 
     def load_client_filesync_mirror_from_id(self, id: ClientFilesyncMirrorID | str) -> ClientFilesyncMirror:
-        """The ClientFilesyncMirror with an ID."""
+        """The ClientFilesyncMirror that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.client_filesync_mirror import ClientFilesyncMirror
 
         return self._load(ClientFilesyncMirror, id)
 
     def load_container_from_id(self, id: ContainerID | str) -> Container:
-        """The Container with an ID."""
+        """The Container that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.container import Container
 
         return self._load(Container, id)
 
     def load_diff_stat_from_id(self, id: DiffStatID | str) -> DiffStat:
-        """The DiffStat with an ID."""
+        """The DiffStat that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.diff_stat import DiffStat
 
         return self._load(DiffStat, id)
 
     def load_directory_from_id(self, id: DirectoryID | str) -> Directory:
-        """The Directory with an ID."""
+        """The Directory that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.directory import Directory
 
         return self._load(Directory, id)
 
     def load_engine_cache_entry_from_id(self, id: EngineCacheEntryID | str) -> EngineCacheEntry:
-        """The EngineCacheEntry with an ID."""
+        """The EngineCacheEntry that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.engine_cache_entry import EngineCacheEntry
 
         return self._load(EngineCacheEntry, id)
 
     def load_engine_cache_entry_set_from_id(self, id: EngineCacheEntrySetID | str) -> EngineCacheEntrySet:
-        """The EngineCacheEntrySet with an ID."""
+        """The EngineCacheEntrySet that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.engine_cache_entry_set import EngineCacheEntrySet
 
         return self._load(EngineCacheEntrySet, id)
 
     def load_engine_cache_from_id(self, id: EngineCacheID | str) -> EngineCache:
-        """The EngineCache with an ID."""
+        """The EngineCache that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.engine_cache import EngineCache
 
         return self._load(EngineCache, id)
 
     def load_engine_from_id(self, id: EngineID | str) -> Engine:
-        """The Engine with an ID."""
+        """The Engine that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.engine import Engine
 
         return self._load(Engine, id)
 
     def load_env_file_from_id(self, id: EnvFileID | str) -> EnvFile:
-        """The EnvFile with an ID."""
+        """The EnvFile that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.env_file import EnvFile
 
         return self._load(EnvFile, id)
 
     def load_env_variable_from_id(self, id: EnvVariableID | str) -> EnvVariable:
-        """The EnvVariable with an ID."""
+        """The EnvVariable that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.env_variable import EnvVariable
 
         return self._load(EnvVariable, id)
 
+    def load_exportable_from_id(self, id: ExportableID | str) -> Exportable:
+        """The Exportable that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
+        from dagger._gen.exportable import _ExportableClient
+
+        return self._load(_ExportableClient, id)
+
     def load_file_from_id(self, id: FileID | str) -> File:
-        """The File with an ID."""
+        """The File that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.file import File
 
         return self._load(File, id)
 
     def load_git_ref_from_id(self, id: GitRefID | str) -> GitRef:
-        """The GitRef with an ID."""
+        """The GitRef that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.git_ref import GitRef
 
         return self._load(GitRef, id)
 
     def load_git_repository_from_id(self, id: GitRepositoryID | str) -> GitRepository:
-        """The GitRepository with an ID."""
+        """The GitRepository that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.git_repository import GitRepository
 
         return self._load(GitRepository, id)
 
     def load_healthcheck_config_from_id(self, id: HealthcheckConfigID | str) -> HealthcheckConfig:
-        """The HealthcheckConfig with an ID."""
+        """The HealthcheckConfig that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.healthcheck_config import HealthcheckConfig
 
         return self._load(HealthcheckConfig, id)
 
     def load_host_from_id(self, id: HostID | str) -> Host:
-        """The Host with an ID."""
+        """The Host that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.host import Host
 
         return self._load(Host, id)
 
     def load_http_state_from_id(self, id: HTTPStateID | str) -> HTTPState:
-        """The HTTPState with an ID."""
+        """The HTTPState that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.http_state import HTTPState
 
         return self._load(HTTPState, id)
 
     def load_json_value_from_id(self, id: JSONValueID | str) -> JSONValue:
-        """The JSONValue with an ID."""
+        """The JSONValue that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.json_value import JSONValue
 
         return self._load(JSONValue, id)
 
     def load_label_from_id(self, id: LabelID | str) -> Label:
-        """The Label with an ID."""
+        """The Label that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.label import Label
 
         return self._load(Label, id)
 
     def load_port_from_id(self, id: PortID | str) -> Port:
-        """The Port with an ID."""
+        """The Port that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.port import Port
 
         return self._load(Port, id)
 
     def load_remote_git_mirror_from_id(self, id: RemoteGitMirrorID | str) -> RemoteGitMirror:
-        """The RemoteGitMirror with an ID."""
+        """The RemoteGitMirror that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.remote_git_mirror import RemoteGitMirror
 
         return self._load(RemoteGitMirror, id)
 
     def load_search_result_from_id(self, id: SearchResultID | str) -> SearchResult:
-        """The SearchResult with an ID."""
+        """The SearchResult that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.search_result import SearchResult
 
         return self._load(SearchResult, id)
 
     def load_search_submatch_from_id(self, id: SearchSubmatchID | str) -> SearchSubmatch:
-        """The SearchSubmatch with an ID."""
+        """The SearchSubmatch that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.search_submatch import SearchSubmatch
 
         return self._load(SearchSubmatch, id)
 
     def load_secret_from_id(self, id: SecretID | str) -> Secret:
-        """The Secret with an ID."""
+        """The Secret that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.secret import Secret
 
         return self._load(Secret, id)
 
     def load_service_from_id(self, id: ServiceID | str) -> Service:
-        """The Service with an ID."""
+        """The Service that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.service import Service
 
         return self._load(Service, id)
 
     def load_socket_from_id(self, id: SocketID | str) -> Socket:
-        """The Socket with an ID."""
+        """The Socket that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.socket import Socket
 
         return self._load(Socket, id)
 
     def load_stat_from_id(self, id: StatID | str) -> Stat:
-        """The Stat with an ID."""
+        """The Stat that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.stat import Stat
 
         return self._load(Stat, id)
 
+    def load_syncer_from_id(self, id: SyncerID | str) -> Syncer:
+        """The Syncer that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
+        from dagger._gen.syncer import _SyncerClient
+
+        return self._load(_SyncerClient, id)
+
     def load_terminal_from_id(self, id: TerminalID | str) -> Terminal:
-        """The Terminal with an ID."""
+        """The Terminal that has an ID. Nothing is asked or computed yet.
+
+        Args:
+            id: What `id()` of such an object gave, in this session or in another.
+
+        Raises:
+            TypeError: The ID is no text.
+        """
         from dagger._gen.terminal import Terminal
 
         return self._load(Terminal, id)
+
+    def node(self, id: Node | str) -> Node:
+        """An object of which only the ID is known, and not the type.
+
+        Args:
+            id: An ID, or an object whose ID is meant.
+
+        Raises:
+            TypeError: It is neither.
+        """
+        from dagger._gen.node import _NodeClient
+
+        if isinstance(id, str):
+            return self._load(_NodeClient, id)
+        return self._new(_NodeClient, "node", ("id", id, "&Node"))
 
     def secret(
         self,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from dagger._object import Object
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -19,3 +21,18 @@ class Syncer(Protocol):
     async def sync(self) -> Self:
         """Computes the object, and gives its ID."""
         ...
+
+
+class _SyncerClient(Object):
+    """An object of which only this is known: that it is a `Syncer`."""
+
+    __slots__ = ()
+
+    _type = "Syncer"
+    _names = ("Syncer", "Node")
+
+    async def id(self) -> str:
+        return await self._identity()
+
+    async def sync(self) -> Self:
+        return await self._computed(type(self), "sync")

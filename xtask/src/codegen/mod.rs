@@ -55,7 +55,7 @@ pub fn run(check: bool) -> Result<(), String> {
         out.file(path, &text)?;
     }
     out.file("docs/reference/api-coverage.md", &coverage.page())?;
-    python::write(&schema, &examples, &mut out)?;
+    python::write(&schema, &examples, &coverage, &mut out)?;
     out.finish().map(drop)
 }
 

@@ -88,6 +88,13 @@ impl Report {
         (LEFT_OUT, format!("{LEFT_OUT_NOTE}{}", lines.concat()))
     }
 
+    /// What is left out: a word for its kind, its name, and the group by which that is explained.
+    pub fn missing(&self) -> impl Iterator<Item = (&str, &str, &'static str)> {
+        self.left_out
+            .iter()
+            .filter_map(|(key, group)| key.split_once(' ').map(|(kind, name)| (kind, name, *group)))
+    }
+
     fn compare(&mut self, listed: &BTreeSet<String>) {
         let mut explained: BTreeSet<&str> = BTreeSet::new();
         for (key, fact) in &self.target.facts {

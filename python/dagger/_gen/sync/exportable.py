@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from dagger._object import SyncObject
+
 
 @runtime_checkable
 class Exportable(Protocol):
@@ -20,3 +22,18 @@ class Exportable(Protocol):
     def id(self) -> str:
         """Identifies the object. Asking for it does no work."""
         ...
+
+
+class _ExportableClient(SyncObject):
+    """An object of which only this is known: that it is a `Exportable`."""
+
+    __slots__ = ()
+
+    _type = "Exportable"
+    _names = ("Exportable", "Node")
+
+    def export(self, path: str) -> str:
+        return self._value(str, "export", ("path", path, "String"))
+
+    def id(self) -> str:
+        return self._identity()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from dagger._object import SyncObject
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -19,3 +21,18 @@ class Syncer(Protocol):
     def sync(self) -> Self:
         """Computes the object, and gives its ID."""
         ...
+
+
+class _SyncerClient(SyncObject):
+    """An object of which only this is known: that it is a `Syncer`."""
+
+    __slots__ = ()
+
+    _type = "Syncer"
+    _names = ("Syncer", "Node")
+
+    def id(self) -> str:
+        return self._identity()
+
+    def sync(self) -> Self:
+        return self._computed(type(self), "sync")

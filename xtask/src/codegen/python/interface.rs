@@ -1,8 +1,9 @@
-//! Interfaces, as protocols.
+//! Interfaces, as protocols; and as classes for objects of which only the interface is known.
 
 use kukri_api::Schema;
-use kukri_api::schema::{Composite, TypeDef};
+use kukri_api::schema::{Arg, Composite, Field, TypeDef};
 
+use super::super::literal::quoted;
 use super::super::names;
 use super::docs::Docstring;
 use super::{Flavour, HEADER, types};
@@ -16,6 +17,7 @@ pub fn module(
 ) -> Result<String, String> {
     let name = def.name.as_ref();
     let mut methods = String::new();
+    let mut own_methods = String::new();
     let mut with_self = false;
     for field in composite.fields.values() {
         let mut args = String::new();
@@ -48,12 +50,42 @@ pub fn module(
             names::python(&field.name),
             doc.finish()
         ));
+        own_methods.push_str(&format!(
+            "\n    {} {}(self{args}) -> {gives}:\n        return {}{}\n",
+            flavour.def(),
+            names::python(&field.name),
+            flavour.wait(),
+            own_call(schema, field)
+        ));
     }
     let typing = if with_self { "TYPE_CHECKING, Protocol" } else { "Protocol" };
     let own = if with_self { "if TYPE_CHECKING:\n    from typing_extensions import Self\n\n" } else { "" };
+    let base = flavour.base();
+    let mut all = vec![quoted(name)];
+    all.extend((name != "Node").then(|| quoted("Node")));
+    let all = if all.len() == 1 { format!("{},", all[0]) } else { all.join(", ") };
     Ok(format!(
         "\"\"\"The interface `{name}`. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n\
-         from typing import {typing}, runtime_checkable\n\n{own}\n@runtime_checkable\nclass {name}(Protocol):\n{}{methods}",
-        Docstring::new(4, &def.doc).finish()
+         from typing import {typing}, runtime_checkable\n\nfrom dagger._object import {base}\n\n{own}\n\
+         @runtime_checkable\nclass {name}(Protocol):\n{}{methods}\n\n\
+         class _{name}Client({base}):\n    \"\"\"An object of which only this is known: that it is a `{name}`.\"\"\"\n\n    \
+         __slots__ = ()\n\n    _type = {}\n    _names = ({all})\n{own_methods}",
+        Docstring::new(4, &def.doc).finish(),
+        quoted(name)
     ))
+}
+
+/// The call of a method of the class.
+fn own_call(schema: &Schema, field: &Field) -> String {
+    match field.name.as_ref() {
+        "id" => return "self._identity()".to_owned(),
+        "sync" => return "self._computed(type(self), \"sync\")".to_owned(),
+        _ => {}
+    }
+    let arg = |arg: &Arg| {
+        let word = quoted(&types::word(schema, arg));
+        format!(", ({}, {}, {word})", quoted(arg.name), names::python(arg.name))
+    };
+    let args: String = field.args.iter().map(arg).collect();
+    format!("self._value({}, {}{args})", types::converter(schema, &field.ty), quoted(&field.name))
 }

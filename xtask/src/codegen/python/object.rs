@@ -402,26 +402,58 @@ fn python_default(text: &str) -> &str {
     }
 }
 
-/// `load_..._from_id` of the root.
+/// `load_..._from_id` and `node` of the root.
 fn loaders(class: &mut Class<'_>) -> Vec<(String, String)> {
     let mut methods = Vec::new();
+    let package = class.flavour.package();
     for (_, def) in class.schema.types() {
         let kind = def.name.as_ref();
-        if is_hidden(kind) || kind == class.name || !matches!(def.kind, TypeKind::Object(_)) {
+        let made = match &def.kind {
+            TypeKind::Object(_) if kind != class.name => kind.to_owned(),
+            TypeKind::Interface(_) => format!("_{kind}Client"),
+            _ => continue,
+        };
+        if is_hidden(kind) {
             continue;
         }
         class.typing.insert(kind.to_owned());
         let module = snake(kind);
-        let name = format!("load_{module}_from_id");
+        if kind == "Node" {
+            methods.push(("node".to_owned(), node(package, &made)));
+            continue;
+        }
+        let mut doc =
+            Docstring::new(8, &format!("The {kind} that has an ID. Nothing is asked or computed yet."));
+        doc.section(
+            "Args",
+            &[(
+                "id".to_owned(),
+                "What `id()` of such an object gave, in this session or in another.".to_owned(),
+            )],
+        );
+        doc.section("Raises", &[("TypeError".to_owned(), "The ID is no text.".to_owned())]);
         let text = format!(
-            "\n    def {name}(self, id: {kind}ID | str) -> {kind}:\n        \"\"\"The {kind} with an ID.\"\"\"\n        \
-             from {}.{module} import {kind}\n\n        return self._load({kind}, id)\n",
-            class.flavour.package()
+            "\n    def load_{module}_from_id(self, id: {kind}ID | str) -> {kind}:\n{}        \
+             from {package}.{module} import {made}\n\n        return self._load({made}, id)\n",
+            doc.finish()
         );
         class.typing.insert(format!("{kind}ID"));
-        methods.push((name, text));
+        methods.push((format!("load_{module}_from_id"), text));
     }
     methods
+}
+
+/// `node` of the root.
+fn node(package: &str, made: &str) -> String {
+    let mut doc = Docstring::new(8, "An object of which only the ID is known, and not the type.");
+    doc.section("Args", &[("id".to_owned(), "An ID, or an object whose ID is meant.".to_owned())]);
+    doc.section("Raises", &[("TypeError".to_owned(), "It is neither.".to_owned())]);
+    format!(
+        "\n    def node(self, id: Node | str) -> Node:\n{}        from {package}.node import {made}\n\n        \
+         if isinstance(id, str):\n            return self._load({made}, id)\n        \
+         return self._new({made}, \"node\", (\"id\", id, \"&Node\"))\n",
+        doc.finish()
+    )
 }
 
 fn with(name: &str) -> String {
