@@ -7,14 +7,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use kukri_session::engine::SessionHandle;
 use kukri_telemetry::{Event, SpanKind, SpanOutcome};
+use kukri_tree::TreeId;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Lineage};
 use crate::error::OpError;
+use crate::vertex::TreeHandle;
 
 /// Where one session's events go.
 pub struct Progress {
     handle: Option<SessionHandle>,
     layers: Mutex<HashMap<u64, HashMap<String, Layer>>>,
+    lineage: Lineage,
 }
 
 #[derive(Default)]
@@ -27,7 +30,11 @@ impl Progress {
     /// To a client, or to nobody.
     #[must_use]
     pub fn new(handle: Option<SessionHandle>) -> Self {
-        Self { handle: handle.filter(|handle| handle.hello().want_events), layers: Mutex::default() }
+        Self {
+            handle: handle.filter(|handle| handle.hello().want_events),
+            layers: Mutex::default(),
+            lineage: Lineage::default(),
+        }
     }
 
     /// Whether anybody listens.
@@ -45,10 +52,25 @@ impl Progress {
         }
     }
 
-    /// Begins a span that is not a vertex.
-    pub fn begin(&self, engine: &Arc<Engine>, label: String, kind: SpanKind) -> Span<'_> {
+    /// Which spans made what.
+    #[must_use]
+    pub const fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// Begins a span that is not a vertex, and uses these trees.
+    pub fn begin(
+        &self,
+        engine: &Arc<Engine>,
+        label: String,
+        kind: SpanKind,
+        trees: Vec<TreeHandle>,
+    ) -> Span<'_> {
         let id = engine.next_span();
-        self.tell(&Event::SpanStarted { id, parent: None, label, kind, time_ns: now() });
+        if self.is_on() {
+            let inputs = self.lineage.of(trees);
+            self.tell(&Event::SpanStarted { id, parent: None, label, kind, inputs, time_ns: now() });
+        }
         Span { progress: self, id, ended: false }
     }
 
@@ -81,6 +103,11 @@ pub struct Span<'a> {
 }
 
 impl Span<'_> {
+    /// A tree comes from it.
+    pub fn made(&self, tree: &TreeId) {
+        self.progress.lineage.note(tree.stored, self.id);
+    }
+
     /// Ends it as the result says.
     pub fn end<T>(mut self, result: &Result<T, OpError>) {
         self.ended = true;

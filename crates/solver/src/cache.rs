@@ -35,6 +35,15 @@ pub trait ResultCache<V>: Send + Sync + 'static {
     fn link(&self, definition: &Digest, key: &Digest);
 }
 
+/// The run that a result comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EarlierRun {
+    /// How long ago its result was stored.
+    pub age: Duration,
+    /// How long it took.
+    pub took: Duration,
+}
+
 /// The answer to a look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup<V> {
@@ -42,8 +51,8 @@ pub enum Lookup<V> {
     Hit {
         /// The value.
         value: V,
-        /// How long ago it was stored.
-        age: Duration,
+        /// Where it comes from.
+        run: EarlierRun,
     },
     /// It was there once, but is not any more.
     Evicted,
@@ -74,7 +83,7 @@ pub struct MemoryCache<V> {
 
 #[derive(Debug)]
 struct MemoryState<V> {
-    values: HashMap<Digest, (V, Instant)>,
+    values: HashMap<Digest, (V, Instant, Duration)>,
     keys: HashMap<Digest, Digest>,
     slots: HashMap<Digest, VecDeque<Vec<(String, Digest)>>>,
 }
@@ -115,7 +124,9 @@ impl<V: Clone + Send + Sync + 'static> ResultCache<V> for MemoryCache<V> {
 
     fn by_key(&self, key: &Digest) -> Lookup<V> {
         match self.state().values.get(key) {
-            Some((value, at)) => Lookup::Hit { value: value.clone(), age: at.elapsed() },
+            Some((value, at, took)) => {
+                Lookup::Hit { value: value.clone(), run: EarlierRun { age: at.elapsed(), took: *took } }
+            }
             None => Lookup::Miss,
         }
     }
@@ -126,7 +137,7 @@ impl<V: Clone + Send + Sync + 'static> ResultCache<V> for MemoryCache<V> {
 
     fn store(&self, record: Record<'_, V>) {
         let mut state = self.state();
-        state.values.insert(record.key.digest, (record.value.clone(), Instant::now()));
+        state.values.insert(record.key.digest, (record.value.clone(), Instant::now(), record.duration));
         if let Some(definition) = record.definition {
             state.keys.insert(definition, record.key.digest);
         }

@@ -6,12 +6,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kukri_model::Digest;
 use tokio::runtime::Handle;
 
-use crate::cache::{Lookup, Record};
+use crate::cache::{EarlierRun, Lookup, Record};
 use crate::explain::explain;
 use crate::job::{ByKey, Facts, JobId, Storage, Work};
 use crate::observe::{HitBy, MissReason, Outcome};
@@ -114,9 +114,9 @@ impl<O: Op> Shared<O> {
             Work::Meet(job) => self.meet(job),
             Work::Ready(job) => self.ready(job),
             Work::Ran { job, value, duration } => self.ran(job, value, duration),
-            Work::Followed { job, value } => {
+            Work::Followed { job, value, run } => {
                 self.link(job);
-                self.done(job, value, Duration::ZERO);
+                self.done(job, value, run);
             }
         }
     }
@@ -125,8 +125,8 @@ impl<O: Op> Shared<O> {
     fn meet(self: &Arc<Self>, id: JobId) {
         let Some(job) = self.update(|state, _| state.job(id).map(|job| job.facts(id))) else { return };
         match self.cache.by_definition(&job.definition) {
-            Lookup::Hit { value, age } => {
-                let outcome = Outcome::Hit { by: HitBy::Definition, age };
+            Lookup::Hit { value, run } => {
+                let outcome = Outcome::Hit { by: HitBy::Definition, run };
                 self.tell_decision(
                     id,
                     &job.op,
@@ -135,7 +135,7 @@ impl<O: Op> Shared<O> {
                     outcome,
                     job.met.elapsed(),
                 );
-                self.done(id, value, age);
+                self.done(id, value, run);
                 return;
             }
             Lookup::Evicted => self.update(|state, _| {
@@ -173,9 +173,9 @@ impl<O: Op> Shared<O> {
         let mut evicted = job.evicted;
         match self.update(|state, fx| state.by_key(fx, id, &key)) {
             ByKey::Gone | ByKey::Follows => return,
-            ByKey::Known(value, age) => return self.hit_by_content(&job, value, age),
+            ByKey::Known(value, run) => return self.hit_by_content(&job, value, run),
             ByKey::Unknown => match self.cache.by_key(&key.digest) {
-                Lookup::Hit { value, age } => return self.hit_by_content(&job, value, age),
+                Lookup::Hit { value, run } => return self.hit_by_content(&job, value, run),
                 Lookup::Evicted => evicted = true,
                 Lookup::Miss => {}
             },
@@ -185,11 +185,11 @@ impl<O: Op> Shared<O> {
         self.run(&job, inputs, reason);
     }
 
-    fn hit_by_content(self: &Arc<Self>, job: &Facts<O>, value: O::Value, age: Duration) {
-        let outcome = Outcome::Hit { by: HitBy::Content, age };
+    fn hit_by_content(self: &Arc<Self>, job: &Facts<O>, value: O::Value, run: EarlierRun) {
+        let outcome = Outcome::Hit { by: HitBy::Content, run };
         self.tell_decision(job.id, &job.op, job.definition, &job.scope.context, outcome, job.met.elapsed());
         self.link(job.id);
-        self.done(job.id, value, age);
+        self.done(job.id, value, run);
     }
 
     fn run(self: &Arc<Self>, job: &Facts<O>, inputs: Vec<O::Value>, reason: MissReason) {
@@ -217,7 +217,7 @@ impl<O: Op> Shared<O> {
             // A store in trouble costs the next run some time, but not this one its result.
             let _ = catch_unwind(AssertUnwindSafe(|| self.cache.store(record)));
         }
-        self.done(id, value, Duration::ZERO);
+        self.done(id, value, EarlierRun { age: Duration::ZERO, took: duration });
     }
 
     /// Notes that the job's definition leads to its key.
@@ -228,9 +228,7 @@ impl<O: Op> Shared<O> {
         }
     }
 
-    fn done(self: &Arc<Self>, id: JobId, value: O::Value, age: Duration) {
-        let now = Instant::now();
-        let born = now.checked_sub(age).unwrap_or(now);
-        self.update(|state, fx| state.complete(fx, id, Ok(value), born));
+    fn done(self: &Arc<Self>, id: JobId, value: O::Value, run: EarlierRun) {
+        self.update(|state, fx| state.complete(fx, id, Ok(value), run));
     }
 }

@@ -8,6 +8,7 @@ use kukri_model::Digest;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::cache::EarlierRun;
 use crate::error::SolveError;
 use crate::observe::MissReason;
 use crate::op::{ContentKey, Op};
@@ -125,7 +126,7 @@ pub(crate) enum Work<O: Op> {
     /// The run has ended well.
     Ran { job: JobId, value: O::Value, duration: Duration },
     /// The run with the same key has ended well.
-    Followed { job: JobId, value: O::Value },
+    Followed { job: JobId, value: O::Value, run: EarlierRun },
 }
 
 impl<O: Op> Work<O> {
@@ -158,7 +159,7 @@ pub(crate) struct MemoryHit<O: Op> {
     pub(crate) op: Arc<O>,
     pub(crate) definition: Digest,
     pub(crate) scope: Arc<Scope<O>>,
-    pub(crate) age: Duration,
+    pub(crate) run: EarlierRun,
 }
 
 /// A run that may begin: it has its slots.
@@ -177,11 +178,19 @@ pub(crate) struct Start<O: Op> {
 pub(crate) struct Known<V> {
     pub(crate) value: V,
     pub(crate) born: Instant,
+    /// How long the run took.
+    pub(crate) took: Duration,
+}
+
+impl<V> Known<V> {
+    pub(crate) fn run(&self) -> EarlierRun {
+        EarlierRun { age: self.born.elapsed(), took: self.took }
+    }
 }
 
 /// What a vertex's key leads to.
 pub(crate) enum ByKey<V> {
-    Known(V, Duration),
+    Known(V, EarlierRun),
     Follows,
     /// Nobody has it: this job now owns the key.
     Unknown,

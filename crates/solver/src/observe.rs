@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kukri_model::Digest;
 
+use crate::cache::EarlierRun;
 use crate::error::SolveError;
 use crate::op::Op;
 
@@ -39,8 +40,8 @@ pub enum Outcome {
     Hit {
         /// How it was found.
         by: HitBy,
-        /// How long ago the value was stored.
-        age: Duration,
+        /// The earlier run.
+        run: EarlierRun,
     },
     /// It runs.
     Miss {

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use futures_util::task::AtomicWaker;
 use tokio_util::sync::CancellationToken;
 
+use crate::cache::EarlierRun;
 use crate::error::SolveError;
 use crate::job::{Solved, Start, Work};
 use crate::op::{Op, ReleaseSlots, RunContext};
@@ -125,7 +126,7 @@ impl<O: Op> RunTask<O> {
                 let again = !matches!(error, SolveError::Panicked { .. })
                     && state.again(job, self.start.scope.id, &self.start.inputs);
                 if !again {
-                    state.complete(fx, job, Err(error), Instant::now());
+                    state.complete(fx, job, Err(error), EarlierRun::default());
                 }
             }),
         }

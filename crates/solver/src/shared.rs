@@ -2,11 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kukri_model::Digest;
 
-use crate::cache::ResultCache;
+use crate::cache::{EarlierRun, ResultCache};
 use crate::error::SolveError;
 use crate::job::{Effects, Gate, JobId, Joiner, Scope, Start};
 use crate::observe::{Decision, HitBy, Observer, Outcome, Vertex};
@@ -44,7 +44,7 @@ impl<O: Op> Shared<O> {
 
     fn apply(self: &Arc<Self>, fx: Effects<O>) {
         for hit in fx.hits {
-            let outcome = Outcome::Hit { by: HitBy::Definition, age: hit.age };
+            let outcome = Outcome::Hit { by: HitBy::Definition, run: hit.run };
             self.tell_decision(
                 hit.vertex,
                 &hit.op,
@@ -184,7 +184,7 @@ impl<O: Op> Shared<O> {
             return;
         };
         let error = SolveError::Panicked { label: self.label(&op), definition, message: message.to_owned() };
-        self.update(|state, fx| state.complete(fx, id, Err(error), Instant::now()));
+        self.update(|state, fx| state.complete(fx, id, Err(error), EarlierRun::default()));
     }
 }
 

@@ -72,8 +72,8 @@ impl<O: Op> Solver<O> {
             (state.new_id(), known)
         });
         let id = match known {
-            (id, Some((value, age))) => {
-                let outcome = Outcome::Hit { by: HitBy::Definition, age };
+            (id, Some((value, run))) => {
+                let outcome = Outcome::Hit { by: HitBy::Definition, run };
                 self.shared.tell_decision(id, &op, definition, &cx, outcome, since.elapsed());
                 return Ok(value);
             }

@@ -11,6 +11,7 @@ use kukri_model::Digest;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::cache::EarlierRun;
 use crate::job::{
     ByKey, Effects, Gate, Job, JobId, Joiner, Known, MemoryHit, Request, Scope, Solved, Stage, Start,
     Storage, Waiter, Work,
@@ -75,8 +76,8 @@ impl<O: Op> State<O> {
     }
 
     /// The value, if it is in memory by definition.
-    pub(crate) fn known(&mut self, definition: &Digest) -> Option<(O::Value, Duration)> {
-        self.by_definition.get(definition).map(|known| (known.value.clone(), known.born.elapsed()))
+    pub(crate) fn known(&mut self, definition: &Digest) -> Option<(O::Value, EarlierRun)> {
+        self.by_definition.get(definition).map(|known| (known.value.clone(), known.run()))
     }
 
     /// A request for a vertex. Gives the value back if it is in memory.
@@ -120,10 +121,10 @@ impl<O: Op> State<O> {
         if let Some(value) = private {
             return Ok((value, false));
         }
-        if let Some((value, age)) = self.known(&definition) {
+        if let Some((value, run)) = self.known(&definition) {
             if first_time {
                 let (vertex, op, scope) = (self.new_id(), op.clone(), scope.clone());
-                fx.hits.push(MemoryHit { vertex, op, definition, scope, age });
+                fx.hits.push(MemoryHit { vertex, op, definition, scope, run });
             }
             return Ok((value, true));
         }
@@ -237,7 +238,7 @@ impl<O: Op> State<O> {
         let Some(job) = self.jobs.get_mut(&id) else { return ByKey::Gone };
         job.key = Some(key.clone());
         if let Some(known) = self.by_key.get(&key.digest) {
-            return ByKey::Known(known.value.clone(), known.born.elapsed());
+            return ByKey::Known(known.value.clone(), known.run());
         }
         match self.keys_in_flight.get(&key.digest).copied() {
             Some(other) if other != id => {
@@ -350,13 +351,13 @@ impl<O: Op> State<O> {
     }
 
     /// The job has its value, or will never have one. All who wait are served; those who cannot go on fail as well.
-    pub(crate) fn complete(&mut self, fx: &mut Effects<O>, id: JobId, solved: Solved<O>, born: Instant) {
+    pub(crate) fn complete(&mut self, fx: &mut Effects<O>, id: JobId, solved: Solved<O>, run: EarlierRun) {
         let mut todo = vec![(id, solved)];
         let mut left = Vec::new();
         while let Some((id, solved)) = todo.pop() {
             let Some(mut job) = self.remove(id) else { continue };
             if let Ok(value) = &solved {
-                self.remember(fx, &job, value, born);
+                self.remember(fx, &job, value, run);
             }
             for joiner in job.joiners.drain(..) {
                 fx.finished.push((joiner, solved.clone()));
@@ -384,7 +385,7 @@ impl<O: Op> State<O> {
                     }
                     (Waiter::Follower(follower), Ok(value)) => {
                         if self.jobs.contains_key(&follower) {
-                            self.work.push_back(Work::Followed { job: follower, value: value.clone() });
+                            self.work.push_back(Work::Followed { job: follower, value: value.clone(), run });
                         }
                     }
                 }
@@ -396,9 +397,12 @@ impl<O: Op> State<O> {
         self.leave(fx, left);
     }
 
-    fn remember(&mut self, fx: &mut Effects<O>, job: &Job<O>, value: &O::Value, born: Instant) {
+    fn remember(&mut self, fx: &mut Effects<O>, job: &Job<O>, value: &O::Value, run: EarlierRun) {
+        let now = Instant::now();
+        let born = now.checked_sub(run.age).unwrap_or(now);
+        let known = || Known { value: value.clone(), born, took: run.took };
         if job.stable {
-            let gone = self.by_definition.insert(job.definition, Known { value: value.clone(), born });
+            let gone = self.by_definition.insert(job.definition, known());
             fx.garbage_values.extend(gone);
         } else {
             for scope in std::iter::once(&job.scope).chain(job.joiners.iter().map(|joiner| &joiner.scope)) {
@@ -406,7 +410,7 @@ impl<O: Op> State<O> {
             }
         }
         if let Some(key) = &job.key {
-            fx.garbage_values.extend(self.by_key.insert(key.digest, Known { value: value.clone(), born }));
+            fx.garbage_values.extend(self.by_key.insert(key.digest, known()));
         }
     }
 

@@ -26,6 +26,9 @@ pub enum Event {
         label: String,
         /// What sort of thing it is.
         kind: SpanKind,
+        /// Earlier spans whose results it uses, as far as they are known.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        inputs: Vec<SpanId>,
         /// When.
         time_ns: u64,
     },
@@ -60,6 +63,9 @@ pub enum Event {
         /// How that was found.
         #[serde(default)]
         reason: String,
+        /// How long the earlier run took, nanoseconds; 0 if that is not known.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        saved_ns: u64,
     },
     /// It has to run, because no earlier result could be used.
     SpanNotCached {
@@ -68,6 +74,14 @@ pub enum Event {
         /// Why not.
         #[serde(default)]
         reason: String,
+    },
+    /// What it has cost, told before its end.
+    SpanUsage {
+        /// Which span.
+        id: SpanId,
+        /// How much.
+        #[serde(flatten)]
+        usage: SpanUsage,
     },
     /// It has ended.
     SpanFinished {
@@ -88,6 +102,27 @@ pub enum Event {
     /// Something that only newer versions know.
     #[serde(untagged)]
     Other(Map<String, Value>),
+}
+
+/// What a command has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SpanUsage {
+    /// Processor time in user mode of all its processes, nanoseconds.
+    pub user_ns: u64,
+    /// Processor time in the kernel, nanoseconds.
+    pub system_ns: u64,
+    /// Most memory used at one moment, bytes: of all its processes where control groups count it, else of the largest.
+    pub memory_bytes: u64,
+    /// Read from disks, bytes; 0 where it is not counted.
+    pub read_bytes: u64,
+    /// Written to disks, bytes; 0 where it is not counted.
+    pub write_bytes: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What sort of thing a span is.
@@ -176,6 +211,7 @@ impl Event {
             | Self::SpanProgress { id, .. }
             | Self::SpanCached { id, .. }
             | Self::SpanNotCached { id, .. }
+            | Self::SpanUsage { id, .. }
             | Self::SpanFinished { id, .. } => Some(*id),
             Self::Message { .. } | Self::Other(_) => None,
         }
@@ -209,8 +245,14 @@ mod tests {
         let event = round_trip(
             r#"{"event":"span_started","id":3,"label":"l","kind":"exec","time_ns":5,"colour":"red"}"#,
         );
-        let expected =
-            Event::SpanStarted { id: 3, parent: None, label: "l".into(), kind: SpanKind::Exec, time_ns: 5 };
+        let expected = Event::SpanStarted {
+            id: 3,
+            parent: None,
+            label: "l".into(),
+            kind: SpanKind::Exec,
+            inputs: Vec::new(),
+            time_ns: 5,
+        };
         assert_eq!(event, expected);
     }
 

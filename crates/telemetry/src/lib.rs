@@ -8,6 +8,7 @@
 
 pub mod event;
 pub mod format;
+mod paths;
 pub mod plain;
 mod style;
 pub mod summary;
@@ -17,7 +18,7 @@ pub mod text;
 pub mod tty;
 pub mod view;
 
-pub use event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
+pub use event::{Event, Level, SpanId, SpanKind, SpanOutcome, SpanUsage, Stream};
 pub use plain::{Plain, PlainConfig};
 pub use summary::Summary;
 pub use tty::Screen;

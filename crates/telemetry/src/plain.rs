@@ -111,7 +111,7 @@ impl Plain {
                     out.push('\n');
                 }
             }
-            Event::Message { .. } | Event::Other(_) => {}
+            Event::SpanUsage { .. } | Event::Message { .. } | Event::Other(_) => {}
         }
         out
     }
@@ -203,7 +203,7 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{call, failure, finished, log, message, progress, span};
+    use crate::testing::{cached, call, failure, finished, log, message, progress, span};
 
     fn lines(config: PlainConfig, events: &[Event]) -> String {
         let mut plain = Plain::new(config);
@@ -218,7 +218,7 @@ mod tests {
             Event::SpanNotCached { id: 10, reason: "file src/x.py changed".into() },
             log(10, Stream::Stdout, "12 passed\n", 10.531),
             span(11, None, "withExec\n  sh -c 'a\n b'", SpanKind::Exec, 10.6),
-            Event::SpanCached { id: 11, reason: "same".into() },
+            cached(11, "same", 0.0),
             finished(11, SpanOutcome::Ok, 10.6),
             finished(10, SpanOutcome::Ok, 11.2),
             span(12, None, "withExec false", SpanKind::Exec, 11.0),

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::format;
 use crate::view::View;
 
-/// The outcome of a run in numbers. `Display` gives one to five lines.
+/// The outcome of a run in numbers. `Display` gives one to eleven lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Steps that were started.
@@ -20,13 +20,21 @@ pub struct Summary {
     pub bytes: u64,
     /// From the first to the latest event, nanoseconds.
     pub total_ns: u64,
+    /// How long the cached steps took when they ran, nanoseconds.
+    pub saved_ns: u64,
     /// The slowest steps, slowest first: nanoseconds and label.
     pub slowest: Vec<(u64, String)>,
+    /// The steps that determined how long it took, each with the result of the one before; empty if there is no such
+    /// chain of two or more that are worth it. Nanoseconds and label.
+    pub critical_path: Vec<(u64, String)>,
 }
 
 impl Summary {
     /// A step that takes less, in nanoseconds, is never called slow.
     pub const SLOW_NS: u64 = 100_000_000;
+
+    /// Most steps of the critical path that are shown.
+    pub const PATH: usize = 5;
 
     /// Sums up what the view has seen.
     #[must_use]
@@ -39,6 +47,8 @@ impl Summary {
             cancelled: counters.cancelled + counters.running,
             bytes: counters.bytes,
             total_ns: view.elapsed_ns(),
+            saved_ns: counters.saved_ns,
+            critical_path: critical_path(view),
             slowest: view.slowest().iter().filter(|(ns, _)| *ns >= Self::SLOW_NS).cloned().collect(),
         }
     }
@@ -51,6 +61,19 @@ impl Summary {
             None => 0,
         }
     }
+}
+
+/// Where one chain of steps is worth showing: those of its steps that take their time, the longest few.
+fn critical_path(view: &View) -> Vec<(u64, String)> {
+    let mut path: Vec<_> =
+        view.critical_path().into_iter().filter(|(ns, _)| *ns >= Summary::SLOW_NS).enumerate().collect();
+    if path.len() < 2 {
+        return Vec::new();
+    }
+    path.sort_unstable_by_key(|(_, (ns, _))| std::cmp::Reverse(*ns));
+    path.truncate(Summary::PATH);
+    path.sort_unstable_by_key(|(place, _)| *place);
+    path.into_iter().map(|(_, (ns, label))| (ns, label.to_owned())).collect()
 }
 
 impl fmt::Display for Summary {
@@ -69,11 +92,22 @@ impl fmt::Display for Summary {
         if self.bytes > 0 {
             write!(f, ", {} moved", format::bytes(self.bytes))?;
         }
-        writeln!(f, " in {}", format::duration(self.total_ns))?;
+        write!(f, " in {}", format::duration(self.total_ns))?;
+        if self.saved_ns >= Self::SLOW_NS {
+            write!(f, ", {} saved", format::duration(self.saved_ns))?;
+        }
+        writeln!(f)?;
         if !self.slowest.is_empty() {
             writeln!(f, "slowest:")?;
         }
         for (ns, label) in &self.slowest {
+            writeln!(f, "{:>8}  {label}", format::duration(*ns))?;
+        }
+        if !self.critical_path.is_empty() {
+            let total = self.critical_path.iter().map(|(ns, _)| ns).sum();
+            writeln!(f, "critical path: {}", format::duration(total))?;
+        }
+        for (ns, label) in &self.critical_path {
             writeln!(f, "{:>8}  {label}", format::duration(*ns))?;
         }
         Ok(())
@@ -84,7 +118,7 @@ impl fmt::Display for Summary {
 mod tests {
     use super::*;
     use crate::event::{SpanKind, SpanOutcome};
-    use crate::testing::{call, failure, finished, progress, span, view};
+    use crate::testing::{after, cached, call, failure, finished, progress, span, view};
 
     #[test]
     fn a_run_in_numbers() {
@@ -109,6 +143,31 @@ slowest:
    1m01s  step 2
     2.0s  step 4
     1.0s  step 5
+"
+        );
+    }
+
+    #[test]
+    fn the_path_that_took_longest_and_what_was_saved() {
+        let mut events = vec![after(1, &[], "pull", 0.0), finished(1, SpanOutcome::Ok, 1.0)];
+        events.extend([
+            after(2, &[1], "old", 1.0),
+            cached(2, "same", 75.0),
+            finished(2, SpanOutcome::Ok, 1.0),
+        ]);
+        events.extend([after(3, &[2], "test", 1.0), finished(3, SpanOutcome::Ok, 3.0)]);
+        events.extend([after(4, &[], "lint", 0.0), finished(4, SpanOutcome::Ok, 2.5)]);
+        assert_eq!(
+            Summary::of(&view(&events)).to_string(),
+            "\
+4 steps, 1 cached (25%) in 3.0s, 1m15s saved
+slowest:
+    2.5s  lint
+    2.0s  test
+    1.0s  pull
+critical path: 3.0s
+    1.0s  pull
+    2.0s  test
 "
         );
     }

@@ -9,7 +9,18 @@ pub(crate) fn at(seconds: f64) -> u64 {
 }
 
 pub(crate) fn span(id: SpanId, parent: Option<SpanId>, label: &str, kind: SpanKind, time: f64) -> Event {
-    Event::SpanStarted { id, parent, label: label.into(), kind, time_ns: at(time) }
+    Event::SpanStarted { id, parent, label: label.into(), kind, inputs: Vec::new(), time_ns: at(time) }
+}
+
+/// A step that uses the results of others.
+pub(crate) fn after(id: SpanId, inputs: &[SpanId], label: &str, time: f64) -> Event {
+    let (label, inputs) = (label.into(), inputs.to_vec());
+    Event::SpanStarted { id, parent: None, label, kind: SpanKind::Exec, inputs, time_ns: at(time) }
+}
+
+/// A result that was there.
+pub(crate) fn cached(id: SpanId, reason: &str, saved: f64) -> Event {
+    Event::SpanCached { id, reason: reason.into(), saved_ns: at(saved) }
 }
 
 pub(crate) fn call(id: SpanId, parent: Option<SpanId>, label: &str, time: f64) -> Event {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
+use crate::paths::Paths;
 use crate::text::{Lines, one_line};
 
 /// How much a [`View`] keeps.
@@ -71,6 +72,8 @@ pub struct Span {
     pub progress: Option<Progress>,
     /// The latest complete lines that it wrote. Emptied when it ends well.
     pub log: VecDeque<LogLine>,
+    /// Steps whose results it uses.
+    pub inputs: Vec<SpanId>,
     order: u64,
     children: Ordered,
     partial: [Lines; 2],
@@ -114,6 +117,8 @@ pub struct Counters {
     pub bytes: u64,
     /// Bytes of logs.
     pub log_bytes: u64,
+    /// How long the steps whose result was there took when they ran, nanoseconds.
+    pub saved_ns: u64,
 }
 
 /// The state of the reducer.
@@ -128,6 +133,7 @@ pub struct View {
     settled: VecDeque<SpanId>,
     counters: Counters,
     slowest: Vec<(u64, String)>,
+    paths: Paths,
     messages: VecDeque<(Level, String)>,
     first_ns: Option<u64>,
     last_ns: u64,
@@ -154,14 +160,17 @@ impl View {
             self.last_ns = self.last_ns.max(time);
         }
         match event {
-            Event::SpanStarted { id, parent, label, kind, time_ns } => {
-                self.start(*id, *parent, label, kind, *time_ns);
+            Event::SpanStarted { id, parent, label, kind, inputs, time_ns } => {
+                self.start(*id, *parent, label, kind, inputs, *time_ns);
             }
             Event::SpanLog { id, stream, text, .. } => self.log(*id, *stream, text),
             Event::SpanProgress { id, current, total, unit } => {
                 self.progress(*id, Progress { current: *current, total: *total, unit: unit.clone() });
             }
-            Event::SpanCached { id, reason } => self.mark(*id, true, reason),
+            Event::SpanCached { id, reason, saved_ns } => {
+                self.mark(*id, true, reason);
+                self.counters.saved_ns += saved_ns;
+            }
             Event::SpanNotCached { id, reason } => self.mark(*id, false, reason),
             Event::SpanFinished { id, outcome, time_ns } => self.finish(*id, outcome, *time_ns),
             Event::Message { level, text } => {
@@ -170,7 +179,7 @@ impl View {
                     self.messages.pop_front();
                 }
             }
-            Event::Other(_) => {}
+            Event::SpanUsage { .. } | Event::Other(_) => {}
         }
     }
 
@@ -224,6 +233,13 @@ impl View {
         &self.slowest
     }
 
+    /// The steps that determined how long it took, first to last: nanoseconds and label. Each used the result of the one
+    /// before it.
+    #[must_use]
+    pub fn critical_path(&self) -> Vec<(u64, &str)> {
+        self.paths.longest()
+    }
+
     /// Messages that belong to no span, oldest first.
     pub fn messages(&self) -> impl DoubleEndedIterator<Item = (Level, &str)> {
         self.messages.iter().map(|(level, text)| (*level, text.as_str()))
@@ -245,7 +261,15 @@ impl View {
         ids.values().filter_map(|id| self.spans.get(id))
     }
 
-    fn start(&mut self, id: SpanId, parent: Option<SpanId>, label: &str, kind: &SpanKind, time_ns: u64) {
+    fn start(
+        &mut self,
+        id: SpanId,
+        parent: Option<SpanId>,
+        label: &str,
+        kind: &SpanKind,
+        inputs: &[SpanId],
+        time_ns: u64,
+    ) {
         if self.spans.contains_key(&id) {
             return;
         }
@@ -263,6 +287,7 @@ impl View {
         let span = Span {
             id,
             parent,
+            inputs: inputs.to_vec(),
             order,
             children: Ordered::new(),
             label: one_line(label),
@@ -330,6 +355,11 @@ impl View {
             SpanState::Failed { .. } => counters.failed += u64::from(step),
             SpanState::Cancelled => counters.cancelled += u64::from(step),
             SpanState::Ok | SpanState::Running => {}
+        }
+        if step {
+            let ran =
+                if span.state == SpanState::Cached { 0 } else { time_ns.saturating_sub(span.started_ns) };
+            self.paths.step(id, &span.inputs, &span.label, ran);
         }
         if step && matches!(span.state, SpanState::Ok | SpanState::Failed { .. }) {
             let duration = time_ns.saturating_sub(span.started_ns);
@@ -413,7 +443,7 @@ impl Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{at, call, failure, finished, log, progress, span, view};
+    use crate::testing::{at, cached, call, failure, finished, log, progress, span, view};
 
     #[test]
     fn spans_form_a_tree_and_are_counted() {
@@ -423,7 +453,7 @@ mod tests {
             span(3, Some(1), "b", SpanKind::Exec, 0.0),
             span(4, Some(99), "orphan", SpanKind::Pull, 0.0),
             span(2, None, "again", SpanKind::Pull, 0.0),
-            Event::SpanCached { id: 3, reason: "same command".into() },
+            cached(3, "same command", 4.0),
             finished(3, SpanOutcome::Ok, 0.1),
             progress(4, 10, 20, "bytes"),
             progress(4, 20, 20, "bytes"),
@@ -437,7 +467,16 @@ mod tests {
         assert_eq!((roots, parts), (vec![1, 4], vec![2, 3]));
         assert_eq!(
             view.counters(),
-            Counters { steps: 3, running: 0, cached: 1, failed: 1, cancelled: 1, bytes: 20, log_bytes: 0 }
+            Counters {
+                steps: 3,
+                running: 0,
+                cached: 1,
+                failed: 1,
+                cancelled: 1,
+                bytes: 20,
+                log_bytes: 0,
+                saved_ns: at(4.0)
+            }
         );
         assert_eq!(view.span(2).unwrap().label, "a");
         assert_eq!(view.span(2).unwrap().duration_ns(at(50.0)), at(2.0));

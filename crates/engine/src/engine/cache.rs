@@ -1,6 +1,6 @@
 //! The store as the solver's memory of results.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use kukri_model::{Digest, Encoder};
 use kukri_solver::{Lookup, Record, ResultCache};
@@ -21,11 +21,6 @@ struct Link {
 
 fn link_key(definition: &Digest) -> Digest {
     Encoder::new("kukri.definition.v1").digest(definition).finish()
-}
-
-fn age(created_ms: u64) -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    now.saturating_sub(Duration::from_millis(created_ms))
 }
 
 /// The record of a recipe that leads to a content key.
@@ -61,9 +56,7 @@ impl ResultCache<VertexValue> for StoreCache {
         match self.0.get_result(key) {
             Ok(Some(bytes)) => match codec::decode(&bytes) {
                 // A result whose tree is gone is none: it was damaged, or collected while this was asked.
-                Some((value, created_ms)) if codec::is_complete(&self.0, &value) => {
-                    Lookup::Hit { value, age: age(created_ms) }
-                }
+                Some((value, run)) if codec::is_complete(&self.0, &value) => Lookup::Hit { value, run },
                 Some(_) => Lookup::Evicted,
                 None => Lookup::Miss,
             },
@@ -82,7 +75,7 @@ impl ResultCache<VertexValue> for StoreCache {
 
     fn store(&self, record: Record<'_, VertexValue>) {
         let kept = ResultRecord {
-            value: codec::encode(record.value),
+            value: codec::encode(record.value, record.duration),
             roots: codec::roots(record.value),
             label: record.label.to_owned(),
             slot: record.key.slot,

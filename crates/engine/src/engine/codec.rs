@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use kukri_model::{Digest, Platform};
 use kukri_oci::{ImageConfig, LayerInfo};
+use kukri_solver::EarlierRun;
 use kukri_store::{Root, Store};
 use kukri_tree::TreeId;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ use crate::vertex::{BlobRef, ExecOutput, ImageOutput, VertexValue};
 struct Kept {
     /// Milliseconds since 1970.
     created_ms: u64,
+    /// How long the run took, in milliseconds.
+    #[serde(default)]
+    took_ms: u64,
     #[serde(flatten)]
     value: KeptValue,
 }
@@ -72,8 +76,8 @@ struct KeptLayer {
     tree: KeptTree,
 }
 
-/// As bytes.
-pub fn encode(value: &VertexValue) -> Vec<u8> {
+/// As bytes, with how long it took to get it.
+pub fn encode(value: &VertexValue, took: Duration) -> Vec<u8> {
     let kept = match value {
         VertexValue::Tree(tree) => KeptValue::Tree { tree: (*tree).into() },
         VertexValue::Exec(exec) => KeptValue::Exec {
@@ -94,7 +98,8 @@ pub fn encode(value: &VertexValue) -> Vec<u8> {
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let created_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    serde_json::to_vec(&Kept { created_ms, value: kept }).unwrap_or_default()
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    serde_json::to_vec(&Kept { created_ms, took_ms, value: kept }).unwrap_or_default()
 }
 
 fn keep_layer(layer: &LayerInfo) -> KeptLayer {
@@ -108,8 +113,8 @@ fn keep_layer(layer: &LayerInfo) -> KeptLayer {
     }
 }
 
-/// From bytes, with the time it was kept, in milliseconds since 1970.
-pub fn decode(bytes: &[u8]) -> Option<(VertexValue, u64)> {
+/// From bytes, with the run that it comes from.
+pub fn decode(bytes: &[u8]) -> Option<(VertexValue, EarlierRun)> {
     let kept: Kept = serde_json::from_slice(bytes).ok()?;
     let value = match kept.value {
         KeptValue::Tree { tree } => VertexValue::Tree(tree.into()),
@@ -133,7 +138,9 @@ pub fn decode(bytes: &[u8]) -> Option<(VertexValue, u64)> {
             }))
         }
     };
-    Some((value, kept.created_ms))
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let age = now.saturating_sub(Duration::from_millis(kept.created_ms));
+    Some((value, EarlierRun { age, took: Duration::from_millis(kept.took_ms) }))
 }
 
 fn layer(kept: KeptLayer) -> Option<LayerInfo> {

@@ -6,6 +6,7 @@ mod calls;
 mod codec;
 mod config;
 mod evaluate;
+mod lineage;
 mod mount_points;
 mod observer;
 mod open;
@@ -36,6 +37,7 @@ pub use kukri_sandbox::NetworkMode;
 pub use kukri_store::{PruneOptions, VerifyOptions, is_in_use as store_is_in_use};
 
 pub use config::{EngineConfig, ExecEnvironment};
+pub use lineage::Lineage;
 pub use observer::Watchers;
 pub use open::{EngineOptions, OpenEngineError};
 pub use volumes::VolumeLocks;

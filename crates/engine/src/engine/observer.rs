@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kukri_solver::{Decision, HitBy, MissReason, Observer, Outcome, SolveError, Vertex as Solved};
-use kukri_telemetry::{Event, SpanKind, SpanOutcome};
+use kukri_telemetry::{Event, SpanId, SpanKind, SpanOutcome};
 
 use crate::error::OpError;
-use crate::progress::{failed, now};
+use crate::progress::{Progress, failed, now};
 use crate::session::Session;
 use crate::vertex::{Vertex, VertexOp, VertexValue};
 
@@ -95,14 +95,14 @@ impl Observer<Vertex> for Reporter {
             return;
         }
         let label = decision.label.clone();
-        progress.tell(&Event::SpanStarted { id, parent: None, label, kind, time_ns: now() });
+        started(progress, id, vertex.op, label, kind);
         match &decision.outcome {
-            Outcome::Hit { by, age } => {
+            Outcome::Hit { by, run } => {
                 let reason = match by {
-                    HitBy::Definition => format!("the same step ran {} ago", ago(*age)),
-                    HitBy::Content => format!("a step with the same content ran {} ago", ago(*age)),
+                    HitBy::Definition => format!("the same step ran {} ago", ago(run.age)),
+                    HitBy::Content => format!("a step with the same content ran {} ago", ago(run.age)),
                 };
-                progress.tell(&Event::SpanCached { id, reason });
+                progress.tell(&Event::SpanCached { id, reason, saved_ns: saved_ns(run.took) });
                 progress.tell(&Event::SpanFinished { id, outcome: SpanOutcome::Cached, time_ns: now() });
             }
             Outcome::Miss { .. } => {}
@@ -115,7 +115,9 @@ impl Observer<Vertex> for Reporter {
         let Some(reason) = self.reasons().remove(&vertex.id) else { return };
         let (id, label) = (vertex.id, vertex.op.label());
         let progress = vertex.context.session.progress();
-        progress.tell(&Event::SpanStarted { id, parent: None, label, kind, time_ns: now() });
+        if progress.is_on() {
+            started(progress, id, vertex.op, label, kind);
+        }
         progress.tell(&Event::SpanNotCached { id, reason });
     }
 
@@ -138,6 +140,17 @@ impl Observer<Vertex> for Reporter {
         self.reasons().remove(&vertex.id);
         self.watchers.remove(vertex.id, session);
     }
+}
+
+/// A step begins, or is found done.
+fn started(progress: &Progress, id: SpanId, vertex: &Vertex, label: String, kind: SpanKind) {
+    let inputs = progress.lineage().of(vertex.trees());
+    progress.lineage().note(vertex.digest, id);
+    progress.tell(&Event::SpanStarted { id, parent: None, label, kind, inputs, time_ns: now() });
+}
+
+fn saved_ns(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Why a step runs, in words.

@@ -12,6 +12,7 @@ use super::Session;
 use super::sink::{StoreSink, StoreSource};
 use crate::context::Cx;
 use crate::error::{OpError, OrFail};
+use crate::vertex::TreeHandle;
 
 /// What of the client's files is wanted.
 pub struct HostPath {
@@ -34,7 +35,7 @@ impl Session {
             Some(name) => (format!("{}/{name}", wanted.path.trim_end_matches('/')), true),
             None => (wanted.path, false),
         };
-        let span = self.progress().begin(&cx.engine, format!("sync {path}"), SpanKind::Sync);
+        let span = self.progress().begin(&cx.engine, format!("sync {path}"), SpanKind::Sync, Vec::new());
         let request = SyncRequest {
             path,
             include: wanted.include,
@@ -44,19 +45,28 @@ impl Session {
         };
         let sink = Arc::new(StoreSink::new(cx.engine.store()));
         let result = self.client()?.sync_directory(request, sink).await.or_fail();
+        if let Ok(tree) = &result {
+            span.made(tree);
+        }
         span.end(&result);
         result
     }
 
-    /// Writes a tree to the client's machine. Gives the absolute path.
+    /// Writes a tree, the value of `from`, to the client's machine. Gives the absolute path.
     pub async fn export_tree(
         &self,
         cx: &Cx,
+        from: TreeHandle,
         tree: TreeId,
         path: String,
         wipe: bool,
     ) -> Result<String, OpError> {
-        let span = self.progress().begin(&cx.engine, format!("export directory to {path}"), SpanKind::Export);
+        let span = self.progress().begin(
+            &cx.engine,
+            format!("export directory to {path}"),
+            SpanKind::Export,
+            vec![from],
+        );
         let request = ExportRequest { path, wipe, remove: Vec::new() };
         let source = Arc::new(StoreSource(cx.engine.store().clone()));
         let _lease = cx.engine.store().lease(&tree);
@@ -66,15 +76,21 @@ impl Session {
     }
 
     /// Does changes to a directory of the client's machine: writes a tree of what is new or changed, and removes paths
-    /// first. Gives the absolute path.
+    /// first. `from` is what the tree is the value of. Gives the absolute path.
     pub async fn export_changes(
         &self,
         cx: &Cx,
+        from: TreeHandle,
         tree: TreeId,
         path: String,
         remove: Vec<String>,
     ) -> Result<String, OpError> {
-        let span = self.progress().begin(&cx.engine, format!("export changes to {path}"), SpanKind::Export);
+        let span = self.progress().begin(
+            &cx.engine,
+            format!("export changes to {path}"),
+            SpanKind::Export,
+            vec![from],
+        );
         let request = ExportRequest { path, wipe: false, remove };
         let source = Arc::new(StoreSource(cx.engine.store().clone()));
         let _lease = cx.engine.store().lease(&tree);
@@ -83,16 +99,18 @@ impl Session {
         result
     }
 
-    /// Writes a file, given by digest, permission bits and length, to the client's machine. Gives the absolute path.
+    /// Writes a file of `from`, given by digest, permission bits and length, to the client's machine. Gives the absolute path.
     pub async fn export_file(
         &self,
         cx: &Cx,
+        from: TreeHandle,
         name: &str,
         (digest, mode, _): (Digest, u32, u64),
         path: String,
         allow_parent_dir: bool,
     ) -> Result<String, OpError> {
-        let span = self.progress().begin(&cx.engine, format!("export file to {path}"), SpanKind::Export);
+        let span =
+            self.progress().begin(&cx.engine, format!("export file to {path}"), SpanKind::Export, vec![from]);
         let request =
             ExportFileRequest { path, allow_parent_dir, name: name.to_owned(), mode, mtime_ns: None };
         let store = cx.engine.store().clone();
@@ -102,9 +120,16 @@ impl Session {
         result
     }
 
-    /// Puts an image archive, given by its digest, into a container engine of the client's machine.
-    pub async fn load_image(&self, cx: &Cx, name: &str, archive: Digest) -> Result<(), OpError> {
-        let span = self.progress().begin(&cx.engine, format!("load image {name}"), SpanKind::Export);
+    /// Puts an image archive of `from`, given by its digest, into a container engine of the client's machine.
+    pub async fn load_image(
+        &self,
+        cx: &Cx,
+        from: TreeHandle,
+        name: &str,
+        archive: Digest,
+    ) -> Result<(), OpError> {
+        let span =
+            self.progress().begin(&cx.engine, format!("load image {name}"), SpanKind::Export, vec![from]);
         let store = cx.engine.store().clone();
         let content = crate::blocking(move || store.open_blob(&archive).or_fail()).await?;
         let result = self.client()?.load_image(name.to_owned(), Box::new(content)).await.or_fail();

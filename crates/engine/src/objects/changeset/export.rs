@@ -29,7 +29,8 @@ impl Run for Export {
         let removed = on.paths(cx).await?.removed;
         let remove = removed.iter().map(|path| path.trim_end_matches('/').to_owned()).collect();
         let before = Directory { source: on.before.clone() };
-        let layer = directory_tree(cx, &before.edited(Step::Diff(on.after.clone())).source).await?;
-        cx.session.export_changes(cx, layer, self.path, remove).await
+        let changed = before.edited(Step::Diff(on.after.clone())).source;
+        let layer = directory_tree(cx, &changed).await?;
+        cx.session.export_changes(cx, changed.tree, layer, self.path, remove).await
     }
 }

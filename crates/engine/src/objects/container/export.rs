@@ -46,6 +46,6 @@ impl Run for Export {
         let vertex = image_archive(&on, &self.platform_variants, self.forced_compression, self.media_types)?;
         let source = Source { tree: TreeHandle::Output(vertex, Slot::Tree), path: FILE_NAME.into() };
         let entry = objects::file_entry(cx, &source).await?;
-        cx.session.export_file(cx, FILE_NAME, entry, path, false).await
+        cx.session.export_file(cx, source.tree, FILE_NAME, entry, path, false).await
     }
 }

@@ -43,6 +43,6 @@ impl Run for ExportImage {
         image.name = Some(reference.clone());
         let source = Source { tree: TreeHandle::Output(tarball(image), Slot::Tree), path: FILE_NAME.into() };
         let (archive, ..) = objects::file_entry(cx, &source).await?;
-        cx.session.load_image(cx, &reference.to_string(), archive).await
+        cx.session.load_image(cx, source.tree, &reference.to_string(), archive).await
     }
 }

@@ -14,7 +14,7 @@ use crate::context::Cx;
 use crate::error::{OpError, OrFail};
 use crate::objects::service::Service;
 use crate::operation::Run;
-use crate::vertex::SolveContext;
+use crate::vertex::{SolveContext, TreeHandle};
 
 /// Writes the container as an image to a registry. Gives the complete reference, with the digest.
 ///
@@ -48,8 +48,10 @@ impl Run for Publish {
         }
         let reference: Reference = self.address.parse().or_fail()?;
         let tarball = images(&on, &self.platform_variants, self.forced_compression, self.media_types)?;
-        let mut trees = Vec::with_capacity(tarball.images.len());
-        for handle in tarball.images.iter().flat_map(|image| image.history.trees()) {
+        let handles: Vec<TreeHandle> =
+            tarball.images.iter().flat_map(|image| image.history.trees()).cloned().collect();
+        let mut trees = Vec::with_capacity(handles.len());
+        for handle in &handles {
             trees.push(cx.tree(handle).await?);
         }
         let context = SolveContext { engine: Arc::clone(&cx.engine), session: Arc::clone(&cx.session) };
@@ -60,7 +62,12 @@ impl Run for Publish {
             name: None,
         };
         let client = cx.session.registry(cx.engine.registry_client());
-        let span = cx.session.progress().begin(&cx.engine, format!("publish {reference}"), SpanKind::Export);
+        let span = cx.session.progress().begin(
+            &cx.engine,
+            format!("publish {reference}"),
+            SpanKind::Export,
+            handles,
+        );
         let pushed =
             kukri_oci::push(&client, cx.engine.store(), exports, options, &reference).await.or_fail();
         span.end(&pushed);

@@ -31,6 +31,6 @@ impl Run for Export {
 
     async fn run(self, on: Arc<Directory>, cx: &Cx) -> Result<String, OpError> {
         let tree = objects::directory_tree(cx, &on.source).await?;
-        cx.session.export_tree(cx, tree, self.path, self.wipe).await
+        cx.session.export_tree(cx, on.source.tree.clone(), tree, self.path, self.wipe).await
     }
 }

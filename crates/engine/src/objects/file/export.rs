@@ -30,7 +30,14 @@ impl Run for Export {
     async fn run(self, on: Arc<File>, cx: &Cx) -> Result<String, OpError> {
         let (digest, mode, size) = objects::file_entry(cx, &on.source).await?;
         cx.session
-            .export_file(cx, on.name(), (digest, mode, size), self.path, self.allow_parent_dir_path)
+            .export_file(
+                cx,
+                on.source.tree.clone(),
+                on.name(),
+                (digest, mode, size),
+                self.path,
+                self.allow_parent_dir_path,
+            )
             .await
     }
 }

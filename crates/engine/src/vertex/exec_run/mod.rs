@@ -10,8 +10,9 @@ mod stubs;
 
 use std::sync::Arc;
 
-use kukri_sandbox::{ExitStatus, Rootfs, RunRequest, SandboxError, Stdin};
+use kukri_sandbox::{ExitStatus, Rootfs, RunRequest, SandboxError, Stdin, Usage};
 use kukri_solver::RunContext;
+use kukri_telemetry::{Event, SpanUsage};
 use kukri_tree::{EntryKind, Follow, FoundKind, TreeError, TreeId, lookup};
 
 use super::exec::Exec;
@@ -66,6 +67,7 @@ impl Exec {
         let (exit, captured) = tokio::join!(running.wait(), &mut follow);
         let exit = exit.or_fail()?;
         drop(running);
+        engine.watchers().tell(run.vertex, &usage(run.vertex, &exit.usage));
         let captured = captured
             .map_err(|error| OpError::new(format!("cannot keep the output of the command: {error}")))?;
         drop(locks);
@@ -153,6 +155,19 @@ impl Exec {
             note,
         }))
     }
+}
+
+/// What a command cost, as an event. Where a control group counted, it knows also what was not waited for.
+fn usage(id: u64, usage: &Usage) -> Event {
+    let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let usage = SpanUsage {
+        user_ns: nanos(usage.user),
+        system_ns: nanos(usage.system),
+        memory_bytes: usage.cgroup.memory_peak_bytes.unwrap_or(usage.max_rss_bytes),
+        read_bytes: usage.cgroup.read_bytes.unwrap_or(0),
+        write_bytes: usage.cgroup.write_bytes.unwrap_or(0),
+    };
+    Event::SpanUsage { id, usage }
 }
 
 /// Longest file that is read into memory as a whole for the engine's own needs.
