@@ -190,6 +190,9 @@ pub enum CacheCommand {
         /// Remove only what was not used for this long (`36h`, `7d`).
         #[arg(long, value_name = "DURATION")]
         keep: Option<String>,
+        /// Remove cache volumes as well, except those in use (with --keep: that were not used for this long).
+        #[arg(long)]
+        volumes: bool,
         /// Only say what would be removed.
         #[arg(long)]
         dry_run: bool,

@@ -18,7 +18,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "d" => 86400.0,
         _ => return Err(wrong()),
     };
-    Ok(Duration::from_secs_f64(number * factor))
+    Duration::try_from_secs_f64(number * factor).map_err(|_| wrong())
 }
 
 /// Bytes for people.
@@ -48,5 +48,6 @@ mod tests {
         assert_eq!(duration("7d"), Ok(Duration::from_secs(604_800)));
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
         assert!(duration("soon").is_err());
+        assert!(duration("99999999999999999999d").is_err());
     }
 }

@@ -83,7 +83,7 @@ fn main() {
         store.put_nodes(copy).unwrap();
         store.materialise(&id).unwrap();
     });
-    once("du", || drop(store.du().unwrap()));
+    once("du", || drop(store.du(true).unwrap()));
     once("prune, nothing to do", || drop(store.prune(&Default::default()).unwrap()));
     let config = store.config().clone();
     once("close", || drop(store));

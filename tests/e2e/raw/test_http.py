@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+from urllib.parse import urlencode
 
 import pytest
 from session import GraphQLError, Session
@@ -12,6 +13,18 @@ from session import GraphQLError, Session
 def post(session: Session, body: dict[str, object]) -> tuple[int, dict[str, object]]:
     status, _, text = session.request(json.dumps(body).encode())
     return status, json.loads(text)
+
+
+def test_a_query_may_be_asked_with_get(session: Session) -> None:
+    document = (
+        'query Ask($name: String!) { directory { withNewFile(path: $name, contents: "c") { entries } } }'
+    )
+    parameters = urlencode({"query": document, "operationName": "Ask", "variables": '{"name": "a b"}'})
+    status, headers, body = session.request(b"", path=f"/query?{parameters}", method="GET")
+    assert (status, headers["content-type"].split(";")[0]) == (200, "application/json")
+    assert json.loads(body)["data"] == {"directory": {"withNewFile": {"entries": ["a b"]}}}
+    status, _, _ = session.request(b"", path=f"/query?{parameters}", method="GET", token="another")
+    assert status == 401
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine import Engine, alive, wait_gone
@@ -197,6 +198,58 @@ def test_a_dry_run_tells_what_pruning_does(fresh: Engine, tmp_path: Path) -> Non
     assert reports[1][0]["freedBytes"] > 6_000_000
 
 
+def test_usage_adds_up_and_tells_what_pruning_frees(fresh: Engine, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(os.urandom(3_000_000))
+    with fresh.session(workdir=tmp_path) as session:
+        session.run("sh", "-c", "head -c 2000000 /dev/urandom > /f")
+        volume = json.dumps(session.chain("", "id", root='cacheVolume(key: "kept")'))
+        steps = f"""from(address: "busybox")
+            withMountedCache(path: "/c", cache: {volume})
+            withExec(args: ["sh", "-c", "head -c 300000 /dev/urandom > /c/f"])"""
+        session.chain(steps, "sync")
+
+    def usage() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(fresh.kukri("cache", "du", "--json").stdout)
+        assert sum(kind["bytes"] for kind in found["kinds"].values()) == found["totalBytes"]
+        return found
+
+    def reclaimable(found: dict[str, Any]) -> int:
+        return sum(kind["reclaimable"] for name, kind in found["kinds"].items() if name != "volumes")
+
+    before = usage()
+    report = json.loads(fresh.kukri("cache", "prune", "--json").stdout)
+    assert reclaimable(before) == report["freedBytes"] > 2_000_000
+    after = usage()
+    assert reclaimable(after) == 0 and after["totalBytes"] < before["totalBytes"] - 2_000_000
+    # Volumes go when they are asked for.
+    assert after["kinds"]["volumes"]["reclaimable"] >= 300_000
+    report = json.loads(fresh.kukri("cache", "prune", "--volumes", "--json").stdout)
+    assert [one["label"] for one in report["dropped"]] == ["kept"]
+    assert usage()["kinds"]["volumes"] == {"count": 0, "bytes": 0, "reclaimable": 0}
+
+
+@pytest.mark.parametrize("command", [["du"], ["prune"], ["gc"], ["verify"], ["why", "step"]])
+def test_a_question_makes_no_store(
+    make_engine: Callable[..., Engine], tmp_path: Path, command: list[str]
+) -> None:
+    root = tmp_path / "not there"
+    engine = make_engine(KUKRI_ROOT=str(root))
+    done = engine.kukri("cache", *command, "--json")
+    assert isinstance(json.loads(done.stdout), dict)
+    assert str(root) in done.stderr
+    assert not root.exists()
+
+
+def test_a_second_engine_says_at_once_who_has_the_store(fresh: Engine) -> None:
+    with fresh.session() as session:
+        session.run("true")
+        started = time.monotonic()
+        done = fresh.kukri("engine", check=False)
+        assert time.monotonic() - started < 3
+        assert done.returncode == 1
+        assert f"(process {fresh.pid()})" in done.stderr and "kukri engine stop" in done.stderr
+
+
 def test_stopping_gives_the_store_back(fresh: Engine) -> None:
     for _ in range(5):
         with fresh.session() as session:
@@ -216,7 +269,11 @@ def test_every_failure_to_connect_names_the_log(make_engine: Callable[..., Engin
         "long": {"KUKRI_SOCKET": str(tmp_path / ("x" * 120))},
     }
     for what, variables in broken.items():
-        engine = make_engine(**variables)
+        # With a store, so that every command has something to ask an engine for.
+        engine = make_engine()
+        engine.kukri("query", "{ version }")
+        engine.stop()
+        engine.env.update(variables)
         log = Path(engine.env["KUKRI_ROOT"]) / "engine.log"
         for command in (["query", "{version}"], ["cache", "du"], ["session"]):
             done = engine.kukri(*command, check=False, stdin=subprocess.DEVNULL)

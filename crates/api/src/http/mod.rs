@@ -3,6 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `POST /query`, header `Kukri-Session` | GraphQL, in that session |
+//! | `GET /query?query=…`, the same header | the same |
 //! | `POST /v1/session`, upgrade | a session, as long as the connection lives |
 //! | `POST /v1/admin/<verb>` | JSON in, JSON out |
 //! | `GET /v1/ping` | who answers |
@@ -13,6 +14,7 @@
 mod admin;
 mod answer;
 mod query;
+mod request;
 mod sessions;
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,17 @@
-//! `POST /query`.
+//! `/query`, with `POST` or `GET`.
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{HeaderMap, Method, Request as HttpRequest, StatusCode};
 use kukri_session::SESSION_HEADER;
-use serde_json::{Map, Value as Json};
 
-use super::Server;
 use super::answer::{Answer, error_body, errors, typed};
-use crate::{Request, Stage};
+use super::{Server, request};
+use crate::Stage;
 
 const JSON: &str = "application/json";
 const GRAPHQL: &str = "application/graphql-response+json";
@@ -34,31 +34,6 @@ fn is_json(headers: &HeaderMap) -> bool {
     value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(JSON)
 }
 
-/// Reads the body of a request.
-fn parse(body: &[u8]) -> Result<Request, String> {
-    let value: Json = serde_json::from_slice(body)
-        .map_err(|error| format!("json request body could not be decoded: {error}"))?;
-    let mut map = match value {
-        Json::Object(map) => map,
-        Json::Array(_) => return Err("batches are not supported: send one request at a time".to_owned()),
-        _ => return Err("the body must be a JSON object with \"query\"".to_owned()),
-    };
-    let text = |map: &mut Map<String, Json>, key: &str| match map.remove(key) {
-        None | Some(Json::Null) => Ok(None),
-        Some(Json::String(text)) => Ok(Some(text)),
-        Some(_) => Err(format!("{key:?} must be a text")),
-    };
-    Ok(Request {
-        query: text(&mut map, "query")?.ok_or("\"query\" is missing")?,
-        operation: text(&mut map, "operationName")?,
-        variables: match map.remove("variables") {
-            None | Some(Json::Null) => Map::new(),
-            Some(Json::Object(variables)) => variables,
-            Some(_) => return Err("\"variables\" must be an object".to_owned()),
-        },
-    })
-}
-
 /// How long a refused request is read on before the answer.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -70,15 +45,33 @@ async fn drain(body: &mut Incoming) {
     let _ = tokio::time::timeout(DRAIN, rest).await;
 }
 
+/// The body of a request of at most `limit` bytes.
+async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, (StatusCode, String)> {
+    match Limited::new(&mut *body, limit).collect().await {
+        Ok(taken) => Ok(taken.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            drain(body).await;
+            Err((
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!(
+                    "the request is larger than {limit} bytes: pass large contents as files of the host instead of texts"
+                ),
+            ))
+        }
+        Err(error) => Err((StatusCode::BAD_REQUEST, format!("the request's body broke off: {error}"))),
+    }
+}
+
 /// Answers a query.
 pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> Answer {
     let (head, mut body) = request.into_parts();
     let headers = &head.headers;
-    if head.method != Method::POST || !is_json(headers) {
+    let get = head.method == Method::GET;
+    if !get && (head.method != Method::POST || !is_json(headers)) {
         drain(&mut body).await;
         return errors(
             StatusCode::BAD_REQUEST,
-            "transport not supported: POST a JSON body as application/json",
+            "transport not supported: POST a JSON body as application/json, or GET /query?query=…",
         );
     }
     let content_type = negotiate(headers);
@@ -97,25 +90,19 @@ pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> A
         drain(&mut body).await;
         return fail(StatusCode::SERVICE_UNAVAILABLE, &message);
     };
-    let limit = server.config.max_body;
-    let text = match Limited::new(&mut body, limit).collect().await {
-        Ok(taken) => taken.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!(
-                "the request is larger than {limit} bytes: pass large contents as files of the host instead of texts"
-            );
-            drain(&mut body).await;
-            return fail(StatusCode::PAYLOAD_TOO_LARGE, &message);
-        }
-        Err(error) => {
-            return fail(StatusCode::BAD_REQUEST, &format!("the request's body broke off: {error}"));
+    let read = if get {
+        drain(&mut body).await;
+        request::from_parameters(head.uri.query().unwrap_or_default())
+    } else {
+        match read_body(&mut body, server.config.max_body).await {
+            Ok(text) => request::from_body(&text),
+            Err((status, message)) => return fail(status, &message),
         }
     };
-    let request = match parse(&text) {
+    let request = match read {
         Ok(request) => request,
         Err(message) => return fail(StatusCode::BAD_REQUEST, &message),
     };
-    drop(text);
     let response = tokio::select! {
         response = server.api.execute(&seat.session, seat.view, &request) => response,
         () = seat.ended.cancelled() => return fail(StatusCode::SERVICE_UNAVAILABLE, "the session has ended"),
@@ -147,21 +134,5 @@ mod tests {
             assert_eq!(negotiate(&headers), expected, "{accept}");
         }
         assert_eq!(negotiate(&HeaderMap::new()), JSON);
-    }
-
-    #[test]
-    fn bodies() {
-        for body in [
-            r#"{"query":"{a}"}"#,
-            r#"{"query":"{a}","variables":null}"#,
-            r#"{"query":"{a}","variables":{},"operationName":"","extensions":{}}"#,
-        ] {
-            let request = parse(body.as_bytes()).unwrap();
-            assert_eq!((request.query.as_str(), request.variables.len()), ("{a}", 0), "{body}");
-        }
-        let deep = "[".repeat(100_000);
-        for body in ["", "{", "[]", "1", r#"{"query":1}"#, r#"{"query":"a","variables":[]}"#, "{}", &deep] {
-            assert!(parse(body.as_bytes()).is_err(), "{body:.20}");
-        }
     }
 }

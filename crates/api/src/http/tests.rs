@@ -162,8 +162,21 @@ async fn statuses_and_types() {
     }
     let reply = setup.query("s", "", r#"{"query":"{version}","variables":null,"operationName":""}"#).await;
     assert_eq!(reply.body, r#"{"data":{"version":"v1"}}"#);
-    let get = setup.send("GET /query?query={version} HTTP/1.1\r\nKukri-Session: s", b"").await;
-    assert_eq!((get.status, get.message().starts_with("transport not supported")), (400, true));
+    for (parameters, status) in [
+        ("query=%7Bversion%7D", 200),
+        ("query={version}&variables={}&operationName=", 200),
+        ("query={nope}", 422),
+        ("query=mutation%7Bversion%7D", 422),
+        ("query={version}&variables=%7B", 400),
+        ("", 400),
+    ] {
+        let head = format!("GET /query?{parameters} HTTP/1.1\r\nKukri-Session: s");
+        let get = setup.send(&head, b"").await;
+        assert_eq!(get.status, status, "{parameters}: {}", get.body);
+        assert!(status != 200 || get.body == r#"{"data":{"version":"v1"}}"#, "{}", get.body);
+    }
+    let put = setup.send("PUT /query?query={version} HTTP/1.1\r\nKukri-Session: s", b"").await;
+    assert_eq!((put.status, put.message().starts_with("transport not supported")), (400, true));
     let form = setup
         .send("POST /query HTTP/1.1\r\nKukri-Session: s\r\nContent-Type: multipart/form-data", b"{}")
         .await;

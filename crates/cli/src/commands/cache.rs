@@ -3,19 +3,19 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use kukri_engine::engine::{PruneOptions, VerifyOptions};
+use kukri_engine::engine::{PruneOptions, PruneReport, Usage, VerifyOptions, prune_json, usage_json};
 use serde_json::{Value as Json, json};
 
 use super::open;
 use crate::admin;
 use crate::args::{CacheArgs, CacheCommand};
 use crate::fail::Outcome;
-use crate::{settings, size};
+use crate::settings::{self, Places};
+use crate::size;
 
 /// Does it, with a running engine; one is started where none runs.
 pub async fn cache(args: CacheArgs) -> Outcome {
     let places = settings::from_environment()?.places()?;
-    open::engine(&places).await?;
     let (verb, body, as_json) = match &args.command {
         CacheCommand::Du { json } => ("du", Json::Null, *json),
         CacheCommand::Gc { json } => ("gc", Json::Null, *json),
@@ -23,7 +23,7 @@ pub async fn cache(args: CacheArgs) -> Outcome {
             ("verify", json!({ "deep": deep, "repair": repair }), *json)
         }
         CacheCommand::Why { step, json } => ("why", json!({ "step": step }), *json),
-        CacheCommand::Prune { max_size, min_free, keep, dry_run, json } => {
+        CacheCommand::Prune { max_size, min_free, keep, volumes, dry_run, json } => {
             let disk = rustix::fs::statvfs(&places.root).ok().map(|found| found.f_blocks * found.f_frsize);
             let bytes =
                 |text: &Option<String>| text.as_deref().map(|text| size::parse(text, disk)).transpose();
@@ -32,12 +32,19 @@ pub async fn cache(args: CacheArgs) -> Outcome {
                 "maxBytes": bytes(max_size)?,
                 "minFreeBytes": bytes(min_free)?,
                 "keepSeconds": keep.map(|keep| keep.as_secs()),
+                "volumes": volumes,
                 "dryRun": dry_run,
             });
             ("prune", body, *json)
         }
     };
-    let answer = admin::ask(&places, verb, &body).await?;
+    let answer = if has_store(&places).await {
+        open::engine(&places).await?;
+        admin::ask(&places, verb, &body).await?
+    } else {
+        note(&format!("nothing is kept in {}: no pipeline has run there yet", places.root.display()));
+        of_nothing(verb)
+    };
     if as_json {
         print(&answer.to_string());
     } else {
@@ -48,6 +55,31 @@ pub async fn cache(args: CacheArgs) -> Outcome {
             .as_array()
             .is_some_and(|problems| problems.iter().any(|problem| problem["repaired"] != true));
     Ok(if damaged { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Whether there is anything to look after: a question must not make a store where none was.
+async fn has_store(places: &Places) -> bool {
+    // An engine that runs may have another root than this command knows of.
+    match places.root.join("store/format.json").try_exists() {
+        Ok(false) => tokio::net::UnixStream::connect(&places.socket).await.is_ok(),
+        // What cannot be looked at is told by the engine.
+        _ => true,
+    }
+}
+
+/// What an engine with an empty store would answer.
+fn of_nothing(verb: &str) -> Json {
+    match verb {
+        "du" => usage_json(&Usage::default()),
+        "verify" => json!({ "checked": 0, "problems": [], "leftovers": 0 }),
+        "why" => json!({ "runs": [] }),
+        _ => prune_json(&PruneReport::default()),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "beside the answer")]
+fn note(text: &str) {
+    eprintln!("{text}");
 }
 
 #[expect(clippy::print_stdout, reason = "the answer")]
@@ -70,6 +102,7 @@ pub fn prune_options(body: &Json) -> Result<PruneOptions, String> {
         max_bytes,
         min_free_bytes,
         keep_duration: keep.map(Duration::from_secs),
+        volumes: body["volumes"] == true,
         dry_run: body["dryRun"] == true,
         ..PruneOptions::default()
     })
@@ -129,7 +162,7 @@ fn pruned(answer: &Json) -> String {
         out.push_str(&format!(
             "{:>10}  {}  ({})\n",
             size::human(number(&entry["bytes"])),
-            entry["label"].as_str().unwrap_or_default(),
+            entry["label"].as_str().filter(|label| !label.is_empty()).unwrap_or("recipe of a result"),
             entry["reason"].as_str().unwrap_or_default()
         ));
     }

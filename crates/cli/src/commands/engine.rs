@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use kukri_api::http::{AdminError, AdminHandler, Server, ServerConfig, SessionFactory, SessionTable};
 use kukri_engine::Engine;
-use kukri_engine::engine::{EngineOptions, OpenEngineError, store_is_in_use};
+use kukri_engine::engine::{EngineOptions, store_is_in_use};
 use kukri_session::{EngineHello, socket};
 use serde_json::{Value as Json, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,7 +39,7 @@ async fn serve(settings: &EngineSettings) -> Outcome {
     // Under its own name, so that only the user whose engine this is can reach what lies in it.
     std::fs::create_dir_all(&places.root)
         .map_err(|error| Failure::new(format!("cannot make {}: {error}", places.root.display())))?;
-    let engine = open(&options).await?;
+    let engine = open(&options, &places.socket).await?;
     let shutdown = CancellationToken::new();
     let sessions: SessionFactory = {
         let engine = Arc::clone(&engine);
@@ -115,17 +115,36 @@ async fn keep_within_limits(engine: Arc<Engine>) {
 
 /// How long an engine waits for the one before it to give the store back.
 const STORE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long it waits without a word: an engine that ends is usually gone by then.
+const QUIET: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Opens the engine. One that is just ending has left its socket already, but may still hold the store.
-async fn open(options: &EngineOptions) -> Result<Arc<Engine>, OpenEngineError> {
+/// Opens the engine. One that is just ending has left its socket already, but may still hold the store; one that
+/// answers is not about to end, so there is nothing to wait for.
+async fn open(options: &EngineOptions, socket: &std::path::Path) -> Result<Arc<Engine>, Failure> {
     let started = std::time::Instant::now();
+    let mut told = false;
     loop {
-        match tokio::task::block_in_place(|| Engine::open(options.clone())) {
-            Err(error) if error.is_store_in_use() && started.elapsed() < STORE_TIMEOUT => {
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            }
-            result => return result,
+        let error = match tokio::task::block_in_place(|| Engine::open(options.clone())) {
+            Ok(engine) => return Ok(engine),
+            Err(error) => error,
+        };
+        if !error.is_store_in_use() {
+            return Err(error.into());
         }
+        if tokio::net::UnixStream::connect(socket).await.is_ok() {
+            return Err(Failure::new(error.to_string()).hint(format!(
+                "that engine answers at {}: use it, stop it with `kukri engine stop`, or give this one another --root",
+                socket.display()
+            )));
+        }
+        if started.elapsed() > STORE_TIMEOUT {
+            return Err(Failure::new(error.to_string())
+                .hint("stop the engine that has it, or give this one another --root"));
+        }
+        if started.elapsed() > QUIET && !std::mem::replace(&mut told, true) {
+            tracing::warn!("{error}; waiting up to {} s for it to end", STORE_TIMEOUT.as_secs());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
 
@@ -159,7 +178,7 @@ fn admin_handler(
                     });
                     Ok(json!({ "store": engine.store().root() }))
                 }
-                "du" => engine.usage().await.map_err(failed),
+                "du" => engine.usage(clients).await.map_err(failed),
                 "gc" => engine.collect().await.map_err(failed),
                 "prune" => engine
                     .prune(cache::prune_options(&body).map_err(AdminError::BadRequest)?, clients)

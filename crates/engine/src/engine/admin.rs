@@ -11,15 +11,17 @@ use super::Engine;
 use crate::error::{OpError, OrFail};
 
 impl Engine {
-    /// What takes how much space, for the command line.
-    pub async fn usage(self: &Arc<Self>) -> Result<Json, OpError> {
-        self.contents().await.map(|usage| usage_json(&usage))
+    /// What takes how much space, for the command line. While clients are connected, a prune spares what was written
+    /// lately, so that is not told as reclaimable.
+    pub async fn usage(self: &Arc<Self>, clients: usize) -> Result<Json, OpError> {
+        let store = self.store().clone();
+        crate::blocking(move || store.du(clients == 0).or_fail()).await.map(|usage| usage_json(&usage))
     }
 
-    /// What takes how much space.
+    /// What takes how much space, as a client sees it.
     pub async fn contents(&self) -> Result<Usage, OpError> {
         let store = self.store().clone();
-        crate::blocking(move || store.du().or_fail()).await
+        crate::blocking(move || store.du(false).or_fail()).await
     }
 
     /// How much room there is, and how much of it the store may take.
@@ -133,11 +135,12 @@ fn entry_json(entry: &Entry) -> Json {
     })
 }
 
-fn usage_json(usage: &Usage) -> Json {
+/// The answer of `du`.
+#[must_use]
+pub fn usage_json(usage: &Usage) -> Json {
     let kind = |kind: &KindUsage| json!({ "count": kind.count, "bytes": kind.bytes, "reclaimable": kind.reclaimable });
     json!({
         "totalBytes": usage.total_bytes,
-        "indexBytes": usage.index_bytes,
         "kinds": {
             "packed": kind(&usage.packed),
             "objects": kind(&usage.objects),
@@ -145,12 +148,15 @@ fn usage_json(usage: &Usage) -> Json {
             "layers": kind(&usage.layers),
             "results": kind(&usage.results),
             "volumes": kind(&usage.volumes),
+            "index": kind(&usage.index),
         },
         "entries": usage.entries.iter().map(entry_json).collect::<Vec<_>>(),
     })
 }
 
-fn prune_json(report: &PruneReport) -> Json {
+/// The answer of `prune` and `gc`.
+#[must_use]
+pub fn prune_json(report: &PruneReport) -> Json {
     let dropped: Vec<Json> = report
         .dropped
         .iter()

@@ -34,8 +34,9 @@ use crate::value::Value;
 use crate::vertex::{BlobRef, Vertex};
 
 pub use kukri_sandbox::NetworkMode;
-pub use kukri_store::{PruneOptions, VerifyOptions, is_in_use as store_is_in_use};
+pub use kukri_store::{PruneOptions, PruneReport, Usage, VerifyOptions, is_in_use as store_is_in_use};
 
+pub use admin::{prune_json, usage_json};
 pub use config::{EngineConfig, ExecEnvironment};
 pub use lineage::Lineage;
 pub use observer::Watchers;

@@ -88,18 +88,17 @@ fn wide_graphs() {
     }
 }
 
-/// A random graph: for each vertex, its weight, what it does, and which earlier vertices are its inputs.
-fn dag() -> impl Strategy<Value = Vec<(u32, u8, Vec<prop::sample::Index>)>> {
+/// A vertex of a random graph: its weight, what it does, and which earlier vertices are its inputs.
+type DagVertex = (u32, u8, Vec<prop::sample::Index>);
+
+fn dag() -> impl Strategy<Value = Vec<DagVertex>> {
     prop::collection::vec(
         (0..5_u32, 0..10_u8, prop::collection::vec(any::<prop::sample::Index>(), 0..4)),
         1..40,
     )
 }
 
-fn build(
-    bench: &Bench,
-    dag: &[(u32, u8, Vec<prop::sample::Index>)],
-) -> (Vec<Arc<Int>>, Vec<Result<i64, ()>>) {
+fn build(bench: &Bench, dag: &[DagVertex]) -> (Vec<Arc<Int>>, Vec<Result<i64, ()>>) {
     let (mut ops, mut expected) = (Vec::<Arc<Int>>::new(), Vec::<Result<i64, ()>>::new());
     for (n, (weight, what, inputs)) in dag.iter().enumerate() {
         let inputs: Vec<usize> =
@@ -130,8 +129,61 @@ fn build(
     (ops, expected)
 }
 
+/// How long one case may take: a thousand times what it takes.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Runs a case on a thread of its own, which is left behind if it does not end: a solver that hangs may do so without
+/// ever giving a timer of its runtime a chance.
+fn within_deadline(case: impl FnOnce() + Send + 'static) {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(case));
+        let _ = sender.send(result);
+    });
+    match receiver.recv_timeout(DEADLINE) {
+        Ok(Ok(())) => {}
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        Err(_) => panic!("the solver hangs: a case did not end within {DEADLINE:?}"),
+    }
+}
+
+/// What is asked of a graph: which vertex, whether the caller leaves, and after how many microseconds.
+type Asked = (prop::sample::Index, bool, u64);
+
+fn check_case(dag: &[DagVertex], slots: u32, threads: usize, disk: bool, asked: &[Asked]) {
+    let bench = Bench::on(slots, disk);
+    runtime(threads).block_on(async {
+        let (ops, expected) = build(&bench, dag);
+        let mut tasks = Vec::new();
+        for (index, leaves, after) in asked {
+            let index = index.index(ops.len());
+            let task = bench.spawn("a", &ops[index]);
+            if *leaves {
+                let after = Duration::from_micros(*after);
+                tokio::spawn(async move {
+                    tokio::time::sleep(after).await;
+                    task.abort();
+                });
+            } else {
+                tasks.push((index, task));
+            }
+        }
+        for (index, task) in tasks {
+            assert_eq!(task.await.unwrap().map_err(|_| ()), expected[index]);
+        }
+        bench.assert_idle(slots).await;
+        // A vertex that wants more than there are runs alone.
+        assert!(bench.log.most_slots.load(Ordering::SeqCst) <= 4);
+        for (index, op) in ops.iter().enumerate() {
+            assert_eq!(bench.solve(op).await.map_err(|_| ()), expected[index]);
+        }
+        bench.assert_idle(slots).await;
+    });
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    // A failure that is a hang costs its deadline at each attempt to make it smaller.
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_time: 20_000, ..ProptestConfig::default() })]
 
     /// Whatever the graph, the slots and the callers: nobody hangs, everybody gets the right value, nothing stays.
     #[test]
@@ -142,34 +194,6 @@ proptest! {
         disk in any::<bool>(),
         asked in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), 0..400_u64), 1..12),
     ) {
-        let bench = Bench::on(slots, disk);
-        runtime(threads).block_on(async {
-            let (ops, expected) = build(&bench, &dag);
-            let mut tasks = Vec::new();
-            for (index, leaves, after) in &asked {
-                let index = index.index(ops.len());
-                let task = bench.spawn("a", &ops[index]);
-                if *leaves {
-                    let after = Duration::from_micros(*after);
-                    tokio::spawn(async move {
-                        tokio::time::sleep(after).await;
-                        task.abort();
-                    });
-                } else {
-                    tasks.push((index, task));
-                }
-            }
-            for (index, task) in tasks {
-                let solved = tokio::time::timeout(Duration::from_secs(20), task).await.expect("hangs").unwrap();
-                assert_eq!(solved.map_err(|_| ()), expected[index]);
-            }
-            bench.assert_idle(slots).await;
-            // A vertex that wants more than there are runs alone.
-            assert!(bench.log.most_slots.load(Ordering::SeqCst) <= 4);
-            for (index, op) in ops.iter().enumerate() {
-                assert_eq!(bench.solve(op).await.map_err(|_| ()), expected[index]);
-            }
-            bench.assert_idle(slots).await;
-        });
+        within_deadline(move || check_case(&dag, slots, threads, disk, &asked));
     }
 }

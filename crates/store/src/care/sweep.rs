@@ -52,12 +52,15 @@ impl Inner {
         }
         report.packed += self.dead_packed(marks)?.len() as u64;
         for (id, len) in self.packs.list().map_err(StoreError::io("list", self.layout.packs()))? {
-            let live = self.live_in_pack(id, |digest| marks.blobs.contains(digest))?;
-            if self.is_worth_emptying(id, len, live) {
-                report.freed_bytes += len.saturating_sub(live);
-            }
+            report.freed_bytes += self.gain_of_emptying(id, len, marks)?;
         }
         Ok(())
+    }
+
+    /// Bytes that are freed when a pack is emptied, 0 where it stays as it is.
+    pub(crate) fn gain_of_emptying(&self, id: u32, len: u64, marks: &Marks) -> Result<u64> {
+        let live = self.live_in_pack(id, |digest| marks.blobs.contains(digest))?;
+        Ok(if self.is_worth_emptying(id, len, live) { len.saturating_sub(live) } else { 0 })
     }
 
     /// Stops the others, and marks what they asked for up to now.
@@ -70,7 +73,7 @@ impl Inner {
     }
 
     /// Two digests (which may be the same) and a size of each record.
-    fn records(&self, query: &str) -> Result<Vec<(Digest, Digest, u64)>> {
+    pub(crate) fn records(&self, query: &str) -> Result<Vec<(Digest, Digest, u64)>> {
         self.index.read("list records", |connection| {
             let mut statement = connection.prepare(query)?;
             let digest =
@@ -352,6 +355,6 @@ impl Inner {
 }
 
 /// Objects are asked for by key and by content.
-fn object_lives(marks: &Marks, (key, digest, _): &(Digest, Digest, u64)) -> bool {
+pub(crate) fn object_lives(marks: &Marks, (key, digest, _): &(Digest, Digest, u64)) -> bool {
     marks.blobs.contains(key) || marks.blobs.contains(digest)
 }

@@ -1,11 +1,13 @@
 //! What a store holds.
 
+use std::collections::HashSet;
 use std::time::SystemTime;
 
 use kukri_model::Digest;
 
 use crate::Store;
 use crate::care::mark::Marks;
+use crate::care::sweep;
 use crate::error::{Result, StoreError};
 use crate::memory::lock;
 use crate::records::{Root, decode_roots, time};
@@ -47,14 +49,14 @@ pub struct KindUsage {
     pub count: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Bytes of those that no result and nothing running needs.
+    /// Bytes of those that a prune of everything frees: what nothing running needs, whether results need it or not.
     pub reclaimable: u64,
 }
 
 /// What a store holds.
 #[derive(Clone, Default, Debug)]
 pub struct Usage {
-    /// Small contents, in packs.
+    /// Small contents, in packs; with the gaps that dropped ones leave there.
     pub packed: KindUsage,
     /// Large contents, each a file.
     pub objects: KindUsage,
@@ -66,9 +68,9 @@ pub struct Usage {
     pub results: KindUsage,
     /// Cache volumes.
     pub volumes: KindUsage,
-    /// Bytes of the index, with the nodes.
-    pub index_bytes: u64,
-    /// All bytes.
+    /// The rest of the index: keys, places of contents, calls, free pages, and its log. It shrinks by itself.
+    pub index: KindUsage,
+    /// All bytes: the sum of all kinds.
     pub total_bytes: u64,
     /// Everything that can be dropped: results, then volumes, each most recently used first.
     pub entries: Vec<Entry>,
@@ -85,16 +87,24 @@ pub(crate) struct Stored {
 }
 
 impl Store {
-    /// What the store holds. Reads every node that a result needs.
-    pub fn du(&self) -> Result<Usage> {
+    /// What the store holds. Reads every node that a result needs. `ignore_recent` is what a prune would be told, see
+    /// [`crate::PruneOptions::ignore_recent`].
+    pub fn du(&self, ignore_recent: bool) -> Result<Usage> {
         let inner = &*self.inner;
         let _one = lock(&inner.care);
+        let leased = inner.leases.leased_trees();
         let mut marks = Marks::default();
-        for tree in inner.leases.leased_trees() {
+        for tree in &leased {
             marks.tree(inner, &tree.stored)?;
         }
-        let leased: std::collections::HashSet<Digest> =
-            inner.leases.leased_trees().iter().map(|tree| tree.stored).collect();
+        // What a prune of everything leaves.
+        let mut needed = marks.clone();
+        if !ignore_recent {
+            for digest in &inner.recent.all() {
+                needed.any(inner, digest)?;
+            }
+        }
+        let leased: HashSet<Digest> = leased.iter().map(|tree| tree.stored).collect();
         let mut usage = Usage::default();
         for stored in inner.results()? {
             let mut bytes = stored.value_bytes;
@@ -110,18 +120,29 @@ impl Store {
                 .any(|root| matches!(root, Root::Tree(tree) if leased.contains(&tree.stored)));
             usage.entries.push(entry);
         }
-        usage.nodes = inner.count("SELECT digest, length(bytes) FROM nodes", |d| marks.nodes.contains(d))?;
-        usage.packed = inner.count("SELECT digest, size FROM packed", |d| marks.blobs.contains(d))?;
-        usage.objects = inner.count("SELECT digest, size FROM objects", |d| marks.blobs.contains(d))?;
-        usage.layers = inner.layer_usage(&marks)?;
+        usage.results.reclaimable = usage.results.bytes;
+        usage.nodes = inner.count("SELECT digest, digest, length(bytes) FROM nodes", |(digest, ..)| {
+            needed.nodes.contains(digest)
+        })?;
+        usage.packed = inner.pack_usage(&needed)?;
+        usage.objects = inner
+            .count("SELECT key, digest, size FROM objects", |object| sweep::object_lives(&needed, object))?;
+        usage.layers = inner.layer_usage(&needed)?;
         let volumes = inner.volume_entries(self)?;
         usage.volumes.count = volumes.len() as u64;
         usage.volumes.bytes = volumes.iter().map(|volume| volume.bytes).sum();
         usage.volumes.reclaimable = volumes.iter().filter(|v| !v.in_use).map(|volume| volume.bytes).sum();
         usage.entries.extend(volumes);
-        usage.index_bytes = inner.index.bytes();
-        usage.total_bytes = inner.data_bytes()? + usage.volumes.bytes;
+        usage.index.count = 1;
+        usage.index.bytes = inner.index.bytes().saturating_sub(usage.nodes.bytes + usage.results.bytes);
+        usage.total_bytes = usage.kinds().iter().map(|kind| kind.bytes).sum();
         Ok(usage)
+    }
+}
+
+impl Usage {
+    const fn kinds(&self) -> [KindUsage; 7] {
+        [self.packed, self.objects, self.nodes, self.layers, self.results, self.volumes, self.index]
     }
 }
 
@@ -176,22 +197,26 @@ impl Inner {
         Ok(packs.iter().map(|(_, len)| len).sum::<u64>() + rows as u64 + self.index.bytes())
     }
 
-    fn count(&self, query: &str, live: impl Fn(&Digest) -> bool) -> Result<KindUsage> {
+    /// Adds up records of two digests and a size.
+    fn count(&self, query: &str, live: impl Fn(&(Digest, Digest, u64)) -> bool) -> Result<KindUsage> {
         let mut usage = KindUsage::default();
-        self.index.read("add up sizes", |connection| {
-            let mut statement = connection.prepare(query)?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                let size: i64 = row.get(1)?;
-                usage.count += 1;
-                usage.bytes += size as u64;
-                let digest = row.get_ref(0)?.as_blob().ok().and_then(Digest::from_slice);
-                if !digest.is_some_and(|digest| live(&digest)) {
-                    usage.reclaimable += size as u64;
-                }
+        for record in self.records(query)? {
+            usage.count += 1;
+            usage.bytes += record.2;
+            if !live(&record) {
+                usage.reclaimable += record.2;
             }
-            Ok(())
-        })?;
+        }
+        Ok(usage)
+    }
+
+    fn pack_usage(&self, needed: &Marks) -> Result<KindUsage> {
+        let mut usage = self.count("SELECT digest, digest, size FROM packed", |_| true)?;
+        usage.bytes = 0;
+        for (id, len) in self.packs.list().map_err(StoreError::io("list", self.layout.packs()))? {
+            usage.bytes += len;
+            usage.reclaimable += self.gain_of_emptying(id, len, needed)?;
+        }
         Ok(usage)
     }
 

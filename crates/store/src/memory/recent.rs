@@ -55,7 +55,14 @@ impl Recent {
         let mut state = lock(&self.state);
         state.rotate(self.grace);
         state.log = Some(Vec::new());
-        state.young.union(&state.old).copied().collect()
+        state.all()
+    }
+
+    /// Everything that is spared now.
+    pub(crate) fn all(&self) -> Vec<Digest> {
+        let mut state = lock(&self.state);
+        state.rotate(self.grace);
+        state.all()
     }
 
     /// Ends the time of grace of everything.
@@ -76,6 +83,10 @@ impl Recent {
 }
 
 impl State {
+    fn all(&self) -> Vec<Digest> {
+        self.young.union(&self.old).copied().collect()
+    }
+
     /// Each generation covers the time of grace, so what is in neither is older than that.
     fn rotate(&mut self, grace: Duration) {
         let age = self.since.elapsed();

@@ -62,7 +62,7 @@ fn many_at_once() {
         assert_eq!(&store.read_blob(&Digest::of(content)).unwrap(), content);
     }
     let bytes: usize = contents.iter().map(Vec::len).filter(|len| *len <= 32 << 10).sum();
-    assert_eq!(store.du().unwrap().packed.bytes, bytes as u64, "stored once");
+    assert_eq!(store.du(true).unwrap().packed.bytes, bytes as u64, "stored once");
 }
 
 #[test]

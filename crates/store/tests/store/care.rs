@@ -45,9 +45,6 @@ fn what_a_result_needs_stays_and_the_rest_goes() {
     let before = flat(&store, &kept);
     let loose = tree(&store, &[("loose", &[1; 100]), ("big", &[2; 100_000]), ("shared", &[b's'; 40_000])]);
     let blob = store.put_blob(&[3; 50_000]).unwrap();
-    let usage = store.du().unwrap();
-    assert_eq!(usage.objects.reclaimable, 150_000);
-    assert_eq!(usage.packed.reclaimable, 100);
     let dry = store.prune(&PruneOptions { dry_run: true, ..Default::default() }).unwrap();
     assert!(dry.dropped.is_empty() && store.has_nodes(&[loose.stored]).unwrap()[0]);
     let report = store.prune(&PruneOptions::default()).unwrap();
@@ -120,6 +117,44 @@ fn a_dry_run_and_the_real_one_agree() {
     sound(&store);
 }
 
+/// Rows are all there is, and what they call reclaimable is what a prune of everything frees.
+#[test]
+fn usage_adds_up_and_tells_what_can_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = kukri_store::StoreConfig { grace: Duration::from_secs(60), ..config(dir.path()) };
+    let store = TestStore { store: Store::open(config).unwrap(), dir };
+    let (_, leased) = result(&store, "leased");
+    let _lease = store.lease(&leased);
+    result(&store, "other");
+    tree(&store, &[("loose", &[1; 100]), ("big", &[2; 100_000])]);
+    let reclaimable = |usage: &kukri_store::Usage| {
+        let all = [
+            usage.packed,
+            usage.objects,
+            usage.nodes,
+            usage.layers,
+            usage.results,
+            usage.volumes,
+            usage.index,
+        ];
+        assert_eq!(all.iter().map(|kind| kind.bytes).sum::<u64>(), usage.total_bytes);
+        assert!(all.iter().all(|kind| kind.reclaimable <= kind.bytes), "{usage:?}");
+        all.iter().map(|kind| kind.reclaimable).sum::<u64>()
+    };
+    for ignore_recent in [false, true] {
+        let usage = store.du(ignore_recent).unwrap();
+        let dry = store.prune(&PruneOptions { dry_run: true, ignore_recent, ..ALL }).unwrap();
+        assert_eq!(reclaimable(&usage), dry.freed_bytes);
+        assert!(usage.index.bytes > 0 && usage.total_bytes >= 260_000, "{usage:?}");
+        // The tree in use stays, and while what is new is spared everything but the rows of results.
+        let expected = if ignore_recent { 200_000 } else { 0 };
+        assert_eq!(usage.objects.reclaimable, expected, "{usage:?}");
+    }
+    let real = store.prune(&PruneOptions { ignore_recent: true, ..ALL }).unwrap();
+    assert!(real.freed_bytes >= 200_000);
+    assert_eq!(store.du(true).unwrap().objects.reclaimable, 0);
+}
+
 #[test]
 fn what_is_leased_or_mounted_stays() {
     let store = new_store();
@@ -141,7 +176,7 @@ fn what_is_leased_or_mounted_stays() {
     }
     store.prune(&ALL).unwrap();
     assert_eq!(store.has_nodes(&[leased.stored]).unwrap(), [false]);
-    let usage = store.du().unwrap();
+    let usage = store.du(true).unwrap();
     assert_eq!((usage.objects.count, usage.packed.count, usage.layers.count), (0, 0, 0));
 }
 
@@ -176,14 +211,14 @@ fn packs_that_are_mostly_empty_are_copied() {
         store.put_blobs(blobs.collect()).unwrap();
     }
     assert!(store.root().join("packs/2.pack").exists());
-    let before = store.du().unwrap().total_bytes;
+    let before = store.du(true).unwrap().total_bytes;
     let dry = store.prune(&PruneOptions { dry_run: true, ..Default::default() }).unwrap();
     assert!(store.root().join("packs/1.pack").exists());
     let report = store.prune(&PruneOptions::default()).unwrap();
     assert!(!store.root().join("packs/1.pack").exists() && !store.root().join("packs/2.pack").exists());
     assert_eq!((dry.freed_bytes, dry.packed, dry.nodes), (report.freed_bytes, report.packed, report.nodes));
     assert_eq!(report.packed, 4400);
-    assert!(report.freed_bytes > 60 << 20 && store.du().unwrap().total_bytes < before);
+    assert!(report.freed_bytes > 60 << 20 && store.du(true).unwrap().total_bytes < before);
     assert_eq!(flat(&store, &kept).len(), 2);
     sound(&store);
 }
@@ -257,7 +292,7 @@ fn volumes_go_only_when_asked_for() {
     let used = store.volume("b", "cache b").unwrap();
     store.prune(&ALL).unwrap();
     assert_eq!(store.list_volumes().unwrap().len(), 2);
-    assert!(store.du().unwrap().volumes.bytes >= 10_000);
+    assert!(store.du(true).unwrap().volumes.bytes >= 10_000);
     let report =
         store.prune(&PruneOptions { volumes: true, filter: Some("nothing".to_owned()), ..ALL }).unwrap();
     assert!(report.dropped.is_empty());

@@ -178,7 +178,7 @@ fn a_layer_that_is_dropped_leaves_nothing() {
         .unwrap();
     drop(writer);
     assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
-    assert_eq!(store.du().unwrap().layers.count, 0);
+    assert_eq!(store.du(true).unwrap().layers.count, 0);
 }
 
 fn nix_uid(store: &TestStore) -> u32 {
