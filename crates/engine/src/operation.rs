@@ -67,6 +67,9 @@ impl Operation {
 fn run_erased<T: Run>(on: ObjectValue, args: Args, cx: &Cx) -> BoxFuture<'_, Result<Value, OpError>> {
     Box::pin(async move {
         let on = on.downcast::<T::On>()?;
+        if T::DEF.returns.base() != T::On::NAME {
+            on.check()?;
+        }
         Ok(T::decode(args)?.run(on, cx).await?.into_value())
     })
 }

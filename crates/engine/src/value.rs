@@ -10,6 +10,11 @@ use crate::error::OpError;
 pub trait ObjectType: Any + Send + Sync {
     /// Its name in the API.
     const NAME: &'static str;
+
+    /// Why nothing can be asked of it, if so. Steps that make another object of the same type go on all the same.
+    fn check(&self) -> Result<(), OpError> {
+        Ok(())
+    }
 }
 
 /// An object: a type name and its state.

@@ -1179,7 +1179,8 @@ class Container(Object):
         self,
         err: str,
     ) -> Container:
-        """Makes every later evaluation fail with a message. An empty message changes nothing.
+        """Makes whatever is asked of the container from here on fail with a message. An empty message
+        changes nothing.
 
         Args:
             err: The message.

@@ -245,6 +245,40 @@ def test_5_1_with_error_fails_what_comes_later(q: Any) -> None:
         assert error.extensions is None
 
 
+@pytest.mark.parametrize(
+    "leaf",
+    [
+        "workdir", "user", "platform", "entrypoint", "defaultArgs", "mounts", "imageRef", "envVariables { name }",
+        'envVariable(name: "A")', "labels { name }", 'label(name: "a")', "exposedPorts { port }",
+        "dockerHealthcheck { args }", 'stat(path: "/") { size }',
+    ],
+)  # fmt: skip
+def test_5_1_with_error_fails_getters_too(q: Any, leaf: str) -> None:
+    error = q.fails("session_chain", 'withError(err: "on purpose")\nwithLabel(name: "b", value: "c")', leaf)
+    assert (error.message, error.extensions) == ("on purpose", None)
+
+
+def test_5_1_with_error_holds_for_what_is_made_of_it(q: Any) -> None:
+    """The last error counts; neither an image nor a root file system nor an empty error takes it away."""
+    root = q.dir_id(a="1")
+    for steps, message in [
+        ('withError(err: "one")\nwithError(err: "two")', "two"),
+        ('withError(err: "one")\nwithError(err: "")', "one"),
+        ('withError(err: "one")\nfrom(address: "busybox")', "one"),
+        (f'withError(err: "one")\nwithRootfs(directory: {root})', "one"),
+        ('withError(err: "one")\nrootfs\nwithNewFile(path: "a", contents: "")', "one"),
+    ]:
+        assert q.fails("session_chain", steps, "sync").message == message, steps
+    broken = q.session.chain('withError(err: "of the source")', "rootfs { id }")["id"]
+    step = f'withMountedDirectory(path: "/m", source: "{broken}")\nwithExec(args: ["true"])'
+    assert q.fails("ask", step, "sync").message == "of the source"
+
+
+def test_5_1_an_empty_error_changes_nothing(q: Any) -> None:
+    assert q.ask('withError(err: "")', "imageRef") == q.ask("", "imageRef")
+    assert q.ask('withExec(args: ["echo", "hi"])\nwithError(err: "")', "stdout") == "hi\n"
+
+
 def test_5_1_with_rootfs_keeps_configuration_and_mounts(q: Any) -> None:
     root, mounted = q.dir_id(a="1"), q.dir_id(b="2")
     steps = f"""

@@ -32,6 +32,14 @@ def test_the_failing_path_is_that_of_the_leaf(session: Session) -> None:
     assert error.path == ["container", "from", "withExec", "withWorkdir", "stdout"]
 
 
+def test_elements_of_lists_have_their_index_in_the_path(session: Session) -> None:
+    """4.1: indexes are whole numbers, and a list in a list has two of them."""
+    contents = json.dumps(json.dumps({"a": [[1], [2, "x"]]}))
+    value = f'json {{ withContents(contents: {contents}) {{ field(path: ["a"]) {{ %s }} }} }}'
+    error = error_of(session, f"{{ {value % 'asArray { all: asArray { asInteger } }'} }}")
+    assert error.path == ["json", "withContents", "field", "asArray", 1, "all", 1, "asInteger"]
+
+
 def test_an_ordinary_error_has_no_extensions(session: Session) -> None:
     """4.1 and 4.3: only `message` and `path`; `extensions` is absent, not null."""
     error = error_of(session, '{ directory { file(path: "none") { contents } } }')

@@ -85,6 +85,17 @@ def test_5_3_redirected_output(q: Any) -> None:
     assert q.sh("echo to the cache", config, look, redirectStdout='"/cache/log"') == "to the cache\n"
 
 
+@pytest.mark.parametrize("name", ["redirectStdout", "redirectStderr"])
+def test_5_4_a_read_only_mount_takes_no_output(q: Any, name: str) -> None:
+    mount = f'withMountedDirectory(path: "/m", source: {q.dir_id(a="1")}, readOnly: true)'
+    error = q.fails("sh", "echo x", mount, **{name: '"/m/o"'})
+    assert error.message.startswith(f"{name}: /m/o lies in /m, which is mounted read-only: ")
+    inside = f'{mount}\nwithWorkdir(path: "/m")'
+    assert "read-only" in q.fails("sh", "echo x", inside, **{name: '"o"'}).message
+    assert q.sh("echo x", inside) == "x\n", "the working directory may be one"
+    assert q.sh("echo x", mount, **{name: '"/m2/o"'}) == "x\n"
+
+
 @pytest.mark.parametrize(("signal", "code"), [("KILL", 137), ("TERM", 143), ("SEGV", 139)])
 def test_4_2_death_by_a_signal_is_never_accepted(q: Any, signal: str, code: int) -> None:
     for expect in ["SUCCESS", "FAILURE", "ANY"]:
@@ -101,6 +112,15 @@ def test_4_2_the_window_is_cut_where_a_character_goes_on(q: Any) -> None:
     mark = f"[omitting {total - 102400} bytes]..."
     assert text.startswith(mark) and text.endswith("éé")
     assert set(text[len(mark) :]) <= {"é", "\ufffd"}
+
+
+def test_4_2_both_streams_have_a_window(q: Any) -> None:
+    error = q.fails(
+        "sh", "head -c 102401 /dev/zero | tr '\\0' e >&2; head -c 102402 /dev/zero | tr '\\0' o; exit 1"
+    )
+    for stream, letter, omitted in [("stderr", "e", 1), ("stdout", "o", 2)]:
+        mark = f"[omitting {omitted} bytes]..."
+        assert error.extensions[stream] == mark + letter * (102400 - len(mark)), stream
 
 
 def test_4_2_secrets_do_not_move_the_window(q: Any) -> None:
@@ -168,6 +188,13 @@ def test_5_3_the_first_process_is_an_init_unless_told(q: Any) -> None:
     # The orphan is adopted by the first process, which has to take note of its end.
     orphan = "(sleep 0.1 & echo $! > /tmp/pid); sleep 0.5; test -e /proc/$(cat /tmp/pid) || echo reaped"
     assert q.sh(orphan) == "reaped\n"
+
+
+def test_5_3_no_shell_reads_the_arguments(q: Any) -> None:
+    words = ["$HOME", "a  b", "*", ";", "`id`", "#", "", "~", "'\"\\", "ü\n"]
+    script = 'withNewFile(path: "/each", contents: "#!/bin/sh\\nprintf %s, \\"$@\\"\\n", permissions: 493)'
+    given = json.dumps(["/each", *words], ensure_ascii=False)
+    assert q.ask(f"{script}\nwithExec(args: {given})", "stdout") == "".join(f"{word}," for word in words)
 
 
 def test_5_3_there_is_no_terminal(q: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
+import time
 from typing import Any
 
 import pytest
@@ -91,6 +93,16 @@ def test_bodies_have_a_limit(session: Session) -> None:
     contents = "x" * (8 << 20)
     document = f'{{ file(name: "f", contents: "{contents}") {{ size }} }}'
     assert session.query(document)["file"]["size"] == 8 << 20
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip"])
+def test_compressed_bodies_are_refused_by_name(session: Session, encoding: str) -> None:
+    """1.6: no client sends them; the answer says what is wrong instead of something about JSON."""
+    body = gzip.compress(b'{"query": "{ version }"}')
+    status, kind, answer = post(session, body, **{"Content-Encoding": encoding})
+    assert (status, kind, answer["data"]) == (415, "application/json", None)
+    assert f'"{encoding}": send it as it is, without compression' in answer["errors"][0]["message"]
+    assert post(session, {"query": "{ version }"}, **{"Content-Encoding": "identity"})[0] == 200
 
 
 def test_answers_are_not_compressed(session: Session) -> None:
@@ -254,6 +266,26 @@ def test_enums_bare_and_quoted(session: Session, value: str) -> None:
     )
 
 
+def test_enums_in_input_objects_are_quoted(session: Session) -> None:
+    """2.1: one client writes enum names in input objects as texts: they mean the same, so the call has the same ID."""
+    asked = "{ host { service(ports: [{backend: %s, frontend: 8080%s}]) { id } } }"
+    ids = {
+        session.query(asked % form)["host"]["service"]["id"]
+        for form in (
+            ("80", ', protocol: "TCP"'), ("80", ", protocol: TCP"), ("80", ""), ('"80"', ""), ("0x50".join('""'), "")
+        )
+    }  # fmt: skip
+    assert len(ids) == 1
+    variables = {"ports": {"backend": 80, "frontend": 8080, "protocol": "TCP"}}
+    document = "query($ports: [PortForward!]!) { host { service(ports: $ports) { id } } }"
+    assert session.query(document, variables)["host"]["service"]["id"] in ids
+    assert session.query(asked % ("80", ', protocol: "UDP"'))["host"]["service"]["id"] not in ids
+    error = error_of(session, asked % ("80", ', protocol: "TPC"'))
+    assert (
+        'PortForward.protocol: "TPC" is not a member of NetworkProtocol. Did you mean "TCP"?' in error.message
+    )
+
+
 def test_enum_aliases(session: Session) -> None:
     """2.7: aliases are accepted; introspection lists both forms with `@enumValue`; defaults are canonical."""
     tar = 'container { withNewFile(path: "/f", contents: "x") { %s } }'
@@ -338,6 +370,106 @@ def test_meta_fields(session: Session) -> None:
     assert {"Query", "Container"} <= {each["name"] for each in found["a"]["possibleTypes"]}
 
 
+#: Directive: where it may stand, and its arguments with their types.
+DIRECTIVES: dict[str, tuple[set[str], dict[str, str]]] = {
+    "cache": ({"FIELD_DEFINITION"}, {"policy": "FunctionCachePolicy", "ttl": "String"}),
+    "check": ({"FIELD_DEFINITION"}, {}),
+    "defaultAddress": ({"ARGUMENT_DEFINITION"}, {"address": "String!"}),
+    "defaultPath": ({"ARGUMENT_DEFINITION"}, {"path": "String!"}),
+    "deprecated": (
+        {"FIELD_DEFINITION", "ARGUMENT_DEFINITION", "INPUT_FIELD_DEFINITION", "ENUM_VALUE"},
+        {"reason": "String"},
+    ),
+    "enumValue": ({"ENUM_VALUE"}, {"value": "String!"}),
+    "expectedType": ({"ARGUMENT_DEFINITION", "FIELD_DEFINITION"}, {"name": "String!"}),
+    "experimental": (
+        {"FIELD_DEFINITION", "ARGUMENT_DEFINITION", "INPUT_FIELD_DEFINITION", "ENUM_VALUE"},
+        {"reason": "String!"},
+    ),
+    "generate": ({"FIELD_DEFINITION"}, {}),
+    "ignorePatterns": ({"ARGUMENT_DEFINITION"}, {"patterns": "[String!]!"}),
+    "include": ({"FIELD", "FRAGMENT_SPREAD", "INLINE_FRAGMENT"}, {"if": "Boolean!"}),
+    "skip": ({"FIELD", "FRAGMENT_SPREAD", "INLINE_FRAGMENT"}, {"if": "Boolean!"}),
+    "sourceMap": (
+        {
+            "SCALAR", "OBJECT", "FIELD_DEFINITION", "ARGUMENT_DEFINITION", "UNION", "ENUM", "ENUM_VALUE",
+            "INPUT_OBJECT",
+        },
+        {"module": "String!", "filename": "String!", "line": "Int!", "column": "Int!", "url": "String!"},
+    ),
+    "specifiedBy": ({"SCALAR"}, {"url": "String!"}),
+    "up": ({"FIELD_DEFINITION"}, {}),
+}  # fmt: skip
+
+_TYPE = "kind name ofType { kind name ofType { kind name ofType { kind name } } }"
+
+
+def written(kind: dict[str, Any]) -> str:
+    """A type as documents have it."""
+    forms = {"NON_NULL": "{}!", "LIST": "[{}]"}
+    return forms[kind["kind"]].format(written(kind["ofType"])) if kind["kind"] in forms else str(kind["name"])
+
+
+def test_directives_are_declared(session: Session) -> None:
+    """2.8: what there is, where each may stand, and its arguments; the types of these are there too."""
+    found = session.query(
+        f"{{ __schema {{ types {{ name }} directives {{ name locations args {{ name defaultValue type {{ {_TYPE} }} }} }} }} }}"
+    )["__schema"]
+    served = {
+        each["name"]: (set(each["locations"]), {arg["name"]: written(arg["type"]) for arg in each["args"]})
+        for each in found["directives"]
+    }
+    assert served == DIRECTIVES
+    defaults = {
+        (each["name"], arg["name"]): arg["defaultValue"]
+        for each in found["directives"]
+        for arg in each["args"]
+        if arg["defaultValue"] is not None
+    }
+    assert defaults == {
+        ("deprecated", "reason"): '"No longer supported"',
+        ("experimental", "reason"): '"Not stabilized"',
+    }
+    names = {each["name"] for each in found["types"]}
+    assert {kind.strip("[]!") for _, args in DIRECTIVES.values() for kind in args.values()} <= names
+
+
+def test_directives_are_applied(session: Session) -> None:
+    """2.8: `directives` of types, fields, arguments and members; deprecation is in the standard fields too."""
+    applied = "directives { name args { name value } }"
+    types = session.query(
+        f"""{{ __schema {{ types {{ name {applied}
+          fields(includeDeprecated: true) {{ name {applied} isDeprecated
+            args(includeDeprecated: true) {{ name {applied} isDeprecated deprecationReason
+              type {{ {_TYPE} }} }}
+          type {{ {_TYPE} }} }}
+        }} }} }}"""
+    )["__schema"]["types"]
+    by_name = {each["name"]: each for each in types}
+    fields = {each["name"]: each for each in by_name["Container"]["fields"]}
+    expected = [{"name": "expectedType", "args": [{"name": "name", "value": '"Directory"'}]}]
+    rootfs = next(arg for arg in fields["withRootfs"]["args"] if arg["name"] == "directory")
+    assert rootfs["directives"] == expected
+    patch = next(field for field in by_name["Directory"]["fields"] if field["name"] == "withPatch")
+    assert patch["directives"] == [
+        {"name": "experimental", "args": [{"name": "reason", "value": '"Not stabilized"'}]}
+    ]
+    for owner in types:
+        for field in owner["fields"] or []:
+            for arg in field["args"]:
+                names = [each["name"] for each in arg["directives"]]
+                assert arg["isDeprecated"] == ("deprecated" in names), (owner["name"], field["name"], arg)
+                # Every argument that takes IDs says of what, except where any object is meant.
+                takes_id = written(arg["type"]).strip("[]!") == "ID"
+                assert takes_id == ("expectedType" in names) or field["name"] == "node", (field["name"], arg)
+    git = next(field for field in by_name["Query"]["fields"] if field["name"] == "git")
+    keep = next(arg for arg in git["args"] if arg["name"] == "keepGitDir")
+    assert keep["isDeprecated"] and keep["deprecationReason"]
+    hidden = session.query('{ __type(name: "Query") { fields { name args { name } } } }')["__type"]["fields"]
+    shown = next(field for field in hidden if field["name"] == "git")
+    assert "keepGitDir" not in {arg["name"] for arg in shown["args"]}, "unless asked for"
+
+
 def test_interfaces(session: Session) -> None:
     """2.4: every object implements Node; Syncer and Exportable have `id` and their own field."""
     types = {
@@ -376,6 +508,46 @@ def test_empty_and_absent(session: Session) -> None:
         "container": {"envVariables": [], "labels": [], "envVariable": None},
         "host": {"findUp": None},
     }
+
+
+@pytest.mark.parametrize("level", ["root", "below"])
+def test_siblings_run_at_the_same_time(session: Session, level: str) -> None:
+    """2.3: selections beside each other are evaluated in parallel, wherever they stand in the document."""
+    mark = time.time_ns()
+    steps = [
+        f'withExec(args: ["sh", "-c", "sleep 1; echo {mark} {level} {n}"]) {{ stdout }}' for n in range(5)
+    ]
+    image = 'from(address: "busybox")'
+    session.query(f"{{ container {{ {image} {{ sync }} }} }}")
+    if level == "root":
+        document = " ".join(f"a{n}: container {{ {image} {{ {step} }} }}" for n, step in enumerate(steps))
+    else:
+        document = (
+            f"container {{ {image} {{ {' '.join(f'a{n}: {step}' for n, step in enumerate(steps))} }} }}"
+        )
+    started = time.monotonic()
+    answer = json.dumps(session.query(f"{{ {document} }}"))
+    assert time.monotonic() - started < 4, "five seconds of sleep"
+    assert all(f"{mark} {level} {n}" in answer for n in range(5))
+
+
+def test_what_is_evaluated_when_it_is_selected(session: Session) -> None:
+    """2.3: only the ID is asked for: files and what lies on the host are looked for at once, directories are not."""
+    for document, path in [
+        ('host { directory(path: "none") { id } }', ["host", "directory"]),
+        ('host { file(path: "none") { id } }', ["host", "file"]),
+        ('directory { file(path: "none") { id } }', ["directory", "file"]),
+        ('container { file(path: "none") { id } }', ["container", "file"]),
+    ]:
+        error = error_of(session, f"{{ {document} }}")
+        assert "none: no such file or directory" in error.message and error.path == path, document
+    for root in ("directory", "container"):
+        found = session.query(f'{{ {root} {{ directory(path: "none") {{ id }} }} }}')
+        name = found[root]["directory"]["id"]
+        assert (
+            "none: no such file"
+            in error_of(session, f'{{ node(id: "{name}") {{ ... on Syncer {{ sync }} }} }}').message
+        )
 
 
 def test_whole_numbers_have_64_bits(session: Session) -> None:

@@ -302,3 +302,59 @@ def test_every_element_of_a_list_has_an_id(session: Session) -> None:
         assert node(session, element["id"], f"... on {kind} {{ {' '.join(fields)} }}") == fields
         loaded = session.query(f"{{ load{kind}FromID(id: {json.dumps(element['id'])}) {{ __typename }} }}")
         assert loaded == {f"load{kind}FromID": {"__typename": kind}}
+
+
+def test_an_id_of_what_was_pruned(make_engine: Any, asker: Any, tmp_path: Path) -> None:
+    """3.3: what the engine can make again is made again; what only a client has is asked for, and then is there again."""
+    engine: Engine = make_engine()
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "f").write_text("of the host")
+    asked = '{ host { directory(path: "src") { id withNewFile(path: "g", contents: "x") { id } } file(path: "src/f") { id } } }'
+    with engine.session(workdir=tmp_path) as session:
+        q = asker(session)
+        ran = q.ask('withExec(args: ["cat", "/proc/sys/kernel/random/uuid"])', "id")
+        first = node(session, ran, "... on Container { stdout }")["stdout"]
+        new = made(session)
+        host = session.query(asked)["host"]
+        step = f'withMountedDirectory(path: "/m", source: "{host["directory"]["id"]}")'
+        of_host = q.ask(f'{step}\nwithExec(args: ["cat", "/m/f"])', "id")
+        assert node(session, of_host, "... on Container { stdout }") == {"stdout": "of the host"}
+    from_host = [
+        (host["directory"]["id"], '... on Directory { file(path: "f") { contents } }'),
+        (host["directory"]["withNewFile"]["id"], '... on Directory { file(path: "f") { contents } }'),
+        (host["file"]["id"], "... on File { contents }"),
+        (of_host, "... on Container { stdout }"),
+    ]
+    for restart in (False, True):
+        engine.kukri("cache", "prune")
+        if restart:
+            engine.stop()
+        with engine.session(workdir=tmp_path) as session:
+            again = node(session, ran, "... on Container { stdout }")["stdout"]
+            assert again != first and re.fullmatch(r"[0-9a-f-]{36}\n", again), "it ran again"
+            assert node(session, new, "... on Directory { entries }") == {"entries": ["a/"]}
+            for name, selection in from_host:
+                assert node(session, name, "id") == {"id": name}, "an ID costs nothing, and so needs nothing"
+                with pytest.raises(
+                    GraphQLError, match="no longer in the engine's store: take them from"
+                ) as caught:
+                    node(session, name, selection)
+                assert caught.value.extensions is None
+    with engine.session(workdir=tmp_path) as session:
+        assert session.query(asked)["host"] == host
+        for name, selection in from_host:
+            assert "of the host" in json.dumps(node(session, name, selection))
+
+
+def test_a_session_goes_on_when_its_content_is_pruned(make_engine: Any, asker: Any, tmp_path: Path) -> None:
+    """3.3 and 5.12: the first answer of the host holds for the session; if it is gone it is taken again."""
+    engine: Engine = make_engine()
+    (tmp_path / "f").write_text("of the host")
+    asked = '{ host { directory(path: ".") { entries file(path: "f") { contents } } } }'
+    expected = {"entries": ["f"], "file": {"contents": "of the host"}}
+    with engine.session(workdir=tmp_path) as session:
+        q = asker(session)
+        for _ in range(2):
+            assert session.query(asked)["host"]["directory"] == expected
+            assert q.sh("echo hi") == "hi\n"
+            engine.kukri("cache", "prune")

@@ -339,3 +339,133 @@ def test_the_value_of_a_secret_is_read_when_the_command_runs(q: Any) -> None:
 def test_mount_points_cannot_be_the_root(q: Any) -> None:
     error = q.fails("sh", "true", f'withMountedDirectory(path: "/", source: {q.dir_id(a="1")})')
     assert "withRootfs" in error.message
+
+
+def test_directories_lie_on_directories_and_files_on_files(q: Any) -> None:
+    """What does not fit is told by its path in the container, with what to do."""
+    source, file, secret = q.dir_id(a="1"), q.file_id("f", "x"), q.secret("fits", "fits-value")
+    volume = q.id('cacheVolume(key: "fits")')
+    for step in [
+        f'withMountedDirectory(path: "/etc/passwd", source: {source})',
+        f'withMountedCache(path: "/etc/passwd", cache: {volume})',
+        'withMountedTemp(path: "/etc/passwd")',
+    ]:
+        message = q.fails("sh", "true", step).message
+        name = step.partition("(")[0]
+        assert message.endswith(
+            f"{name}: /etc/passwd is a file in the container: choose another path, or remove the file first with "
+            "withoutFile"
+        )
+        assert (
+            q.sh("test -d /etc/passwd && echo there", f'withoutFile(path: "/etc/passwd")\n{step}')
+            == "there\n"
+        )
+    for step in [
+        f'withMountedFile(path: "/etc", source: {file})',
+        f'withMountedFile(path: "/etc/", source: {file})',
+        f'withMountedSecret(path: "/etc", source: {secret})',
+    ]:
+        message = q.fails("sh", "true", step).message
+        name = step.partition("(")[0]
+        assert message.endswith(
+            f"{name}: /etc is a directory in the container: give the whole path, with the name of the file"
+        )
+    inner = f'withMountedDirectory(path: "/m", source: {source})\nwithMountedTemp(path: "/m/a")'
+    assert "withMountedTemp: /m/a is a file" in q.fails("sh", "true", inner).message
+
+
+def test_what_unmounts_and_what_changes_the_mount(q: Any) -> None:
+    """5.4: a step on exactly a mount path unmounts first; what is copied into a mounted directory changes that."""
+    source, file, other = q.dir_id(a="1"), q.file_id("f", "x"), q.dir_id(b="2")
+    directory = f'withMountedDirectory(path: "/m", source: {source})'
+    mounted_file = f'withMountedFile(path: "/m", source: {file})'
+    for steps, mounts, there in [
+        (f'{directory}\nwithFile(path: "/m", source: {file})', [], ["m"]),
+        (f'{directory}\nwithFile(path: "/m/", source: {file})', ["/m"], ["m/a", "m/f"]),
+        (f'{directory}\nwithFiles(path: "/m", sources: [{file}])', ["/m"], ["m/a", "m/f"]),
+        (f'{directory}\nwithNewFile(path: "/m", contents: "")', [], ["m"]),
+        (f'{directory}\nwithDirectory(path: "/m", source: {other})', ["/m"], ["m/a", "m/b"]),
+        (f'{directory}\nwithSymlink(target: "t", linkName: "/m")', [], ["m"]),
+        (f'{directory}\nwithoutDirectory(path: "/m")', [], []),
+        (f'{directory}\nwithoutFile(path: "/m")', [], []),
+        (f'{mounted_file}\nwithDirectory(path: "/m", source: {other})', [], ["m/b"]),
+        (f'{mounted_file}\nwithoutFiles(paths: ["/m"])', [], []),
+        ('withMountedTemp(path: "/m")\nwithNewFile(path: "/m", contents: "")', [], ["m"]),
+        (f"{mounted_file}\nwithRootfs(directory: {source})", ["/m"], None),
+    ]:
+        assert q.session.chain(steps, "mounts") == mounts, steps
+        if there is None:
+            continue
+        if mounts:
+            seen = [
+                f"m/{name}" for name in q.session.chain(steps, 'directory(path: "/m") { entries }')["entries"]
+            ]
+        else:
+            found = q.session.chain(steps, 'rootfs { glob(pattern: "**") }')["glob"]
+            seen = [path for path in found if not path.endswith("/")]
+        assert seen == there, steps
+    for mount in [
+        'withMountedTemp(path: "/m")',
+        f'withMountedCache(path: "/m", cache: {q.id("""cacheVolume(key: "u")""")})',
+    ]:
+        below = q.fails("session_chain", f'{mount}\nwithNewFile(path: "/m/x", contents: "")', "sync")
+        assert "/m is not a directory mount" in below.message
+
+
+def test_a_seeded_volume_belongs_to_its_owner(q: Any) -> None:
+    """5.4: `owner` holds for the volume and for all of its seed, also where names are those of the container."""
+    passwd = 'withNewFile(path: "/etc/passwd", contents: "app:x:77:78::/:/bin/sh\\n")'
+    group = 'withNewFile(path: "/etc/group", contents: "team:x:80:\\n")'
+    seed = q.dir_id(f="1", d__e="2")
+    for owner, expected in [
+        ("app", "77:77"),
+        ("app:team", "77:80"),
+        ("77:team", "77:80"),
+        ("5:6", "5:6"),
+        ("9", "9:9"),
+    ]:
+        volume = q.id(f'cacheVolume(key: "owned {owner} {time.time_ns()}")')
+        mount = f'withMountedCache(path: "/c", cache: {volume}, source: {seed}, owner: "{owner}")'
+        assert q.sh("stat -c %u:%g /c /c/f /c/d /c/d/e", f"{passwd}\n{group}\n{mount}") == f"{expected}\n" * 4
+    error = q.fails("sh", "true", f'withMountedCache(path: "/c", cache: {volume}, owner: "ghost")')
+    assert 'user "ghost" is not in /etc/passwd' in error.message
+
+
+@pytest.mark.parametrize("owner", ["ghost", "-1", "+1", " nobody", "4294967296", "ünbekannt"])
+def test_an_unknown_owner_is_named(q: Any, owner: str) -> None:
+    for step in [
+        f'withDirectory(path: "/d", source: {q.dir_id(a="1")}',
+        'withNewFile(path: "/d", contents: ""',
+    ]:
+        error = q.fails("ask", f'{step}, owner: "{owner}")', "sync")
+        assert error.message == f'user "{owner}" is not in /etc/passwd; use a name that is, or a number'
+
+
+def test_copies_of_a_mount_go_apart(q: Any) -> None:
+    """5.4: copy-on-write: neither the source nor another mount nor another branch sees what is written."""
+    source = q.dir_id(a="1", d__b="2")
+    both = f"""
+        withMountedDirectory(path: "/m", source: {source})
+        withMountedDirectory(path: "/n", source: {source})
+    """
+    change = 'withExec(args: ["sh", "-c", "echo more >> /m/a; chmod 600 /m/a; rm -r /m/d; ln -s a /m/l"])'
+    look = "ls /m /n; cat /m/a /n/a; stat -c %a /m/a /n/a"
+    assert q.sh(look, f"{both}\n{change}") == "/m:\na\nl\n\n/n:\na\nd\n1more\n1600\n644\n"
+    other = 'withExec(args: ["sh", "-c", "echo other > /m/a"])'
+    assert q.sh("cat /m/a", f"{both}\n{other}") == "other\n"
+    assert q.sh("cat /m/a", f"{both}\n{change}") == "1more\n"
+    again = f'{both}\n{change}\nwithoutMount(path: "/m")\nwithMountedDirectory(path: "/m", source: {source})'
+    assert q.sh("cat /m/a; ls /m", again) == "1a\nd\n"
+    failed = 'withExec(args: ["sh", "-c", "touch /m/z; exit 3"], expect: FAILURE)'
+    assert q.ask(f"{both}\n{failed}", 'directory(path: "/m") { entries }') == {"entries": ["a", "d/", "z"]}
+
+
+def test_a_mount_in_place_of_another(q: Any) -> None:
+    """5.4: the last one at a path counts, and `mounts` has it in its own place of the order."""
+    steps = f"""
+        withMountedDirectory(path: "/m", source: {q.dir_id(a="1")})
+        withMountedTemp(path: "/n")
+        withMountedDirectory(path: "/m/./x/..//", source: {q.dir_id(b="2")})
+    """
+    assert q.session.chain(steps, "mounts") == ["/n", "/m"]
+    assert q.sh("ls /m", steps) == "b\n"

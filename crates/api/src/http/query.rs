@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONTENT_TYPE};
+use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use hyper::{HeaderMap, Method, Request as HttpRequest, StatusCode};
 use kukri_session::SESSION_HEADER;
 
@@ -75,6 +75,15 @@ pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> A
         );
     }
     let content_type = negotiate(headers);
+    if let Some(encoding) = headers
+        .get(CONTENT_ENCODING)
+        .filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        let message =
+            format!("the body has the Content-Encoding {encoding:?}: send it as it is, without compression");
+        drain(&mut body).await;
+        return typed(StatusCode::UNSUPPORTED_MEDIA_TYPE, content_type, error_body(&message));
+    }
     let id = headers.get(SESSION_HEADER).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let fail = |status, message: &str| typed(status, content_type, error_body(message));
     let Some(id) = id else {

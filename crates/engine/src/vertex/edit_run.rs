@@ -261,8 +261,8 @@ fn owner_ids(
 ) -> Result<Option<(u32, u32)>, OpError> {
     let Some(owner) = owner else { return Ok(None) };
     let names = owner.names.as_ref().map(|_| next(trees)).transpose()?;
-    if !owner.spec.bytes().any(|byte| byte.is_ascii_alphabetic() || byte == b'_') {
-        return resolve_owner(&owner.spec, None, None).or_fail().map(Some);
+    if let Ok(ids) = resolve_owner(&owner.spec, None, None) {
+        return Ok(Some(ids));
     }
     let mut text = |path: &str| -> Result<Option<Vec<u8>>, OpError> {
         let kind = match &names {

@@ -11,6 +11,7 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::objects::file::File;
 use crate::operation::Run;
+use crate::value::ObjectType;
 use crate::vertex::edit::Source;
 use crate::vertex::layers::LayerHistory;
 use crate::vertex::tarball::{FILE_NAME, TarImage, Tarball, tarball};

@@ -28,7 +28,6 @@ impl Run for Directory {
     type Output = objects::directory::Directory;
 
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<objects::directory::Directory, OpError> {
-        on.check()?;
         let path = on.path(&self.path, self.expand)?;
         Ok(objects::directory::Directory { source: on.source(&path)? })
     }

@@ -34,7 +34,6 @@ impl Run for Exists {
     type Output = bool;
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<bool, OpError> {
-        on.check()?;
         let path = on.path(&self.path, self.expand)?;
         objects::exists(cx, &on.source(&path)?, self.expected_type, self.do_not_follow_symlinks).await
     }

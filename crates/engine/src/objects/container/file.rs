@@ -29,7 +29,6 @@ impl Run for File {
     type Output = objects::file::File;
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<objects::file::File, OpError> {
-        on.check()?;
         let path = on.path(&self.path, self.expand)?;
         objects::file::File::at(on.source(&path)?)?.checked(cx).await
     }

@@ -28,7 +28,6 @@ impl Run for Stat {
     type Output = Option<objects::stat::Stat>;
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<Option<objects::stat::Stat>, OpError> {
-        on.check()?;
         objects::stat::stat_of(cx, &on.source(&on.absolute(&self.path))?, !self.do_not_follow_symlinks)
             .await
             .map(Some)

@@ -53,6 +53,10 @@ pub struct Container {
 
 impl ObjectType for Container {
     const NAME: &'static str = "Container";
+
+    fn check(&self) -> Result<(), OpError> {
+        self.error.as_ref().map_or(Ok(()), |error| Err(OpError::new(&**error)))
+    }
 }
 
 /// A place in a container: which tree, and where in it.
@@ -116,11 +120,6 @@ impl Container {
         let mut next = self.changed();
         next.config = Arc::new(config);
         next
-    }
-
-    /// Fails if the container was given an error.
-    pub fn check(&self) -> Result<(), OpError> {
-        self.error.as_ref().map_or(Ok(()), |error| Err(OpError::new(&**error)))
     }
 
     /// `path` as an absolute path: relative ones start at the working directory. Cleaned by its text.
@@ -318,7 +317,6 @@ impl Container {
 
     /// What the last exec gave.
     pub async fn last_output(&self, cx: &Cx) -> Result<Arc<ExecOutput>, OpError> {
-        self.check()?;
         let exec = self.last_exec.as_ref().ok_or_else(|| {
             OpError::new("no command has been set: call withExec before asking for its output")
         })?;
@@ -330,7 +328,6 @@ impl Container {
 
     /// Computes everything.
     pub async fn evaluate(&self, cx: &Cx) -> Result<(), OpError> {
-        self.check()?;
         if self.last_exec.is_some() {
             self.last_output(cx).await?;
         }

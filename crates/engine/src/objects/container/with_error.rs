@@ -1,4 +1,5 @@
-//! `Container.withError`: makes every later evaluation fail with a message. An empty message changes nothing.
+//! `Container.withError`: makes whatever is asked of the container from here on fail with a message. An empty message changes
+//! nothing.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 
-/// Makes every later evaluation fail with a message. An empty message changes nothing.
+/// Makes whatever is asked of the container from here on fail with a message. An empty message changes nothing.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
 #[example(r#"container.from(address: "alpine").withError(err: "the tests need a database").withExec(args: ["true"]).exitCode"# => r#"raises "the tests need a database""#)]
@@ -24,10 +25,9 @@ impl Run for WithError {
     type Output = Container;
 
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
-        let mut next = on.changed();
-        if !self.err.is_empty() {
-            next.error = Some(self.err.into());
+        if self.err.is_empty() {
+            return Ok(Container::clone(&on));
         }
-        Ok(next)
+        Ok(Container { error: Some(self.err.into()), ..on.changed() })
     }
 }

@@ -7,6 +7,7 @@ mod place;
 mod scrub;
 mod settle;
 mod stubs;
+mod targets;
 
 use std::sync::Arc;
 

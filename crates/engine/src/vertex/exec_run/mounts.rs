@@ -13,6 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::environment::Secrets;
 use super::read_small;
 use super::stubs::{Needs, Stub};
+use super::targets::Targets;
 use crate::engine::Engine;
 use crate::error::{OpError, OrFail};
 use crate::objects::cache_volume::{CacheSharingMode, VolumeUse};
@@ -140,18 +141,20 @@ pub async fn prepare(
     // A volume gets its first contents once, however many execs use it for the first time now.
     let seeding = lock_seeding(exec, engine).await;
     let (store, machine) = (engine.store().clone(), engine.environment().clone());
-    let needs = Needs::of(exec);
+    let (needs, targets) = (Needs::of(exec), Targets::of(exec));
     let (trees, user) = (trees.to_vec(), user.clone());
     crate::blocking(move || {
         let _seeding = seeding;
         let mut prepared = build(&store, &machine, &trees, &user, plans)?;
-        prepared.stubs = needs.missing(&store, |index| match index {
+        let tree = |index: Option<usize>| match index {
             None => Some(prepared.root_tree),
             Some(index) => match prepared.trees.get(index) {
                 Some(MountedTree::Directory { tree, .. }) => Some(*tree),
                 _ => None,
             },
-        });
+        };
+        targets.check(&store, tree)?;
+        prepared.stubs = needs.missing(&store, tree);
         Ok(prepared)
     })
     .await

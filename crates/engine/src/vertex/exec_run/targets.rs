@@ -1,0 +1,80 @@
+//! Whether what is mounted fits what is there already: directories on directories, files on files.
+
+use kukri_store::Store;
+use kukri_tree::{Follow, FoundKind, TreeId, lookup};
+
+use super::place::{Place, place, places};
+use crate::error::OpError;
+use crate::vertex::exec::{Exec, MountKind};
+
+/// Where something is mounted, and what it is.
+struct Target {
+    place: Place,
+    /// Path in the tree of the place.
+    inner: String,
+    /// Path in the container.
+    path: String,
+    /// The step that mounts it.
+    step: &'static str,
+    /// Whether it is a file.
+    file: bool,
+}
+
+/// The places of all mounts of a command.
+pub struct Targets(Vec<Target>);
+
+impl Targets {
+    /// Of a command.
+    pub fn of(exec: &Exec) -> Self {
+        let mounts = places(exec);
+        let target = |mount: &crate::vertex::exec::ExecMount| {
+            let (parent, name) = mount.path.rsplit_once('/').unwrap_or_default();
+            let (place, inner) = place(&mounts, parent);
+            let (step, file) = match &mount.kind {
+                MountKind::Directory { .. } => ("withMountedDirectory", false),
+                MountKind::Temp { .. } => ("withMountedTemp", false),
+                MountKind::Cache(_) => ("withMountedCache", false),
+                MountKind::File { .. } => ("withMountedFile", true),
+                MountKind::Secret { .. } => ("withMountedSecret", true),
+            };
+            let inner = format!("{inner}/{name}").trim_start_matches('/').to_owned();
+            Target { place, inner, path: mount.path.to_string(), step, file }
+        };
+        Self(exec.mounts.iter().map(target).collect())
+    }
+
+    /// Fails for the first that lies on something of another kind. `tree` gives the tree of a place.
+    pub fn check(
+        &self,
+        store: &Store,
+        tree: impl Fn(Option<usize>) -> Option<TreeId>,
+    ) -> Result<(), OpError> {
+        for Target { place, inner, path, step, file } in &self.0 {
+            let index = match place {
+                Place::Root => None,
+                Place::Tree(index) => Some(*index),
+                Place::File(..) | Place::Volume(_) | Place::Memory => continue,
+            };
+            // What is not there is made, and what cannot be looked at is for the kernel to judge.
+            let Some(Ok(found)) = tree(index).map(|tree| lookup(store, &tree, inner, Follow::All)) else {
+                continue;
+            };
+            let is_directory = matches!(found.kind, FoundKind::Dir { .. });
+            match (file, is_directory) {
+                (true, true) => {
+                    return Err(OpError::new(format!(
+                        "{step}: {path} is a directory in the container: give the whole path, with the name of the file"
+                    )));
+                }
+                (false, false) => {
+                    return Err(OpError::new(format!(
+                        "{step}: {path} is a file in the container: choose another path, or remove the file first \
+                         with withoutFile"
+                    )));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
