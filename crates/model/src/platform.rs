@@ -14,10 +14,21 @@ pub struct Platform {
     pub variant: Option<String>,
 }
 
+/// Systems that may stand alone.
+const SYSTEMS: [&str; 8] =
+    ["linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "illumos", "solaris"];
+
+/// Architectures that may stand alone.
+const ARCHITECTURES: [&str; 13] = [
+    "amd64", "arm64", "arm", "386", "riscv64", "ppc64le", "ppc64", "s390x", "mips64le", "mips64", "mipsle",
+    "mips", "loong64",
+];
+
 /// The text is not a platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a platform: {0:?} (expected \"os/architecture\" or \"os/architecture/variant\", as in \"linux/amd64\")"
+    "not a platform: {0:?} (expected \"os/architecture\" or \"os/architecture/variant\", as in \"linux/amd64\", or one of \
+     the two alone)"
 )]
 pub struct ParsePlatformError(pub String);
 
@@ -70,10 +81,22 @@ impl FromStr for Platform {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
         };
         let parts: Vec<&str> = text.split('/').collect();
-        if !(2..=3).contains(&parts.len()) || !parts.iter().all(|part| valid(part)) {
-            return Err(ParsePlatformError(text.to_owned()));
+        let nonsense = || ParsePlatformError(text.to_owned());
+        if parts.len() > 3 || !parts.iter().all(|part| valid(part)) {
+            return Err(nonsense());
         }
-        Ok(Self::normalised(parts[0], parts[1], parts.get(2).copied()))
+        let [first, rest @ ..] = &parts[..] else { return Err(nonsense()) };
+        let Some(architecture) = rest.first() else {
+            // Known names only: elsewhere a wrong word would become a system or an architecture that nothing has.
+            let host = Self::host();
+            let alone = Self::normalised(first, &host.architecture, host.variant.as_deref());
+            if SYSTEMS.contains(&&*alone.os) {
+                return Ok(alone);
+            }
+            let alone = Self::normalised(&host.os, first, None);
+            return if ARCHITECTURES.contains(&&*alone.architecture) { Ok(alone) } else { Err(nonsense()) };
+        };
+        Ok(Self::normalised(first, architecture, rest.get(1).copied()))
     }
 }
 
@@ -97,8 +120,20 @@ mod tests {
     }
 
     #[test]
+    fn the_rest_is_that_of_the_host() {
+        let host = Platform::host();
+        assert_eq!("Linux".parse(), Ok(host.clone()));
+        assert_eq!("windows".parse::<Platform>().unwrap().architecture, host.architecture);
+        for (text, expected) in
+            [("x86_64", "linux/amd64"), ("aarch64", "linux/arm64"), ("armhf", "linux/arm/v7")]
+        {
+            assert_eq!(text.parse::<Platform>().unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused() {
-        for text in ["", "linux", "linux/", "linux/a/b/c", "li nux/amd64"] {
+        for text in ["", "linus", "linux/", "/amd64", "linux/a/b/c", "li nux/amd64"] {
             assert!(text.parse::<Platform>().is_err(), "{text:?}");
         }
     }

@@ -107,7 +107,7 @@ impl<'r> Editor<'r> {
     /// Puts something that is not a directory at a path where no directory is.
     fn put_leaf(&mut self, given: &[u8], kind: EntryKind) -> Result<(), TreeError> {
         let clean = path::clean_inside(given)?;
-        let is_dir = || TreeError::IsADirectory(path::text(given));
+        let is_dir = || TreeError::IsADirectory(path::text(if clean.is_empty() { b"/" } else { given }));
         let (dir, name) = self.parent(&clean)?.ok_or_else(is_dir)?;
         match self.here(dir, name) {
             Here::Dir => Err(is_dir()),

@@ -181,6 +181,9 @@ pub enum TreeError {
     /// Something was to be made at a path that leads out of the tree.
     #[error("{0}: cannot create directory outside parent")]
     Escapes(String),
+    /// Something was to be read at a path that leads out of the tree.
+    #[error("{0}: is outside of the directory")]
+    Outside(String),
     /// A name longer than 255 bytes.
     #[error("{0:.40}…: File name length exceeds the maximum supported 255 characters")]
     NameTooLong(String),

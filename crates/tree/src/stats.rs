@@ -1,6 +1,6 @@
 //! How many lines changed in each file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::changes::{Delta, Item, deltas, text};
 use crate::lines::{TEXT_LIMIT, hunks, is_binary, split};
@@ -36,8 +36,8 @@ pub struct DiffStat {
     pub removed: u64,
 }
 
-/// What changed between two trees, by path. An added directory is only told if nothing is in it; a removed one is one
-/// entry with the lines of all its files. Times do not count.
+/// What changed between two trees, by path: each file with its lines, and each directory that was added or removed,
+/// which has no lines of its own. Times do not count.
 ///
 /// # Errors
 /// The readers'.
@@ -50,68 +50,42 @@ pub fn diff_stats(
     let deltas = deltas(reader, before, after)?;
     let renames = renames(blobs, &deltas)?;
     let sources: HashMap<usize, usize> = renames.iter().map(|rename| (rename.new, rename.old)).collect();
-    let moved: std::collections::HashSet<usize> = renames.iter().map(|rename| rename.old).collect();
+    let moved: HashSet<usize> = renames.iter().map(|rename| rename.old).collect();
     let mut stats: Vec<DiffStat> = Vec::new();
-    // The removed directory that is being gone through: its path, and where its entry is.
-    let mut inside: Option<(Vec<u8>, usize)> = None;
     for (at, Delta { path, old, new }) in deltas.iter().enumerate() {
-        let mut note = |kind, is_dir, (added, removed)| {
-            stats.push(DiffStat { path: text(path, is_dir), old_path: None, kind, added, removed });
-            stats.len() - 1
+        let mut note = |kind, is_dir, (added, removed), old_path| {
+            stats.push(DiffStat { path: text(path, is_dir), old_path, kind, added, removed });
         };
-        let below = inside.as_ref().filter(|(dir, _)| is_below(path, dir)).map(|(_, entry)| *entry);
         match (old, new) {
-            (Some(Item::Dir(_)), Some(Item::Dir(_))) | (None, None) => {}
+            (Some(Item::Dir(_)), Some(Item::Dir(_))) => continue,
             (Some(Item::Other(one)), Some(Item::Other(other))) => {
-                note(StatKind::Modified, false, count(blobs, Some(one), Some(other))?);
+                note(StatKind::Modified, false, count(blobs, Some(one), Some(other))?, None);
+                continue;
             }
-            (old, new) => {
-                match (old, below) {
-                    (Some(Item::Other(kind)), Some(entry)) if !moved.contains(&at) => {
-                        stats[entry].removed += count(blobs, Some(kind), None)?.1;
-                    }
-                    (Some(Item::Other(kind)), None) if !moved.contains(&at) => {
-                        note(StatKind::Removed, false, count(blobs, Some(kind), None)?);
-                    }
-                    (Some(Item::Dir(_)), None) => {
-                        inside = Some((path.clone(), note(StatKind::Removed, true, (0, 0))));
-                    }
-                    _ => {}
-                }
-                let mut note = |kind, is_dir, (added, removed), old_path| {
-                    stats.push(DiffStat { path: text(path, is_dir), old_path, kind, added, removed });
-                };
-                match new {
-                    Some(Item::Dir(_)) => {
-                        let has_more = deltas.get(at + 1).is_some_and(|next| is_below(&next.path, path));
-                        if !has_more
-                            || !deltas[at + 1..]
-                                .iter()
-                                .take_while(|next| is_below(&next.path, path))
-                                .any(|next| next.new.is_some())
-                        {
-                            note(StatKind::Added, true, (0, 0), None);
-                        }
-                    }
-                    Some(Item::Other(kind)) => match sources.get(&at) {
-                        Some(source) => {
-                            let Some(Item::Other(from)) = &deltas[*source].old else { continue };
-                            let lines = count(blobs, Some(from), Some(kind))?;
-                            note(StatKind::Renamed, false, lines, Some(path::text(&deltas[*source].path)));
-                        }
-                        None => note(StatKind::Added, false, count(blobs, None, Some(kind))?, None),
-                    },
-                    None => {}
-                }
+            _ => {}
+        }
+        match old {
+            Some(Item::Dir(_)) => note(StatKind::Removed, true, (0, 0), None),
+            Some(Item::Other(kind)) if !moved.contains(&at) => {
+                note(StatKind::Removed, false, count(blobs, Some(kind), None)?, None);
             }
+            _ => {}
+        }
+        match (new, sources.get(&at)) {
+            (Some(Item::Dir(_)), _) => note(StatKind::Added, true, (0, 0), None),
+            (Some(Item::Other(kind)), Some(source)) => {
+                let Some(Item::Other(from)) = &deltas[*source].old else { continue };
+                let lines = count(blobs, Some(from), Some(kind))?;
+                note(StatKind::Renamed, false, lines, Some(path::text(&deltas[*source].path)));
+            }
+            (Some(Item::Other(kind)), None) => {
+                note(StatKind::Added, false, count(blobs, None, Some(kind))?, None);
+            }
+            (None, _) => {}
         }
     }
     stats.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(stats)
-}
-
-fn is_below(path: &[u8], dir: &[u8]) -> bool {
-    path.len() > dir.len() && path.starts_with(dir) && path[dir.len()] == b'/'
 }
 
 /// Added and removed lines from one content to another.
@@ -193,11 +167,17 @@ mod tests {
             [
                 "Modified binary +0 -0",
                 "Modified edited +2 -1",
+                "Added empty/ +0 -0",
                 "Added empty/dir/ +0 -0",
-                "Removed gone/ +0 -3",
+                "Removed gone/ +0 -0",
+                "Removed gone/b +0 -1",
+                "Removed gone/deep/ +0 -0",
+                "Removed gone/deep/a +0 -2",
                 "Renamed new name from old name +1 -0",
+                "Added new/ +0 -0",
                 "Added new/file +3 -0",
                 "Removed swap +0 -1",
+                "Added swap/ +0 -0",
                 "Added swap/in +1 -0",
             ]
         );

@@ -38,21 +38,26 @@ def test_5_16_1_what_the_command_can_see_belongs_to_the_identity(q: Any, step: s
 
 
 @pytest.mark.parametrize(
-    "step",
+    ("step", "other"),
     [
-        'withLabel(name: "a", value: "1")',
-        'withAnnotation(name: "a", value: "1")',
-        "withExposedPort(port: 80)",
-        'withEntrypoint(args: ["x"])',
-        'withDefaultArgs(args: ["x"])',
+        ('withLabel(name: "a", value: "1")', 'withLabel(name: "a", value: "2")'),
+        ('withAnnotation(name: "a", value: "1")', 'withAnnotation(name: "a", value: "2")'),
+        ("withExposedPort(port: 80)", 'withExposedPort(port: 80, description: "web")'),
+        ('withEntrypoint(args: ["x"])', 'withEntrypoint(args: ["y"])'),
+        ('withDefaultArgs(args: ["x"])', "withoutDefaultArgs"),
+        ('withDockerHealthcheck(args: ["x"])', 'withDockerHealthcheck(args: ["x"], retries: 2)'),
     ],
 )
-def test_5_16_1_what_it_cannot_see_does_not(q: Any, step: str) -> None:
-    """Less runs again here than section 5.16 allows: these steps cannot change what a command does."""
+def test_5_16_1_what_earlier_steps_said_about_the_image_belongs_to_it_too(
+    q: Any, step: str, other: str
+) -> None:
     runs, base = Runs(), unique()
-    runs.run(q, base)
-    runs.run(q, base + step)
-    assert runs.count(q) == 1
+    for before, count in [("", 1), (step, 2), (other, 3), (step, 3), ("", 3)]:
+        runs.run(q, base + before)
+        assert runs.count(q) == count, before
+    # What comes after the command does not.
+    runs.run(q, base, after=step)
+    assert runs.count(q) == 3
 
 
 def test_5_16_1_arguments_and_standard_input_belong_to_it(q: Any) -> None:

@@ -96,14 +96,19 @@ def test_5_17_diff_stats(q: Any) -> None:
     stats = of(q, changes(q, before, after), "diffStats { path kind oldPath addedLines removedLines }")
     assert [(s["kind"], s["path"], s["oldPath"], s["addedLines"], s["removedLines"]) for s in stats] == [
         ("MODIFIED", "a.txt", None, 1, 1),
-        ("REMOVED", "gone/", None, 0, 2),
+        ("REMOVED", "gone/", None, 0, 0),
+        ("REMOVED", "gone/deep/", None, 0, 0),
+        ("REMOVED", "gone/deep/x", None, 0, 1),
+        ("REMOVED", "gone/y", None, 0, 1),
         ("RENAMED", "new name", "old name", 1, 0),
+        ("ADDED", "new/", None, 0, 0),
         ("ADDED", "new/b", None, 1, 0),
         ("REMOVED", "swap", None, 0, 1),
+        ("ADDED", "swap/", None, 0, 0),
         ("ADDED", "swap/in", None, 1, 0),
     ]
     # Elements have IDs of their own (2.4).
-    identity = of(q, changes(q, before, after), "diffStats { id }")[2]["id"]
+    identity = of(q, changes(q, before, after), "diffStats { id }")[5]["id"]
     assert (
         q.session.query(f'{{ node(id: "{identity}") {{ ... on DiffStat {{ path }} }} }}')["node"]["path"]
         == "new name"

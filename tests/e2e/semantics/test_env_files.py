@@ -106,6 +106,16 @@ def test_5_17_as_file_gives_what_was_read(q: Any) -> None:
     assert made == {"asFile": {"contents": "B=x $A\nA=2\n"}, "get": "x 2"}
 
 
+def test_5_17_as_file_gives_what_can_be_read_again(q: Any) -> None:
+    steps = 'envFile { withVariable(name: "A", value: "1\\n$B") { withVariable(name: "B", value: "2") {'
+    (found,) = q.session.query(
+        f"{{ {steps} asFile {{ contents asEnvFile {{ variables {{ value }} }} }} }} }} }} }}"
+    ).values()
+    found = found["withVariable"]["withVariable"]["asFile"]
+    assert found["contents"] == 'A="1\n$B"\nB=2\n'
+    assert found["asEnvFile"]["variables"] == [{"value": "1\n2"}, {"value": "2"}]
+
+
 def test_5_17_references_to_nothing_fail_only_when_used(q: Any) -> None:
     text = "GREETING=bonjour\nNAME=monde\nmessage=$GREETING, $NAME!\n"
     assert ask(q, text, 'get(name: "message")') == {"get": "bonjour, monde!"}

@@ -103,6 +103,14 @@ def test_5_10_with_file_names(q: Any) -> None:
     assert q.dir(steps, 'stat(path: "h") { permissions }')["permissions"] == 0o644, "those of the source"
 
 
+def test_5_10_with_file_does_not_replace_a_directory(q: Any) -> None:
+    steps = 'withNewFile(path: "d/f.txt/kept", contents: "")'
+    file = q.file_id("f.txt", "x")
+    for path in ("d", "d/"):
+        message = q.fails("dir", f'{steps}\nwithFile(path: "{path}", source: {file})', "entries").message
+        assert "path d/f.txt is a directory, not a file" in message
+
+
 def test_5_10_with_files(q: Any) -> None:
     files = ", ".join(q.file_id(name, name) for name in ("a", "b"))
     assert q.dir(f'withFiles(path: "d", sources: [{files}], permissions: 256)', 'entries(path: "d")') == [
@@ -221,5 +229,14 @@ def test_4_5_paths(q: Any) -> None:
         ('directory(path: "none") { digest }', "none: no such file or directory"),
     ]:
         assert message in q.fails("dir", steps, leaf).message
+    for leaf in (
+        'directory(path: "../f") { entries }',
+        'file(path: "a/../../f") { contents }',
+        'search(pattern: "x", paths: ["../f"]) { filePath }',
+        'findUp(name: "f", start: "..")',
+    ):
+        assert "is outside of the directory" in q.fails("dir", steps, leaf).message
+    for step in ('withNewFile(path: "", contents: "")', 'withNewFile(path: "/", contents: "")'):
+        assert "path / is a directory, not a file" in q.fails("dir", step, "entries").message
     for step in ('withNewFile(path: "../x", contents: "")', 'withNewDirectory(path: "a/../../x")'):
         assert "cannot create directory outside parent" in q.fails("dir", step, "entries").message

@@ -41,6 +41,11 @@ def test_5_12_paths(q: Any, files: Path) -> None:
     }
 
 
+def test_5_12_a_slash_after_a_file_says_nothing(q: Any, files: Path) -> None:
+    found = q.session.query('{ host { file(path: "a.txt/") { name contents } } }')["host"]["file"]
+    assert found == {"name": "a.txt", "contents": "a"}
+
+
 def test_5_12_home(engine: Engine, files: Path, asker: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = Engine(engine.root, None)
     other.env = {**engine.env, "HOME": str(files)}

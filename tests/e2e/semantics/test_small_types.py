@@ -18,6 +18,12 @@ import pytest
         ("linux/arm64/v8", "linux/arm64"),
         ("linux/arm/v7", "linux/arm/v7"),
         ("linux/armhf", "linux/arm/v7"),
+        ("linux/arm", "linux/arm/v7"),
+        ("linux/i386", "linux/386"),
+        ("LINUX/AMD64/v1", "linux/amd64"),
+        ("arm64", "linux/arm64"),
+        ("x86_64", "linux/amd64"),
+        ("macos/aarch64", "darwin/arm64"),
     ],
 )
 def test_5_17_platforms_are_normalised(q: Any, written: str, meant: str) -> None:
@@ -29,9 +35,12 @@ def test_5_17_the_default_platform(q: Any) -> None:
     assert q.session.query("{ defaultPlatform container { platform } }") in [
         {"defaultPlatform": name, "container": {"platform": name}} for name in ["linux/amd64", "linux/arm64"]
     ]
+    assert q.session.query('{ container(platform: "linux") { platform } defaultPlatform }') in [
+        {"container": {"platform": name}, "defaultPlatform": name} for name in ["linux/amd64", "linux/arm64"]
+    ]
 
 
-@pytest.mark.parametrize("platform", ["", "a/b/c/d", "linux//x"])
+@pytest.mark.parametrize("platform", ["", "a/b/c/d", "linux//x", "linus", "x86"])
 def test_5_17_what_is_no_platform_is_said(q: Any, platform: str) -> None:
     error = q.fails("session_query", f'{{ container(platform: "{platform}") {{ platform }} }}')
     assert "platform" in error.message.lower()

@@ -238,6 +238,10 @@ fn put_file(
         || matches!(editor.kind(path, Follow::All).or_fail()?, Some(Kind::Dir));
     let target =
         if is_directory { format!("{}/{name}", path.trim_end_matches('/')) } else { path.to_owned() };
+    if matches!(editor.kind(&target, Follow::Parents).or_fail()?, Some(Kind::Dir)) {
+        let target = target.trim_start_matches('/').to_owned();
+        return Err(OpError::new(TreeError::IsADirectory(target).to_string()));
+    }
     if let EntryKind::File { meta, link_group, .. } = &mut entry {
         // A copy is a file of its own.
         *link_group = 0;

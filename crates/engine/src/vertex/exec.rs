@@ -2,9 +2,11 @@
 //!
 //! How it is run is in `exec_run`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kukri_model::{Digest, Encoder};
+use kukri_oci::ImageConfig;
 use kukri_solver::ContentKey;
 use kukri_tree::TreeId;
 
@@ -12,6 +14,7 @@ use super::TreeHandle;
 use super::edit::Source;
 use crate::objects::cache_volume::VolumeUse;
 use crate::objects::container::with_exec::ReturnType;
+use crate::objects::port::PortDetail;
 use crate::objects::secret::Secret;
 
 /// One command.
@@ -48,6 +51,60 @@ pub struct Exec {
     pub init: bool,
     /// Fail with this message instead of running (`withError`).
     pub fail: Option<Arc<str>>,
+    /// What earlier steps said about the image.
+    pub described: Described,
+}
+
+/// What earlier steps said about the image. The command cannot see it, but who changes it expects a step of its own, so
+/// it belongs to the identity all the same.
+pub struct Described {
+    /// Labels, entrypoint, default arguments, exposed ports and health check; the rest of it does not count.
+    pub config: Arc<ImageConfig>,
+    /// What the steps said about exposed ports.
+    pub ports: Arc<Vec<PortDetail>>,
+    /// Annotations of the manifest.
+    pub annotations: Arc<BTreeMap<String, String>>,
+}
+
+impl Described {
+    /// The parts of the identity by name, of those that are set.
+    fn parts(&self, part: &mut dyn FnMut(String, &mut dyn FnMut(&mut Encoder))) {
+        for (name, value) in &self.config.labels {
+            part(format!("label {name}"), &mut |key| {
+                key.str(value);
+            });
+        }
+        for (name, value) in &*self.annotations {
+            part(format!("annotation {name}"), &mut |key| {
+                key.str(value);
+            });
+        }
+        let commands = [("entrypoint", &self.config.entrypoint), ("default arguments", &self.config.cmd)];
+        for (name, command) in commands {
+            let Some(command) = command else { continue };
+            part(name.into(), &mut |key| {
+                key.strs(command.iter());
+            });
+        }
+        for port in &self.config.exposed_ports {
+            part(format!("exposed port {}/{}", port.port, port.protocol), &mut |_| {});
+        }
+        for port in &*self.ports {
+            let protocol = crate::args::ApiEnum::name(port.protocol);
+            part(format!("description of port {}/{protocol}", port.port), &mut |key| {
+                key.opt_str(port.description.as_deref()).bool(port.skip_healthcheck);
+            });
+        }
+        if let Some(check) = &self.config.healthcheck {
+            part("health check".into(), &mut |key| {
+                key.strs(check.test.iter());
+                for duration in [check.interval, check.timeout, check.start_period, check.start_interval] {
+                    key.i64(duration);
+                }
+                key.i64(check.retries);
+            });
+        }
+    }
 }
 
 /// Something mounted.
@@ -104,7 +161,7 @@ impl Exec {
     /// Identity by recipe.
     #[must_use]
     pub fn recipe(&self) -> Digest {
-        let mut key = Encoder::new("kukri.exec.v2");
+        let mut key = Encoder::new("kukri.exec.v3");
         for (_, part) in self.parts(&mut |handle, key| handle.encode(key)) {
             key.digest(&part);
         }
@@ -121,7 +178,7 @@ impl Exec {
                 key.digest(&tree.content);
             }
         });
-        let mut key = Encoder::new("kukri.exec.content.v2");
+        let mut key = Encoder::new("kukri.exec.content.v3");
         for (_, part) in &parts {
             key.digest(part);
         }
@@ -204,6 +261,7 @@ impl Exec {
                 }
             });
         }
+        self.described.parts(&mut part);
         parts
     }
 

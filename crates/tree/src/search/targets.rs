@@ -55,7 +55,7 @@ impl Search {
     /// names them. `blobs` is asked for ignore files only.
     ///
     /// # Errors
-    /// `NotFound` and `NotADirectory` for paths of the query, [`TreeError::Escapes`] for those that leave the tree, and
+    /// `NotFound` and `NotADirectory` for paths of the query, [`TreeError::Outside`] for those that leave the tree, and
     /// the readers'.
     pub fn targets(
         &self,
@@ -70,7 +70,10 @@ impl Search {
         }
         let mut seen = HashSet::new();
         for given in &self.query.paths {
-            let clean = path::clean_inside(given.as_bytes())?;
+            let clean = path::clean_inside(given.as_bytes()).map_err(|error| match error {
+                TreeError::Escapes(path) => TreeError::Outside(path),
+                other => other,
+            })?;
             let from = targets.len();
             match lookup(reader, root, &clean, Follow::All)?.kind {
                 FoundKind::Dir { id, .. } => self.walk(reader, blobs, root, &clean, &id, &mut targets)?,

@@ -10,7 +10,7 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 use crate::vertex::edit::Source;
-use crate::vertex::exec::{Exec, ExecMount, MountKind};
+use crate::vertex::exec::{Described, Exec, ExecMount, MountKind};
 use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp};
 
 /// Which exit statuses are no failure.
@@ -156,6 +156,11 @@ impl Run for WithExec {
             privileged: self.insecure_root_capabilities,
             init: !self.no_init,
             fail: on.error.clone(),
+            described: Described {
+                config: Arc::clone(&on.config),
+                ports: Arc::clone(&on.ports),
+                annotations: Arc::clone(&on.annotations),
+            },
         })));
         Ok(on.after(&vertex))
     }

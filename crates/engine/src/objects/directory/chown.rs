@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::Directory;
-use super::checked;
+use super::readable;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
@@ -28,6 +28,6 @@ impl Run for Chown {
 
     async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
         let owner = Owner { spec: self.owner.into(), names: None };
-        Ok(on.edited(Step::Chown { path: checked(&self.path)?, owner }))
+        Ok(on.edited(Step::Chown { path: readable(&self.path)?, owner }))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::Directory;
-use super::checked;
+use super::readable;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::objects;
@@ -26,6 +26,6 @@ impl Run for File {
     type Output = objects::file::File;
 
     async fn run(self, on: Arc<Directory>, cx: &Cx) -> Result<objects::file::File, OpError> {
-        objects::file::File::at(on.source.join(&checked(&self.path)?))?.checked(cx).await
+        objects::file::File::at(on.source.join(&readable(&self.path)?))?.checked(cx).await
     }
 }

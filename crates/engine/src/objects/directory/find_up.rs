@@ -6,7 +6,7 @@ use kukri_engine_macros::Operation;
 use kukri_tree::Follow;
 
 use super::Directory;
-use super::checked;
+use super::readable;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::error::OrFail;
@@ -31,7 +31,7 @@ impl Run for FindUp {
 
     async fn run(self, on: Arc<Directory>, cx: &Cx) -> Result<Option<String>, OpError> {
         objects::read_directory(cx, &on.source, move |store, tree| {
-            let mut directory = checked(&self.start)?.to_string();
+            let mut directory = readable(&self.start)?.to_string();
             loop {
                 let path = if directory.is_empty() {
                     self.name.clone()

@@ -70,16 +70,23 @@ impl Directory {
     }
 }
 
-/// A path below the directory's root, cleaned.
+/// A path below the directory's root under which something is made, cleaned.
 pub fn checked(path: &str) -> Result<Arc<str>, OpError> {
+    cleaned(path, "cannot create directory outside parent")
+}
+
+/// A path below the directory's root at which something is read, cleaned.
+pub fn readable(path: &str) -> Result<Arc<str>, OpError> {
+    cleaned(path, "is outside of the directory")
+}
+
+fn cleaned(path: &str, outside: &str) -> Result<Arc<str>, OpError> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
             "" | "." => {}
             ".." => {
-                parts
-                    .pop()
-                    .ok_or_else(|| OpError::new(format!("{path}: cannot create directory outside parent")))?;
+                parts.pop().ok_or_else(|| OpError::new(format!("{path}: {outside}")))?;
             }
             name if name.len() > 255 => {
                 let start: String = name.chars().take(40).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::Directory;
-use super::checked;
+use super::readable;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
@@ -24,6 +24,6 @@ impl Run for Subdirectory {
     type Output = Directory;
 
     async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
-        Ok(Directory { source: on.source.join(&checked(&self.path)?) })
+        Ok(Directory { source: on.source.join(&readable(&self.path)?) })
     }
 }

@@ -84,7 +84,12 @@ impl EnvFile {
                 Line::Variable { name, raw } => {
                     text.push_str(name);
                     text.push('=');
-                    text.push_str(raw);
+                    // A value that was given to a step may go over several lines without being quoted.
+                    if raw.contains('\n') && !raw.contains(['"', '\'']) {
+                        text.extend(["\"", raw, "\""]);
+                    } else {
+                        text.push_str(raw);
+                    }
                 }
                 Line::Other(line) => text.push_str(line),
             }

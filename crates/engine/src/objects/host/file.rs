@@ -37,7 +37,12 @@ impl Run for File {
     type Output = objects::file::File;
 
     async fn run(self, _: Arc<Host>, cx: &Cx) -> Result<objects::file::File, OpError> {
-        let (directory, name) = self.path.rsplit_once('/').unwrap_or((".", &self.path));
+        // A slash at the end says nothing: `a.txt/` is `a.txt`.
+        let path = match self.path.trim_end_matches('/') {
+            "" => &self.path,
+            path => path,
+        };
+        let (directory, name) = path.rsplit_once('/').unwrap_or((".", path));
         let wanted = HostPath {
             path: if directory.is_empty() { "/".to_owned() } else { directory.to_owned() },
             include: Vec::new(),
