@@ -55,6 +55,9 @@ pub struct Exec {
     pub described: Described,
 }
 
+/// Takes the name of a part of an identity, and what writes it.
+type AddPart<'a> = dyn FnMut(String, &mut dyn FnMut(&mut Encoder)) + 'a;
+
 /// What earlier steps said about the image. The command cannot see it, but who changes it expects a step of its own, so
 /// it belongs to the identity all the same.
 pub struct Described {
@@ -68,7 +71,7 @@ pub struct Described {
 
 impl Described {
     /// The parts of the identity by name, of those that are set.
-    fn parts(&self, part: &mut dyn FnMut(String, &mut dyn FnMut(&mut Encoder))) {
+    fn parts(&self, part: &mut AddPart<'_>) {
         for (name, value) in &self.config.labels {
             part(format!("label {name}"), &mut |key| {
                 key.str(value);
