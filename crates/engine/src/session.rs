@@ -1,6 +1,7 @@
 //! One client's session, as the engine sees it: what it has evaluated, and what only its machine has.
 
 mod host;
+mod known;
 mod references;
 mod registry_auth;
 mod sink;
@@ -21,6 +22,7 @@ use crate::progress::Progress;
 use crate::value::Value;
 
 pub use host::HostPath;
+use known::KnownObjects;
 use registry_auth::SessionAuth;
 
 /// What a reference means, once it is found out.
@@ -32,7 +34,7 @@ const MOST_LATE: usize = 16;
 /// A session. Ends with the client's connection.
 pub struct Session {
     id: String,
-    known: Mutex<HashMap<Digest, Value>>,
+    known: KnownObjects,
     once: Mutex<HashMap<Digest, Arc<OnceCell<Value>>>>,
     late: Mutex<VecDeque<(Digest, Arc<OnceCell<Value>>)>>,
     given: Mutex<HashMap<Digest, Args>>,
@@ -60,7 +62,7 @@ impl Session {
     fn build(id: String, handle: Option<SessionHandle>) -> Self {
         Self {
             id,
-            known: Mutex::default(),
+            known: KnownObjects::default(),
             once: Mutex::default(),
             late: Mutex::default(),
             given: Mutex::default(),
@@ -85,23 +87,15 @@ impl Session {
         &self.progress
     }
 
-    /// The object that a call gave earlier in this session.
+    /// The object that a call gave earlier in this session, if it is still kept.
     #[must_use]
     pub fn known(&self, digest: &Digest) -> Option<Value> {
-        lock(&self.known).get(digest).cloned()
+        self.known.get(digest)
     }
 
-    /// Keeps an object, so that later steps start from it. Texts and numbers are not kept: they may be large, and they
-    /// are cheap to get again.
+    /// Keeps an object, so that later steps start from it.
     pub fn learn(&self, digest: &Digest, value: &Value) {
-        let keep = match value {
-            Value::Object(_) => true,
-            Value::List(items) => matches!(items.first(), Some(Value::Object(_))),
-            _ => false,
-        };
-        if keep {
-            lock(&self.known).insert(*digest, value.clone());
-        }
+        self.known.learn(digest, value);
     }
 
     /// The place for a value that is found out once in this session.
@@ -135,7 +129,7 @@ impl Session {
     pub fn give(&self, digest: &Digest, args: Args) {
         lock(&self.given).insert(*digest, args);
         lock(&self.once).remove(digest);
-        lock(&self.known).remove(digest);
+        self.known.forget(digest);
     }
 
     /// The sensitive arguments of a call; none in sessions that were not given any.

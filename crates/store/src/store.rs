@@ -116,6 +116,13 @@ impl Store {
             .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < 1 << 20)
     }
 
+    /// Gives back the memory of what can be read from the disk again.
+    pub fn trim(&self) -> crate::Result<()> {
+        self.inner.nodes.clear();
+        self.inner.recent.trim();
+        self.inner.index.trim()
+    }
+
     /// A directory of one's own in the store's file system, gone when the value is dropped or the store is opened the
     /// next time. For files that are going to be renamed or linked into the store, and for scratch space of execs.
     pub fn scratch(&self) -> crate::Result<ScratchDir> {

@@ -66,6 +66,11 @@ impl DocumentCache {
         Some(Arc::clone(prepared))
     }
 
+    /// Forgets all documents.
+    pub fn clear(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+    }
+
     /// Keeps a document.
     pub fn insert(&self, key: Key, prepared: &Arc<Prepared>) {
         let cost = prepared.cost();
@@ -119,5 +124,9 @@ mod tests {
         let (key, large) = prepared(&format!("{{{}}}", "a ".repeat(1000)));
         cache.insert(key, &large);
         assert!(cache.get(&key).is_none(), "too large to keep");
+        cache.clear();
+        assert!(cache.get(&all[19].0).is_none());
+        cache.insert(all[19].0, &all[19].1);
+        assert_eq!(cache.state.lock().unwrap().bytes, cost);
     }
 }

@@ -122,6 +122,19 @@ impl Server {
         &self.table
     }
 
+    /// Gives memory back whenever there was no session and no request for `time`. Never returns.
+    pub async fn trim_when_idle(&self, time: Duration) {
+        loop {
+            self.table.idle(time).await;
+            let idle = self.table.activity();
+            if let Err(error) = self.api.trim().await {
+                tracing::warn!(%error, "memory cannot be given back");
+            }
+            tracing::debug!("nobody is here: memory was given back");
+            self.table.used_since(idle).await;
+        }
+    }
+
     /// Serves a listener until `shutdown` is cancelled. Then no more connections are taken, all sessions end, and
     /// connections get [`ServerConfig::grace`] to end.
     pub async fn serve(self: Arc<Self>, listener: UnixListener, shutdown: CancellationToken) {

@@ -120,6 +120,20 @@ impl SessionTable {
         }
     }
 
+    /// Returns when there is a session or a request, or has been one since `before`.
+    pub async fn used_since(&self, before: Activity) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let Activity { sessions, requests, last } = self.activity();
+            if sessions > 0 || requests > 0 || last != before.last {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// Takes a place; `None` if the id is taken.
     pub(super) fn reserve(self: &Arc<Self>, id: &str, view: View) -> Option<Place> {
         let (sender, receiver) = watch::channel(None);
@@ -223,5 +237,10 @@ mod tests {
         let before = Instant::now();
         table.idle(Duration::from_millis(30)).await;
         assert!(before.elapsed() >= Duration::from_millis(25), "{:?}", before.elapsed());
+        let idle = table.activity();
+        let unused = tokio::time::timeout(Duration::from_millis(30), table.used_since(idle));
+        assert!(unused.await.is_err(), "nothing has happened");
+        drop(table.busy());
+        table.used_since(idle).await;
     }
 }

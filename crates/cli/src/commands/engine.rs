@@ -69,6 +69,10 @@ async fn serve(settings: &EngineSettings) -> Outcome {
     let table = Arc::clone(server.sessions());
     let _ = clients.set(Arc::clone(&table));
     let caretaker = tokio::spawn(keep_within_limits(Arc::clone(&engine)));
+    let trimming = {
+        let server = Arc::clone(&server);
+        tokio::spawn(async move { server.trim_when_idle(TRIM_DELAY).await })
+    };
     let serving = tokio::spawn(server.serve(listener, shutdown.clone()));
     let idle = async {
         match idle {
@@ -87,9 +91,14 @@ async fn serve(settings: &EngineSettings) -> Outcome {
     let _ = std::fs::remove_file(&places.socket);
     shutdown.cancel();
     caretaker.abort();
+    trimming.abort();
     let _ = serving.await;
     Ok(ExitCode::SUCCESS)
 }
+
+/// After so long without a client, the engine gives the memory of its caches back. Long enough that a pipeline which is
+/// run again and again finds them filled.
+const TRIM_DELAY: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// From the start to the first look at how much the store holds: engines of short life look after it as well.
 const CARE_DELAY: std::time::Duration = std::time::Duration::from_secs(20);

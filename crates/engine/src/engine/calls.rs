@@ -1,9 +1,9 @@
-//! Calls whose IDs were given out, so that they can be found again: in memory, and in the store.
+//! Calls whose IDs were given out, so that they can be found again: in the store, those used last in memory as well.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kukri_model::Digest;
+use kukri_model::{Digest, Generations};
 use kukri_store::Store;
 use serde::{Deserialize, Serialize};
 
@@ -12,13 +12,18 @@ use crate::call::Call;
 use crate::error::{OpError, OrFail};
 use crate::registry::Registry;
 
-/// Most calls kept in memory; those beyond are read from the store again.
-const MAX_KNOWN: usize = 100_000;
+/// Bytes of calls kept in memory; those beyond are read from the store again.
+const MAX_BYTES: usize = 32 << 20;
 
 /// The calls that were given out.
-#[derive(Default)]
 pub struct Calls {
-    known: Mutex<HashMap<Digest, Arc<Call>>>,
+    known: Mutex<Generations<Arc<Call>>>,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self { known: Mutex::new(Generations::new(MAX_BYTES)) }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,32 +54,45 @@ enum KeptArg {
 }
 
 impl Calls {
+    fn known(&self) -> MutexGuard<'_, Generations<Arc<Call>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets what the store has as well.
+    pub fn trim(&self) {
+        self.known().clear();
+    }
+
     /// Keeps a call and all that it is made of.
     pub fn remember(&self, store: Option<&Store>, call: &Arc<Call>) -> Result<(), OpError> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() > MAX_KNOWN {
-            known.clear();
-        }
-        let mut new = Vec::new();
-        let mut pending = vec![Arc::clone(call)];
-        while let Some(call) = pending.pop() {
-            if known.contains_key(&call.digest) {
-                continue;
+        let mut new: Vec<Arc<Call>> = Vec::new();
+        {
+            let mut known = self.known();
+            let (mut pending, mut seen) = (vec![Arc::clone(call)], HashSet::new());
+            while let Some(call) = pending.pop() {
+                if known.get(&call.digest).is_some() || !seen.insert(call.digest) {
+                    continue;
+                }
+                pending.extend(call.receiver.clone());
+                call.args.iter().for_each(|(_, value)| refs(value, &mut pending));
+                new.push(call);
             }
-            pending.extend(call.receiver.clone());
-            for (_, value) in &call.args {
-                refs(value, &mut pending);
-            }
-            new.push((call.digest, serde_json::to_vec(&keep(&call)).or_fail()?));
-            known.insert(call.digest, call);
         }
-        drop(known);
         // Receivers come after what is called on them; the store gets them first.
         new.reverse();
-        match store {
-            Some(store) if !new.is_empty() => store.put_calls(new).or_fail(),
-            _ => Ok(()),
+        if let Some(store) = store
+            && !new.is_empty()
+        {
+            let kept = |call: &Arc<Call>| Ok((call.digest, serde_json::to_vec(&keep(call)).or_fail()?));
+            store.put_calls(new.iter().map(kept).collect::<Result<_, OpError>>()?).or_fail()?;
         }
+        // Only now: who finds a call here relies on its being in the store.
+        let mut known = self.known();
+        for call in new {
+            let bytes = size(&call);
+            known.insert(call.digest, call, bytes);
+        }
+        Ok(())
     }
 
     /// Finds a call again.
@@ -89,7 +107,7 @@ impl Calls {
             if *digest == root.digest {
                 return Some(Arc::clone(root));
             }
-            self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+            self.known().get(digest).cloned()
         };
         if let Some(call) = known(digest) {
             return Ok(Some(call));
@@ -131,11 +149,28 @@ impl Calls {
             if call.digest != digest {
                 return Ok(None);
             }
-            self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::clone(&call));
+            self.known().insert(digest, Arc::clone(&call), size(&call));
             found.insert(digest, call);
         }
         Ok(found.remove(digest))
     }
+}
+
+/// Bytes that a call takes in memory, about, without those that it is made of.
+fn size(call: &Call) -> usize {
+    fn of(value: &ArgValue) -> usize {
+        size_of::<(&str, ArgValue)>()
+            + match value {
+                ArgValue::String(text) | ArgValue::Enum(text) => text.len(),
+                ArgValue::List(items) => items.iter().map(of).sum(),
+                ArgValue::Object(fields) => fields.iter().map(|(_, value)| of(value)).sum(),
+                _ => 0,
+            }
+    }
+    /// The entry in the map, and what the allocator takes for it.
+    const ENTRY: usize = 128;
+    let args: usize = call.args.iter().map(|(_, value)| of(value)).sum();
+    ENTRY + size_of::<Call>() + args
 }
 
 fn refs(value: &ArgValue, calls: &mut Vec<Arc<Call>>) {
@@ -235,4 +270,31 @@ fn rebuild_arg(
         }
         KeptArg::Ref(digest) => ArgValue::Ref(Arc::clone(found.get(digest)?)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_out_is_kept_up_to_a_number_of_bytes() {
+        let (registry, root, calls) = (Registry::core(), Call::root(), Calls::default());
+        let directory =
+            Call::step(&root, registry.operation("Query", "directory").unwrap(), Vec::new(), None);
+        let new_file = registry.operation("Directory", "withNewFile").unwrap();
+        let last = (0..100).map(|number| {
+            let contents = ArgValue::String(format!("{number}{}", "x".repeat(1 << 20)).into());
+            let path = ArgValue::String("a".into());
+            let args = vec![("path", path), ("contents", contents)];
+            let call = Call::step(&directory, new_file, args, None);
+            calls.remember(None, &call).unwrap();
+            call
+        });
+        let last = last.last().unwrap();
+        assert!(calls.find(None, &registry, &root, &last.digest).unwrap().is_some());
+        let kept: usize = calls.known().len();
+        assert!((10..40).contains(&kept), "{kept} calls of 1 MiB");
+        calls.trim();
+        assert!(calls.find(None, &registry, &root, &last.digest).unwrap().is_none());
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kukri_model::Digest;
 use kukri_model::schema::CacheRule;
 
-use super::Engine;
+use super::{Engine, asks_again};
 use crate::args::{ArgValue, Args};
 use crate::call::Call;
 use crate::context::Cx;
@@ -28,7 +28,7 @@ impl Engine {
         let mut values = Values { session, found: HashMap::new() };
         let mut pending = vec![Arc::clone(call)];
         while let Some(next) = pending.last() {
-            if values.get(next).is_some() {
+            if values.look_up(next) {
                 pending.pop();
                 continue;
             }
@@ -38,7 +38,7 @@ impl Engine {
             for (_, value) in next.args.iter().rev() {
                 values.missing(value, &mut pending);
             }
-            pending.extend(next.receiver.iter().filter(|receiver| values.get(receiver).is_none()).cloned());
+            pending.extend(next.receiver.iter().filter(|receiver| !values.look_up(receiver)).cloned());
             if pending.len() > before {
                 continue;
             }
@@ -46,7 +46,7 @@ impl Engine {
             values.found.insert(next.digest, value);
             pending.pop();
         }
-        values.get(call).ok_or_else(|| OpError::new(format!("{} gave nothing", call.label())))
+        values.get(call).cloned().ok_or_else(|| OpError::new(format!("{} gave nothing", call.label())))
     }
 
     /// One call whose receiver and arguments are known.
@@ -72,11 +72,14 @@ impl Engine {
             }
             args.extend(session.given(&call.digest));
             let cx = Cx { engine: Arc::clone(self), session: Arc::clone(session), call: Arc::clone(call) };
-            (operation.run)(on, args, &cx).await
+            (operation.run)(on.clone(), args, &cx).await
         };
         match operation.def.cache {
-            CacheRule::PerSession => session.once(&call.digest).get_or_try_init(run).await.cloned(),
+            CacheRule::PerSession if !asks_again(&call.args) => {
+                session.once(&call.digest).get_or_try_init(run).await.cloned()
+            }
             // Other calls look anew, but what is asked of this one's object concerns one and the same object.
+            CacheRule::PerSession => session.once_of_late(&call.digest).get_or_try_init(run).await.cloned(),
             CacheRule::Never if self.registry.objects.contains_key(operation.def.returns.base()) => {
                 session.once_of_late(&call.digest).get_or_try_init(run).await.cloned()
             }
@@ -90,21 +93,31 @@ impl Engine {
     }
 }
 
-/// What is known while one call is evaluated: what the session keeps, and what was found on the way.
+/// What is known while one call is evaluated: what was found on the way. What the session keeps is copied when it is
+/// first seen, as the session may forget it at any time.
 struct Values<'a> {
     session: &'a Arc<Session>,
     found: HashMap<Digest, Value>,
 }
 
 impl Values<'_> {
-    fn get(&self, call: &Call) -> Option<Value> {
-        self.found.get(&call.digest).cloned().or_else(|| self.session.known(&call.digest))
+    fn get(&self, call: &Call) -> Option<&Value> {
+        self.found.get(&call.digest)
+    }
+
+    /// Whether the value is known; from then on [`Values::get`] gives it.
+    fn look_up(&mut self, call: &Call) -> bool {
+        if self.found.contains_key(&call.digest) {
+            return true;
+        }
+        let known = self.session.known(&call.digest);
+        known.is_some_and(|value| self.found.insert(call.digest, value).is_none())
     }
 
     /// Adds the calls among the arguments which are not known, the first on top.
-    fn missing(&self, value: &ArgValue, pending: &mut Vec<Arc<Call>>) {
+    fn missing(&mut self, value: &ArgValue, pending: &mut Vec<Arc<Call>>) {
         match value {
-            ArgValue::Ref(call) if self.get(call).is_none() => pending.push(Arc::clone(call)),
+            ArgValue::Ref(call) if !self.look_up(call) => pending.push(Arc::clone(call)),
             ArgValue::List(items) => items.iter().rev().for_each(|item| self.missing(item, pending)),
             ArgValue::Object(fields) => {
                 fields.iter().rev().for_each(|(_, value)| self.missing(value, pending));
@@ -117,7 +130,7 @@ impl Values<'_> {
     fn resolve(&self, value: &ArgValue) -> Result<ArgValue, OpError> {
         Ok(match value {
             ArgValue::Ref(call) => match self.get(call) {
-                Some(Value::Object(object)) => ArgValue::Resolved(object, Arc::clone(call)),
+                Some(Value::Object(object)) => ArgValue::Resolved(object.clone(), Arc::clone(call)),
                 _ => return Err(OpError::new(format!("{} does not give an object", call.label()))),
             },
             ArgValue::List(items) => {

@@ -46,6 +46,11 @@ pub use volumes::VolumeLocks;
 /// The argument by which a caller asks to look again at something of its machine.
 const NO_CACHE: &str = "noCache";
 
+/// Whether these arguments ask for that.
+fn asks_again(args: &Args) -> bool {
+    args.iter().any(|(name, value)| *name == NO_CACHE && matches!(value, ArgValue::Bool(true)))
+}
+
 /// The engine. One per store.
 pub struct Engine {
     registry: Registry,
@@ -207,11 +212,9 @@ impl Engine {
         operation: &'static Operation,
         args: Args,
     ) -> Arc<Call> {
-        let again =
-            args.iter().any(|(name, value)| *name == NO_CACHE && matches!(value, ArgValue::Bool(true)));
         let scope: Option<Arc<str>> = match operation.def.cache {
             CacheRule::Pure => None,
-            CacheRule::PerSession if !again => Some(session.id().into()),
+            CacheRule::PerSession if !asks_again(&args) => Some(session.id().into()),
             CacheRule::PerSession | CacheRule::Never => {
                 Some(format!("{}#{}", session.id(), self.unique.fetch_add(1, Ordering::Relaxed)).into())
             }
@@ -258,6 +261,15 @@ impl Engine {
     /// The call with this digest, if its ID was ever given out by this engine's store.
     pub fn find_call(&self, digest: &Digest) -> Result<Option<Arc<Call>>, OpError> {
         self.calls.find(self.parts.get().map(|parts| &parts.store), &self.registry, &self.root, digest)
+    }
+
+    /// Gives back the memory of everything that can be read from the store again: for when nobody uses the engine.
+    pub async fn trim(&self) -> Result<(), OpError> {
+        let Some(parts) = self.parts.get() else { return Ok(()) };
+        self.calls.trim();
+        parts.solver.forget_all();
+        let store = parts.store.clone();
+        crate::blocking(move || store.trim().or_fail()).await
     }
 
     /// What a command wrote, as text. Bytes that are not UTF-8 are replaced.

@@ -88,6 +88,13 @@ impl Index {
         value
     }
 
+    /// Gives the memory of the page caches back. They fill again with use.
+    pub(crate) fn trim(&self) -> Result<()> {
+        lock(&self.readers).clear();
+        let writer = lock(&self.writer);
+        writer.execute_batch("PRAGMA shrink_memory").map_err(StoreError::index("give memory back"))
+    }
+
     /// Like [`Index::read`], for many queries that see the same state and share the cost of starting.
     pub(crate) fn read_many<T>(
         &self,

@@ -65,6 +65,14 @@ impl Recent {
         state.all()
     }
 
+    /// Gives back the memory of what is spared no longer.
+    pub(crate) fn trim(&self) {
+        let mut state = lock(&self.state);
+        state.rotate(self.grace);
+        state.young.shrink_to_fit();
+        state.old.shrink_to_fit();
+    }
+
     /// Ends the time of grace of everything.
     pub(crate) fn forget(&self) {
         let mut state = lock(&self.state);
