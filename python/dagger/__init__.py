@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dagger._errors import QueryErrorLocation as QueryErrorLocation
     from dagger._errors import QueryErrorValue as QueryErrorValue
     from dagger._errors import SessionError as SessionError
+    from dagger._errors import SourceLine as SourceLine
     from dagger._errors import TransportError as TransportError
     from dagger._errors import VersionMismatch as VersionMismatch
     from dagger._gen import *
@@ -64,6 +65,7 @@ _MODULES = {
     "Retry": "_config",
     "Scalar": "_types",
     "SessionError": "_errors",
+    "SourceLine": "_errors",
     "Timeout": "_config",
     "TransportError": "_errors",
     "VersionMismatch": "_errors",
@@ -95,6 +97,7 @@ __all__ = [
     "Retry",
     "Scalar",
     "SessionError",
+    "SourceLine",
     "Timeout",
     "TransportError",
     "VersionMismatch",

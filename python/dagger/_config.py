@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ class _Unset:
 
 UNSET = _Unset()
 CONNECT_SECONDS = 10.0
+
+SOURCE_LINES = os.environ.get("KUKRI_SOURCE_LINES", "").lower() not in ("0", "false", "off", "no")
+"""Whether calls remember where the program made them, unless the configuration says something else."""
 
 
 class Timeout:
@@ -94,6 +98,8 @@ class Config:
         config_path: Project file, for programs that name one.
         load_workspace_modules: Load the modules of the workspace.
         console: An object with a `file`, such as a console of `rich`: used when `log_output` is not given.
+        source_lines: Remember which line of the program made each call, so that errors can name it. Default:
+            yes, unless the environment has `KUKRI_SOURCE_LINES=0`.
     """
 
     timeout: Timeout | float | None = dataclasses.field(default_factory=Timeout.default)
@@ -104,6 +110,7 @@ class Config:
     load_workspace_modules: bool = False
     execute_timeout: float | _Unset | None = UNSET
     console: Any = None
+    source_lines: bool = SOURCE_LINES
 
     def __post_init__(self) -> None:
         if self.log_output is None and self.console is not None:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from dagger import _params
-from dagger._config import Config
+from dagger._config import SOURCE_LINES, Config
 from dagger._errors import DaggerError, ProvisionError, SessionError
 from dagger._link import AsyncLink, AsyncSession
 from dagger._loops import running
@@ -29,8 +29,9 @@ async def begin(config: Config) -> AsyncSession:
     try:
         return await _begin(config)
     except DaggerError as error:
-        # Frames of this package help nobody.
-        raise error.with_traceback(None) from None
+        # Frames of this package help nobody; a bare `raise` adds none.
+        error.__traceback__ = None
+        raise
 
 
 async def _begin(config: Config) -> AsyncSession:
@@ -101,14 +102,17 @@ class SharedLink(AsyncLink):
             self._ambient = (params, process, AsyncSession(http, None, None))
         return self._ambient[2]
 
-    def add(self, session: AsyncSession) -> None:
+    def add(self, session: AsyncSession, config: Config) -> None:
         """A session began."""
         self._begun.append(session)
+        self.places = config.source_lines
 
     def remove(self, session: AsyncSession) -> None:
         """A session ends."""
         self._begun.remove(session)
         self.ended = True
+        if not self._begun:
+            self.places = SOURCE_LINES
 
     def forget(self) -> None:
         """Closes the connections to the session of the environment."""
@@ -139,6 +143,7 @@ class Connection:
 
         self._link.current = await begin(self._config)
         self._link.ended = False
+        self._link.places = self._config.source_lines
         return Client(self._link, None)
 
     async def __aexit__(
@@ -180,7 +185,7 @@ class connection:  # noqa: N801
         from dagger._client import shared
 
         self._session = await begin(self._config)
-        shared.add(self._session)
+        shared.add(self._session, self._config)
         return self
 
     async def __aexit__(

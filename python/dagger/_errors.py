@@ -19,13 +19,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TAIL_LINES = 20
-"""How many lines of a failed command's output are shown."""
+"""How many lines of each stream of a failed command are shown."""
+
+LONGEST_LINE = 1000
+"""How many characters of each line."""
 
 
 class DaggerError(Exception):
@@ -73,6 +76,26 @@ class InvalidQueryError(ClientError):
 
 class VersionMismatch(Warning):
     """Never given: package and engine are of one version."""
+
+
+class SourceLine(NamedTuple):
+    """A line of the program, where it made a call.
+
+    Attributes:
+        file: Path of the file, relative to the current directory where it lies below.
+        line: Number of the line, from 1.
+        function: Name of the function; `<module>` outside of functions.
+        text: The line; empty where the source cannot be read.
+    """
+
+    file: str
+    line: int
+    function: str
+    text: str
+
+    def __str__(self) -> str:
+        place = f'File "{self.file}", line {self.line}, in {self.function}'
+        return f"{place}\n  {self.text}" if self.text else place
 
 
 class QueryErrorLocation:
@@ -147,6 +170,8 @@ class QueryError(ClientError):
     Attributes:
         errors: All errors of the answer, at least one.
         query: The document that was sent. It holds the arguments as they were given.
+        source: The line of the program that made the call which failed; several where any of them can be
+            meant, and none where that is not known: see `source_lines` of `Config`.
     """
 
     def __init__(self, errors: Sequence[QueryErrorValue], query: str = "") -> None:
@@ -156,9 +181,10 @@ class QueryError(ClientError):
         super().__init__(*errors)
         self.errors = list(errors)
         self.query = query
+        self.source: tuple[SourceLine, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.errors, self.query))
+        return (type(self), (self.errors, self.query), {"source": self.source})
 
     @property
     def error(self) -> QueryErrorValue:
@@ -166,7 +192,11 @@ class QueryError(ClientError):
         return self.errors[0]
 
     def __str__(self) -> str:
-        return self.error.message
+        """What the engine says, and the line of the program that it is about."""
+        return "\n".join([self.error.message, *self._where()])
+
+    def _where(self) -> list[str]:
+        return [f"  {line}" for place in self.source for line in str(place).splitlines()]
 
     def debug_query(self) -> str:
         """The document that was sent, with line numbers, and a caret where the engine saw the first error."""
@@ -190,6 +220,14 @@ class ExecError(QueryError):
         stdout: Its standard output; the last 100 KiB.
         stderr: Its standard error; the last 100 KiB.
         message: What the engine says.
+
+    Example:
+        ```python
+        try:
+            await tests.sync()
+        except dagger.ExecError as error:
+            print(error.command, error.exit_code, error.stderr)
+        ```
     """
 
     def __init__(self, errors: Sequence[QueryErrorValue], query: str = "") -> None:
@@ -201,23 +239,47 @@ class ExecError(QueryError):
         self.stdout: str = str(told.get("stdout") or "")
         self.stderr: str = str(told.get("stderr") or "")
 
+    @property
+    def hint(self) -> str:
+        """What to look for, by the exit status; empty where that says nothing."""
+        return HINTS.get(self.exit_code, "")
+
     def __str__(self) -> str:
-        """The command, its exit status, and the end of what it wrote."""
+        """The line of the program, the command, its exit status, and the end of what it wrote."""
         import shlex
 
-        lines = [self.message.split(" [traceparent:", 1)[0]]
+        lines = [self.message.split(" [traceparent:", 1)[0], *self._where()]
         if self.command:
-            lines.append(f"command: {shlex.join(self.command)}")
-        name, text = ("stderr", self.stderr) if self.stderr.strip() else ("stdout", self.stdout)
-        written = text.rstrip().splitlines()
-        if not written:
+            lines.append(f"command: {_cut(shlex.join(self.command))}")
+        for name, text in (("stdout", self.stdout), ("stderr", self.stderr)):
+            lines.extend(_tail(name, text))
+        if not (self.stdout.strip() or self.stderr.strip()):
             lines.append("the command wrote nothing")
-        elif len(written) > TAIL_LINES:
-            lines.append(f"{name}, the last {TAIL_LINES} of {len(written)} lines:")
-        else:
-            lines.append(f"{name}:")
-        lines.extend(f"  {line}" for line in written[-TAIL_LINES:])
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
         return "\n".join(lines)
+
+
+HINTS = {
+    126: "the file is there, but cannot be run: look at its permissions, its first line, and its platform",
+    127: "a command was not found: install it in an earlier step, or give its whole path",
+    137: "something killed it: often the machine had no memory left",
+    139: "it crashed: it touched memory that is not its own",
+}
+"""What an exit status usually means."""
+
+
+def _tail(name: str, text: str) -> list[str]:
+    """The end of what a command wrote."""
+    written = text.rstrip().splitlines()
+    if not written:
+        return []
+    of = f", the last {TAIL_LINES} of {len(written)} lines" if len(written) > TAIL_LINES else ""
+    return [f"{name}{of}:", *(f"  {_cut(line)}" for line in written[-TAIL_LINES:])]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}… ({len(line)} characters)"
 
 
 def query_error(errors: list[Any], query: str) -> QueryError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from dagger._config import SOURCE_LINES
 from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError
 from dagger._http import data
 
@@ -72,6 +73,9 @@ class Link:
 
     ended = False
     """Whether there was a session, and is none any more."""
+
+    places = SOURCE_LINES
+    """Whether calls remember where the program made them."""
 
     def missing(self) -> ClientConnectionError | TransportError:
         """Why there is no session."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from sys import _getframe
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from dagger._errors import DaggerError
+from dagger._errors import DaggerError, QueryError
 from dagger._query import plan
 from dagger._query.decode import required
 from dagger._query.encode import call
 from dagger._query.step import Step, cut, same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Sequence
     from typing import NoReturn
 
     from typing_extensions import Self
@@ -42,7 +43,15 @@ class Base:
 
     def _new(self, kind: type[O], field: str, *args: Arg) -> O:
         """The object that a call gives."""
-        step = Step(self._step, kind._type, field, call(self._type, field, args))
+        try:
+            step = Step(self._step, kind._type, field, call(self._type, field, args))
+        except TypeError as error:
+            error.__traceback__ = None
+            raise
+        if self._link.places:
+            # The caller of the method that called this.
+            frame = _getframe(2)
+            step.place = (frame.f_code, frame.f_lasti)
         return kind(self._link, step)
 
     def _load(self, kind: type[O], id_: str) -> O:
@@ -51,6 +60,21 @@ class Base:
             msg = f"an ID must be a string, not {type(id_).__name__}"
             raise TypeError(msg)
         return kind(self._link, Step.loaded(kind._type, id_))
+
+    def _all(self, kind: type[O], session: int, found: Any, where: str) -> list[O]:
+        return [self._loaded(kind, session, item["id"], where) for item in found or ()]
+
+    def _tell(self, error: DaggerError | TypeError, field: str, args: Sequence[Arg]) -> None:
+        """Takes the frames of this package out of an error, which help nobody, and says what lines it is about.
+
+        Where the error is raised again by a bare `raise`, the frame of that is not told either.
+        """
+        error.__traceback__ = None
+        if isinstance(error, QueryError) and self._link.places:
+            from dagger._places import blame
+
+            _, refs = cut(call(self._type, field, args))
+            blame(error, (self._step, *refs))
 
     def _loaded(self, kind: type[O], session: int, id_: Any, where: str) -> O:
         return kind(self._link, Step.loaded(kind._type, required(id_, where), session))
@@ -105,33 +129,35 @@ class Object(Base):
 
     _link: AsyncLink
 
-    async def _raw(self, field: str, args: tuple[Arg, ...], selection: str = "") -> tuple[Any, int]:
-        parts, refs = cut([*call(self._type, field, args), selection])
-        try:
-            return await self._link.run(lambda session: plan.value(session, self._step, parts, refs))
-        except DaggerError as error:
-            # Frames of this package help nobody.
-            raise error.with_traceback(None) from None
+    # The methods that generated code calls are no coroutines themselves: so they are not in tracebacks.
 
-    async def _value(self, convert: Callable[[Any], T], field: str, *args: Arg) -> T:
+    def _value(self, convert: Callable[[Any], T], field: str, *args: Arg) -> Coroutine[Any, Any, T]:
         """The value of a call that cannot be null."""
-        value, _ = await self._raw(field, args)
-        return convert(required(value, f"{self._type}.{field}"))
+        where = f"{self._type}.{field}"
+        return self._asked(field, args, "", lambda value, _: convert(required(value, where)))
 
-    async def _maybe(self, convert: Callable[[Any], T], field: str, *args: Arg) -> T | None:
+    def _maybe(self, convert: Callable[[Any], T], field: str, *args: Arg) -> Coroutine[Any, Any, T | None]:
         """The value of a call that can be null."""
-        value, _ = await self._raw(field, args)
-        return None if value is None else convert(value)
+        return self._asked(field, args, "", lambda value, _: None if value is None else convert(value))
 
-    async def _objects(self, kind: type[A], field: str, *args: Arg) -> list[A]:
+    def _objects(self, kind: type[A], field: str, *args: Arg) -> Coroutine[Any, Any, list[A]]:
         """The objects of a list."""
-        items, session = await self._raw(field, args, "{id}")
-        return [self._loaded(kind, session, item["id"], field) for item in items or ()]
+        return self._asked(field, args, "{id}", lambda found, session: self._all(kind, session, found, field))
 
-    async def _computed(self, kind: type[A], field: str, *args: Arg) -> A:
+    def _computed(self, kind: type[A], field: str, *args: Arg) -> Coroutine[Any, Any, A]:
         """The object whose ID a call gives after it was computed."""
-        found, session = await self._raw(field, args)
-        return self._loaded(kind, session, found, f"{self._type}.{field}")
+        where = f"{self._type}.{field}"
+        return self._asked(field, args, "", lambda found, session: self._loaded(kind, session, found, where))
+
+    async def _asked(
+        self, field: str, args: tuple[Arg, ...], selection: str, finish: Callable[[Any, int], T]
+    ) -> T:
+        try:
+            parts, refs = cut([*call(self._type, field, args), selection])
+            return finish(*await self._link.run(lambda session: plan.value(session, self._step, parts, refs)))
+        except (DaggerError, TypeError) as error:
+            self._tell(error, field, args)
+            raise
 
     async def _identity(self) -> str:
         """The ID of this object."""
@@ -141,7 +167,8 @@ class Object(Base):
         try:
             found, _ = await self._link.run(lambda session: plan.identity(session, step))
         except DaggerError as error:
-            raise error.with_traceback(None) from None
+            self._tell(error, "id", ())
+            raise
         return str(found)
 
 
@@ -152,32 +179,51 @@ class SyncObject(Base):
 
     _link: SyncLink
 
-    def _raw(self, field: str, args: tuple[Arg, ...], selection: str = "") -> tuple[Any, int]:
-        parts, refs = cut([*call(self._type, field, args), selection])
-        try:
-            return self._link.run(lambda session: plan.value(session, self._step, parts, refs))
-        except DaggerError as error:
-            raise error.with_traceback(None) from None
-
     def _value(self, convert: Callable[[Any], T], field: str, *args: Arg) -> T:
         """The value of a call that cannot be null."""
-        value, _ = self._raw(field, args)
-        return convert(required(value, f"{self._type}.{field}"))
+        where = f"{self._type}.{field}"
+        try:
+            return self._asked(field, args, "", lambda value, _: convert(required(value, where)))
+        except (DaggerError, TypeError) as error:
+            error.__traceback__ = None
+            raise
 
     def _maybe(self, convert: Callable[[Any], T], field: str, *args: Arg) -> T | None:
         """The value of a call that can be null."""
-        value, _ = self._raw(field, args)
-        return None if value is None else convert(value)
+        try:
+            return self._asked(field, args, "", lambda value, _: None if value is None else convert(value))
+        except (DaggerError, TypeError) as error:
+            error.__traceback__ = None
+            raise
 
     def _objects(self, kind: type[S], field: str, *args: Arg) -> list[S]:
         """The objects of a list."""
-        items, session = self._raw(field, args, "{id}")
-        return [self._loaded(kind, session, item["id"], field) for item in items or ()]
+        try:
+            return self._asked(
+                field, args, "{id}", lambda found, session: self._all(kind, session, found, field)
+            )
+        except (DaggerError, TypeError) as error:
+            error.__traceback__ = None
+            raise
 
     def _computed(self, kind: type[S], field: str, *args: Arg) -> S:
         """The object whose ID a call gives after it was computed."""
-        found, session = self._raw(field, args)
-        return self._loaded(kind, session, found, f"{self._type}.{field}")
+        where = f"{self._type}.{field}"
+        try:
+            return self._asked(
+                field, args, "", lambda found, session: self._loaded(kind, session, found, where)
+            )
+        except (DaggerError, TypeError) as error:
+            error.__traceback__ = None
+            raise
+
+    def _asked(self, field: str, args: tuple[Arg, ...], selection: str, finish: Callable[[Any, int], T]) -> T:
+        try:
+            parts, refs = cut([*call(self._type, field, args), selection])
+            return finish(*self._link.run(lambda session: plan.value(session, self._step, parts, refs)))
+        except (DaggerError, TypeError) as error:
+            self._tell(error, field, args)
+            raise
 
     def _identity(self) -> str:
         """The ID of this object."""
@@ -187,5 +233,6 @@ class SyncObject(Base):
         try:
             found, _ = self._link.run(lambda session: plan.identity(session, step))
         except DaggerError as error:
-            raise error.with_traceback(None) from None
+            self._tell(error, "id", ())
+            raise
         return str(found)

@@ -55,9 +55,11 @@ class connect:  # noqa: N801
         try:
             self._link.current = _begin(self._config)
         except DaggerError as error:
-            # Frames of this package help nobody.
-            raise error.with_traceback(None) from None
+            # Frames of this package help nobody; a bare `raise` adds none.
+            error.__traceback__ = None
+            raise
         self._link.ended = False
+        self._link.places = self._config.source_lines
         return Client(self._link, None)
 
     def __exit__(
@@ -74,6 +76,7 @@ class connect:  # noqa: N801
         from dagger._connection import SharedConnection
 
         shared.config = self._config
+        shared.places = self._config.source_lines
         return SharedConnection(shared).__await__()
 
 

@@ -26,12 +26,21 @@ def test_exec_errors() -> None:
         "err",
     )
     assert error.message.startswith("exit code: 3")
-    assert str(error) == "exit code: 3\ncommand: sh -c 'exit 3'\nstderr:\n  err"
+    assert str(error) == "exit code: 3\ncommand: sh -c 'exit 3'\nstdout:\n  out\nstderr:\n  err"
     assert str(failed(stderr=" \n")) == "exit code: 3\ncommand: sh -c 'exit 3'\nstdout:\n  out"
     assert str(failed(stderr="", stdout="")).endswith("the command wrote nothing")
     long = str(failed(stderr="\n".join(f"line {number}" for number in range(100))))
     assert "stderr, the last 20 of 100 lines:\n  line 80\n" in long
     assert long.endswith("  line 99")
+    assert len(str(failed(stderr="x" * 100_000, cmd=["y" * 100_000]))) < 3000
+
+
+def test_hints() -> None:
+    assert failed().hint == ""
+    assert "hint:" not in str(failed())
+    for code, words in [(126, "cannot be run"), (127, "not found"), (137, "memory"), (139, "crashed")]:
+        assert words in failed(exitCode=code).hint
+        assert str(failed(exitCode=code)).endswith(f"\nhint: {failed(exitCode=code).hint}")
 
 
 def test_other_errors() -> None:

@@ -13,6 +13,7 @@ from dagger._query.encode import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import CodeType
 
     from dagger._query.encode import Piece
 
@@ -37,9 +38,10 @@ class Step:
         parts: The call as text, cut where an ID belongs.
         refs: The steps whose IDs belong there.
         known: The number of a session, and the ID in it.
+        place: Where the program made the call: code, and the offset in it; see `dagger._places`.
     """
 
-    __slots__ = ("field", "key", "known", "parent", "parts", "refs", "type")
+    __slots__ = ("field", "key", "known", "parent", "parts", "place", "refs", "type")
 
     def __init__(self, parent: Step | None, type_: str, field: str, pieces: Sequence[Piece]) -> None:
         self.parent = parent
@@ -47,6 +49,7 @@ class Step:
         self.field = field
         self.parts, self.refs = cut(pieces)
         self.known: tuple[int, str] | None = None
+        self.place: tuple[CodeType, int] | None = None
         self.key: int
         above = 0 if parent is None else parent.key
         self.key = hash((above, type_, self.parts, tuple([ref.key for ref in self.refs])))

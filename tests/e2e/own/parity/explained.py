@@ -28,6 +28,7 @@ DIFFERENT = {
     r"dagger\.connect what": "works without `async` as well, as a context manager",
     r"dagger\.connection what": "is a class, which can be called in the same way",
     r"dagger\.Config\(console\) .*": SUPERSET,
+    r"dagger\.Config\(source_lines\) is more": "errors name the line that made the call; this turns it off",
     r"dagger\.Config\((timeout|execute_timeout)\) type": "takes numbers, as the original does without saying so",
     r"dagger\.Retry\((connect|execute)\) type": "says less of what a decorator takes and gives",
     r"dagger\.Timeout\((timeout|connect|read|write|pool)\) type": HTTPX,

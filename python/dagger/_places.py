@@ -1,0 +1,97 @@
+"""Which line of the program made the call that failed.
+
+A call remembers the code it was made in and how far that had come: two references, taken from the frame of
+the caller. Everything else, as the number of the line and its text, is looked for when something has failed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dagger._errors import ExecError, SourceLine
+from dagger._query.encode import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import CodeType
+
+    from dagger._errors import QueryError
+    from dagger._query.step import Step
+
+MOST = 3
+"""Most lines that are told where several calls could be meant."""
+
+
+def blame(error: QueryError, steps: Iterable[Step | None]) -> None:
+    """Tells an error which lines made the call that failed, as far as that can be known.
+
+    Args:
+        error: What the engine answered.
+        steps: What was asked for.
+    """
+    below = list(_below(steps))
+    made = _execs(error, below) if isinstance(error, ExecError) else _named(error, below)
+    lines: list[SourceLine] = []
+    for step in made:
+        if step.place is not None and (line := _line(*step.place)) not in lines:
+            lines.append(line)
+    if len(lines) <= MOST:
+        error.source = tuple(lines)
+
+
+def _below(steps: Iterable[Step | None]) -> Iterator[Step]:
+    """All calls on which some depend, and these."""
+    todo = list(steps)
+    seen: set[int] = set()
+    while todo:
+        step = todo.pop()
+        if step is None or id(step) in seen:
+            continue
+        seen.add(id(step))
+        yield step
+        todo.append(step.parent)
+        todo.extend(step.refs)
+
+
+def _execs(error: ExecError, below: Sequence[Step]) -> list[Step]:
+    """The calls that can have run the command."""
+    execs = [step for step in below if step.field == "withExec"]
+    words = [quoted(word) for word in error.command]
+    # The command can begin with the container's entrypoint, which the call does not name.
+    for start in range(len(words) + 1):
+        text = f"withExec(args:[{','.join(words[start:])}]"
+        if found := [step for step in execs if step.parts[0].startswith(text)]:
+            return found
+    # Variables were replaced in it.
+    return [step for step in execs if "expand:true" in step.parts[0]]
+
+
+def _named(error: QueryError, below: Sequence[Step]) -> list[Step]:
+    """The call that the engine names, if there is only one of that name."""
+    path = error.error.path
+    found = [step for step in below if path and step.field == path[-1]]
+    return found if len(found) == 1 else []
+
+
+def _line(code: CodeType, offset: int) -> SourceLine:
+    import dis
+    import linecache
+
+    number = code.co_firstlineno
+    for start, line in dis.findlinestarts(code):
+        if start > offset:
+            break
+        number = line or number
+    return SourceLine(
+        _short(code.co_filename), number, code.co_name, linecache.getline(code.co_filename, number).strip()
+    )
+
+
+def _short(path: str) -> str:
+    """A path, relative to the current directory where it lies below."""
+    try:
+        short = os.path.relpath(path)
+    except (OSError, ValueError):
+        return path
+    return path if not os.path.isabs(path) or short.startswith(os.pardir) else short

@@ -1,0 +1,203 @@
+"""Errors name the line of the program that made the call which failed."""
+
+import asyncio
+import inspect
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagger
+import pytest
+from dagger import dag
+from dagger._client import shared
+from fake import Api, Server
+
+Serve = Callable[[Callable[[str], Any]], Server]
+ROOT = Path(__file__).parent.parent
+HERE = Path(__file__).name
+
+
+def fails(serve: Serve, *command: str, path: list[str] | None = None) -> None:
+    """Starts a session in which a command fails."""
+    told = {"_type": "EXEC_ERROR", "cmd": command, "exitCode": 3, "stdout": "", "stderr": "no"}
+    extensions = told if command else {}
+    error = {"message": "exit code: 3", "path": path, "extensions": extensions}
+    serve(lambda _: {"errors": [error], "data": None})
+
+
+def raised(container: dagger.Container) -> dagger.QueryError:
+    """How it fails."""
+    with pytest.raises(dagger.QueryError) as error:
+        asyncio.run(container.stdout())
+    return error.value
+
+
+def told(error: dagger.QueryError) -> list[str]:
+    """The lines that the error names; each is one of this file."""
+    for place in error.source:
+        assert Path(place.file).name == HERE
+        assert Path(__file__).read_text().splitlines()[place.line - 1].strip() == place.text
+    return [place.text for place in error.source]
+
+
+def test_the_line_of_a_chain(serve: Serve) -> None:
+    fails(serve, "exit", "3")
+    container = (
+        dag.container()
+        .from_("alpine")
+        .with_exec(["true"])
+        .with_exec(["exit", "3"])  # this one
+        .with_workdir("/")
+        .with_exec(["false"])
+    )
+    error = raised(container)
+    assert told(error) == ['.with_exec(["exit", "3"])  # this one']
+    assert error.source[0].function == "test_the_line_of_a_chain"
+    (first, place, text, *_) = str(error).splitlines()
+    assert first == "exit code: 3"
+    assert place.startswith('  File "')
+    assert place.endswith(f'{HERE}", line {error.source[0].line}, in test_the_line_of_a_chain')
+    assert text == '    .with_exec(["exit", "3"])  # this one'
+
+
+def test_the_line_of_the_sync_client(serve: Serve) -> None:
+    fails(serve, "make")
+    with dagger.connect() as client:
+        made = client.container().with_exec(["make"])  # this one
+        with pytest.raises(dagger.ExecError) as error:
+            made.stdout()
+        assert told(error.value) == ['made = client.container().with_exec(["make"])  # this one']
+
+
+def test_in_functions_and_arguments(serve: Serve) -> None:
+    fails(serve, "make")
+
+    def build(container: dagger.Container) -> dagger.Container:
+        return container.with_exec(["make"])  # this one
+
+    built = dag.container().with_(build)
+    (text,) = told(raised(dag.container().with_file("/x", built.file("x"))))
+    assert text == 'return container.with_exec(["make"])  # this one'
+
+
+def test_behind_an_entrypoint(serve: Serve) -> None:
+    fails(serve, "sh", "-c", "exit 3")
+    container = dag.container().with_exec(["exit 3"], use_entrypoint=True)  # this one
+    container = container.with_exec(["-c"])
+    assert "# this one" in told(raised(container))[0]
+
+
+def test_with_variables(serve: Serve) -> None:
+    fails(serve, "echo", "b")
+    container = dag.container().with_env_variable("A", "b")
+    container = container.with_exec(["echo", "$A"], expand=True)  # this one
+    assert "# this one" in told(raised(container.with_exec(["true"])))[0]
+
+
+def test_several_that_can_be_meant(serve: Serve) -> None:
+    fails(serve, "make")
+    container = dag.container().with_exec(["make"])  # one
+    container = container.with_exec(["make"])  # two
+    assert [text[-3:] for text in told(raised(container))] == ["two", "one"]
+    for _ in range(50):
+        container = container.with_exec(["make"])  # the same line
+    assert len(told(raised(container))) == 3
+    container = container.with_exec(["make"])  # one more than is told
+    assert told(raised(container)) == []
+
+
+def test_what_the_engine_names(serve: Serve) -> None:
+    fails(serve, path=["container", "from"])
+    container = dag.container().from_("nope")  # this one
+    assert told(raised(container.with_exec(["true"]))) == [
+        'container = dag.container().from_("nope")  # this one'
+    ]
+    assert told(raised(dag.container().from_("a").from_("b"))) == []
+
+
+def test_the_engine_names_the_value(serve: Serve) -> None:
+    fails(serve, path=["container", "stdout"])
+    assert told(raised(dag.container())) == []
+
+
+def test_turned_off(serve: Serve) -> None:
+    fails(serve, "make")
+    assert dagger.Config().source_lines
+    with dagger.connect(dagger.Config(source_lines=False)) as client:
+        with pytest.raises(dagger.ExecError) as error:
+            client.container().with_exec(["make"]).stdout()
+        assert error.value.source == ()
+    code = "import dagger; assert not dagger.Config().source_lines; assert not dagger.dag.container()._step.place"
+    environment = {"KUKRI_SOURCE_LINES": "0", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def test_pickling_keeps_it(serve: Serve) -> None:
+    fails(serve, "make")
+    error = raised(dag.container().with_exec(["make"]))
+    again = pickle.loads(pickle.dumps(error))
+    assert again.source == error.source != ()
+    assert str(again) == str(error)
+
+
+def test_places_are_no_part_of_identity() -> None:
+    one = dag.container().with_exec(["make"])
+    other = dag.container().with_exec(["make"])
+    assert one._step is not None
+    assert other._step is not None
+    assert one._step.place != other._step.place
+    assert one == other
+
+
+def test_tracebacks_are_those_of_the_program(serve: Serve) -> None:
+    fails(serve, "make")
+    mine = str(ROOT / "dagger")
+
+    def frames(call: Callable[[], object]) -> int:
+        with pytest.raises((dagger.ExecError, TypeError)) as error:
+            call()
+        return sum(str(entry.path).startswith(mine) for entry in error.traceback)
+
+    # Before 3.11 an exception that is raised again keeps the frames that it had.
+    most = 1 if sys.version_info >= (3, 11) else 9
+    assert frames(lambda: asyncio.run(dag.container().with_exec(["make"]).stdout())) <= most
+    assert frames(lambda: dag.container().with_exec("make")) <= 2
+    with dagger.connect() as client:
+        assert frames(lambda: client.container().with_exec(["make"]).stdout()) <= 2
+        assert frames(lambda: client.container().with_exec(["make"]).sync()) <= 2
+
+
+def test_remembering_is_cheap() -> None:
+    def seconds(places: bool) -> float:
+        shared.places = places
+        container = dag.container()
+        started = time.perf_counter()
+        for number in range(1000):
+            container = container.with_exec(["echo", str(number)])
+        return time.perf_counter() - started
+
+    try:
+        with_places, without = float("inf"), float("inf")
+        for _ in range(30):
+            with_places, without = min(with_places, seconds(True)), min(without, seconds(False))
+        assert with_places < without * 1.25, "a few hundredths more, usually"
+    finally:
+        shared.places = True
+
+
+def test_a_place_of_code_without_source(api: Api) -> None:
+    """As in `python -c`."""
+    names: dict[str, Any] = {"dag": dag}
+    exec(compile("\n\nmade = dag.container().with_exec(['x'])", "<string>", "exec"), names)
+    from dagger._places import _line
+
+    place = _line(*names["made"]._step.place)
+    assert place == dagger.SourceLine("<string>", 3, "<module>", "")
+    assert str(place) == 'File "<string>", line 3, in <module>'
+    frame = inspect.currentframe()
+    assert frame is not None
+    assert _line(frame.f_code, 0).line == frame.f_code.co_firstlineno

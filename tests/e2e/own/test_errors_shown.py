@@ -1,0 +1,77 @@
+"""What a program prints that ends by the failure of a command."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ASYNC = """
+import asyncio
+import dagger
+from dagger import dag
+
+def tests(base):
+    return (
+        base.with_workdir("/tmp")
+        .with_exec(["sh", "-c", "seq 30; echo wrong >&2; exit 3"])  # this step
+        .with_exec(["true"])
+    )
+
+async def main():
+    async with dagger.connection():
+        base = dag.container().from_("busybox")
+        files = dag.directory().with_directory("out", tests(base).directory("/tmp"))
+        await asyncio.gather(base.with_exec(["true"]).sync(), files.entries())
+
+asyncio.run(main())
+"""
+SYNC = """
+import dagger
+
+with dagger.connect() as client:
+    base = client.container().from_("busybox")
+    made = base.with_exec(["sh", "-c", "seq 30; echo wrong >&2; exit 3"])  # this step
+    made.with_exec(["true"]).stdout()
+"""
+
+
+def run(path: Path, program: str) -> list[str]:
+    path.write_text(program)
+    done = subprocess.run(
+        [sys.executable, path.name], cwd=path.parent, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr.splitlines()
+
+
+@pytest.mark.parametrize("program", [ASYNC, SYNC])
+def test_a_failed_command(tmp_path: Path, program: str) -> None:
+    lines = run(tmp_path / "ci.py", program)
+    at = lines.index("dagger.ExecError: exit code: 3")
+    number = next(number for number, line in enumerate(program.splitlines(), 1) if "# this step" in line)
+    expected = f"""
+        command: sh -c 'seq 30; echo wrong >&2; exit 3'
+        stdout, the last 20 of 30 lines:
+    {textwrap.indent(chr(10).join(map(str, range(11, 31))), "      ")}
+        stderr:
+          wrong
+    """
+    assert lines[at + 1].startswith(f'  File "ci.py", line {number}, in ')
+    assert lines[at + 2] == "    " + program.splitlines()[number - 1].strip()
+    assert [line.strip() for line in lines[at + 3 :]] == [
+        line.strip() for line in expected.strip().splitlines()
+    ]
+    own = [line for line in lines[:at] if line.startswith("  File ") and "/dagger/" in line]
+    assert len(own) <= (2 if sys.version_info >= (3, 11) else 5)
+
+
+def test_an_image_that_is_not_there(tmp_path: Path) -> None:
+    program = SYNC.replace("busybox", "no-such-image")
+    lines = run(tmp_path / "ci.py", program)
+    assert any(line.startswith("dagger.QueryError: ") and "no-such-image" in line for line in lines)
+    assert lines[-2:] == [
+        '  File "ci.py", line 5, in <module>',
+        '    base = client.container().from_("no-such-image")',
+    ]
