@@ -65,7 +65,7 @@ class Base:
         return [self._loaded(kind, session, item["id"], where) for item in found or ()]
 
     def _tell(self, error: DaggerError | TypeError, field: str, args: Sequence[Arg]) -> None:
-        """Takes the frames of this package out of an error, which help nobody, and says what lines it is about.
+        """Takes the frames of this package out of an error, which help nobody, and says which lines made it.
 
         Where the error is raised again by a bare `raise`, the frame of that is not told either.
         """

@@ -131,7 +131,7 @@ def test_turned_off(serve: Serve) -> None:
         with pytest.raises(dagger.ExecError) as error:
             client.container().with_exec(["make"]).stdout()
         assert error.value.source == ()
-    code = "import dagger; assert not dagger.Config().source_lines; assert not dagger.dag.container()._step.place"
+    code = "import dagger as d; assert not d.Config().source_lines; assert not d.dag.container()._step.place"
     environment = {"KUKRI_SOURCE_LINES": "0", "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 

@@ -99,12 +99,23 @@ mod tests {
                         #[arg(long)]\n    pub max_size: A,\n    pub plain: A,\n}\nvariable(\"XDG_CACHE_HOME\")\n";
 
     fn found(page: &str) -> Vec<String> {
-        check(&Repo::of([(FLAGS, CODE), ("python/dagger/_a.py", SDK), ("python/dagger/_gen/a.py", "variable(\"NAME\")"), (PAGE, page)])).iter().map(Finding::to_string).collect()
+        check(&Repo::of([
+            (FLAGS, CODE),
+            ("python/dagger/_a.py", SDK),
+            ("python/dagger/_gen/a.py", "variable(\"NAME\")"),
+            (PAGE, page),
+        ]))
+        .iter()
+        .map(Finding::to_string)
+        .collect()
     }
 
     #[test]
     fn page_and_code_agree() {
-        assert_eq!(found("`--root` `KUKRI_ROOT` `--max-size` `XDG_CACHE_HOME` `KUKRI_SDK`"), Vec::<String>::new());
+        assert_eq!(
+            found("`--root` `KUKRI_ROOT` `--max-size` `XDG_CACHE_HOME` `KUKRI_SDK`"),
+            Vec::<String>::new()
+        );
         assert_eq!(
             found("`--root` `KUKRI_ROOT`\n`KUKRI_GONE`"),
             [
