@@ -72,7 +72,7 @@ impl Progress {
             return;
         }
         let summary = Summary::of(&self.view);
-        if summary.steps > 0 {
+        if summary.steps + summary.transfers > 0 {
             write(format!("{summary}\n").as_bytes());
         }
     }

@@ -25,8 +25,10 @@ pub trait ResultCache<V>: Send + Sync + 'static {
     /// By content.
     fn by_key(&self, key: &Digest) -> Lookup<V>;
 
-    /// Parts of the keys of earlier runs with this slot, latest first; a handful is enough.
-    fn nearest(&self, slot: &Digest) -> Vec<Vec<(String, Digest)>>;
+    /// Earlier runs that a run with this key is compared with, to explain why it is needed: those with the same slot,
+    /// latest first; a handful is enough. Where there are none, one of another step may be given which this one most
+    /// likely replaces.
+    fn nearest(&self, key: &ContentKey, label: &str) -> Vec<Earlier>;
 
     /// Keeps the result of a run.
     fn store(&self, record: Record<'_, V>);
@@ -42,6 +44,15 @@ pub struct EarlierRun {
     pub age: Duration,
     /// How long it took.
     pub took: Duration,
+}
+
+/// An earlier run, as it is compared with a later one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// Parts of its key.
+    pub parts: Vec<(String, Digest)>,
+    /// Its label, where it is a run of another step.
+    pub other: Option<String>,
 }
 
 /// The answer to a look-up.
@@ -131,8 +142,9 @@ impl<V: Clone + Send + Sync + 'static> ResultCache<V> for MemoryCache<V> {
         }
     }
 
-    fn nearest(&self, slot: &Digest) -> Vec<Vec<(String, Digest)>> {
-        self.state().slots.get(slot).map(|runs| runs.iter().cloned().collect()).unwrap_or_default()
+    fn nearest(&self, key: &ContentKey, _: &str) -> Vec<Earlier> {
+        let earlier = |parts: &Vec<(String, Digest)>| Earlier { parts: parts.clone(), other: None };
+        self.state().slots.get(&key.slot).map(|runs| runs.iter().map(earlier).collect()).unwrap_or_default()
     }
 
     fn store(&self, record: Record<'_, V>) {

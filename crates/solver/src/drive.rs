@@ -180,8 +180,11 @@ impl<O: Op> Shared<O> {
                 Lookup::Miss => {}
             },
         }
-        let reason =
-            if evicted { MissReason::Evicted } else { explain(&key.parts, &self.cache.nearest(&key.slot)) };
+        let reason = if evicted {
+            MissReason::Evicted
+        } else {
+            explain(&key.parts, &self.cache.nearest(&key, &self.label(&job.op)))
+        };
         self.run(&job, inputs, reason);
     }
 

@@ -2,16 +2,21 @@
 
 use kukri_model::Digest;
 
+use crate::cache::Earlier;
 use crate::observe::MissReason;
 
-/// Compares a key with the keys of earlier runs of the same step, latest first.
-pub(crate) fn explain(parts: &[(String, Digest)], earlier: &[Vec<(String, Digest)>]) -> MissReason {
-    let nearest = earlier.iter().map(|run| differing(parts, run)).min_by_key(Vec::len);
+/// Compares a key with the keys of earlier runs, latest first.
+pub(crate) fn explain(parts: &[(String, Digest)], earlier: &[Earlier]) -> MissReason {
+    let nearest = earlier
+        .iter()
+        .map(|run| (differing(parts, &run.parts), &run.other))
+        .min_by_key(|(names, _)| names.len());
     match nearest {
         None => MissReason::FirstRun,
+        Some((parts, Some(other))) => MissReason::Replaces { other: other.clone(), parts },
         // The very same key: it was stored once.
-        Some(names) if names.is_empty() => MissReason::Evicted,
-        Some(names) => MissReason::Changed(names),
+        Some((names, None)) if names.is_empty() => MissReason::Evicted,
+        Some((names, None)) => MissReason::Changed(names),
     }
 }
 
@@ -57,14 +62,30 @@ mod tests {
         parts.iter().map(|(name, value)| ((*name).to_owned(), Digest::of(value.as_bytes()))).collect()
     }
 
+    fn same_step(parts: Vec<(String, Digest)>) -> Earlier {
+        Earlier { parts, other: None }
+    }
+
+    #[test]
+    fn a_run_of_another_step_is_named() {
+        let key = parts(&[("args", "x y"), ("input", "1")]);
+        let other =
+            Earlier { parts: parts(&[("args", "x"), ("input", "1")]), other: Some("step x".to_owned()) };
+        let parts = vec!["args".to_owned()];
+        assert_eq!(explain(&key, &[other]), MissReason::Replaces { other: "step x".to_owned(), parts });
+    }
+
     #[test]
     fn the_nearest_run_explains() {
         let key = parts(&[("args", "x"), ("input", "1"), ("env A", "a")]);
         assert_eq!(explain(&key, &[]), MissReason::FirstRun);
-        assert_eq!(explain(&key, std::slice::from_ref(&key)), MissReason::Evicted);
+        assert_eq!(explain(&key, &[same_step(key.clone())]), MissReason::Evicted);
         let far = parts(&[("args", "y"), ("input", "2"), ("env A", "a")]);
         let near = parts(&[("args", "x"), ("input", "2"), ("env A", "a")]);
-        assert_eq!(explain(&key, &[far, near]), MissReason::Changed(vec!["input".into()]));
+        assert_eq!(
+            explain(&key, &[same_step(far), same_step(near)]),
+            MissReason::Changed(vec!["input".into()])
+        );
     }
 
     #[test]
@@ -72,7 +93,7 @@ mod tests {
         let key = parts(&[("args", "x"), ("env B", "b"), ("mount", "1"), ("mount", "2")]);
         let earlier = parts(&[("args", "x"), ("env A", "a"), ("mount", "1"), ("mount", "3")]);
         assert_eq!(
-            explain(&key, &[earlier]),
+            explain(&key, &[same_step(earlier)]),
             MissReason::Changed(vec!["env B".into(), "mount".into(), "env A".into()])
         );
     }

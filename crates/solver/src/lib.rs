@@ -41,7 +41,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use cache::{EarlierRun, Lookup, MemoryCache, Record, ResultCache};
+pub use cache::{Earlier, EarlierRun, Lookup, MemoryCache, Record, ResultCache};
 pub use error::SolveError;
 pub use observe::{Decision, HitBy, MissReason, NoObserver, Observer, Outcome, Vertex};
 pub use op::{CacheKey, ContentKey, Op, RunContext};

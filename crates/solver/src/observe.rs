@@ -68,6 +68,13 @@ pub enum MissReason {
     FirstRun,
     /// These parts of the key differ from the nearest earlier run.
     Changed(Vec<String>),
+    /// The step itself has not run before, but seems to be a later form of one that has.
+    Replaces {
+        /// Label of the earlier step.
+        other: String,
+        /// The parts of the key that differ from its run.
+        parts: Vec<String>,
+    },
     /// The operation forbids it.
     NotCacheable,
     /// It ran before, but the result is gone.

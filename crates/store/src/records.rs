@@ -55,6 +55,8 @@ pub struct ResultSummary {
     pub cost_ms: u64,
     /// When it was made, to the second.
     pub created: SystemTime,
+    /// Grows with each result that is stored.
+    pub order: i64,
 }
 
 impl Store {
@@ -125,10 +127,20 @@ impl Store {
     pub fn nearest(&self, slot: &Digest) -> Result<Vec<ResultSummary>> {
         self.inner.index.read("look up earlier results", |connection| {
             let mut query = connection.prepare_cached(
-                "SELECT key, label, inputs, cost_ms, created FROM results WHERE slot=?
+                "SELECT key, label, inputs, cost_ms, created, rowid FROM results WHERE slot=?
                  ORDER BY created DESC, rowid DESC LIMIT ?",
             )?;
             query.query_map(params![slot.as_bytes(), MAX_NEAREST], summary)?.collect()
+        })
+    }
+
+    /// One result.
+    pub fn result_summary(&self, key: &Digest) -> Result<Option<ResultSummary>> {
+        self.inner.index.read("look up a result", |connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT key, label, inputs, cost_ms, created, rowid FROM results WHERE key=?",
+            )?;
+            query.query_row([key.as_bytes()], summary).optional()
         })
     }
 
@@ -206,6 +218,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<ResultSummary> {
         inputs: serde_json::from_str(&inputs).unwrap_or_default(),
         cost_ms: cost as u64,
         created: time(row.get(4)?),
+        order: row.get(5)?,
     })
 }
 

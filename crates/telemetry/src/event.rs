@@ -137,7 +137,7 @@ pub enum SpanKind {
     Sync,
     /// A result leaves the engine: image, tar file, directory.
     Export,
-    /// Files are changed without a container.
+    /// Files are changed without a container, or put into an archive.
     Tree,
     /// A call of the API. It does no work itself and is no step.
     Call,
@@ -147,10 +147,17 @@ pub enum SpanKind {
 }
 
 impl SpanKind {
-    /// Whether it does work, and so counts as a step.
+    /// Whether it does work.
     #[must_use]
     pub const fn is_step(&self) -> bool {
         !matches!(self, Self::Call)
+    }
+
+    /// Whether it only moves files or results between the engine and others: it happens each time, so no cache can spare
+    /// it.
+    #[must_use]
+    pub const fn is_transfer(&self) -> bool {
+        matches!(self, Self::Sync | Self::Export)
     }
 }
 

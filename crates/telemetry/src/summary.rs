@@ -12,6 +12,8 @@ pub struct Summary {
     pub steps: u64,
     /// Of these, how many needed no run.
     pub cached: u64,
+    /// Transfers that were started: files from and to the client, images to a registry. Each of them happens every time.
+    pub transfers: u64,
     /// How many failed.
     pub failed: u64,
     /// How many nobody wanted any more, or had not ended.
@@ -42,6 +44,7 @@ impl Summary {
         let counters = view.counters();
         Self {
             steps: counters.steps,
+            transfers: counters.transfers,
             cached: counters.cached,
             failed: counters.failed,
             cancelled: counters.cancelled + counters.running,
@@ -88,6 +91,10 @@ impl fmt::Display for Summary {
         }
         if self.cancelled > 0 {
             write!(f, ", {} cancelled", self.cancelled)?;
+        }
+        if self.transfers > 0 {
+            let plural = if self.transfers == 1 { "" } else { "s" };
+            write!(f, ", {} transfer{plural}", self.transfers)?;
         }
         if self.bytes > 0 {
             write!(f, ", {} moved", format::bytes(self.bytes))?;
@@ -169,6 +176,27 @@ critical path: 3.0s
     1.0s  pull
     2.0s  test
 "
+        );
+    }
+
+    /// What happens every time does not make a run look less cached than it is.
+    #[test]
+    fn transfers_are_counted_apart() {
+        let mut view = view(&[
+            span(1, None, "sync /src", SpanKind::Sync, 0.0),
+            finished(1, SpanOutcome::Ok, 1.0),
+            span(2, None, "withExec make", SpanKind::Exec, 1.0),
+            finished(2, SpanOutcome::Cached, 1.0),
+        ]);
+        assert_eq!(
+            Summary::of(&view).to_string().lines().next(),
+            Some("1 step, 1 cached (100%), 1 transfer in 1.0s")
+        );
+        view.apply(&span(3, None, "export file to out", SpanKind::Export, 1.0));
+        view.apply(&finished(3, failure("no space", None), 2.0));
+        assert_eq!(
+            Summary::of(&view).to_string().lines().next(),
+            Some("1 step, 1 cached (100%), 1 failed, 2 transfers in 2.0s")
         );
     }
 

@@ -181,6 +181,10 @@ fn footer(view: &View, now_ns: u64) -> Styled {
     }
     let steps = counters.steps;
     line.add(Style::Plain, &format!(" of {steps} step{}", if steps == 1 { "" } else { "s" }));
+    let transfers = counters.transfers;
+    if transfers > 0 {
+        line.add(Style::Plain, &format!(", {transfers} transfer{}", if transfers == 1 { "" } else { "s" }));
+    }
     let elapsed = view.first_ns().map_or(0, |first| now_ns.saturating_sub(first));
     line.add(Style::Dim, &format!("  {}", format::duration(elapsed)));
     line

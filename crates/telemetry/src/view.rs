@@ -100,18 +100,20 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// What has been counted since the first event. Steps are spans of every kind but [`SpanKind::Call`].
+/// What has been counted since the first event. Steps and transfers are spans of every kind but [`SpanKind::Call`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Steps that have started.
+    /// Steps that have started, without transfers.
     pub steps: u64,
-    /// Steps that have not ended.
+    /// Transfers that have started: files that come from or go to a client, images that go to a registry.
+    pub transfers: u64,
+    /// Steps and transfers that have not ended.
     pub running: u64,
     /// Steps whose result was there already.
     pub cached: u64,
-    /// Steps that failed.
+    /// Steps and transfers that failed.
     pub failed: u64,
-    /// Steps that nobody wanted any more.
+    /// Steps and transfers that nobody wanted any more.
     pub cancelled: u64,
     /// Bytes moved: the sum of all progress in `bytes`.
     pub bytes: u64,
@@ -281,7 +283,11 @@ impl View {
         };
         self.running.insert(order, id);
         if kind.is_step() {
-            self.counters.steps += 1;
+            if kind.is_transfer() {
+                self.counters.transfers += 1;
+            } else {
+                self.counters.steps += 1;
+            }
             self.counters.running += 1;
         }
         let span = Span {
@@ -469,6 +475,7 @@ mod tests {
             view.counters(),
             Counters {
                 steps: 3,
+                transfers: 0,
                 running: 0,
                 cached: 1,
                 failed: 1,

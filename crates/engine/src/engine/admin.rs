@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use kukri_model::Digest;
-use kukri_store::{Budget, Entry, KindUsage, PruneOptions, PruneReport, Space, Usage, VerifyOptions};
+use kukri_store::{
+    Budget, Entry, KindUsage, PruneOptions, PruneReport, ResultSummary, Space, Usage, VerifyOptions,
+};
 use serde_json::{Value as Json, json};
 
-use super::Engine;
+use super::observer::replaces;
+use super::{Engine, nearest};
 use crate::error::{OpError, OrFail};
 
 impl Engine {
@@ -64,7 +67,15 @@ impl Engine {
                 let history = store.nearest(&slot).or_fail()?;
                 for (index, run) in history.iter().enumerate() {
                     let why = match history.get(index + 1) {
-                        None => "first run that is known".to_owned(),
+                        None => {
+                            let before = |earlier: &ResultSummary| earlier.order < run.order;
+                            match nearest::alike(&store, &run.inputs, &run.label, before) {
+                                Some(other) => {
+                                    replaces(&other.label, &differences(&other.inputs, &run.inputs))
+                                }
+                                None => "first run that is known".to_owned(),
+                            }
+                        }
                         Some(before) => {
                             format!("changed: {}", differences(&before.inputs, &run.inputs).join(", "))
                         }

@@ -3,11 +3,11 @@
 use std::time::SystemTime;
 
 use kukri_model::{Digest, Encoder};
-use kukri_solver::{Lookup, Record, ResultCache};
+use kukri_solver::{ContentKey, Earlier, Lookup, Record, ResultCache};
 use kukri_store::{ResultRecord, Store};
 use serde::{Deserialize, Serialize};
 
-use super::codec;
+use super::{codec, nearest};
 use crate::vertex::VertexValue;
 
 /// Results by content key, and recipes that lead to content keys.
@@ -24,13 +24,19 @@ fn link_key(definition: &Digest) -> Digest {
 }
 
 /// The record of a recipe that leads to a content key.
-fn link_record(definition: &Digest, key: &Digest) -> Option<(Digest, ResultRecord)> {
+///
+/// `command` is that of an exec and where it ran: [`nearest::alike`] finds the result by them.
+fn link_record(
+    definition: &Digest,
+    key: &Digest,
+    command: Option<(&str, Digest)>,
+) -> Option<(Digest, ResultRecord)> {
     let record = ResultRecord {
         value: serde_json::to_vec(&Link { key: *key }).ok()?,
         roots: Vec::new(),
         label: String::new(),
-        slot: *definition,
-        inputs: Vec::new(),
+        slot: command.map_or(*definition, |(_, place)| place),
+        inputs: command.into_iter().map(|(label, _)| (label.to_owned(), *key)).collect(),
         cost_ms: 0,
         created: SystemTime::now(),
     };
@@ -68,9 +74,16 @@ impl ResultCache<VertexValue> for StoreCache {
         }
     }
 
-    fn nearest(&self, slot: &Digest) -> Vec<Vec<(String, Digest)>> {
-        let Ok(found) = self.0.nearest(slot) else { return Vec::new() };
-        found.into_iter().map(|summary| summary.inputs).collect()
+    fn nearest(&self, key: &ContentKey, label: &str) -> Vec<Earlier> {
+        let same = self.0.nearest(&key.slot).unwrap_or_default();
+        if same.is_empty() {
+            let other = nearest::alike(&self.0, &key.parts, label, |run| run.key != key.digest);
+            return other
+                .into_iter()
+                .map(|run| Earlier { parts: run.inputs, other: Some(run.label) })
+                .collect();
+        }
+        same.into_iter().map(|run| Earlier { parts: run.inputs, other: None }).collect()
     }
 
     fn store(&self, record: Record<'_, VertexValue>) {
@@ -84,14 +97,17 @@ impl ResultCache<VertexValue> for StoreCache {
             created: SystemTime::now(),
         };
         let mut records = vec![(record.key.digest, kept)];
-        records.extend(record.definition.and_then(|definition| link_record(&definition, &record.key.digest)));
+        records.extend(record.definition.and_then(|definition| {
+            let place = nearest::place(&record.key.parts);
+            link_record(&definition, &record.key.digest, place.map(|place| (record.label, place)))
+        }));
         if let Err(error) = self.0.put_results(records) {
             tracing::warn!(%error, label = record.label, "a result cannot be kept");
         }
     }
 
     fn link(&self, definition: &Digest, key: &Digest) {
-        let records = link_record(definition, key).into_iter().collect();
+        let records = link_record(definition, key, None).into_iter().collect();
         if let Err(error) = self.0.put_results(records) {
             tracing::warn!(%error, "a result cannot be linked");
         }

@@ -8,6 +8,7 @@ mod config;
 mod evaluate;
 mod lineage;
 mod mount_points;
+mod nearest;
 mod observer;
 mod open;
 mod volumes;

@@ -71,7 +71,7 @@ const fn kind(vertex: &Vertex) -> Option<SpanKind> {
         VertexOp::Edit(_) => None,
         VertexOp::Exec(_) => Some(SpanKind::Exec),
         VertexOp::Pull(_) | VertexOp::Import(_) => Some(SpanKind::Pull),
-        VertexOp::Tarball(_) => Some(SpanKind::Export),
+        VertexOp::Tarball(_) => Some(SpanKind::Tree),
     }
 }
 
@@ -159,9 +159,22 @@ pub fn why(reason: &MissReason) -> String {
     match reason {
         MissReason::FirstRun => "first run".to_owned(),
         MissReason::Changed(parts) => format!("changed: {}", parts.join(", ")),
+        MissReason::Replaces { other, parts } => replaces(other, parts),
         MissReason::NotCacheable => "never cached".to_owned(),
         MissReason::Evicted => "the earlier result is gone".to_owned(),
     }
+}
+
+/// The same for a step that seems to be a later form of another one.
+#[must_use]
+pub fn replaces(other: &str, parts: &[String]) -> String {
+    /// Most of the earlier command that is shown.
+    const SHOWN: usize = 60;
+    let mut shown: String = other.chars().take(SHOWN).collect();
+    if shown.len() < other.len() {
+        shown.push('…');
+    }
+    format!("changed: {} (compared with: {shown})", parts.join(", "))
 }
 
 fn ago(age: Duration) -> String {

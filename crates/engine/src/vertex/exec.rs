@@ -160,6 +160,9 @@ impl ExecMount {
     }
 }
 
+/// Name of the part of the identity which is the root file system.
+pub const ROOT_PART: &str = "root file system";
+
 impl Exec {
     /// Identity by recipe.
     #[must_use]
@@ -198,7 +201,7 @@ impl Exec {
             fill(&mut key);
             parts.push((name, key.finish()));
         };
-        part("root file system".into(), &mut |key| tree(&self.rootfs, key));
+        part(ROOT_PART.into(), &mut |key| tree(&self.rootfs, key));
         part("command".into(), &mut |key| {
             key.strs(self.args.iter());
         });

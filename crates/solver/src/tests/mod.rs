@@ -256,6 +256,9 @@ impl Observer<Int> for Notes {
             Outcome::Hit { by: HitBy::Content, .. } => "equal".to_owned(),
             Outcome::Miss { reason: MissReason::FirstRun } => "first".to_owned(),
             Outcome::Miss { reason: MissReason::Changed(names) } => format!("changed({})", names.join(", ")),
+            Outcome::Miss { reason: MissReason::Replaces { other, parts } } => {
+                format!("replaces({other}: {})", parts.join(", "))
+            }
             Outcome::Miss { reason: MissReason::NotCacheable } => "never".to_owned(),
             Outcome::Miss { reason: MissReason::Evicted } => "evicted".to_owned(),
             Outcome::Joined => "joined".to_owned(),
@@ -345,8 +348,8 @@ impl crate::ResultCache<i64> for Disk {
         std::thread::sleep(self.1);
         self.0.by_key(key)
     }
-    fn nearest(&self, slot: &Digest) -> Vec<Vec<(String, Digest)>> {
-        self.0.nearest(slot)
+    fn nearest(&self, key: &ContentKey, label: &str) -> Vec<crate::Earlier> {
+        self.0.nearest(key, label)
     }
     fn store(&self, record: crate::Record<'_, i64>) {
         self.0.store(record);
