@@ -115,22 +115,3 @@ def test_2_9_what_is_not_there_is_null(q: Any) -> None:
         '{ host { findUp(name: "no-such-name-anywhere") } directory { findUp(name: "no", start: ".") } }'
     )
     assert answer == {"host": {"findUp": None}, "directory": {"findUp": None}}
-
-
-@pytest.mark.parametrize(
-    ("uri", "instead"),
-    [
-        ("op://vault/item/field", "cmd://op read op://vault/item/field"),
-        ("vault://a/b.c", "cmd://vault kv get"),
-        ("gcp://project/name", "cmd://gcloud secrets"),
-        ("aws+sm://name", "cmd://aws secretsmanager get-secret-value --secret-id name"),
-        ("aws+ps:///a/name", "cmd://aws ssm get-parameter --with-decryption --name /a/name"),
-        ("libsecret://login/x", "cmd://secret-tool lookup"),
-    ],
-)
-def test_5_13_secrets_of_other_providers_name_their_program(q: Any, uri: str, instead: str) -> None:
-    """They can be described like all others; their values come from the program of the provider."""
-    assert q.session.query(f'{{ secret(uri: "{uri}") {{ uri name }} }}')["secret"] == {"uri": uri, "name": ""}
-    message = q.fails("session_query", f'{{ secret(uri: "{uri}") {{ plaintext }} }}').message
-    assert message.startswith("unsupported secret provider: ")
-    assert instead in message

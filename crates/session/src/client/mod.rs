@@ -6,6 +6,7 @@ mod export;
 mod load;
 mod offer;
 mod paths;
+mod provider;
 mod read;
 mod remember;
 mod secret;

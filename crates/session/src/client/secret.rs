@@ -9,17 +9,21 @@ use std::process::Stdio;
 use bytes::Bytes;
 
 use super::paths::Bases;
+use super::provider::{self, Question};
 use crate::link::frame::MAX_PAYLOAD;
 use crate::{ErrorCode, RemoteError};
 
-/// The value behind `env://`, `file://` or `cmd://`.
+/// The value behind `env://`, `file://` or `cmd://`, or that the program of another provider gives.
 pub(super) async fn read(
     uri: &str,
     bases: &Bases,
     env: &HashMap<OsString, OsString>,
 ) -> Result<Bytes, RemoteError> {
     let Some((scheme, rest)) = uri.split_once("://") else {
-        return Err(RemoteError::new(ErrorCode::Invalid, "malformed id: expected env://, file:// or cmd://"));
+        return Err(RemoteError::new(
+            ErrorCode::Invalid,
+            "malformed id: expected a scheme, as in env://TOKEN",
+        ));
     };
     let value = match scheme {
         "env" => match env.get(OsStr::new(rest)) {
@@ -37,12 +41,15 @@ pub(super) async fn read(
             read.await.map_err(|error| RemoteError::new(ErrorCode::Other, error.to_string()))??
         }
         "cmd" => run(rest, bases, env).await?,
-        other => {
-            let instead = instead(other, uri);
-            let message =
-                format!("unsupported secret provider: {other:?} (supported: env, file, cmd){instead}");
-            return Err(RemoteError::new(ErrorCode::Invalid, message));
-        }
+        other => match provider::question(other, rest, env)? {
+            Some(question) => ask(uri, &question, bases, env).await?,
+            None => {
+                let message = format!(
+                    "unsupported secret provider: {other:?} (supported: env, file, cmd, op, vault, libsecret, gcp, aws+sm, aws+ps)"
+                );
+                return Err(RemoteError::new(ErrorCode::Invalid, message));
+            }
+        },
     };
     if value.len() > MAX_PAYLOAD {
         return Err(RemoteError::new(
@@ -51,27 +58,6 @@ pub(super) async fn read(
         ));
     }
     Ok(value.into())
-}
-
-/// How the program of a provider gives the value.
-fn instead(scheme: &str, uri: &str) -> String {
-    let rest = uri.split_once("://").map_or("", |(_, rest)| rest);
-    let command = match scheme {
-        "op" => format!("op read {uri}"),
-        "vault" => "vault kv get -field=FIELD PATH".to_owned(),
-        "libsecret" => "secret-tool lookup ATTRIBUTE VALUE".to_owned(),
-        "gcp" => "gcloud secrets versions access latest --secret=NAME".to_owned(),
-        "aws+sm" => format!(
-            "aws secretsmanager get-secret-value --secret-id {rest} --query SecretString --output text"
-        ),
-        "aws+ps" => {
-            format!(
-                "aws ssm get-parameter --with-decryption --name {rest} --query Parameter.Value --output text"
-            )
-        }
-        _ => return String::new(),
-    };
-    format!("; ask its own program: cmd://{command}")
 }
 
 /// Shows three characters at most: people sometimes put the value where the name belongs.
@@ -92,9 +78,57 @@ async fn run(
     let failed = |reason: String| {
         RemoteError::new(ErrorCode::Other, format!("the command of a cmd:// secret {reason}"))
     };
-    let output = tokio::process::Command::new("/bin/sh")
-        .arg("-c")
-        .arg(command)
+    let output = printed("/bin/sh", &["-c".to_owned(), command.to_owned()], bases, env).await;
+    output.map_err(|error| failed(error.to_string()))
+}
+
+/// The value that the program of a provider gives.
+async fn ask(
+    uri: &str,
+    question: &Question,
+    bases: &Bases,
+    env: &HashMap<OsString, OsString>,
+) -> Result<Vec<u8>, RemoteError> {
+    let program = question.program;
+    let reason = match printed(program, &question.args, bases, env).await {
+        Ok(printed) => match question.value(printed) {
+            Ok(value) => return Ok(value),
+            Err(reason) => reason,
+        },
+        Err(Failure::Start(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(RemoteError::new(
+                ErrorCode::NotFound,
+                format!(
+                    "the secret {uri} is given by the program {program}, which is not installed here; install it and sign in, or give the secret by env://, file:// or cmd://"
+                ),
+            ));
+        }
+        Err(failure) => format!("it {failure}"),
+    };
+    Err(RemoteError::new(
+        ErrorCode::Other,
+        format!("the program {program} did not give the secret {uri}: {reason}"),
+    ))
+}
+
+/// Why there is nothing printed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("could not be started: {0}")]
+    Start(std::io::Error),
+    #[error("failed ({status}){}{words}", if words.is_empty() { "" } else { ": " })]
+    Status { status: std::process::ExitStatus, words: String },
+}
+
+/// What a program prints on the client, without standard input.
+async fn printed(
+    program: &str,
+    args: &[String],
+    bases: &Bases,
+    env: &HashMap<OsString, OsString>,
+) -> Result<Vec<u8>, Failure> {
+    let output = tokio::process::Command::new(program)
+        .args(args)
         .current_dir(&bases.workdir)
         .env_clear()
         .envs(env)
@@ -102,14 +136,13 @@ async fn run(
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|error| failed(format!("could not be started: {error}")))?;
+        .map_err(Failure::Start)?;
     if output.status.success() {
         return Ok(output.stdout);
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    let words = stderr.trim().lines().last().unwrap_or_default();
-    let words: String = words.chars().take(300).collect();
-    Err(failed(format!("failed ({}){}{words}", output.status, if words.is_empty() { "" } else { ": " })))
+    let words = stderr.trim().lines().last().unwrap_or_default().chars().take(300).collect();
+    Err(Failure::Status { status: output.status, words })
 }
 
 #[cfg(test)]
@@ -137,9 +170,12 @@ mod tests {
     #[tokio::test]
     async fn errors_do_not_show_what_may_be_a_value() {
         assert_eq!(get("env://ABCDEFG").await.unwrap_err(), r#"secret env var not found: "ABC...""#);
-        assert_eq!(
-            get("op://vault/x").await.unwrap_err(),
-            r#"unsupported secret provider: "op" (supported: env, file, cmd); ask its own program: cmd://op read op://vault/x"#
+        let error = get("foo://vault/x").await.unwrap_err();
+        assert!(error.starts_with(r#"unsupported secret provider: "foo" (supported: env,"#), "{error}");
+        let error = get("op://vault/x").await.unwrap_err();
+        assert!(
+            error.starts_with("the secret op://vault/x is given by the program op, which is not"),
+            "{error}"
         );
         assert!(get("hunter2").await.unwrap_err().starts_with("malformed id"));
         assert!(get("file://missing").await.unwrap_err().ends_with("missing: no such file or directory"));

@@ -33,11 +33,8 @@ impl ObjectType for Secret {
     const NAME: &'static str = "Secret";
 }
 
-/// What clients look up, and what they know how to look up otherwise: they say so when the value is needed.
+/// What clients look up, when the value is needed.
 const SCHEMES: [&str; 9] = ["env", "file", "cmd", "op", "vault", "libsecret", "gcp", "aws+sm", "aws+ps"];
-
-/// Those that clients look up.
-const READ: usize = 3;
 
 impl Secret {
     /// A secret whose value the session was given.
@@ -57,7 +54,7 @@ impl Secret {
         if !SCHEMES.contains(&scheme) {
             return Err(OpError::new(format!(
                 "unsupported secret provider: \"{scheme}\" (this engine knows {})",
-                SCHEMES[..READ].join(", ")
+                SCHEMES.join(", ")
             )));
         }
         let identity = Encoder::new("kukri.secret.uri.v1").str(uri).finish();
