@@ -1,5 +1,9 @@
 //! What can be written on the command line.
 
+mod read;
+
+pub use read::{command, parse};
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -9,7 +13,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 /// The engine starts by itself when a pipeline needs it, and ends when nobody has used it for a while.
 #[derive(Parser, Debug)]
 #[command(name = "kukri", version = crate::commands::version::TEXT, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Start with `kukri run python ci.py`. Settings: `kukri engine --help`.")]
+#[command(after_help = "Start with `kukri run python ci.py`. Settings: `kukri help environment`.")]
+#[command(disable_help_subcommand = true)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -33,9 +38,11 @@ pub enum Command {
     /// Look after what the engine keeps.
     Cache(CacheArgs),
     /// Say whether this machine can run pipelines, and what to change where it cannot.
-    Doctor,
+    Doctor(DoctorArgs),
     /// Print the version.
-    Version,
+    Version(VersionArgs),
+    /// Explain a command or a topic.
+    Help(HelpArgs),
 }
 
 /// How progress is shown.
@@ -52,19 +59,19 @@ pub enum ProgressMode {
     Json,
     /// Nothing.
     None,
+    /// Lines; a name that other clients use.
+    #[value(hide = true, alias = "logs", alias = "report")]
+    Dots,
 }
 
 /// Flags that all commands with a session share.
 #[derive(clap::Args, Debug, Default)]
 pub struct SessionFlags {
-    /// Directory that the pipeline's relative paths count from.
-    #[arg(long, value_name = "DIR", env = "DAGGER_WORKDIR", hide_env = true)]
+    #[arg(long = "workdir", env = "DAGGER_WORKDIR")]
     pub workdir: Option<PathBuf>,
-    /// How progress is shown on standard error.
-    #[arg(long, value_enum, default_value_t, env = "KUKRI_PROGRESS", value_name = "HOW")]
+    #[arg(long, value_enum, default_value_t, env = "KUKRI_PROGRESS")]
     pub progress: ProgressMode,
-    /// Show no progress at all.
-    #[arg(short, long, env = "DAGGER_SILENT", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(short, long, env = "DAGGER_SILENT", value_parser = clap::builder::FalseyValueParser::new())]
     pub silent: bool,
     /// Facts about the client, as `key:value`; for SDKs.
     #[arg(long, value_name = "KEY:VALUE", hide = true)]
@@ -83,6 +90,31 @@ pub struct SessionFlags {
     pub debug: bool,
 }
 
+/// `kukri doctor`.
+#[derive(clap::Args, Debug)]
+pub struct DoctorArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `kukri version`.
+#[derive(clap::Args, Debug)]
+pub struct VersionArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `kukri help`.
+#[derive(clap::Args, Debug)]
+#[command(disable_version_flag = true)]
+pub struct HelpArgs {
+    /// A command, with its own commands; or `environment`: all variables; or `exit-codes`.
+    #[arg(value_name = "COMMAND|TOPIC")]
+    pub topic: Vec<String>,
+}
+
 /// `kukri run`.
 #[derive(clap::Args, Debug)]
 #[command(disable_version_flag = true)]
@@ -90,6 +122,12 @@ pub struct RunArgs {
     /// Session.
     #[command(flatten)]
     pub session: SessionFlags,
+    /// How long the program may go on after SIGTERM, before it is killed.
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    pub cleanup_timeout: String,
+    /// Accepted for compatibility.
+    #[arg(long, hide = true)]
+    pub focus: bool,
     /// The program and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,

@@ -1,23 +1,43 @@
 //! How a command fails: what went wrong, what to do next, and with which status.
 
 use std::fmt;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+
+use crate::exit::{Dialect, Signal, Status};
+use crate::settings::variable;
 
 /// A failure to report.
 #[derive(Debug)]
 pub struct Failure {
     message: String,
     hint: Option<String>,
-    code: u8,
+    status: Status,
 }
 
 /// What a command ends with.
 pub type Outcome = Result<ExitCode, Failure>;
 
 impl Failure {
-    /// Something went wrong; the status is 1.
+    /// Something went wrong.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code: 1 }
+        Self { message: message.into(), hint: None, status: Status::Failed }
+    }
+
+    /// The command line is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { status: Status::Usage, ..Self::new(message) }
+    }
+
+    /// A signal ended the command.
+    pub fn interrupted(signal: Signal) -> Self {
+        Self::new("interrupted; what ran is cancelled").status(Status::Interrupted(signal))
+    }
+
+    /// With another status.
+    pub fn status(mut self, status: Status) -> Self {
+        self.status = status;
+        self
     }
 
     /// What to do next.
@@ -26,14 +46,15 @@ impl Failure {
         self
     }
 
-    /// Writes it to standard error.
-    #[expect(clippy::print_stderr, reason = "this is where commands tell why they failed")]
-    pub fn report(self) -> ExitCode {
-        eprintln!("error: {}", self.message);
-        if let Some(hint) = self.hint {
-            eprintln!("hint: {hint}");
+    /// Writes it to standard error; gives the status.
+    pub fn report(self, dialect: Dialect) -> ExitCode {
+        if !self.message.is_empty() {
+            err(&format!("{} {}\n", label("error:", "31"), self.message));
         }
-        ExitCode::from(self.code)
+        if let Some(hint) = self.hint {
+            err(&format!("{} {hint}\n", label("hint:", "36")));
+        }
+        ExitCode::from(self.status.number(dialect))
     }
 }
 
@@ -41,4 +62,44 @@ impl<E: fmt::Display> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::new(error.to_string())
     }
+}
+
+/// A word in bold and in a colour (a number of ECMA-48), where standard error shows colours.
+fn label(word: &str, colour: &str) -> String {
+    if colours() && std::io::stderr().is_terminal() {
+        format!("\x1b[1;{colour}m{word}\x1b[0m")
+    } else {
+        word.to_owned()
+    }
+}
+
+/// Whether the user wants colours on terminals.
+pub fn colours() -> bool {
+    variable("NO_COLOR").is_none()
+}
+
+/// Prints what reading the command line ended with: a mistake to standard error, help to standard output.
+pub fn report_usage(error: &clap::Error, dialect: Dialect) -> ExitCode {
+    match error.print() {
+        Ok(()) if !error.use_stderr() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(Status::Usage.number(dialect)),
+        // Help that nobody could read has not helped.
+        Err(_) => ExitCode::from(Status::Failed.number(dialect)),
+    }
+}
+
+/// Writes to standard output. That nobody reads it is a failure, not a crash.
+pub fn out(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure::new(format!("standard output: {error}")))
+}
+
+/// Writes to standard error. Who closed it does not want to know.
+pub fn err(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes());
+    let _ = stderr.flush();
 }

@@ -31,7 +31,7 @@ impl Progress {
             _ if silent => Mode::None,
             ProgressMode::None => Mode::None,
             ProgressMode::Json => Mode::Json,
-            ProgressMode::Plain => Mode::Plain(Plain::new(PlainConfig::default())),
+            ProgressMode::Plain | ProgressMode::Dots => Mode::Plain(Plain::new(PlainConfig::default())),
             ProgressMode::Auto if !terminal => Mode::Plain(Plain::new(PlainConfig::default())),
             ProgressMode::Tty | ProgressMode::Auto => Mode::Tty { drawn: 0, last: None },
         };
@@ -94,12 +94,8 @@ impl Progress {
         *last = Some(std::time::Instant::now());
         let (width, height) = rustix::termios::tcgetwinsize(std::io::stderr())
             .map_or((80, 24), |size| (usize::from(size.ws_col).max(20), usize::from(size.ws_row).max(4)));
-        let screen = Screen {
-            width,
-            height: height / 2,
-            colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-            ..Screen::default()
-        };
+        let screen =
+            Screen { width, height: height / 2, colour: crate::fail::colours(), ..Screen::default() };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let lines = tty::render(&self.view, &screen, u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
         let mut out = String::new();

@@ -11,50 +11,39 @@ use serde::Deserialize;
 use crate::fail::Failure;
 use crate::size;
 
-/// How the engine works. Each flag has a variable, so that an engine which starts by itself can be set as well.
+pub mod registry;
+
+/// How the engine works. Each flag has a variable, so that an engine which starts by itself can be set as well; what
+/// they mean is in the [`registry`].
 #[derive(clap::Args, Debug, Clone)]
 pub struct EngineSettings {
-    /// Directory for everything the engine keeps [default: /var/lib/kukri for root, else ~/.local/share/kukri].
-    #[arg(long, value_name = "DIR", env = "KUKRI_ROOT")]
+    #[arg(long, env = "KUKRI_ROOT")]
     pub root: Option<PathBuf>,
-    /// Unix socket on which the engine listens [default: run/engine.sock in the root directory].
-    #[arg(long, value_name = "PATH", env = "KUKRI_SOCKET")]
+    #[arg(long, env = "KUKRI_SOCKET")]
     pub socket: Option<PathBuf>,
-    /// End when nobody has used the engine for this long; 0 means never.
-    #[arg(long, value_name = "DURATION", env = "KUKRI_IDLE_TIMEOUT", default_value = "10m")]
+    #[arg(long, env = "KUKRI_IDLE_TIMEOUT", default_value = "10m")]
     pub idle_timeout: String,
-    /// Most space the cache may take (`50GB`, `30%`) [default: half of the disk].
-    #[arg(long, value_name = "SIZE", env = "KUKRI_MAX_SIZE")]
+    #[arg(long, env = "KUKRI_MAX_SIZE")]
     pub max_size: Option<String>,
-    /// Space to leave free on the disk [default: a fifth of it].
-    #[arg(long, value_name = "SIZE", env = "KUKRI_MIN_FREE")]
+    #[arg(long, env = "KUKRI_MIN_FREE")]
     pub min_free: Option<String>,
-    /// Drop results that were not used for this long [default: keep them as long as there is room].
-    #[arg(long, value_name = "DURATION", env = "KUKRI_KEEP")]
+    #[arg(long, env = "KUKRI_KEEP")]
     pub keep: Option<String>,
-    /// How many containers may run at the same time [default: 4 for each processor].
-    #[arg(long, value_name = "COUNT", env = "KUKRI_PARALLELISM")]
+    #[arg(long, env = "KUKRI_PARALLELISM")]
     pub parallelism: Option<u32>,
-    /// Let another OCI runtime run containers: crun, runc, or a path.
-    #[arg(long, value_name = "PROGRAM", env = "KUKRI_OCI_RUNTIME")]
+    #[arg(long, env = "KUKRI_OCI_RUNTIME")]
     pub oci_runtime: Option<String>,
-    /// What network containers see: bridge, host or none.
-    #[arg(long, value_name = "MODE", env = "KUKRI_NETWORK", default_value = "bridge")]
+    #[arg(long, env = "KUKRI_NETWORK", default_value = "bridge")]
     pub network: String,
-    /// Mirrors of registries: `docker.io=http://mirror:5000`, several separated by `;`.
-    #[arg(long, value_name = "HOST=URL", env = "KUKRI_REGISTRY_MIRRORS")]
+    #[arg(long, env = "KUKRI_REGISTRY_MIRRORS")]
     pub registry_mirrors: Option<String>,
-    /// Certificate authorities that registries and containers trust: a PEM file [default: $SSL_CERT_FILE].
-    #[arg(long, value_name = "FILE", env = "KUKRI_CA_BUNDLE")]
+    #[arg(long, env = "KUKRI_CA_BUNDLE")]
     pub ca_bundle: Option<PathBuf>,
-    /// Most processes and threads in one exec; 0 means no limit [default: 8192].
-    #[arg(long, value_name = "COUNT", env = "KUKRI_PIDS_MAX")]
+    #[arg(long, env = "KUKRI_PIDS_MAX")]
     pub pids_max: Option<i64>,
-    /// Most memory of one exec (`4GB`).
-    #[arg(long, value_name = "SIZE", env = "KUKRI_MEMORY_MAX")]
+    #[arg(long, env = "KUKRI_MEMORY_MAX")]
     pub memory_max: Option<String>,
-    /// Settings file [default: /etc/kukri/engine.json].
-    #[arg(long, value_name = "FILE", env = "KUKRI_CONFIG")]
+    #[arg(long, env = "KUKRI_CONFIG")]
     pub config: Option<PathBuf>,
 }
 
@@ -196,9 +185,9 @@ impl EngineSettings {
         }
         options.oci_runtime.clone_from(&self.oci_runtime);
         options.network = match self.network.as_str() {
-            "bridge" => NetworkMode::Bridge,
             "host" => NetworkMode::Host,
             "none" => NetworkMode::None,
+            "bridge" => NetworkMode::Bridge,
             other => {
                 return Err(Failure::new(format!(
                     "network {other:?}: expected \"bridge\", \"host\" or \"none\""

@@ -1,8 +1,10 @@
-//! Writes what is made from the engine's registry: the lists of operations, the SDL, the Python client, the reference.
+//! Writes what is made from the engine's registry (the lists of operations, the SDL, the Python client, the reference),
+//! and the pages about the command from its own tables.
 //!
 //! The lists of operations come first: they are part of the engine, so when one of them changes, this program has to be
 //! built again before it can know the operations that are new.
 
+mod cli;
 mod examples;
 mod files;
 mod literal;
@@ -55,6 +57,7 @@ pub fn run(check: bool) -> Result<(), String> {
         out.file(path, &text)?;
     }
     out.file("docs/reference/api-coverage.md", &coverage.page())?;
+    cli::write(&mut out)?;
     python::write(&schema, &examples, &coverage, &mut out)?;
     out.finish().map(drop)
 }

@@ -1,128 +1,110 @@
-//! Every setting of the command and of the Python package is in the reference, and every one in the reference exists.
+//! Every variable that the code reads is in the command's registry, and every one in the registry is read somewhere.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use kukri_cli::registry::{SETTINGS, Setting};
 
 use super::Finding;
+use super::masked::{mask, test_items};
 use super::repo::Repo;
 
-const PAGE: &str = "docs/reference/settings.md";
-const SOURCES: &[&str] = &["crates/cli/src/", "python/dagger/_"];
-const FLAGS: &str = "crates/cli/src/settings.rs";
+const REGISTRY: &str = "crates/cli/src/settings/registry.rs";
 
-/// Variables that are read, flags of the engine, and those that the page names without there being any.
+/// Sources of what users run. Scripts, tests and examples have variables of their own.
+const SOURCES: &[&str] = &["crates/", "python/dagger/"];
+
+/// Names that only tests of the project use.
+const OF_TESTS: &[&str] = &["KUKRI_TEST_", "KUKRI_RANDOM_"];
+
+/// Names that are not in the registry, and entries of it that nothing reads.
 pub fn check(repo: &Repo) -> Vec<Finding> {
-    let page = repo.text(PAGE).unwrap_or_default();
-    let mut variables = BTreeMap::new();
-    for (path, text) in repo.files().filter(|(path, _)| is_source(path)) {
-        for (index, line) in text.lines().enumerate() {
-            for name in read_variables(line) {
-                variables.entry(name).or_insert((path, index + 1));
-            }
-        }
-    }
-    let flags = flags(repo.text(FLAGS).unwrap_or_default());
+    compare(repo, SETTINGS)
+}
+
+fn compare(repo: &Repo, settings: &[Setting]) -> Vec<Finding> {
+    let known: BTreeSet<&str> = settings
+        .iter()
+        .flat_map(|setting| std::iter::once(&setting.name).chain(setting.also))
+        .copied()
+        .collect();
     let mut findings = Vec::new();
-    for (name, (path, line)) in &variables {
-        if !page.contains(&format!("`{name}`")) {
-            findings.push(Finding::new(path, *line, format!("{name} is not in {PAGE}"), "describe it there"));
-        }
-    }
-    for (flag, line) in &flags {
-        if !page.contains(&format!("`{flag}`")) {
-            findings.push(Finding::new(
-                FLAGS,
-                *line,
-                format!("{flag} is not in {PAGE}"),
-                "describe it there",
-            ));
-        }
-    }
-    for (index, line) in page.lines().enumerate() {
-        for name in line.split('`').skip(1).step_by(2).filter(|name| is_variable(name)) {
-            if !variables.contains_key(name) {
-                let what = format!("nothing reads {name}");
-                findings.push(Finding::new(PAGE, index + 1, what, "take it out of the page"));
+    let mut read = BTreeSet::new();
+    for (path, text) in repo.files().filter(|(path, _)| is_source(path)) {
+        let tests = if path.ends_with(".rs") { test_items(&mask(text)) } else { Vec::new() };
+        let mut offset = 0;
+        for (index, line) in text.lines().enumerate() {
+            let at = offset;
+            offset += line.len() + 1;
+            let comment = if path.ends_with(".rs") { "//" } else { "#" };
+            for name in literals(line, comment).filter(|name| is_setting(name) || known.contains(name)) {
+                read.insert(name);
+                if !known.contains(name) && !tests.iter().any(|test| test.contains(&at)) {
+                    let what = format!("{name} is not in the registry of settings");
+                    findings.push(Finding::new(path, index + 1, what, format!("add it to {REGISTRY}")));
+                }
             }
         }
+    }
+    // Older names are looked up through the registry itself.
+    for name in settings.iter().map(|setting| setting.name).filter(|name| !read.contains(name)) {
+        findings.push(Finding::new(REGISTRY, 1, format!("nothing reads {name}"), "take it out of the table"));
     }
     findings
 }
 
-/// Whether a file can read variables. Generated files have them in examples only.
 fn is_source(path: &str) -> bool {
-    SOURCES.iter().any(|start| path.starts_with(start)) && !path.starts_with("python/dagger/_gen/")
+    let code = path.ends_with(".rs") || path.ends_with(".py");
+    let tests = path.split('/').any(|part| part == "tests") || path.ends_with("/tests.rs");
+    // Generated files have names in examples only.
+    let generated = path.starts_with("python/dagger/_gen/");
+    code && !tests && !generated && path != REGISTRY && SOURCES.iter().any(|start| path.starts_with(start))
 }
 
-/// What comes right before the name of a variable that is looked up.
-const LOOK_UPS: &[&str] = &["variable(\"", "env = \"", "_from_env(\"", "var_os(\"", "environ.get(\""];
-
-/// Names in literals: all that look like ours, and all that are looked up.
-fn read_variables(line: &str) -> impl Iterator<Item = &str> {
-    let code = line.split("//").next().unwrap_or_default();
-    let looked_up = LOOK_UPS.iter().flat_map(|start| code.split(start).skip(1));
-    let looked_up = looked_up.filter_map(|rest| rest.split('"').next()).filter(|name| is_upper(name));
-    code.split('"').skip(1).step_by(2).filter(|name| is_variable(name)).chain(looked_up)
+/// Texts of a line that are in double quotes and are no comment.
+fn literals<'a>(line: &'a str, comment: &str) -> impl Iterator<Item = &'a str> {
+    let commented = line.trim_start().starts_with(comment);
+    line.split('"').skip(1).step_by(2).filter(move |_| !commented)
 }
 
-fn is_variable(name: &str) -> bool {
-    is_upper(name) && (name.starts_with("KUKRI_") || name.starts_with("DAGGER_"))
-}
-
-fn is_upper(name: &str) -> bool {
-    name.len() > 3
+fn is_setting(name: &str) -> bool {
+    let ours = ["KUKRI_", "DAGGER_", "_EXPERIMENTAL_"].iter().any(|start| name.starts_with(start));
+    let tests = OF_TESTS.iter().any(|start| name.starts_with(start));
+    ours && !tests
         && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
-/// `--flags` of fields with `#[arg(long…)]`, with their lines.
-fn flags(text: &str) -> Vec<(String, usize)> {
-    let mut found = Vec::new();
-    let mut attribute = false;
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.starts_with("#[arg(") {
-            attribute = line.contains("long");
-        } else if let Some(field) = line.strip_prefix("pub ").and_then(|rest| rest.split_once(": "))
-            && std::mem::take(&mut attribute)
-        {
-            found.push((format!("--{}", field.0.replace('_', "-")), index + 1));
-        }
-    }
-    found
 }
 
 #[cfg(test)]
 mod tests {
+    use kukri_cli::registry::find;
+
     use super::*;
 
-    const SDK: &str = "import os\nos.environ.get(\"KUKRI_SDK\")\n";
-    const CODE: &str = "pub struct S {\n    #[arg(long, env = \"KUKRI_ROOT\")]\n    pub root: A,\n    \
-                        #[arg(long)]\n    pub max_size: A,\n    pub plain: A,\n}\nvariable(\"XDG_CACHE_HOME\")\n";
-
-    fn found(page: &str) -> Vec<String> {
-        check(&Repo::of([
-            (FLAGS, CODE),
-            ("python/dagger/_a.py", SDK),
-            ("python/dagger/_gen/a.py", "variable(\"NAME\")"),
-            (PAGE, page),
-        ]))
-        .iter()
-        .map(Finding::to_string)
-        .collect()
+    fn found(files: [(&str, &str); 3]) -> Vec<String> {
+        let settings =
+            [*find("KUKRI_ROOT").unwrap(), *find("KUKRI_PROGRESS").unwrap(), *find("HOME").unwrap()];
+        compare(&Repo::of(files), &settings).iter().map(Finding::to_string).collect()
     }
 
     #[test]
-    fn page_and_code_agree() {
+    fn code_and_registry_agree() {
+        let python = "x = os.environ.get(\"HOME\")\n# \"KUKRI_COMMENT\"\n";
+        let flags = "    #[arg(long, env = \"KUKRI_ROOT\")]\nvariable(\"KUKRI_PROGRESS\");\n\
+                     #[cfg(test)]\nmod tests {\n    const A: &str = \"KUKRI_IN_TEST\";\n}\n";
+        let other = ("crates/cli/tests/a.rs", "\"KUKRI_OTHER\"");
+        let none = Vec::<String>::new();
+        assert_eq!(found([("crates/cli/src/a.rs", flags), ("python/dagger/a.py", python), other]), none);
         assert_eq!(
-            found("`--root` `KUKRI_ROOT` `--max-size` `XDG_CACHE_HOME` `KUKRI_SDK`"),
-            Vec::<String>::new()
-        );
-        assert_eq!(
-            found("`--root` `KUKRI_ROOT`\n`KUKRI_GONE`"),
+            found([
+                ("crates/cli/src/a.rs", "\"KUKRI_ROOT\" \"KUKRI_NEW\""),
+                ("python/dagger/a.py", "\"_EXPERIMENTAL_DAGGER_NEW\" \"KUKRI_PROGRESS\""),
+                other
+            ]),
             [
-                "python/dagger/_a.py:2: KUKRI_SDK is not in docs/reference/settings.md; describe it there",
-                "crates/cli/src/settings.rs:8: XDG_CACHE_HOME is not in docs/reference/settings.md; describe it there",
-                "crates/cli/src/settings.rs:5: --max-size is not in docs/reference/settings.md; describe it there",
-                "docs/reference/settings.md:2: nothing reads KUKRI_GONE; take it out of the page",
+                "crates/cli/src/a.rs:1: KUKRI_NEW is not in the registry of settings; add it to \
+                 crates/cli/src/settings/registry.rs",
+                "python/dagger/a.py:1: _EXPERIMENTAL_DAGGER_NEW is not in the registry of settings; add it to \
+                 crates/cli/src/settings/registry.rs",
+                "crates/cli/src/settings/registry.rs:1: nothing reads HOME; take it out of the table",
             ]
         );
     }

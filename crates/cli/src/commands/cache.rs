@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::open;
 use crate::admin;
 use crate::args::{CacheArgs, CacheCommand};
-use crate::fail::Outcome;
+use crate::fail::{Outcome, err, out};
 use crate::settings::{self, Places};
 use crate::size;
 
@@ -42,14 +42,11 @@ pub async fn cache(args: CacheArgs) -> Outcome {
         open::engine(&places).await?;
         admin::ask(&places, verb, &body).await?
     } else {
-        note(&format!("nothing is kept in {}: no pipeline has run there yet", places.root.display()));
+        err(&format!("nothing is kept in {}: no pipeline has run there yet\n", places.root.display()));
         of_nothing(verb)
     };
-    if as_json {
-        print(&answer.to_string());
-    } else {
-        print(&text(verb, &answer));
-    }
+    let shown = if as_json { answer.to_string() } else { text(verb, &answer) };
+    out(&format!("{}\n", shown.trim_end()))?;
     let damaged = verb == "verify"
         && answer["problems"]
             .as_array()
@@ -75,16 +72,6 @@ fn of_nothing(verb: &str) -> Json {
         "why" => json!({ "runs": [] }),
         _ => prune_json(&PruneReport::default()),
     }
-}
-
-#[expect(clippy::print_stderr, reason = "beside the answer")]
-fn note(text: &str) {
-    eprintln!("{text}");
-}
-
-#[expect(clippy::print_stdout, reason = "the answer")]
-fn print(text: &str) {
-    println!("{}", text.trim_end());
 }
 
 /// What the command line says, as the store wants it.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::cache;
 use crate::admin;
 use crate::args::{EngineArgs, EngineCommand};
-use crate::fail::{Failure, Outcome};
+use crate::fail::{Failure, Outcome, out};
 use crate::settings::{self, EngineSettings};
 
 /// Runs an engine in the foreground, or asks the running one.
@@ -204,31 +204,31 @@ fn admin_handler(
     })
 }
 
-#[expect(clippy::print_stdout, reason = "the answer")]
 async fn status(json: bool) -> Outcome {
     let places = settings::from_environment()?.places()?;
-    match admin::ask(&places, "status", &Json::Null).await {
-        Ok(answer) if json => println!("{answer}"),
-        Ok(answer) => {
-            let text = |key: &str| {
-                answer
-                    .get(key)
-                    .map_or_else(String::new, |value| value.to_string().trim_matches('"').to_owned())
-            };
-            println!("running: version {}, process {}", text("version"), text("pid"));
-            println!("socket:  {}", places.socket.display());
-            println!("data:    {}", places.root.display());
-            println!("log:     {}", places.log.display());
-        }
-        Err(_) => {
-            if json {
-                println!("{}", json!({ "running": false }));
-            } else {
-                println!("no engine is running; one starts when a pipeline needs it");
-            }
-            return Ok(ExitCode::from(1));
-        }
+    let Ok(answer) = admin::ask(&places, "status", &Json::Null).await else {
+        out(&if json {
+            format!("{}\n", json!({ "running": false }))
+        } else {
+            "no engine is running; one starts when a pipeline needs it\n".to_owned()
+        })?;
+        return Ok(ExitCode::from(1));
+    };
+    if json {
+        out(&format!("{answer}\n"))?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let text = |key: &str| {
+        answer.get(key).map_or_else(String::new, |value| value.to_string().trim_matches('"').to_owned())
+    };
+    out(&format!(
+        "running: version {}, process {}\nsocket:  {}\ndata:    {}\nlog:     {}\n",
+        text("version"),
+        text("pid"),
+        places.socket.display(),
+        places.root.display(),
+        places.log.display()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

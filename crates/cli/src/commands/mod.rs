@@ -3,24 +3,48 @@
 mod cache;
 mod doctor;
 mod engine;
-mod open;
+mod help;
+pub mod open;
 mod query;
 mod run;
 mod session;
 pub mod version;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::args::{Args, Command};
-use crate::fail::Outcome;
+use crate::exit::{Dialect, Signal};
+use crate::fail::{Failure, Outcome};
 
 /// Does what was asked.
-pub async fn run(args: Args) -> Outcome {
+pub async fn run(args: Args, dialect: Dialect) -> Outcome {
     match args.command {
-        Command::Run(args) => run::run(args).await,
-        Command::Query(args) => query::query(args).await,
+        // These have an end of their own for each signal.
+        Command::Run(args) => run::run(args, dialect).await,
         Command::Session(args) => session::session(args).await,
+        Command::Engine(args) if args.ask.is_none() => engine::engine(args).await,
+        command => {
+            let (mut interrupt, mut terminate) =
+                (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+            // What is dropped here cancels its work in the engine.
+            tokio::select! {
+                outcome = short(command, dialect) => outcome,
+                _ = interrupt.recv() => Err(Failure::interrupted(Signal::Interrupt)),
+                _ = terminate.recv() => Err(Failure::interrupted(Signal::Terminate)),
+            }
+        }
+    }
+}
+
+async fn short(command: Command, dialect: Dialect) -> Outcome {
+    match command {
+        Command::Run(args) => run::run(args, dialect).await,
+        Command::Session(args) => session::session(args).await,
+        Command::Query(args) => query::query(args).await,
         Command::Engine(args) => engine::engine(args).await,
         Command::Cache(args) => cache::cache(args).await,
-        Command::Doctor => doctor::doctor().await,
-        Command::Version => version::version(),
+        Command::Doctor(args) => doctor::doctor(&args).await,
+        Command::Version(args) => version::version(&args, dialect),
+        Command::Help(args) => help::help(&args, dialect),
     }
 }

@@ -1,48 +1,78 @@
 //! `kukri run`: a program with a session.
 
+use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 
+use tokio::process::Child;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
-use super::open;
 use crate::args::RunArgs;
+use crate::connection::Connection;
+use crate::exit::{Dialect, Signal, Status};
 use crate::fail::{Failure, Outcome};
-use crate::progress::Progress;
+use crate::size;
 
 /// Runs the program with the session's port and token in its environment; ends with its status.
-pub async fn run(args: RunArgs) -> Outcome {
+pub async fn run(args: RunArgs, dialect: Dialect) -> Outcome {
+    let cleanup = size::duration(&args.cleanup_timeout)
+        .map_err(|error| Failure::usage(format!("--cleanup-timeout: {error}")))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut progress = Progress::new(args.session.progress, args.session.silent);
-    let mut session = open::open(&args.session, &progress).await?;
-    let (program, rest) = args.command.split_first().ok_or_else(|| Failure::new("no command was given"))?;
-    let mut child = tokio::process::Command::new(program)
+    let mut connection = tokio::select! {
+        connection = Connection::open(&args.session) => connection?,
+        _ = interrupt.recv() => return Err(Failure::interrupted(Signal::Interrupt)),
+        _ = terminate.recv() => return Err(Failure::interrupted(Signal::Terminate)),
+    };
+    let (program, rest) = args.command.split_first().ok_or_else(|| Failure::usage("no command was given"))?;
+    let started = tokio::process::Command::new(program)
         .args(rest)
-        .env("DAGGER_SESSION_PORT", session.port().to_string())
-        .env("DAGGER_SESSION_TOKEN", session.token())
-        .spawn()
-        .map_err(|error| Failure::new(format!("cannot run {}: {error}", program.to_string_lossy())))?;
-    let mut gone = false;
-    let mut frame = tokio::time::interval(std::time::Duration::from_millis(250));
-    let status = loop {
+        .env("DAGGER_SESSION_PORT", connection.port().to_string())
+        .env("DAGGER_SESSION_TOKEN", connection.token())
+        .spawn();
+    let mut child = match started {
+        Ok(child) => child,
+        Err(error) => {
+            connection.close().await;
+            let status =
+                if error.kind() == ErrorKind::NotFound { Status::NotFound } else { Status::CannotRun };
+            let text = format!("cannot run {}: {error}", program.to_string_lossy());
+            return Err(Failure::new(text).status(status));
+        }
+    };
+    let mut deadline = None;
+    let status: ExitStatus = loop {
+        let late = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             status = child.wait() => break status?,
             // The terminal has sent it to the child as well; the child decides how it ends.
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {
-                if let Some(pid) = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) {
-                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-                }
+                send(&child, rustix::process::Signal::TERM);
+                deadline.get_or_insert(Instant::now() + cleanup);
             }
-            _ = frame.tick() => progress.tick(),
-            event = session.next_event(), if !gone => match event {
-                Some(event) => progress.event(&event),
-                None => gone = true,
-            },
+            () = late => {
+                send(&child, rustix::process::Signal::KILL);
+                deadline = None;
+            }
+            () = connection.show() => {}
         }
     };
-    open::close(session, &mut progress).await;
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+    connection.close().await;
+    if status.success() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::from(Status::of_process(status.code(), status.signal()).number(dialect)))
+}
+
+fn send(child: &Child, signal: rustix::process::Signal) {
+    if let Some(pid) = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) {
+        let _ = rustix::process::kill_process(pid, signal);
+    }
 }

@@ -1,0 +1,173 @@
+//! From words to [`Args`], with what the environment and the name of the program add.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Arg, Command, CommandFactory, FromArgMatches};
+
+use super::Args;
+use crate::exit::Dialect;
+use crate::fail::{Failure, report_usage};
+use crate::settings::{registry, variable};
+
+/// Commands of the original that are not there, and what there is to do instead.
+const ABSENT: &[(&[&str], &str)] = &[
+    (
+        &[
+            "call",
+            "functions",
+            "develop",
+            "init",
+            "install",
+            "uninstall",
+            "update",
+            "use",
+            "publish",
+            "toolchain",
+            "config",
+            "client",
+            "module",
+            "sdk",
+            "workspace",
+            "check",
+            "generate",
+            "up",
+            "lock",
+        ],
+        "modules are not there yet; the core API is: `NAME core --help`",
+    ),
+    (&["shell", "mcp", "agent", "llm"], "write the pipeline as a program, or as a chain: `NAME core --help`"),
+    (&["login", "logout", "cloud", "trace"], "there is no cloud behind it, and nothing to log in to"),
+];
+
+/// The command line as it is without what the environment says.
+pub fn command(dialect: Dialect) -> Command {
+    let command = describe(Args::command());
+    match dialect {
+        Dialect::Kukri => command,
+        Dialect::Dagger => command.name("dagger").bin_name("dagger").before_help(
+            "This is kukri under the name of dagger: the same commands, with the statuses of that command.",
+        ),
+    }
+}
+
+/// Texts of the flags that are settings.
+fn describe(command: Command) -> Command {
+    let of_setting = |arg: Arg| {
+        let Some(setting) = setting_of(&arg) else { return arg };
+        let shown = !arg.get_default_values().is_empty();
+        let arg = arg.help(setting.help(shown)).hide_env_values(true);
+        if setting.kind == registry::Kind::Switch { arg } else { arg.value_name(setting.kind.placeholder()) }
+    };
+    command.mut_args(of_setting).mut_subcommands(describe)
+}
+
+fn setting_of(arg: &Arg) -> Option<&'static registry::Setting> {
+    registry::find(&arg.get_env()?.to_string_lossy())
+}
+
+/// Lets flags read the older name of their variable where only that is set.
+fn older_names(command: Command) -> Command {
+    let of_older = |arg: Arg| {
+        let setting = setting_of(&arg).filter(|setting| variable(setting.name).is_none());
+        match setting.and_then(|setting| setting.also.iter().find(|name| variable(name).is_some())) {
+            Some(name) => arg.env(*name),
+            None => arg,
+        }
+    };
+    command.mut_args(of_older).mut_subcommands(older_names)
+}
+
+/// Reads the command line. What ends the command at once (help, a mistake) is printed, and gives the status.
+pub fn parse(words: impl Iterator<Item = OsString>, dialect: Dialect) -> Result<Args, ExitCode> {
+    let command = older_names(command(dialect));
+    let words = flags_after_command(&command, words.collect());
+    if let Some(failure) = absent(&words, dialect) {
+        return Err(failure.report(dialect));
+    }
+    let mut shown = command.clone();
+    let parsed = command
+        .try_get_matches_from(words)
+        .and_then(|matches| Args::from_arg_matches(&matches).map_err(|error| error.format(&mut shown)));
+    parsed.map_err(|error| report_usage(&error, dialect))
+}
+
+/// Moves flags of the session that stand before the command behind it: `kukri --progress plain query` is
+/// `kukri query --progress plain`.
+fn flags_after_command(command: &Command, words: Vec<OsString>) -> Vec<OsString> {
+    let Some(session) = command.find_subcommand("session") else { return words };
+    let mut at = 1;
+    while let Some(word) = words.get(at).and_then(|word| word.to_str()) {
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        let found = session.get_arguments().find(|arg| match name.strip_prefix("--") {
+            Some(long) => arg.get_long() == Some(long) && long != "version",
+            None => name.strip_prefix('-').is_some_and(|short| {
+                !short.is_empty() && arg.get_short().is_some_and(|c| short.chars().all(|other| other == c))
+            }),
+        });
+        let Some(found) = found else { break };
+        at += if found.get_action().takes_values() && value.is_none() { 2 } else { 1 };
+    }
+    let takes_them = |word: &OsString| {
+        let found = word.to_str().and_then(|word| command.find_subcommand(word));
+        found.is_some_and(|found| found.get_arguments().any(|arg| arg.get_long() == Some("progress")))
+    };
+    if at == 1 || !words.get(at).is_some_and(takes_them) {
+        return words;
+    }
+    let mut moved = vec![words[0].clone(), words[at].clone()];
+    moved.extend_from_slice(&words[1..at]);
+    moved.extend_from_slice(&words[at + 1..]);
+    moved
+}
+
+fn absent(words: &[OsString], dialect: Dialect) -> Option<Failure> {
+    let word = words.get(1)?.to_str()?;
+    let (_, instead) = ABSENT.iter().find(|(names, _)| names.contains(&word))?;
+    Some(
+        Failure::usage(format!("kukri has no command {word:?}"))
+            .hint(instead.replace("NAME", dialect.name())),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moved(line: &str) -> String {
+        let words = line.split(' ').map(OsString::from).collect();
+        let words = flags_after_command(&command(Dialect::Dagger), words);
+        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn flags_before_the_command() {
+        for (line, expected) in [
+            ("dagger --progress plain -s query --doc a", "dagger query --progress plain -s --doc a"),
+            ("dagger --progress=plain -vv query", "dagger query --progress=plain -vv"),
+            ("dagger query -s", "dagger query -s"),
+            ("dagger --workdir /a run ls -s", "dagger run --workdir /a ls -s"),
+            ("dagger --nope query", "dagger --nope query"),
+            ("dagger --version", "dagger --version"),
+            ("dagger -s cache du", "dagger -s cache du"),
+            ("dagger --progress", "dagger --progress"),
+        ] {
+            assert_eq!(moved(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn commands_that_are_absent_are_not_there() {
+        let command = command(Dialect::Kukri);
+        for name in ABSENT.iter().flat_map(|(names, _)| *names) {
+            assert!(command.find_subcommand(name).is_none(), "{name} is there");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        for dialect in [Dialect::Kukri, Dialect::Dagger] {
+            command(dialect).debug_assert();
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `docs/reference/exit-codes.md`, and what `kukri help exit-codes` prints.
+
+use std::fmt::Write;
+
+use super::{NOTE, cell};
+use crate::exit::TABLE;
+
+const INTRODUCTION: &str = "\
+What commands end with. It is never 0 where something failed, and the error is on standard error. Called as `dagger`, the
+command has the statuses of that command.";
+
+/// The page.
+#[must_use]
+pub fn page() -> String {
+    let mut out =
+        format!("{NOTE}# Exit codes\n\n{INTRODUCTION}\n\n| status | as `dagger` | when |\n|---|---|---|\n");
+    for (own, other, when) in TABLE {
+        let _ = writeln!(out, "| {own} | {other} | {} |", cell(when));
+    }
+    out.push_str("\n`kukri help exit-codes` prints the same.\n");
+    out
+}
+
+/// The same for a terminal.
+#[must_use]
+pub fn text() -> String {
+    let mut out = format!("{}\n\n", INTRODUCTION.replace('`', ""));
+    for (own, _, when) in TABLE {
+        let _ = writeln!(out, "  {own:<10} {}", when.replace('`', ""));
+    }
+    out
+}

@@ -1,0 +1,113 @@
+"""Commands that answer, and what they share: JSON, colours, the session they run in, the other name."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from engine import Engine, binary
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["version", "--json"],
+        ["doctor", "--json"],
+        ["engine", "status", "--json"],
+        ["cache", "du", "--json"],
+        ["cache", "gc", "--json"],
+        ["cache", "verify", "--json"],
+        ["cache", "prune", "--dry-run", "--json"],
+        ["cache", "why", "nothing like it", "--json"],
+        ["query", "{ version }"],
+    ],
+)
+def test_json(engine: Engine, command: list[str]) -> None:
+    with engine.session():
+        assert isinstance(json.loads(engine.kukri(*command).stdout), dict)
+
+
+def test_queries_inside_a_session_use_it(engine: Engine, tmp_path: Path) -> None:
+    """Then relative paths count from the directory of the session that is there."""
+    (tmp_path / "seen").write_text("")
+    document = '{ host { directory(path: ".") { entries } } }'
+    inner = f"env -C / {binary()} query '{document}'"
+    done = engine.kukri("run", "--workdir", str(tmp_path), "sh", "-c", inner)
+    assert json.loads(done.stdout)["host"]["directory"]["entries"] == ["seen"]
+    refused = engine.kukri("run", binary(), "query", "--workdir", "/", document, check=False)
+    assert refused.returncode == 2 and "--workdir" in refused.stderr
+
+
+def on_terminal(engine: Engine, *command: str, **variables: str) -> str:
+    """What a command writes on a terminal."""
+    main, other = pty.openpty()
+    process = subprocess.Popen(
+        [binary(), *command], env={**engine.env, "TERM": "xterm", **variables}, stdout=other, stderr=other
+    )
+    os.close(other)
+    text = b""
+    while True:
+        try:
+            part = os.read(main, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        text += part
+    process.wait()
+    os.close(main)
+    return text.decode()
+
+
+@pytest.mark.parametrize(
+    "command", [["--help"], ["nope"], ["query", "{ nope }"], ["query", "--progress=tty", "{version}"]]
+)
+def test_colours(engine: Engine, command: list[str]) -> None:
+    colour = re.compile(r"\x1b\[[0-9;]*m")
+    if "--progress=tty" not in command:
+        assert colour.search(on_terminal(engine, *command))
+    plain = on_terminal(engine, *command, NO_COLOR="1")
+    # Bold and underlined are no colours.
+    assert not re.search(r"\x1b\[[0-9;]*[34][0-7]m", plain), repr(plain)
+
+
+def test_older_name_of_a_variable(engine: Engine) -> None:
+    env = {key: value for key, value in engine.env.items() if key != "KUKRI_PROGRESS"}
+    document = '{ container { from(address: "busybox") { withExec(args: ["true"]) { stdout } } } }'
+    for value, shown in (("report", True), ("none", False)):
+        done = engine.kukri("query", document, env={**env, "DAGGER_PROGRESS": value})
+        assert bool(done.stderr) is shown
+    # The newer name wins.
+    done = engine.kukri("query", document, env={**env, "DAGGER_PROGRESS": "plain", "KUKRI_PROGRESS": "none"})
+    assert done.stderr == ""
+
+
+def test_help_has_every_topic(engine: Engine) -> None:
+    assert "KUKRI_ROOT=DIR  --root" in engine.kukri("help", "environment").stdout
+    assert "127" in engine.kukri("help", "exit-codes").stdout
+    assert "--deep" in engine.kukri("help", "cache", "verify").stdout
+
+
+def test_under_the_other_name(engine: Engine, tmp_path: Path) -> None:
+    """What scripts that know the original write, with its global flags before the command."""
+    (tmp_path / "dagger").symlink_to(Path(binary()).resolve())
+
+    def dagger(*arguments: str) -> str:
+        return subprocess.run(
+            [tmp_path / "dagger", *arguments],
+            env=engine.env,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
+    assert re.fullmatch(r"dagger v0\.21\.8 \(unix://.*\) linux/(amd64|arm64)\n", dagger("version"))
+    assert dagger("--progress", "plain", "-s", "run", "echo", "hi") == "hi\n"
+    assert json.loads(dagger("-s", "query", "{ version }"))["version"].startswith("v0.21")
+    assert "Usage: dagger" in dagger("--help")

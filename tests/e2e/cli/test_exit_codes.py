@@ -1,0 +1,197 @@
+"""What commands end with: never 0 where something failed, and the documented status for each way to fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from engine import Engine, binary
+from session import Session
+
+EXEC = '{ container { from(address: "busybox") { withExec(args: ["sh", "-c", "%s"]) { stdout } } } }'
+
+#: Name, arguments, variables, status as kukri, status as dagger, part of standard error.
+CASES: list[tuple[str, list[str], dict[str, str], int, int, str]] = [
+    ("exec", ["query", EXEC % "echo told >&2; exit 42"], {}, 42, 42, "told"),
+    ("exec by a signal", ["query", EXEC % "kill -9 $$"], {}, 137, 137, "exit code"),
+    (
+        "no image",
+        ["query", '{ container { from(address: "none.invalid/x") { id } } }'],
+        {},
+        1,
+        1,
+        "none.invalid",
+    ),
+    ("unknown field", ["query", "{ nope }"], {}, 1, 1, "nope"),
+    ("not a document", ["query", "{ nope"], {}, 1, 1, "error:"),
+    ("no document file", ["query", "--doc", "/nope/doc"], {}, 2, 1, "/nope/doc"),
+    ("bad variable", ["query", "--var", "nope", "{ version }"], {}, 2, 1, "NAME=VALUE"),
+    ("bad variables", ["query", "--var-json", "[]", "{ version }"], {}, 2, 1, "JSON object"),
+    (
+        "export",
+        ["query", '{ directory { withNewFile(path: "a", contents: "") { export(path: "/proc/nope/x") } } }'],
+        {},
+        1,
+        1,
+        "/proc/nope",
+    ),
+    ("unknown command", ["nope"], {}, 2, 1, "nope"),
+    ("absent command", ["call", "build"], {}, 2, 1, "core"),
+    ("unknown flag", ["query", "--nope"], {}, 2, 1, "--nope"),
+    ("missing argument", ["run"], {}, 2, 1, "COMMAND"),
+    ("unknown topic", ["help", "nope"], {}, 2, 1, "environment"),
+    ("bad flag variable", ["query", "{ version }"], {"KUKRI_PROGRESS": "nope"}, 2, 1, "nope"),
+    ("workdir", ["query", "--workdir", "/nope", "{ version }"], {}, 1, 1, "/nope"),
+    ("program fails", ["run", "sh", "-c", "exit 7"], {}, 7, 7, ""),
+    ("program by a signal", ["run", "sh", "-c", "kill -TERM $$"], {}, 143, 143, ""),
+    ("no program", ["run", "/nope/program"], {}, 127, 127, "/nope/program"),
+    ("no such name", ["run", "kukri-no-such-program"], {}, 127, 127, "kukri-no-such-program"),
+    ("not executable", ["run", "/etc/passwd"], {}, 126, 126, "/etc/passwd"),
+    ("bad duration", ["run", "--cleanup-timeout", "soon", "true"], {}, 2, 1, "--cleanup-timeout"),
+    ("half a session", ["query", "{ version }"], {"DAGGER_SESSION_PORT": "1"}, 2, 1, "DAGGER_SESSION_TOKEN"),
+    (
+        "lost session",
+        ["query", "{ version }"],
+        {"DAGGER_SESSION_PORT": "1", "DAGGER_SESSION_TOKEN": "x"},
+        1,
+        1,
+        "DAGGER_SESSION_PORT",
+    ),
+    ("prune by nonsense", ["cache", "prune", "--max-size", "much"], {}, 1, 1, "much"),
+]
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The command under both of its names."""
+    other = tmp_path_factory.mktemp("bin") / "dagger"
+    other.symlink_to(Path(binary()).resolve())
+    return {"kukri": binary(), "dagger": str(other)}
+
+
+@pytest.mark.parametrize("name", ["kukri", "dagger"])
+@pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
+def test_failures(
+    engine: Engine, names: dict[str, str], name: str, case: tuple[object, ...], tmp_path: Path
+) -> None:
+    _, arguments, variables, own, other, part = case
+    assert isinstance(arguments, list) and isinstance(variables, dict)
+    done = subprocess.run(
+        [names[name], *arguments],
+        env={**engine.env, **variables},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == (own if name == "kukri" else other), done.stdout + done.stderr
+    assert str(part) in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", [["query", "{ version }"], ["session"], ["run", "true"], ["cache", "du"]])
+def test_an_engine_that_cannot_start(
+    make_engine: Callable[..., Engine], tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    engine = make_engine(KUKRI_ROOT=str(tmp_path / "file" / "below"))
+    done = engine.kukri(*command, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and "error:" in done.stderr
+
+
+def test_an_engine_that_is_not_there(fresh: Engine) -> None:
+    for command in (["engine", "status"], ["engine", "status", "--json"], ["engine", "stop"]):
+        assert fresh.kukri(*command, check=False).returncode == 1, command
+
+
+@pytest.mark.parametrize(("sent", "own", "other"), [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 2)])
+@pytest.mark.parametrize("name", ["kukri", "dagger"])
+def test_interrupted(
+    engine: Engine,
+    names: dict[str, str],
+    session: Session,
+    name: str,
+    sent: signal.Signals,
+    own: int,
+    other: int,
+) -> None:
+    """The status says so, and what ran does not go on."""
+    mark = f"sleep 62.{os.getpid()}{sent.value}{len(name)}"
+    process = subprocess.Popen(
+        [names[name], "query", EXEC % f"{mark}; true"], env=engine.env, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    deadline = time.monotonic() + 20
+    while not processes(mark):
+        assert time.monotonic() < deadline and process.poll() is None, "the command did not start"
+        time.sleep(0.02)
+    process.send_signal(sent)
+    assert process.wait(10) == (own if name == "kukri" else other)
+    assert "interrupted" in process.stderr.read()
+    process.stderr.close()
+    while processes(mark):
+        assert time.monotonic() < deadline, "it still runs in the engine"
+        time.sleep(0.02)
+
+
+def test_run_ends_what_does_not_end(engine: Engine) -> None:
+    """SIGTERM is passed on; a program that stays is killed after the time that was given."""
+    process = subprocess.Popen(
+        [
+            binary(),
+            "run",
+            "--cleanup-timeout",
+            "1s",
+            "sh",
+            "-c",
+            "trap '' TERM; echo up; while :; do sleep 0.1; done",
+        ],
+        env=engine.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "up\n"
+    process.terminate()
+    started = time.monotonic()
+    assert process.wait(10) == 128 + signal.SIGKILL
+    assert 0.8 < time.monotonic() - started < 5
+    process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["version"], ["--help"], ["help", "environment"], ["query", "{ version }"], ["cache", "du"], ["doctor"]],
+)
+def test_output_that_cannot_be_written(engine: Engine, command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [binary(), *command],
+            env=engine.env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 1, done.stderr
+    assert "panicked" not in done.stderr
+
+
+def processes(part: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if part in line and "query" not in line and "pytest" not in line:
+            found.append(line)
+    return found
