@@ -60,7 +60,7 @@ def problems(path: Path) -> list[str]:
 
 def main() -> int:
     """Checks the wheels that are named."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("wheels", nargs="+", type=Path)
     failed = False
     for path in parser.parse_args().wheels:

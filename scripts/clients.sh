@@ -4,4 +4,4 @@
 source "$(dirname "$0")/common.sh"
 [[ -x "$VENV/bin/kukri" ]] || fail "no wheel is installed in .venv: run scripts/wheel.sh"
 export KUKRI_VENV_PYTHON="$VENV/bin/python" KUKRI_OFFICIAL_PYTHON="$OFFICIAL/bin/python"
-exec "$DEV/bin/python" tests/clients/run.py "$@"
+exec "$DEV/bin/python" tests/clients "$@"

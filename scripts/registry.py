@@ -20,8 +20,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from images import MANIFEST_TYPE, Image, image
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _CONFIG = """\
 version: 0.1
@@ -49,7 +53,7 @@ class Registry:
         """Base address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Registry:  # noqa: PYI034 - `Self` came with Python 3.11
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -112,13 +116,13 @@ class Registry:
         self,
         method: str,
         path: str,
-        body: object = None,
+        body: bytes | BinaryIO | None = None,
         headers: dict[str, str] | None = None,
         expect: int | None = None,
     ) -> tuple[int, dict[str, str]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request(method, path, body, headers or {})  # type: ignore[arg-type]
+            connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
             text = answer.read()
             if expect is not None and answer.status != expect:

@@ -108,10 +108,18 @@ def _parallel(program: str) -> Peer:
 
 def _buildah(context: Context, count: int) -> Samples:
     home = context.scratch / "buildah"
-    base = ["buildah", "--root", home / "root", "--runroot", home / "run", "--storage-driver", "overlay"]
+    base = [
+        "buildah",
+        "--root",
+        str(home / "root"),
+        "--runroot",
+        str(home / "run"),
+        "--storage-driver",
+        "overlay",
+    ]
     system = _archive(context)
 
-    def run(*arguments: object) -> str:
+    def run(*arguments: str | Path) -> str:
         done = subprocess.run([*base, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode:
             raise Skip(f"does not work here: {' '.join(done.stderr.split())[-200:]}")
@@ -140,7 +148,7 @@ def _buildkit(context: Context, count: int) -> Samples:
     environment = {**os.environ, "DOCKER_HOST": socket, "DOCKER_BUILDKIT": "1", "DOCKER_CONFIG": str(home)}
     steps = min(count, 20)
 
-    def docker(*arguments: object, stdin: bytes = b"") -> None:
+    def docker(*arguments: str | Path, stdin: bytes = b"") -> None:
         done = subprocess.run(
             [client, *arguments], env=environment, input=stdin, capture_output=True, cwd=home
         )

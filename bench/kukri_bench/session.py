@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -62,3 +63,10 @@ class Session:
         if len(data) == len(text.lstrip(b"{ \n")) or data.lstrip().startswith(b"null"):
             raise QueryError(text[:500].decode(errors="replace"))
         return text
+
+    def leaf(self, name: str, document: str, **variables: object) -> str:
+        """The text of a leaf, such as `id` or `sync`; the first where there are several."""
+        text = self.ask(document, None, **variables)
+        found = re.search(rf'"{name}":\s*"([^"]+)"'.encode(), text)
+        assert found is not None, text[:300]
+        return found[1].decode()

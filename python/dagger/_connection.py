@@ -164,7 +164,7 @@ class Connection:
             await end(session, error)
 
 
-class connection:  # noqa: N801
+class connection:  # noqa: N801 - programs call it as the function that it is in the API
     """A connection for `dagger.dag`.
 
     Args:

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from dagger._errors import TransportError, query_error
+from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError, query_error
 from dagger._version import __version__
 
 CONNECT_TRIES = 3
@@ -66,9 +66,10 @@ def _trace_headers() -> dict[str, str]:
     """The trace to which the request belongs, if the program traces."""
     headers: dict[str, str] = {}
     if "opentelemetry.trace" in sys.modules:
-        from opentelemetry import propagate  # type: ignore[import-not-found, unused-ignore]
+        # Not an import statement: the package is not there when types are checked.
+        from importlib import import_module
 
-        propagate.inject(headers)
+        import_module("opentelemetry.propagate").inject(headers)
     if "traceparent" not in headers and (parent := os.environ.get("TRACEPARENT")):
         headers["traceparent"] = parent
     return {name: value for name, value in headers.items() if value.isprintable() and value.isascii()}
@@ -204,6 +205,23 @@ def data(answer: Answer, document: str) -> dict[str, Any]:
     else:
         msg = f"the session answered with status {answer.status}: {text or 'nothing'}"
     raise TransportError(msg)
+
+
+def no_answer(seconds: float) -> ExecuteTimeoutError:
+    """No answer came in time."""
+    return ExecuteTimeoutError(
+        f"no answer came within {seconds:g} seconds (execute_timeout of the configuration)"
+    )
+
+
+def not_taken(port: int, seconds: float | None) -> ClientConnectionError:
+    """A connection was not taken in time."""
+    return ClientConnectionError(f"port {port} took no connection within {seconds} seconds")
+
+
+def refused(port: int, error: OSError) -> ClientConnectionError:
+    """A connection was refused."""
+    return ClientConnectionError(f"nothing listens on port {port}: {error.strerror or error}")
 
 
 def _message(error: object) -> str:

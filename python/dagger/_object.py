@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dagger._query.encode import Arg
 
 T = TypeVar("T")
-O = TypeVar("O", bound="Base")  # noqa: E741
+B = TypeVar("B", bound="Base")
 A = TypeVar("A", bound="Object")
 S = TypeVar("S", bound="SyncObject")
 
@@ -41,7 +41,7 @@ class Base:
         self._link = link
         self._step = step
 
-    def _new(self, kind: type[O], field: str, *args: Arg) -> O:
+    def _new(self, kind: type[B], field: str, *args: Arg) -> B:
         """The object that a call gives."""
         try:
             step = Step(self._step, kind._type, field, call(self._type, field, args))
@@ -54,14 +54,14 @@ class Base:
             step.place = (frame.f_code, frame.f_lasti)
         return kind(self._link, step)
 
-    def _load(self, kind: type[O], id_: str) -> O:
+    def _load(self, kind: type[B], id_: str) -> B:
         """The object that has an ID."""
         if not isinstance(id_, str):
             msg = f"an ID must be a string, not {type(id_).__name__}"
             raise TypeError(msg)
         return kind(self._link, Step.loaded(kind._type, id_))
 
-    def _all(self, kind: type[O], session: int, found: Any, where: str) -> list[O]:
+    def _all(self, kind: type[B], session: int, found: Any, where: str) -> list[B]:
         return [self._loaded(kind, session, item["id"], where) for item in found or ()]
 
     def _tell(self, error: DaggerError | TypeError, field: str, args: Sequence[Arg]) -> None:
@@ -76,7 +76,7 @@ class Base:
             _, refs = cut(call(self._type, field, args))
             blame(error, (self._step, *refs))
 
-    def _loaded(self, kind: type[O], session: int, id_: Any, where: str) -> O:
+    def _loaded(self, kind: type[B], session: int, id_: Any, where: str) -> B:
         return kind(self._link, Step.loaded(kind._type, required(id_, where), session))
 
     if not TYPE_CHECKING:  # Checkers would believe that any name exists.

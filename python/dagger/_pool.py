@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError
-from dagger._http import CONNECT_PAUSE, CONNECT_TRIES, OTHER_PROCESS, Answer, head, request
+from dagger._errors import ClientConnectionError, TransportError
+from dagger._http import (
+    CONNECT_PAUSE,
+    CONNECT_TRIES,
+    OTHER_PROCESS,
+    Answer,
+    head,
+    no_answer,
+    not_taken,
+    refused,
+    request,
+)
 from dagger._loops import running
 
 if TYPE_CHECKING:
@@ -42,7 +53,7 @@ class Connection(Protocol):
 C = TypeVar("C", bound=Connection)
 
 
-class Pool(Generic[C]):
+class Pool(ABC, Generic[C]):
     """The connections of one event loop. What its library has to do is left to the two that there are."""
 
     def __init__(self, params: Params, timeout: Timeout, retry: Retry | None) -> None:
@@ -52,29 +63,29 @@ class Pool(Generic[C]):
         self._idle: list[C] = []
         self._places = self._new_places()
 
+    @abstractmethod
     def _new_places(self) -> AbstractAsyncContextManager[Any]:
         """What lets so many requests in at a time."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _open(self) -> C:
         """A new connection, or `OSError`."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _pause(self, seconds: float) -> None:
         """Lets some time pass."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _within(self, seconds: float | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What a coroutine gives, or `Late`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close_soon(self) -> None:
         """Closes it from another thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ended(self) -> bool:
         """Whether the event loop is over."""
-        raise NotImplementedError
 
     async def post(self, data: bytes) -> Answer:
         """The answer to a request."""
@@ -84,8 +95,7 @@ class Pool(Generic[C]):
         try:
             return await self._within(seconds, lambda: self._post(data))
         except Late:
-            msg = f"no answer came within {seconds:g} seconds (execute_timeout of the configuration)"
-            raise ExecuteTimeoutError(msg) from None
+            raise no_answer(seconds) from None
 
     async def _post(self, data: bytes) -> Answer:
         async with self._places:
@@ -117,12 +127,10 @@ class Pool(Generic[C]):
             try:
                 return await self._within(self._timeout.connect, self._open)
             except Late:
-                msg = f"port {self._port} took no connection within {self._timeout.connect} seconds"
-                raise ClientConnectionError(msg) from None
+                raise not_taken(self._port, self._timeout.connect) from None
             except OSError as error:
                 if not tries:
-                    msg = f"nothing listens on port {self._port}: {error.strerror or error}"
-                    raise ClientConnectionError(msg) from None
+                    raise refused(self._port, error) from None
             await self._pause(CONNECT_PAUSE)
 
     def close(self) -> None:

@@ -10,7 +10,18 @@ import time
 from typing import TYPE_CHECKING
 
 from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError
-from dagger._http import CONNECT_PAUSE, CONNECT_TRIES, MOST_CONNECTIONS, OTHER_PROCESS, Answer, head, request
+from dagger._http import (
+    CONNECT_PAUSE,
+    CONNECT_TRIES,
+    MOST_CONNECTIONS,
+    OTHER_PROCESS,
+    Answer,
+    head,
+    no_answer,
+    not_taken,
+    refused,
+    request,
+)
 
 if TYPE_CHECKING:
     from dagger._config import Retry, Timeout
@@ -79,8 +90,8 @@ class SyncHttp:
                     answer.end()
         except TimeoutError:
             connection.close()
-            msg = f"no answer came within {seconds:g} seconds (execute_timeout of the configuration)"
-            raise ExecuteTimeoutError(msg) from None
+            assert seconds is not None
+            raise no_answer(seconds) from None
         except OSError as error:
             connection.close()
             msg = f"the session broke the connection off: {error.strerror or error}"
@@ -106,12 +117,10 @@ class SyncHttp:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return connection
             except TimeoutError:
-                msg = f"port {self._params.port} took no connection within {self._timeout.connect} seconds"
-                raise ClientConnectionError(msg) from None
+                raise not_taken(self._params.port, self._timeout.connect) from None
             except OSError as error:
                 if not tries:
-                    msg = f"nothing listens on port {self._params.port}: {error.strerror or error}"
-                    raise ClientConnectionError(msg) from None
+                    raise refused(self._params.port, error) from None
             time.sleep(CONNECT_PAUSE)
 
     def close(self) -> None:

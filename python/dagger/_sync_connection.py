@@ -30,7 +30,7 @@ class OneLink(SyncLink):
         return self.current
 
 
-class connect:  # noqa: N801
+class connect:  # noqa: N801 - programs call it as the function that it is in the API
     """A connection for programs without `async`.
 
     The client may be used by several threads at once.

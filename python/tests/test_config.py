@@ -5,6 +5,7 @@ import io
 
 import dagger
 import pytest
+from fake import anything
 
 
 def test_defaults() -> None:
@@ -32,9 +33,9 @@ def test_times(options: dict, connect: float | None, read: float | None) -> None
 
 def test_wrong_times() -> None:
     with pytest.raises(TypeError, match="timeout must be a number of seconds"):
-        dagger.Config(timeout="soon").timeouts()
+        dagger.Config(timeout=anything("soon")).timeouts()
     with pytest.raises(TypeError, match="execute_timeout"):
-        dagger.Config(execute_timeout=[]).timeouts()
+        dagger.Config(execute_timeout=anything([])).timeouts()
 
 
 def test_a_console_is_where_logs_go() -> None:
@@ -46,5 +47,5 @@ def test_a_console_is_where_logs_go() -> None:
 
 def test_it_is_a_dataclass() -> None:
     assert dataclasses.replace(dagger.Config(workdir="a"), workdir="b").workdir == "b"
-    with pytest.raises(TypeError):
-        dagger.Config("positional")
+    with pytest.raises(TypeError, match="positional argument"):
+        anything(dagger.Config)("positional")

@@ -51,7 +51,9 @@ def test_other_errors() -> None:
     assert type(error) is dagger.QueryError
     assert str(error) == "no"
     assert [str(each) for each in error.errors] == ["no", "b"]
-    assert error.errors[0].locations[0].column == 2
+    locations = error.errors[0].locations
+    assert locations is not None
+    assert locations[0].column == 2
     assert error.errors[0].extensions == {}
     assert error.debug_query() == "1: {x}\n    ^"
     assert error.errors[0].locations == [dagger.QueryErrorLocation(1, 2)]

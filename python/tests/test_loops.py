@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,10 @@ Serve = Callable[[Callable[[str], Any]], Server]
 VERSION = {"data": {"version": "v1"}}
 
 
-def each_way(main: Callable[[], Awaitable[Any]], way: str) -> Any:
+def each_way(main: Callable[[], Coroutine[Any, Any, Any]], way: str) -> Any:
     """Runs a program with one of the libraries."""
     if way == "asyncio":
-        return asyncio.run(main())  # type: ignore[arg-type]
+        return asyncio.run(main())
     if way == "trio":
         return pytest.importorskip("trio").run(main)
     return pytest.importorskip("anyio").run(main, backend=way.partition("-")[2])
@@ -133,13 +133,17 @@ def test_trio_sees_errors(serve: Serve) -> None:
     trio = pytest.importorskip("trio")
     server = serve(lambda _document: None)
 
+    def slow(_document: str) -> Any:
+        time.sleep(1.5)
+        return VERSION
+
     async def late() -> None:
         async with dagger.connection(dagger.Config(execute_timeout=1)):
             await dag.version()
 
     with pytest.raises(dagger.TransportError, match="broke the connection off"):
         trio.run(dag.version)
-    server.answer = lambda _document: time.sleep(1.5) or VERSION  # type: ignore[func-returns-value]
+    server.answer = slow
     with pytest.raises(dagger.ExecuteTimeoutError, match="no answer came within 1 seconds"):
         trio.run(late)
     server.stop()
@@ -193,9 +197,10 @@ def test_every_thread_has_the_session_it_began(serve: Serve, monkeypatch: pytest
     one = serve(lambda _document: {"data": {"version": "one"}})
     other = Server(lambda _document: {"data": {"version": "other"}})
 
-    def thread(name: str) -> None:
+    def thread(name: str, began: threading.Event) -> None:
         async def main() -> None:
             async with dagger.connection():
+                began.set()
                 await asyncio.to_thread(begun.wait, 10)
                 # Now both are there.
                 found[name] = await dag.version()
@@ -205,12 +210,11 @@ def test_every_thread_has_the_session_it_began(serve: Serve, monkeypatch: pytest
 
     threads = []
     for name, server in (("one", one), ("other", other)):
-        count = len(dagger._client.shared._begun)  # type: ignore[attr-defined]
+        began = threading.Event()
         monkeypatch.setenv("DAGGER_SESSION_PORT", str(server.port))
-        threads.append(threading.Thread(target=thread, args=(name,)))
+        threads.append(threading.Thread(target=thread, args=(name, began)))
         threads[-1].start()
-        while len(dagger._client.shared._begun) == count:  # type: ignore[attr-defined]
-            time.sleep(0.01)
+        assert began.wait(10)
     for each in threads:
         each.join()
     other.stop()

@@ -14,7 +14,7 @@ import dagger
 import pytest
 from dagger import dag
 from dagger._client import shared
-from fake import Api, Server
+from fake import Api, Server, anything
 
 Serve = Callable[[Callable[[str], Any]], Server]
 ROOT = Path(__file__).parent.parent
@@ -165,7 +165,7 @@ def test_tracebacks_are_those_of_the_program(serve: Serve) -> None:
     # Before 3.11 an exception that is raised again keeps the frames that it had.
     most = 1 if sys.version_info >= (3, 11) else 9
     assert frames(lambda: asyncio.run(dag.container().with_exec(["make"]).stdout())) <= most
-    assert frames(lambda: dag.container().with_exec("make")) <= 2
+    assert frames(lambda: dag.container().with_exec(anything("make"))) <= 2
     with dagger.connect() as client:
         assert frames(lambda: client.container().with_exec(["make"]).stdout()) <= 2
         assert frames(lambda: client.container().with_exec(["make"]).sync()) <= 2

@@ -1,6 +1,6 @@
 """Run the same scenarios with every official client, and with ours, against our engine; print a table of results.
 
-    python tests/clients/run.py [--client NAME] [--way run|bin] [--scenario NAME] [--jobs N] [--fetch]
+    python tests/clients [--client NAME] [--way run|bin] [--scenario NAME] [--jobs N] [--fetch]
 
 Each client connects in both ways: `kukri run PROGRAM` gives it DAGGER_SESSION_PORT and DAGGER_SESSION_TOKEN, or it
 starts `kukri session` itself, since _EXPERIMENTAL_DAGGER_CLI_BIN names it. All share one engine, some at a time. A
@@ -15,21 +15,17 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "e2e" / "support"), str(HERE.parents[1] / "scripts")]
-
-from engine import Engine, binary  # noqa: E402
-from images import image  # noqa: E402
-from registry import Registry  # noqa: E402
-from scenarios import SCENARIOS  # noqa: E402
-from toolchains import Broken, Client, Missing, Program, clients, fetch_all  # noqa: E402
+from engine import Engine, binary
+from images import image
+from registry import Registry
+from scenarios import SCENARIOS
+from toolchains import Broken, Client, Missing, Program, clients, fetch_all
 
 #: How a program finds its session.
 WAYS = {
@@ -207,29 +203,16 @@ def after(engine: Engine) -> str:
 
 def report(columns: list[Column], asked: list[str], problem: str) -> int:
     """Prints the table and the counts; gives the exit status."""
-    heads = [(column.client, column.way) for column in columns]
-    widths = [max(len(part) for part in (*head, "skipped")) for head in heads]
-    first = max(len("scenario"), *(len(name) for name in asked))
+    rows = [
+        ["scenario", *(column.client for column in columns)],
+        ["", *(column.way for column in columns)],
+        *([name, *(column.cell(name) for column in columns)] for name in asked),
+        ["time", *("" if column.skipped else f"{column.seconds:.1f} s" for column in columns)],
+    ]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     print()
-    for row in range(2):
-        label = ("scenario", "")[row]
-        print(
-            "  ".join(
-                [
-                    label.ljust(first),
-                    *(head[row].ljust(width) for head, width in zip(heads, widths, strict=True)),
-                ]
-            )
-        )
-    for name in asked:
-        cells = [column.cell(name).ljust(width) for column, width in zip(columns, widths, strict=True)]
-        print("  ".join([name.ljust(first), *cells]))
-    times = ["" if column.skipped else f"{column.seconds:.1f} s" for column in columns]
-    print(
-        "  ".join(
-            ["time".ljust(first), *(time_.ljust(width) for time_, width in zip(times, widths, strict=True))]
-        )
-    )
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
     print()
     for way, meaning in WAYS.items():
         print(f"{way}: {meaning}")
@@ -252,7 +235,8 @@ def report(columns: list[Column], asked: list[str], problem: str) -> int:
 def parse() -> argparse.Namespace:
     """Arguments."""
     parser = argparse.ArgumentParser(
-        description="Run the same scenarios with every client, against our engine."
+        prog="python tests/clients",
+        description="Run the same scenarios with every client, against our engine.",
     )
     names = [client.name for client in clients()]
     parser.add_argument("--client", action="append", choices=names, help="only this client; may be repeated")
@@ -261,7 +245,3 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=4, help="so many programs at a time (default: 4)")
     parser.add_argument("--fetch", action="store_true", help="only get what the clients need from registries")
     return parser.parse_args()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

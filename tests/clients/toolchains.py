@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,17 +60,18 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-class Client:
+class Client(ABC):
     """One column of the table."""
 
-    name = ""
+    name: str
 
+    @abstractmethod
     def fetch(self) -> None:
         """Gets what is needed from registries; nothing if it is there. Raises `Missing` or `Broken`."""
 
+    @abstractmethod
     def program(self, scratch: Path) -> Program:
         """Makes the program; what belongs to this run alone goes into `scratch`. Raises `Missing` or `Broken`."""
-        raise NotImplementedError
 
 
 def run(
@@ -107,6 +109,9 @@ class Python(Client):
         self._interpreter = os.environ.get(variable) or str(fallback)
         self._folder = HERE / folder
         self._own = name.startswith("own")
+
+    def fetch(self) -> None:
+        """Nothing: `scripts/setup.sh` and `scripts/wheel.sh` make the environments."""
 
     def program(self, scratch: Path) -> Program:
         if not version([self._interpreter, "--version"]):

@@ -1,6 +1,6 @@
 """Kill the engine with SIGKILL at random moments, again and again, and look at what it keeps.
 
-    python tests/crash/crash.py --kills 20 [--seed N]
+    python tests/crash --kills 20 [--seed N]
 
 Clients do mixed work (`work.py`): execs, chains, directories of the host, exports, cache volumes, pulls from a slow
 registry, image tarballs out and in, pruning and collecting. After every kill the next session must start at once,
@@ -15,21 +15,17 @@ import collections
 import json
 import os
 import random
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "e2e" / "support"), str(HERE.parents[1] / "scripts")]
-
-from engine import Engine  # noqa: E402
-from images import image  # noqa: E402
-from registry import Registry  # noqa: E402
-from session import GraphQLError, Session  # noqa: E402
-from slow import Slow  # noqa: E402
-from work import Work, Wrong  # noqa: E402
+from engine import Engine
+from images import image
+from registry import Registry
+from session import GraphQLError, Session
+from slow import Slow
+from work import Work, Wrong
 
 #: How long a session may take to be usable after a kill, on a machine with as many free processors as it has work.
 START_SECONDS = 1.0
@@ -157,14 +153,12 @@ def rounds(kills: int, seed: int, scratch: Path) -> bool:
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Kill the engine at random moments.")
+    parser = argparse.ArgumentParser(
+        prog="python tests/crash", description="Kill the engine at random moments."
+    )
     parser.add_argument("--kills", type=int, default=int(os.environ.get("KILLS", "20")))
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     arguments = parser.parse_args()
     print(f"crash test: {arguments.kills} kills, seed {arguments.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="kukri-crash-") as scratch:
         return 0 if rounds(arguments.kills, arguments.seed, Path(scratch)) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -27,18 +27,16 @@ SEARCHED = 200_000_000
 SEARCHED_FILE = 16_000
 
 
-def _chain(session: Session, start: str, steps: Iterable[str], leaf: str = "id") -> str:
-    """The text of a leaf at the end of a chain that begins with an ID, or with an empty directory."""
-    parts = [f'loadDirectoryFromID(id:"{start}")' if start else "directory", *steps, leaf]
-    text = session.ask("{" + "{".join(parts) + "}" * len(parts)).decode()
-    found = re.search(rf'"{leaf}":\s*"([^"]+)"', text)
-    return found[1] if found else text
+def _chain(session: Session, start: str, steps: Iterable[str]) -> str:
+    """The ID at the end of a chain that begins with an ID, or with an empty directory; all is computed."""
+    parts = [f'loadDirectoryFromID(id:"{start}")' if start else "directory", *steps, "sync"]
+    return session.leaf("sync", "{" + "{".join(parts) + "}" * len(parts))
 
 
 def _files(session: Session, names: Iterable[str], content: str, start: str = "") -> str:
     """The ID of a directory with these files, computed."""
     steps = [f'withNewFile(path:"{name}",contents:"{content} {name}")' for name in names]
-    return _chain(session, start, steps, "sync")
+    return _chain(session, start, steps)
 
 
 def _tree(session: Session, content: str) -> str:
@@ -87,7 +85,7 @@ def _mixed(session: Session, source: str, nonce: int) -> None:
                     f'withNewFile(path:"top{step}",contents:"{nonce}",permissions:384)',
                 )[step % 10]
             )
-        start = _chain(session, start, steps, "sync")
+        start = _chain(session, start, steps)
 
 
 def merge_row(context: Context) -> list[Figure]:
@@ -100,9 +98,9 @@ def merge_row(context: Context) -> list[Figure]:
                 for part in range(100)
             ]
             one = [f'withDirectory(path:"",source:"{source}")' for source in sources]
-            flat.append(timed(lambda one=one: _chain(session, "", one, "sync")))
+            flat.append(timed(lambda one=one: _chain(session, "", one)))
             each = [f'withDirectory(path:"in/{at}",source:"{source}")' for at, source in enumerate(sources)]
-            apart.append(timed(lambda each=each: _chain(session, "", each, "sync")))
+            apart.append(timed(lambda each=each: _chain(session, "", each)))
     what = "merge of 100 directories of 1,000 files"
     return [
         Figure(f"{what} into one directory", "ms", ms("request", flat), 1000),
@@ -156,15 +154,14 @@ def search_row(context: Context) -> list[Figure]:
     figures = []
     with context.engine() as engine, engine.session() as session:
         document = "query($path:String!){host{directory(path:$path){sync}}}"
-        found = re.search(r'"sync":\s*"([^"]+)"', session.ask(document, path=str(root)).decode())
-        assert found is not None
+        source = session.leaf("sync", document, path=str(root))
         for name, pattern, literal in (
             ("a text", "needle", True),
             ("a regular expression", r"ne+dle \w+ing\b", False),
         ):
             # A session keeps the objects that a call gave, so no two calls are equal.
             query = (
-                f'{{loadDirectoryFromID(id:"{found[1]}"){{search(pattern:{json.dumps(pattern)},'
+                f'{{loadDirectoryFromID(id:"{source}"){{search(pattern:{json.dumps(pattern)},'
                 f"literal:{json.dumps(literal)},limit:%d){{filePath lineNumber matchedLines}}}}}}"
             )
             text = session.ask(query % 1_000_000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -42,10 +41,7 @@ def copy_row(context: Context) -> list[Figure]:
 
 
 def _identity(session: Session, root: Path) -> str:
-    text = session.ask("query($path:String!){host{directory(path:$path){id}}}", path=str(root))
-    found = re.search(rb'"id":\s*"([^"]+)"', text)
-    assert found is not None, text[:300]
-    return found[1].decode()
+    return session.leaf("id", "query($path:String!){host{directory(path:$path){id}}}", path=str(root))
 
 
 def _run_over(session: Session, identity: str) -> None:

@@ -11,20 +11,24 @@ from concurrent.futures import ThreadPoolExecutor
 
 import dagger
 from dagger import sync
-from harness import busybox, equal, holds, mark, raises, scenario
+from harness import BEAT, equal, holds, mark, raises, scenario
 
-#: Writes a number that grows, for as long as it is let.
-BEAT = "i=0; while true; do i=$((i+1)); echo $i > /beat/now; sleep 0.1; done"
+
+def busybox(client: sync.Client) -> sync.Container:
+    """A container to run commands in."""
+    return client.container().from_("busybox")
 
 
 def beating(client: sync.Client, name: str) -> sync.Container:
     """A step that never ends, and shows in a cache volume that it runs."""
-    return busybox().with_mounted_cache("/beat", client.cache_volume(name)).with_exec(["sh", "-c", BEAT])
+    return (
+        busybox(client).with_mounted_cache("/beat", client.cache_volume(name)).with_exec(["sh", "-c", BEAT])
+    )
 
 
 def beat(client: sync.Client, name: str) -> str:
     """What the step has written last."""
-    look = busybox().with_mounted_cache("/beat", client.cache_volume(name))
+    look = busybox(client).with_mounted_cache("/beat", client.cache_volume(name))
     look = look.with_env_variable("NOW", os.urandom(8).hex()).with_exec(["sh", "-c", "cat /beat/now || true"])
     return look.stdout()
 
@@ -61,7 +65,7 @@ def register(client: sync.Client) -> None:
     def exec_errors() -> None:
         command = ["sh", "-c", "echo to-out; echo to-err >&2; exit 3"]
         with raises(dagger.ExecError, "exit code: 3") as caught:
-            busybox().with_exec(command).stdout()
+            busybox(client).with_exec(command).stdout()
         error = caught[0]
         assert isinstance(error, dagger.ExecError)
         equal((error.command, error.exit_code, error.stdout, error.stderr), (command, 3, "to-out", "to-err"))
@@ -124,7 +128,7 @@ def register(client: sync.Client) -> None:
         word = mark("concurrency")
 
         def one(number: int) -> str:
-            return busybox().with_exec(["sh", "-c", f"sleep 0.1; echo {number} {word}"]).stdout()
+            return busybox(client).with_exec(["sh", "-c", f"sleep 0.1; echo {number} {word}"]).stdout()
 
         with ThreadPoolExecutor(50) as pool:
             equal(list(pool.map(one, range(50))), [f"{number} {word}\n" for number in range(50)])

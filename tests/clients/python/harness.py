@@ -15,6 +15,8 @@ from dagger import dag
 
 #: Seconds that one scenario may take.
 LIMIT = 120
+#: A script that writes a number that grows, for as long as it is let.
+BEAT = "i=0; while true; do i=$((i+1)); echo $i > /beat/now; sleep 0.1; done"
 SCENARIOS: dict[str, Callable[[], Any]] = {}
 F = TypeVar("F", bound=Callable[[], Any])
 

@@ -1,13 +1,16 @@
 """The scenarios in Python, `async`: with the official client, or with ours; whichever `dagger` is installed."""
 
 import asyncio
+import importlib
 import sys
 
 import dagger
-import scenarios_basic  # noqa: F401
-import scenarios_data  # noqa: F401
 import scenarios_life
 from harness import LIMIT, Results
+
+for name in ("scenarios_basic", "scenarios_data"):
+    # Its scenarios register themselves.
+    importlib.import_module(name)
 
 
 async def main() -> None:

@@ -76,8 +76,8 @@ async def export() -> None:
 
     image = made.with_entrypoint(["cat"]).with_env_variable("KEPT", "yes")
     equal(await image.export("image.tar"), str(Path("image.tar").absolute()))
-    with tarfile.open("image.tar") as archive:
-        holds({"index.json", "oci-layout"} <= set(archive.getnames()), "this is no OCI archive")
+    with tarfile.open("image.tar") as tar:
+        holds({"index.json", "oci-layout"} <= set(tar.getnames()), "this is no OCI archive")
     for archive in (dag.host().file("image.tar"), image.as_tarball()):
         again = dag.container().import_(archive)
         equal((await again.entrypoint(), await again.env_variable("KEPT")), (["cat"], "yes"))

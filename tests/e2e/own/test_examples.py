@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,7 @@ def outcomes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> list[A
     directory = tmp_path_factory.mktemp("examples")
     lay(directory)
     with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(("DAGGER_", "OTEL_")):
-                patch.delenv(name)
-        for name, value in engine.env.items():
-            patch.setenv(name, value)
+        engine.in_environment(patch)
         results: list[Any] = []
         with dagger.connect(dagger.Config(workdir=directory)) as dag:
             for example in EXAMPLES:

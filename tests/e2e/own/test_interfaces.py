@@ -1,5 +1,7 @@
 """Objects of which only an interface is known."""
 
+from typing import Any
+
 import dagger
 import pytest
 from dagger import dag
@@ -24,10 +26,11 @@ async def test_nodes() -> None:
         id_ = await directory.id()
         assert await dag.node(directory).id() == id_
         assert await dag.node(id_).id() == id_
+        number: Any = 3
         with pytest.raises(
             TypeError, match=r"Query.node\(\): argument id must be an object of the type Node, not int"
         ):
-            dag.node(3)
+            dag.node(number)
 
 
 async def test_an_id_of_something_else() -> None:

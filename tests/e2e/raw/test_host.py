@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine import Engine
@@ -18,7 +19,7 @@ def write(root: Path, **files: str) -> None:
         path.write_text(text)
 
 
-def host(session: Session, arguments: str, *leaves: str) -> object:
+def host(session: Session, arguments: str, *leaves: str) -> Any:
     return session.chain(f"directory({arguments})", *leaves, root="host")
 
 
@@ -57,7 +58,7 @@ def test_only_what_changed_is_sent_again(engine: Engine, tmp_path: Path) -> None
 
     def moved() -> int:
         with engine.session(workdir=tmp_path) as session:
-            assert len(host(session, 'path: "."', "entries")) == 50  # type: ignore[arg-type]
+            assert len(host(session, 'path: "."', "entries")) == 50
             # What is sent is what the client had to read.
             counters = Path(f"/proc/{session.process.pid}/io").read_text().split()
             return int(counters[counters.index("rchar:") + 1])
@@ -98,7 +99,7 @@ def test_a_socket_in_a_directory_does_not_break_it(session: Session, tmp_path: P
     (tmp_path / "f").write_text("x")
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(tmp_path / "s"))
-    assert "f" in host(session, 'path: "."', "entries")  # type: ignore[operator]
+    assert "f" in host(session, 'path: "."', "entries")
     server.close()
 
 
@@ -172,7 +173,7 @@ def test_secrets_are_scrubbed_from_all_output(engine: Engine, tmp_path: Path) ->
         assert session.chain(f'{steps}\nfile(path: "/o")', "contents") == "a *** b\n"
         with pytest.raises(GraphQLError) as caught:
             session.run("sh", "-c", "echo $S; exit 1", before=before)
-        assert "hunter2" not in json.dumps(caught.value.errors) and caught.value.extensions["stdout"] == "***"  # type: ignore[index]
+        assert "hunter2" not in json.dumps(caught.value.errors) and caught.value.extensions["stdout"] == "***"
         session.close()
         assert "hunter2" not in session.stderr()
     assert "hunter2" not in engine.log()

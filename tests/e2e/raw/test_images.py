@@ -7,6 +7,7 @@ import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine import Engine
@@ -79,21 +80,21 @@ def test_an_archive_is_an_oci_layout_and_a_docker_archive(session: Session, tmp_
     archive(session, tmp_path / "image.tar")
     with tarfile.open(tmp_path / "image.tar") as tar:
 
-        def read(name: str) -> object:
+        def read(name: str) -> Any:
             file = tar.extractfile(name)
             assert file is not None
             return json.loads(file.read())
 
         assert read("oci-layout") == {"imageLayoutVersion": "1.0.0"}
-        described = read("index.json")["manifests"][0]  # type: ignore[index]
+        described = read("index.json")["manifests"][0]
         assert described["mediaType"] == MANIFEST_TYPE
         manifest = read(f"blobs/{described['digest'].replace(':', '/')}")
-        config = read(f"blobs/{manifest['config']['digest'].replace(':', '/')}")  # type: ignore[index]
-        assert "E=v" in config["config"]["Env"] and config["config"]["Entrypoint"] == ["cat"]  # type: ignore[index]
-        assert len(config["rootfs"]["diff_ids"]) == len(manifest["layers"])  # type: ignore[index]
+        config = read(f"blobs/{manifest['config']['digest'].replace(':', '/')}")
+        assert "E=v" in config["config"]["Env"] and config["config"]["Entrypoint"] == ["cat"]
+        assert len(config["rootfs"]["diff_ids"]) == len(manifest["layers"])
         base = image("busybox").blobs()[1]
-        assert manifest["layers"][0]["digest"] == base.digest, "layers of the base image stay as they are"  # type: ignore[index]
-        assert read("manifest.json")[0]["Layers"]  # type: ignore[index]
+        assert manifest["layers"][0]["digest"] == base.digest, "layers of the base image stay as they are"
+        assert read("manifest.json")[0]["Layers"]
 
 
 def test_an_archive_can_be_taken_in_again(session: Session, tmp_path: Path) -> None:

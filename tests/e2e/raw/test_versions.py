@@ -90,23 +90,30 @@ def test_they_work_together(pair: Pair, tmp_path: Path) -> None:
 
 def test_work_of_one_goes_on_while_the_other_comes_and_goes(pair: Pair, tmp_path: Path) -> None:
     engine, client, _ = pair
+
+    def same(workdir: Path) -> Session:
+        return engine.session(workdir=workdir)
+
     before = engine.pid()
-    for first, second in ((engine.session, client), (client, engine.session)):
-        outputs: list[str] = []
-        mark = f"{first}{time.monotonic()}"
-        with first(workdir=tmp_path) if first == engine.session else first(tmp_path) as working:  # type: ignore[call-arg]
-            thread = threading.Thread(
-                target=lambda: outputs.append(working.run("sh", "-c", f"sleep 2; echo done # {mark}"))  # noqa: B023
-            )
-            thread.start()
-            time.sleep(0.3)
+    for first, second in ((same, client), (client, same)):
+        with first(tmp_path) as working:
+            thread, outputs = _work(working)
             for _ in range(3):
-                opened = second(workdir=tmp_path) if second == engine.session else second(tmp_path)  # type: ignore[call-arg]
-                with opened as session:
+                with second(tmp_path) as session:
                     assert session.run("echo", "short") == "short\n"
             thread.join(30)
             assert outputs == ["done\n"]
     assert engine.pid() == before
+
+
+def _work(session: Session) -> tuple[threading.Thread, list[str]]:
+    """A step of two seconds that has just begun, and where its output will be."""
+    outputs: list[str] = []
+    script = f"sleep 2; echo done # {time.monotonic()}"
+    thread = threading.Thread(target=lambda: outputs.append(session.run("sh", "-c", script)))
+    thread.start()
+    time.sleep(0.3)
+    return thread, outputs
 
 
 @pytest.mark.parametrize(
@@ -117,13 +124,8 @@ def test_those_that_cannot_understand_each_other_say_so_and_leave_it_at_that(
 ) -> None:
     engine = make_engine()
     process = _start(engine, binary(), _pretending(engine, server))
-    outputs: list[str] = []
     with Session([binary(), "session"], env=_pretending(engine, server), workdir=tmp_path) as working:
-        thread = threading.Thread(
-            target=lambda: outputs.append(working.run("sh", "-c", "sleep 2; echo done"))
-        )
-        thread.start()
-        time.sleep(0.3)
+        thread, outputs = _work(working)
         for command in (["session"], ["query", "{version}"]):
             done = engine.kukri(
                 *command, check=False, env=_pretending(engine, client), stdin=subprocess.DEVNULL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,5 @@ from engine import Engine
 def workdir(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """SDKs start `kukri session` themselves: they find it, and the engine, in the environment."""
     monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith(("DAGGER_", "OTEL_")):
-            monkeypatch.delenv(name)
-    for name, value in engine.env.items():
-        monkeypatch.setenv(name, value)
+    engine.in_environment(monkeypatch)
     return tmp_path

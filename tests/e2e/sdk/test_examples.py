@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +35,7 @@ def outcomes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> list[A
             return results
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(("DAGGER_", "OTEL_")):
-                patch.delenv(name)
-        for name, value in engine.env.items():
-            patch.setenv(name, value)
+        engine.in_environment(patch)
         return asyncio.run(run())
 
 

@@ -96,6 +96,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("used", [False, True])
 def test_a_root_that_cannot_be_written_to(make_engine: Any, disk: Path, used: bool) -> None:
     engine: Engine = make_engine(KUKRI_ROOT=str(disk / "root"))
+    before = ""
     if used:
         before = engine.kukri("query", STEP).stdout
         engine.kukri("engine", "stop")

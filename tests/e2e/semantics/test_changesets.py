@@ -295,7 +295,7 @@ def test_5_17_what_wins(q: Any) -> None:
 
 
 def test_5_17_binary_files_cannot_be_marked(q: Any) -> None:
-    image = dict.fromkeys(("bin",), "x")
+    image = {"bin": "x"}
     binary = [
         q.dir(f'{steps(image)}\nwithNewFile(path: "bin", contents: "\\u0000{end}")', "id") for end in "abc"
     ]

@@ -8,8 +8,12 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from session import Session
+
+if TYPE_CHECKING:
+    import pytest
 
 #: The checkout.
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,23 +48,29 @@ class Engine:
         if mirror:
             self.env["KUKRI_REGISTRY_MIRRORS"] = f"docker.io={mirror}"
 
-    def kukri(
-        self, *arguments: str, check: bool = True, **options: object
-    ) -> subprocess.CompletedProcess[str]:
-        """Runs a `kukri` command to its end."""
-        settings: dict[str, object] = {
+    def kukri(self, *arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Runs a `kukri` command to its end; options are those of `subprocess.run`."""
+        settings: dict[str, Any] = {
             "env": self.env,
             "capture_output": True,
             "text": True,
             "timeout": 120,
             **options,
         }
-        done = subprocess.run([binary(), *arguments], check=False, **settings)  # type: ignore[call-overload]
+        done = subprocess.run([binary(), *arguments], check=False, **settings)
         if check and done.returncode:
             raise AssertionError(
                 f"kukri {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
             )
         return done
+
+    def in_environment(self, patch: pytest.MonkeyPatch) -> None:
+        """Lets this process find the engine and `kukri`, as programs with an SDK do that start sessions themselves."""
+        for name in list(os.environ):
+            if name.startswith(("DAGGER_", "OTEL_")):
+                patch.delenv(name)
+        for name, value in self.env.items():
+            patch.setenv(name, value)
 
     def session(self, *flags: str, workdir: Path | None = None) -> Session:
         """Opens a session; use it in a `with` block."""

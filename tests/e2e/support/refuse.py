@@ -35,14 +35,12 @@ def refusing(names: Iterable[str], error: int = errno.ENOSYS) -> Callable[[], No
         program += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | error)]
     program.append((_RETURN, 0, 0, _ALLOW))
     filters = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in program))
-    header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(filters))
     libc = ctypes.CDLL(None, use_errno=True)
 
     def apply() -> None:
+        header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(filters))
         # Needs CAP_SYS_ADMIN, which the engine needs as well; without no_new_privs, so that nothing else changes.
         if libc.prctl(22, 2, ctypes.c_char_p(header), 0, 0):
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_SECCOMP)")
 
-    # The buffer must live as long as the function.
-    apply.filters = filters  # type: ignore[attr-defined]
     return apply

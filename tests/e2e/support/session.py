@@ -23,7 +23,7 @@ class GraphQLError(Exception):
         self.status = status
         self.message: str = first["message"]
         self.path = first.get("path")
-        self.extensions: dict[str, Any] | None = first.get("extensions")
+        self.extensions: Any = first.get("extensions")
 
 
 class Session:

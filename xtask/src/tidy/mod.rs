@@ -14,6 +14,7 @@ mod masked;
 mod objects;
 mod repo;
 mod settings;
+mod suppressions;
 
 use std::fmt;
 use std::path::Path;
@@ -59,6 +60,7 @@ fn check(root: &Path) -> Result<(), String> {
         objects::check(&repo),
         changelog::check(&repo),
         settings::check(&repo),
+        suppressions::check(&repo),
     ]
     .into_iter()
     .flatten()

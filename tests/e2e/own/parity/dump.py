@@ -35,7 +35,7 @@ def default(value: object) -> "str | None":
     return "<unset>" if type(value) is object or type(value).__name__ == "_Unset" else repr(value)
 
 
-def signature(function: object) -> "dict[str, typing.Any]":
+def signature(function: typing.Any) -> "dict[str, typing.Any]":
     """Parameters and result of a function."""
     try:
         found = inspect.signature(function)
