@@ -3,7 +3,7 @@
 //! Files are merged as git does it: what only one side changed is taken, texts that several changed are merged by lines.
 //! A top-level `.git` is left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use kukri_model::Digest;
 
@@ -33,7 +33,7 @@ pub enum Conflicts {
 pub struct Combined {
     changes: BTreeMap<Vec<u8>, Change>,
     /// Contents that came of merging.
-    pub contents: Vec<(Digest, Vec<u8>)>,
+    pub contents: HashMap<Digest, Vec<u8>>,
 }
 
 /// What a path becomes, and what it was.
@@ -210,14 +210,14 @@ impl Merger<'_> {
             return Ok(Some(other));
         }
         let (blob, size) = (Digest::of(&merged.content), merged.content.len() as u64);
-        self.all.contents.push((blob, merged.content));
+        self.all.contents.insert(blob, merged.content);
         Ok(file(blob, size, Meta { mtime_ns: self.mtime_ns, ..meta }))
     }
 
     /// A content, which may have come of merging two sides before.
     fn content(&self, blob: &Digest) -> Result<Vec<u8>, TreeError> {
-        match self.all.contents.iter().find(|(digest, _)| digest == blob) {
-            Some((_, content)) => Ok(content.clone()),
+        match self.all.contents.get(blob) {
+            Some(content) => Ok(content.clone()),
             None => self.blobs.blob(blob),
         }
     }
@@ -247,7 +247,7 @@ impl Combined {
         let changes = deltas(reader, before, after)?
             .into_iter()
             .map(|delta| (delta.path, Change { old: delta.old, new: delta.new }));
-        Ok(Self { changes: changes.collect(), contents: Vec::new() })
+        Ok(Self { changes: changes.collect(), contents: HashMap::new() })
     }
 
     /// Does the changes to a tree. What is removed and not there is no error; a removed directory stays where there is
@@ -309,7 +309,7 @@ mod tests {
             let sides: Vec<_> = sides.iter().map(|after| (*base, *after)).collect();
             let combined =
                 combine(&self.0, &self.0, &sides, conflicts, 0).map_err(|error| error.to_string())?;
-            for (_, content) in &combined.contents {
+            for content in combined.contents.values() {
                 self.0.put_blob(content);
             }
             let mut editor = Editor::new(&self.0, Some(*base)).unwrap();

@@ -1,6 +1,6 @@
 //! Which removed files came back under another name, as git finds it: equal contents, or at least half equal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use kukri_model::Digest;
 
@@ -77,7 +77,8 @@ fn equal(deltas: &[Delta], removed: &mut Vec<Candidate>, added: &mut Vec<Candida
             false
         });
     }
-    removed.retain(|candidate| !found.iter().any(|rename| rename.old == candidate.at));
+    let moved: HashSet<usize> = found.iter().map(|rename| rename.old).collect();
+    removed.retain(|candidate| !moved.contains(&candidate.at));
     found
 }
 

@@ -44,7 +44,7 @@ impl Engine {
         let store = self.store().clone();
         options.ignore_recent = clients == 0;
         let report = crate::blocking(move || store.prune(&options).or_fail()).await?;
-        self.solver().forget_all();
+        self.forget_pruned(&report);
         Ok(prune_json(&report))
     }
 
@@ -52,8 +52,16 @@ impl Engine {
     pub async fn collect(self: &Arc<Self>) -> Result<Json, OpError> {
         let store = self.store().clone();
         let report = crate::blocking(move || store.gc().or_fail()).await?;
-        self.solver().forget_all();
+        self.forget_pruned(&report);
         Ok(prune_json(&report))
+    }
+
+    /// The collector looks every few minutes, and mostly nothing goes: then what is in memory still holds.
+    fn forget_pruned(&self, report: &PruneReport) {
+        let PruneReport { dropped, nodes, packed, objects, layers, .. } = report;
+        if !dropped.is_empty() || nodes + packed + objects + layers > 0 {
+            self.solver().forget_all();
+        }
     }
 
     /// The latest runs of steps whose label has `part` in it, each with what differs from the run before.

@@ -61,9 +61,8 @@ impl ResultCache<VertexValue> for StoreCache {
     fn by_key(&self, key: &Digest) -> Lookup<VertexValue> {
         match self.0.get_result(key) {
             Ok(Some(bytes)) => match codec::decode(&bytes) {
-                // A result whose tree is gone is none: it was damaged, or collected while this was asked.
-                Some((value, run)) if codec::is_complete(&self.0, &value) => Lookup::Hit { value, run },
-                Some(_) => Lookup::Evicted,
+                // The store gives no result whose trees or contents are gone.
+                Some((value, run)) => Lookup::Hit { value, run },
                 None => Lookup::Miss,
             },
             Ok(None) => Lookup::Miss,

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use kukri_model::{Digest, Platform};
 use kukri_oci::{ImageConfig, LayerInfo};
 use kukri_solver::EarlierRun;
-use kukri_store::{Root, Store};
+use kukri_store::Root;
 use kukri_tree::TreeId;
 use serde::{Deserialize, Serialize};
 
@@ -167,16 +167,4 @@ pub fn roots(value: &VertexValue) -> Vec<Root> {
             .chain(image.layers.iter().map(|layer| Root::Blob(layer.blob)))
             .collect(),
     }
-}
-
-/// Whether the roots of a value are in the store.
-pub fn is_complete(store: &Store, value: &VertexValue) -> bool {
-    let trees: Vec<Digest> = match value {
-        VertexValue::Tree(tree) => vec![tree.stored],
-        VertexValue::Exec(exec) => {
-            std::iter::once(exec.rootfs).chain(exec.mounts.iter().copied()).map(|tree| tree.stored).collect()
-        }
-        VertexValue::Image(image) => vec![image.tree.stored],
-    };
-    store.has_nodes(&trees).is_ok_and(|found| found.into_iter().all(|found| found))
 }

@@ -6,8 +6,8 @@ use kukri_model::Digest;
 use kukri_store::Store;
 use kukri_tree::edit::Kind;
 use kukri_tree::{
-    BlobReader as _, ChangedPaths, Combined, Editor, EntryKind, FileSource, Follow, Meta, TreeId,
-    apply_patch, combine, replace, write_patch,
+    BlobReader as _, ChangeKind, Combined, Editor, EntryKind, Equality, FileSource, Follow, Meta, TreeId,
+    apply_patch, combine, compare, replace, write_patch,
 };
 
 use super::edit::{Source, Step};
@@ -35,7 +35,7 @@ pub(super) fn run(
     trees: &mut impl Iterator<Item = TreeId>,
 ) -> Result<(), OpError> {
     let contents = Contents { new: blobs, store: Blobs(store) };
-    let made: NewBlobs = match step {
+    let made: Vec<(Digest, Vec<u8>)> = match step {
         Step::Apply { before, after } => {
             let (before, after) = pair(store, before, after, trees)?;
             apply(store, editor, &before, &after)?;
@@ -48,7 +48,7 @@ pub(super) fn run(
                 .collect::<Result<Vec<_>, _>>()?;
             let combined = combine(store, &contents, &sides, *conflicts, mtime_ns).or_fail()?;
             combined.apply(editor).or_fail()?;
-            combined.contents
+            combined.contents.into_iter().collect()
         }
         Step::Patch(patch) => apply_patch(editor, &contents, patch, mtime_ns).or_fail()?,
         Step::PatchFile(source) => {
@@ -93,8 +93,9 @@ fn put(
 /// Does to a tree what happened between two others: removes, then puts what is new or changed.
 /// A removed directory goes with all that is in it.
 fn apply(store: &Store, editor: &mut Editor<'_>, before: &TreeId, after: &TreeId) -> Result<(), OpError> {
-    for path in ChangedPaths::between(store, before, after).or_fail()?.removed {
-        editor.remove_exactly(&path).or_fail()?;
+    let changes = compare(store, before, after, Equality::Content).or_fail()?;
+    for change in changes.iter().filter(|change| change.kind == ChangeKind::Removed) {
+        editor.remove_exactly(&change.path).or_fail()?;
     }
     Combined::between(store, before, after).or_fail()?.apply(editor).or_fail()
 }

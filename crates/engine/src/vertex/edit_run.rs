@@ -1,5 +1,6 @@
 //! Does a chain of edits.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,7 +18,7 @@ use super::edit_changes as changes;
 use crate::error::{OpError, OrFail};
 
 /// Contents of new files, which the store gets together with the nodes.
-pub(super) type NewBlobs = Vec<(Digest, Vec<u8>)>;
+pub(super) type NewBlobs = HashMap<Digest, Vec<u8>>;
 
 /// What the steps read from.
 struct Run<'a> {
@@ -35,7 +36,7 @@ pub fn run(store: &Store, edit: &Edit, trees: &[TreeId]) -> Result<TreeId, OpErr
         store,
         layered: Layered::new(store),
         nodes: Vec::new(),
-        blobs: Vec::new(),
+        blobs: NewBlobs::new(),
         mtime_ns: i64::try_from(now).unwrap_or(i64::MAX),
     };
     let (_, chain) = edit.chain();
@@ -57,7 +58,7 @@ pub fn run(store: &Store, edit: &Edit, trees: &[TreeId]) -> Result<TreeId, OpErr
             run.whole(current, step, &mut trees)?
         };
     }
-    store.put_blobs(run.blobs).or_fail()?;
+    store.put_blobs(run.blobs.into_iter().collect()).or_fail()?;
     store.put_nodes(run.nodes).or_fail()?;
     Ok(current)
 }
@@ -147,8 +148,8 @@ pub(super) struct Contents<'a> {
 
 impl BlobReader for Contents<'_> {
     fn blob(&self, digest: &Digest) -> Result<Vec<u8>, TreeError> {
-        match self.new.iter().rev().find(|(known, _)| known == digest) {
-            Some((_, content)) => Ok(content.clone()),
+        match self.new.get(digest) {
+            Some(content) => Ok(content.clone()),
             None => self.store.blob(digest),
         }
     }
@@ -170,7 +171,7 @@ fn in_place(
             editor
                 .set_file(&**path, FileSource { blob, size: content.len() as u64, meta, link_group: 0 })
                 .or_fail()?;
-            blobs.push((blob, content.to_vec()));
+            blobs.insert(blob, content.to_vec());
         }
         Step::NewDirectory { path, mode } => editor.make_dir(&**path, *mode).or_fail()?,
         Step::Symlink { path, target } => editor.set_symlink(&**path, &**target).or_fail()?,
@@ -284,10 +285,7 @@ fn owner_ids(
             },
         };
         let Some(EntryKind::File { blob, .. }) = kind else { return Ok(None) };
-        match blobs.iter().find(|(digest, _)| *digest == blob) {
-            Some((_, content)) => Ok(Some(content.clone())),
-            None => store.read_blob(&blob).or_fail().map(Some),
-        }
+        Contents { new: blobs, store: Blobs(store) }.blob(&blob).or_fail().map(Some)
     };
     let (passwd, group) = (text("etc/passwd")?, text("etc/group")?);
     resolve_owner(&owner.spec, passwd.as_deref(), group.as_deref()).or_fail().map(Some)

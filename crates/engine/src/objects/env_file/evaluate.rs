@@ -11,6 +11,9 @@ use crate::error::OpError;
 /// Longest value, in bytes: references make it possible to write one that is longer than any memory.
 const MAX_VALUE: usize = 1 << 20;
 
+/// Most bytes of all values that are made for one question: one long value may be part of thousands.
+const MAX_VALUES: usize = 64 << 20;
+
 /// Why a value is not there yet.
 enum Wait {
     /// Another variable of the file is needed first.
@@ -24,6 +27,8 @@ struct Evaluation {
     raw: HashMap<Arc<str>, Arc<str>>,
     parts: HashMap<Arc<str>, Vec<Part>>,
     values: HashMap<Arc<str>, String>,
+    /// Length of all values.
+    bytes: usize,
     client: HashMap<String, Option<String>>,
 }
 
@@ -62,7 +67,7 @@ impl Evaluation {
     fn new(file: &EnvFile) -> Self {
         let mut raw: HashMap<Arc<str>, Arc<str>> = file.context.iter().cloned().collect();
         raw.extend(file.variables());
-        Self { raw, parts: HashMap::new(), values: HashMap::new(), client: HashMap::new() }
+        Self { raw, parts: HashMap::new(), values: HashMap::new(), bytes: 0, client: HashMap::new() }
     }
 
     /// Evaluates a variable and all that it refers to.
@@ -83,6 +88,12 @@ impl Evaluation {
             match self.join(&next, &self.parts[&next])? {
                 Ok(value) => {
                     waiting.remove(&next);
+                    self.bytes += value.len();
+                    if self.bytes > MAX_VALUES {
+                        return Err(OpError::new(format!(
+                            "the values of the variables are longer than {MAX_VALUES} bytes together"
+                        )));
+                    }
                     self.values.insert(next, value);
                 }
                 Err(waits) => {
@@ -202,6 +213,17 @@ mod tests {
         ] {
             assert_eq!(get(FILE, name, &[("USERNAME", "daisy")]).unwrap().as_deref(), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn values_have_a_bound_together() {
+        let long = "x".repeat(MAX_VALUE / 2);
+        let file = |count: usize| {
+            (1..count).fold(format!("A0={long}\n"), |text, at| format!("{text}A{at}=$A{}\n", at - 1))
+        };
+        assert_eq!(get(&file(100), "A99", &[]).unwrap().unwrap().len(), long.len());
+        let error = get(&file(200), "A199", &[]).unwrap_err();
+        assert!(error.contains("longer than 67108864 bytes together"), "{error}");
     }
 
     #[test]

@@ -31,12 +31,14 @@ pub fn parse(text: &str) -> Result<EnvFile, OpError> {
         }
         let mut value = value.to_owned();
         // A value in quotes may have several lines.
-        while let Some(quote) = open_quote(&value) {
+        let mut open = OpenQuote::of(&value);
+        while let Some(OpenQuote { quote, .. }) = open {
             let Some((_, more)) = rest.next() else {
                 return Err(OpError::new(format!("line {}: {name} has {quote} without its end", at + 1)));
             };
             value.push('\n');
             value.push_str(more);
+            open = open.and_then(|open| open.after("\n")).and_then(|open| open.after(more));
         }
         lines.push(Line::Variable { name: name.into(), raw: value.into() });
     }
@@ -46,23 +48,36 @@ pub fn parse(text: &str) -> Result<EnvFile, OpError> {
 /// Whether a text can be the name of a variable: no blanks, no `=`, no control characters.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.chars().any(|c| c == '=' || c.is_whitespace() || c.is_control() || c == '\0')
+    !name.is_empty() && !name.chars().any(|c| c == '=' || c.is_whitespace() || c.is_control())
 }
 
-/// The quote with which a value begins and which it does not close.
-fn open_quote(value: &str) -> Option<char> {
-    let mut chars = value.trim_start().chars();
-    let quote = chars.next().filter(|c| matches!(c, '"' | '\''))?;
-    let mut escaped = false;
-    for c in chars {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quote == '"' => escaped = true,
-            _ if c == quote => return None,
-            _ => {}
-        }
+/// The quote with which a value begins and which it has not closed yet.
+#[derive(Clone, Copy)]
+struct OpenQuote {
+    quote: char,
+    /// Whether what follows comes after a backslash.
+    is_escaped: bool,
+}
+
+impl OpenQuote {
+    fn of(value: &str) -> Option<Self> {
+        let mut chars = value.trim_start().chars();
+        let quote = chars.next().filter(|c| matches!(c, '"' | '\''))?;
+        Self { quote, is_escaped: false }.after(chars.as_str())
     }
-    Some(quote)
+
+    /// The same when some more of the value was read; none where that closes it.
+    fn after(mut self, more: &str) -> Option<Self> {
+        for c in more.chars() {
+            match c {
+                _ if self.is_escaped => self.is_escaped = false,
+                '\\' if self.quote == '"' => self.is_escaped = true,
+                _ if c == self.quote => return None,
+                _ => {}
+            }
+        }
+        Some(self)
+    }
 }
 
 fn shortened(text: &str) -> String {
@@ -126,6 +141,17 @@ mod tests {
                 expected.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             assert_eq!(raw(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_value_of_very_many_lines() {
+        let text = format!("KEY=\"{}\\\\\n\\\"end\"\nB=1\n", "a line of a long text\n".repeat(100_000));
+        let started = std::time::Instant::now();
+        let found = raw(&text);
+        assert_eq!(found.len(), 2);
+        assert!(found[0].1.ends_with("\\\"end\"") && found[0].1.len() > 2_000_000);
+        // Reading it again for each of its lines takes minutes.
+        assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
     }
 
     #[test]
