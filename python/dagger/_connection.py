@@ -16,12 +16,16 @@ from dagger._pool import AsyncHttp
 if TYPE_CHECKING:
     from collections.abc import Generator
     from types import TracebackType
+    from typing import NoReturn
 
     from typing_extensions import Self
 
     from dagger._client import Client
 
 logger = logging.getLogger("dagger")
+
+NOT_ASYNC = "this connection needs `async with`; without async: `with dagger.connect() as client:`"
+"""Where it is used with a plain `with`."""
 
 
 async def begin(config: Config) -> AsyncSession:
@@ -138,6 +142,13 @@ class Connection:
         self._config = config if config is not None else Config()
         self._link = SingleLink()
 
+    if not TYPE_CHECKING:  # Checkers find the mistake.
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError(NOT_ASYNC)
+
+        __exit__ = None
+
     async def __aenter__(self) -> Client:
         from dagger._client import Client
 
@@ -180,6 +191,13 @@ class connection:  # noqa: N801 - programs call it as the function that it is in
     def __init__(self, config: Config | None = None) -> None:
         self._config = config if config is not None else Config()
         self._session: AsyncSession | None = None
+
+    if not TYPE_CHECKING:  # Checkers find the mistake.
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError(NOT_ASYNC)
+
+        __exit__ = None
 
     async def __aenter__(self) -> Self:
         from dagger._client import shared

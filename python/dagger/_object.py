@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dagger._link import AsyncLink, Link, SyncLink
     from dagger._query.encode import Arg
 
+__tracebackhide__ = True  # As in the generated modules: pytest leaves these frames out.
+
 T = TypeVar("T")
 B = TypeVar("B", bound="Base")
 A = TypeVar("A", bound="Object")
@@ -60,6 +62,12 @@ class Base:
             msg = f"an ID must be a string, not {type(id_).__name__}"
             raise TypeError(msg)
         return kind(self._link, Step.loaded(kind._type, id_))
+
+    def _after(self, kind: type[B], session: int, found: Any, where: str) -> B:
+        """The object whose ID is what `sync` or the like gave."""
+        if kind is type(self) and self._step is not None and where.endswith(".sync"):
+            return kind(self._link, self._step.computed(session, required(found, where)))
+        return self._loaded(kind, session, found, where)
 
     def _all(self, kind: type[B], session: int, found: Any, where: str) -> list[B]:
         return [self._loaded(kind, session, item["id"], where) for item in found or ()]
@@ -147,7 +155,7 @@ class Object(Base):
     def _computed(self, kind: type[A], field: str, *args: Arg) -> Coroutine[Any, Any, A]:
         """The object whose ID a call gives after it was computed."""
         where = f"{self._type}.{field}"
-        return self._asked(field, args, "", lambda found, session: self._loaded(kind, session, found, where))
+        return self._asked(field, args, "", lambda found, session: self._after(kind, session, found, where))
 
     async def _asked(
         self, field: str, args: tuple[Arg, ...], selection: str, finish: Callable[[Any, int], T]
@@ -211,7 +219,7 @@ class SyncObject(Base):
         where = f"{self._type}.{field}"
         try:
             return self._asked(
-                field, args, "", lambda found, session: self._loaded(kind, session, found, where)
+                field, args, "", lambda found, session: self._after(kind, session, found, where)
             )
         except (DaggerError, TypeError) as error:
             error.__traceback__ = None

@@ -23,6 +23,17 @@ MOST = 3
 """Most lines that are told where several calls could be meant."""
 
 
+def depth() -> int:
+    """How many frames the caller is below the program: for `stacklevel` of a warning."""
+    from sys import _getframe
+
+    mine = os.path.dirname(__file__) + os.sep
+    frame, count = _getframe(1), 1
+    while frame.f_code.co_filename.startswith(mine) and frame.f_back is not None:
+        frame, count = frame.f_back, count + 1
+    return count
+
+
 def blame(error: QueryError, steps: Iterable[Step | None]) -> None:
     """Tells an error which lines made the call that failed, as far as that can be known.
 

@@ -55,6 +55,7 @@ class SessionProcess:
 
     def _spawn(self, config: Config) -> subprocess.Popen[bytes]:
         command = _command(config)
+        self._named = _named(command)
         log = config.log_output
         direct = log is not None and _has_descriptor(log)
         if log is not None and direct:
@@ -80,13 +81,17 @@ class SessionProcess:
         line = self._process.stdout.readline()
         if not line:
             status = self._process.wait()
-            msg = f"`kukri session` ended with status {status} before it was ready{self.tail()}"
+            msg = (
+                f"`kukri session` ended with status {status} before it was ready{self.tail() or self._named}"
+            )
             raise SessionError(msg)
         try:
             told = json.loads(line)
             return Params(int(told["port"]), str(told["session_token"]))
         except (ValueError, TypeError, KeyError):
-            msg = f"`kukri session` said {line[:200]!r} instead of where it listens{self.tail()}"
+            msg = (
+                f"`kukri session` said {line[:200]!r} instead of where it listens{self.tail() or self._named}"
+            )
             raise SessionError(msg) from None
 
     def tail(self) -> str:
@@ -189,6 +194,13 @@ def _command(config: Config) -> list[str]:
     return command
 
 
+def _named(command: list[str]) -> str:
+    """Where the name of the binary comes from, for the end of a message, if somebody chose it."""
+    if os.environ.get("_EXPERIMENTAL_DAGGER_CLI_BIN") != command[0]:
+        return ""
+    return "\nhint: _EXPERIMENTAL_DAGGER_CLI_BIN names this binary; unset it to use the one of the package"
+
+
 def _popen(command: list[str], stderr: TextIO | int | None) -> subprocess.Popen[bytes]:
     tries = BUSY_TRIES
     while True:
@@ -197,7 +209,7 @@ def _popen(command: list[str], stderr: TextIO | int | None) -> subprocess.Popen[
             return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
         except OSError as error:
             if error.errno != errno.ETXTBSY or not tries:
-                msg = f"cannot start {command[0]}: {error.strerror or error}"
+                msg = f"cannot start {command[0]}: {error.strerror or error}{_named(command)}"
                 raise SessionError(msg) from None
         time.sleep(BUSY_PAUSE)
 

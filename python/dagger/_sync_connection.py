@@ -13,6 +13,7 @@ from dagger._sock import SyncHttp
 if TYPE_CHECKING:
     from collections.abc import Generator
     from types import TracebackType
+    from typing import NoReturn
 
     from dagger._connection import SharedConnection
     from dagger._sync_client import Client
@@ -69,6 +70,14 @@ class connect:  # noqa: N801 - programs call it as the function that it is in th
         if session is not None:
             self._link.ended = True
             _end(session, error)
+
+    if not TYPE_CHECKING:  # Checkers find the mistake.
+
+        async def __aenter__(self) -> NoReturn:
+            msg = "dagger.connect() needs `with`; in async code: `async with dagger.connection():`"
+            raise TypeError(msg)
+
+        __aexit__ = None
 
     def __await__(self) -> Generator[object, None, SharedConnection]:
         """`await dagger.connect()`: uses the session that the environment names for `dagger.dag`."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from dagger._gen.socket import Socket
 
 
+__tracebackhide__ = True
+
+
 class Address(Object):
     """A text that stands for something else: the reference of an image, a path of the client's machine,
     the URI of a secret. What it stands for is decided by what is asked for.

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from dagger._gen.file import File
 
 
+__tracebackhide__ = True
+
+
 class Changeset(Object):
     """What happened between two states of a directory. It can be looked at, merged with others and
     applied.

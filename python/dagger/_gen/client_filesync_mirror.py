@@ -6,6 +6,9 @@ from dagger._gen.scalars import ClientFilesyncMirrorID
 from dagger._object import Object
 
 
+__tracebackhide__ = True
+
+
 class ClientFilesyncMirror(Object):
     """What the engine keeps of the files of a client's machine. Internal: nothing of the API gives one."""
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from dagger._gen.stat import Stat
 
 
+__tracebackhide__ = True
+
+
 class Container(Object):
     """A container: a configuration and a file system."""
 

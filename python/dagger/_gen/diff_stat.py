@@ -8,6 +8,9 @@ from dagger._object import Object
 from dagger._query.decode import member
 
 
+__tracebackhide__ = True
+
+
 class DiffStat(Object):
     """How many lines changed at a path."""
 

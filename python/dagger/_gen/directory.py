@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from dagger._gen.stat import Stat
 
 
+__tracebackhide__ = True
+
+
 class Directory(Object):
     """A directory with all in it."""
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from dagger._gen.engine_cache import EngineCache
 
 
+__tracebackhide__ = True
+
+
 class Engine(Object):
     """The engine that answers."""
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from dagger._gen.engine_cache_entry_set import EngineCacheEntrySet
 
 
+__tracebackhide__ = True
+
+
 class EngineCache(Object):
     """What the engine keeps on its machine: results of operations and cache volumes."""
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from dagger._gen.engine_cache_entry import EngineCacheEntry
 
 
+__tracebackhide__ = True
+
+
 class EngineCacheEntrySet(Object):
     """What the cache held at one moment."""
 

@@ -6,6 +6,9 @@ from dagger._gen.scalars import EnvVariableID
 from dagger._object import Object
 
 
+__tracebackhide__ = True
+
+
 class EnvVariable(Object):
     """An environment variable."""
 

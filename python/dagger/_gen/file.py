@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from dagger._gen.stat import Stat
 
 
+__tracebackhide__ = True
+
+
 class File(Object):
     """A file."""
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from dagger._gen.directory import Directory
 
 
+__tracebackhide__ = True
+
+
 class GitRef(Object):
     """A commit of a git repository, and the name it was found by."""
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from dagger._gen.git_ref import GitRef
 
 
+__tracebackhide__ = True
+
+
 class GitRepository(Object):
     """A git repository."""
 

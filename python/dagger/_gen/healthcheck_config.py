@@ -7,6 +7,9 @@ from dagger._object import Object
 from dagger._query.decode import list_of
 
 
+__tracebackhide__ = True
+
+
 class HealthcheckConfig(Object):
     """How to find out whether a container is healthy, in Docker's terms."""
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from dagger._gen.socket import Socket
 
 
+__tracebackhide__ = True
+
+
 class Host(Object):
     """The client's machine."""
 

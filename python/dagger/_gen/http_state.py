@@ -6,6 +6,9 @@ from dagger._gen.scalars import HTTPStateID
 from dagger._object import Object
 
 
+__tracebackhide__ = True
+
+
 class HTTPState(Object):
     """What the engine keeps of a download. Internal: nothing of the API gives one."""
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+__tracebackhide__ = True
+
+
 class JSONValue(Object):
     """A JSON value."""
 

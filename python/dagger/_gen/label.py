@@ -6,6 +6,9 @@ from dagger._gen.scalars import LabelID
 from dagger._object import Object
 
 
+__tracebackhide__ = True
+
+
 class Label(Object):
     """A label of an image."""
 

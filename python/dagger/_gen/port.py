@@ -8,6 +8,9 @@ from dagger._object import Object
 from dagger._query.decode import member
 
 
+__tracebackhide__ = True
+
+
 class Port(Object):
     """A port that a container exposes."""
 

@@ -78,6 +78,9 @@ if TYPE_CHECKING:
     from dagger._gen.terminal import Terminal
 
 
+__tracebackhide__ = True
+
+
 class Query(Object):
     """Where every chain of calls starts."""
 

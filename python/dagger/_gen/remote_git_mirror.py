@@ -6,6 +6,9 @@ from dagger._gen.scalars import RemoteGitMirrorID
 from dagger._object import Object
 
 
+__tracebackhide__ = True
+
+
 class RemoteGitMirror(Object):
     """What the engine keeps of a git repository elsewhere. Internal: nothing of the API gives one."""
 

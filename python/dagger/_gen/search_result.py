@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from dagger._gen.search_submatch import SearchSubmatch
 
 
+__tracebackhide__ = True
+
+
 class SearchResult(Object):
     """A match of a search."""
 

@@ -6,6 +6,9 @@ from dagger._gen.scalars import SearchSubmatchID
 from dagger._object import Object
 
 
+__tracebackhide__ = True
+
+
 class SearchSubmatch(Object):
     """A place that matches a search."""
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from dagger._gen.port_forward import PortForward
 
 
+__tracebackhide__ = True
+
+
 class Service(Object):
     """A program that others reach by the network while they run."""
 

@@ -6,6 +6,9 @@ from dagger._gen.scalars import SocketID
 from dagger._object import Object
 
 
+__tracebackhide__ = True
+
+
 class Socket(Object):
     """A socket that containers can be connected to."""
 

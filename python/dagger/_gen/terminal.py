@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 
+__tracebackhide__ = True
+
+
 class Terminal(Object):
     """An interactive terminal."""
 

@@ -15,6 +15,7 @@ import operator
 import os
 from collections.abc import Iterable, Mapping
 from json import encoder
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dagger._types import Enum, Input
@@ -121,6 +122,8 @@ def _string(value: Any, where: Where) -> str:
         value = os.fspath(value)
     if not isinstance(value, str):
         raise _wrong(where, "a string", value)
+    if "<coroutine object " in value or "<dagger." in value:
+        _warn_of_unawaited(value, where)
     return quoted(value)
 
 
@@ -145,9 +148,33 @@ def _boolean(value: Any, where: Where) -> str:
 
 
 def _wrong(where: Where, expected: str, value: Any) -> TypeError:
+    if type(value) is CoroutineType:
+        # What is told here need not be told again by a warning.
+        value.close()
+        return TypeError(
+            f"{_place(where)} is a coroutine, {value.__qualname__}(), not its result: await it first"
+        )
+    return TypeError(f"{_place(where)} must be {expected}, not {type(value).__name__}")
+
+
+def _place(where: Where) -> str:
     owner, field, name, *inside = where
-    place = f"{owner}.{shown(field)}(): argument {shown(name)}{''.join(inside)}"
-    return TypeError(f"{place} must be {expected}, not {type(value).__name__}")
+    return f"{owner}.{shown(field)}(): argument {shown(name)}{''.join(inside)}"
+
+
+def _warn_of_unawaited(text: str, where: Where) -> None:
+    """Warns of a text that something was put into without awaiting it, as in `f"echo {file.contents()}"`."""
+    import re
+    import warnings
+
+    from dagger._places import depth
+
+    found = re.search(r"<coroutine object (\w+\.\w+) at 0x\w+>|<dagger\.(\w+) [\w.…]+>", text)
+    if found is None:
+        return
+    what = f"a coroutine, {found[1]}()" if found[1] else f"an object of the type {found[2]}"
+    message = f"{_place(where)} holds the text of {what}, not a value of it: await the value first"
+    warnings.warn(message, RuntimeWarning, stacklevel=depth())
 
 
 _SCALARS: dict[str, Callable[[Any, Where], str]] = {

@@ -61,10 +61,21 @@ class Step:
         step.known = (session, str(id_))
         return step
 
+    def computed(self, session: int, id_: str) -> Step:
+        """The same object, as it was found in a session. In others it is the calls that lead to it."""
+        step = Step.__new__(Step)
+        for name in Step.__slots__:
+            setattr(step, name, getattr(self, name))
+        step.known = (session, str(id_))
+        return step
+
     def id_in(self, session: int) -> str | None:
-        """Its ID in a session, if that is known."""
+        """Its ID in a session, if that is known.
+
+        Where nothing but an ID is known of an object, it is the same in all sessions.
+        """
         known = self.known
-        return known[1] if known is not None and known[0] in (session, ANY_SESSION) else None
+        return known[1] if known is not None and (known[0] == session or not self.field) else None
 
     def text(self, session: int) -> str:
         """The call, with the IDs of its arguments, which must be known."""

@@ -6,6 +6,9 @@ from dagger._gen.scalars import CacheVolumeID
 from dagger._object import SyncObject
 
 
+__tracebackhide__ = True
+
+
 class CacheVolume(SyncObject):
     """A directory for execs that outlives sessions and engines."""
 

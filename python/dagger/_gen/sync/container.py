@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.stat import Stat
 
 
+__tracebackhide__ = True
+
+
 class Container(SyncObject):
     """A container: a configuration and a file system."""
 

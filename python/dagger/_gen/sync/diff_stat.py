@@ -8,6 +8,9 @@ from dagger._object import SyncObject
 from dagger._query.decode import member
 
 
+__tracebackhide__ = True
+
+
 class DiffStat(SyncObject):
     """How many lines changed at a path."""
 

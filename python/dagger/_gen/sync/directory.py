@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.stat import Stat
 
 
+__tracebackhide__ = True
+
+
 class Directory(SyncObject):
     """A directory with all in it."""
 

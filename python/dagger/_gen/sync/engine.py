@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.engine_cache import EngineCache
 
 
+__tracebackhide__ = True
+
+
 class Engine(SyncObject):
     """The engine that answers."""
 

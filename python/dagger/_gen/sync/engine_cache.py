@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.engine_cache_entry_set import EngineCacheEntrySet
 
 
+__tracebackhide__ = True
+
+
 class EngineCache(SyncObject):
     """What the engine keeps on its machine: results of operations and cache volumes."""
 

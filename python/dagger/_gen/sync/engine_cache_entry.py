@@ -7,6 +7,9 @@ from dagger._object import SyncObject
 from dagger._query.decode import list_of
 
 
+__tracebackhide__ = True
+
+
 class EngineCacheEntry(SyncObject):
     """One thing in the cache: the result of an operation, or a cache volume."""
 

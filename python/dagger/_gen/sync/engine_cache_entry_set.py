@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.engine_cache_entry import EngineCacheEntry
 
 
+__tracebackhide__ = True
+
+
 class EngineCacheEntrySet(SyncObject):
     """What the cache held at one moment."""
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.file import File
 
 
+__tracebackhide__ = True
+
+
 class EnvFile(SyncObject):
     """Variables, as in a file called `.env`.
 

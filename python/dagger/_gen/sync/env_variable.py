@@ -6,6 +6,9 @@ from dagger._gen.scalars import EnvVariableID
 from dagger._object import SyncObject
 
 
+__tracebackhide__ = True
+
+
 class EnvVariable(SyncObject):
     """An environment variable."""
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.stat import Stat
 
 
+__tracebackhide__ = True
+
+
 class File(SyncObject):
     """A file."""
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.git_ref import GitRef
 
 
+__tracebackhide__ = True
+
+
 class GitRepository(SyncObject):
     """A git repository."""
 

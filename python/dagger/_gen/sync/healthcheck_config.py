@@ -7,6 +7,9 @@ from dagger._object import SyncObject
 from dagger._query.decode import list_of
 
 
+__tracebackhide__ = True
+
+
 class HealthcheckConfig(SyncObject):
     """How to find out whether a container is healthy, in Docker's terms."""
 

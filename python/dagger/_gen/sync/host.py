@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.socket import Socket
 
 
+__tracebackhide__ = True
+
+
 class Host(SyncObject):
     """The client's machine."""
 

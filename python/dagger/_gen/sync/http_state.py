@@ -6,6 +6,9 @@ from dagger._gen.scalars import HTTPStateID
 from dagger._object import SyncObject
 
 
+__tracebackhide__ = True
+
+
 class HTTPState(SyncObject):
     """What the engine keeps of a download. Internal: nothing of the API gives one."""
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+__tracebackhide__ = True
+
+
 class JSONValue(SyncObject):
     """A JSON value."""
 

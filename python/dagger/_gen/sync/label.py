@@ -6,6 +6,9 @@ from dagger._gen.scalars import LabelID
 from dagger._object import SyncObject
 
 
+__tracebackhide__ = True
+
+
 class Label(SyncObject):
     """A label of an image."""
 

@@ -8,6 +8,9 @@ from dagger._object import SyncObject
 from dagger._query.decode import member
 
 
+__tracebackhide__ = True
+
+
 class Port(SyncObject):
     """A port that a container exposes."""
 

@@ -78,6 +78,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.terminal import Terminal
 
 
+__tracebackhide__ = True
+
+
 class Query(SyncObject):
     """Where every chain of calls starts."""
 

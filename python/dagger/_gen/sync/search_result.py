@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.search_submatch import SearchSubmatch
 
 
+__tracebackhide__ = True
+
+
 class SearchResult(SyncObject):
     """A match of a search."""
 

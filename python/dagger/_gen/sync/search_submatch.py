@@ -6,6 +6,9 @@ from dagger._gen.scalars import SearchSubmatchID
 from dagger._object import SyncObject
 
 
+__tracebackhide__ = True
+
+
 class SearchSubmatch(SyncObject):
     """A place that matches a search."""
 

@@ -6,6 +6,9 @@ from dagger._gen.scalars import SecretID
 from dagger._object import SyncObject
 
 
+__tracebackhide__ = True
+
+
 class Secret(SyncObject):
     """A value that reaches no log, cache key, disk or image."""
 

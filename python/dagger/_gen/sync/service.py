@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from dagger._gen.sync.port import Port
 
 
+__tracebackhide__ = True
+
+
 class Service(SyncObject):
     """A program that others reach by the network while they run."""
 

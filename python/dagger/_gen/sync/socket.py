@@ -6,6 +6,9 @@ from dagger._gen.scalars import SocketID
 from dagger._object import SyncObject
 
 
+__tracebackhide__ = True
+
+
 class Socket(SyncObject):
     """A socket that containers can be connected to."""
 

@@ -6,6 +6,9 @@ from dagger._gen.scalars import TerminalID
 from dagger._object import SyncObject
 
 
+__tracebackhide__ = True
+
+
 class Terminal(SyncObject):
     """An interactive terminal."""
 

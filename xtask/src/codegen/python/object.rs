@@ -89,7 +89,7 @@ pub fn module(
     let mut all = vec![quoted(name)];
     all.extend(composite.interfaces.iter().map(|ix| quoted(&schema.get(*ix).name)));
     Ok(format!(
-        "\"\"\"The type `{name}`{}. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n{}\n\nclass {name}({}):\n{}\n    \
+        "\"\"\"The type `{name}`{}. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n{}\n\n__tracebackhide__ = True\n\n\nclass {name}({}):\n{}\n    \
          __slots__ = ()\n\n    _type = {}\n    _names = ({})\n{}",
         if flavour == Flavour::Sync { ", without `async`" } else { "" },
         class.imports(),

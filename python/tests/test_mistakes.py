@@ -1,0 +1,172 @@
+"""Typical mistakes get messages that say what to do."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import dagger
+import pytest
+from dagger import dag
+from dagger._client import shared
+from fake import Api
+
+
+def test_a_coroutine_as_argument() -> None:
+    """Nothing else is said: no warning that it was not awaited."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        message = r"argument contents is a coroutine, Container.stdout\(\), not its result: await it first"
+        with pytest.raises(TypeError, match=message):
+            dag.directory().with_new_file("a", dag.container().stdout())
+        message = r"Container.with_exec\(\): argument args\[1\] is a coroutine, Query.version\(\)"
+        with pytest.raises(TypeError, match=message):
+            dag.container().with_exec(["echo", dag.version()])
+        with pytest.raises(TypeError, match=r"argument source is a coroutine, Directory.sync\(\)"):
+            dag.container().with_directory("/x", dag.directory().sync())
+
+    async def main() -> None:
+        with pytest.raises(TypeError, match=r"argument path is a coroutine"):
+            await dag.directory().export(dag.directory().digest())
+
+    asyncio.run(main())
+
+
+def caught(call: Callable[[], object]) -> list[str]:
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        call()
+    for warning in found:
+        assert warning.category is RuntimeWarning
+        assert Path(warning.filename) == Path(__file__), "the line of the program"
+    return [str(warning.message) for warning in found if "never awaited" not in str(warning.message)]
+
+
+def test_a_coroutine_in_a_text() -> None:
+    def echo() -> dagger.Container:
+        output = dag.container().stdout()
+        text = f"echo {output}"
+        output.close()
+        return dag.container().with_exec(["sh", "-c", text])
+
+    (message,) = caught(echo)
+    assert message == (
+        "Container.with_exec(): argument args[2] holds the text of a coroutine, Container.stdout(), "
+        "not a value of it: await the value first"
+    )
+
+
+def test_an_object_in_a_text() -> None:
+    file = dag.directory().file("a")
+    (message,) = caught(lambda: dag.container().with_env_variable("A", f"{file}"))
+    assert message.startswith(
+        "Container.with_env_variable(): argument value holds the text of an object of the type File"
+    )
+
+
+def test_texts_that_only_look_alike() -> None:
+    for text in ("<dagger.io>", "<coroutine object of a kind>", "<dagger.", "see <dagger.Container>"):
+        assert caught(lambda text=text: dag.directory().with_new_file("a", text)) == []
+
+
+def test_awaiting_what_is_no_value(api: Api) -> None:
+    async def main() -> None:
+        with pytest.raises(TypeError, match="Host can't be used in 'await' expression"):
+            await dag.host()
+
+    asyncio.run(main())
+
+
+def test_the_wrong_kind_of_with(api: Api) -> None:
+    for made in (dagger.connection(), dagger.Connection()):
+        with pytest.raises(TypeError, match=r"needs `async with`; without async: `with dagger.connect\(\)"):
+            made.__enter__()
+        with pytest.raises(TypeError, match="needs `async with`"):
+            exec("with made: pass")
+
+    async def main() -> None:
+        with pytest.raises(
+            TypeError, match=r"needs `with`; in async code: `async with dagger.connection\(\)"
+        ):
+            await dagger.connect().__aenter__()
+
+    asyncio.run(main())
+
+
+def test_without_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "ended", False)
+
+    async def main() -> None:
+        with pytest.raises(dagger.ClientConnectionError, match=r"async with dagger.connection\(\)"):
+            await dag.version()
+
+    asyncio.run(main())
+
+
+def test_after_the_connection(api: Api) -> None:
+    async def main() -> dagger.Container:
+        async with dagger.Connection() as client:
+            container = await client.container().from_("alpine").sync()
+            assert container == client.container().from_("alpine"), "what was computed is what it was made by"
+        with pytest.raises(dagger.TransportError, match=r"was closed; use .* inside of the `with` block"):
+            await container.stdout()
+        return container
+
+    asyncio.run(main())
+    with dagger.connect() as client:
+        directory = client.directory()
+    with pytest.raises(dagger.TransportError, match="was closed"):
+        directory.entries()
+
+
+def test_objects_outlive_sessions(api: Api) -> None:
+    """What was found in one session can be used in another: by its calls, or by its ID."""
+
+    async def main() -> None:
+        async with dagger.connection():
+            container = await dag.container().from_("alpine").sync()
+            (variable,) = await container.env_variables()
+        api.documents.clear()
+        async with dagger.connection():
+            await container.stdout()
+            await variable.name()
+            await dag.container().with_directory("/x", container.directory("/etc")).stdout()
+
+    asyncio.run(main())
+    assert api.documents[0] == '{container{from(address:"alpine"){stdout}}}'
+    assert api.documents[1].startswith('{node(id:"id-1"){...on EnvVariable{name}')
+
+
+def test_a_binary_that_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    hint = "\nhint: _EXPERIMENTAL_DAGGER_CLI_BIN names this binary; unset it to use the one of the package"
+    for binary, message in [
+        ("/nope", "cannot start /nope: No such file or directory"),
+        ("/bin/true", "`kukri session` ended with status 0 before it was ready"),
+    ]:
+        monkeypatch.setenv("_EXPERIMENTAL_DAGGER_CLI_BIN", binary)
+        with pytest.raises(dagger.SessionError) as error, dagger.connect():
+            pass
+        assert str(error.value) == message + hint
+
+
+def test_pytest_shows_no_frames_of_the_package(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import asyncio\nfrom dagger import dag\n\n"
+        "def test_it() -> None:\n    asyncio.run(dag.container().stdout())\n\n"
+        "def test_arguments() -> None:\n    dag.container().with_exec(3)\n"
+    )
+    python = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "test_it.py"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(python, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "2 failed" in done.stdout, done.stderr
+    told = [" ".join(line.split()) for line in done.stdout.splitlines() if line.startswith("E ")]
+    assert any(line.startswith("E dagger.ClientConnectionError: there is no session") for line in told), told
+    assert any(line.startswith("E TypeError: Container.with_exec()") for line in told), told
+    frames = [
+        line for line in done.stdout.splitlines() if line.endswith((": ", ": TypeError")) and ".py:" in line
+    ]
+    assert frames
+    assert not [line for line in frames if "/dagger/" in line]
