@@ -9,6 +9,7 @@ pub(crate) const SYNC: &str = "sync";
 pub(crate) const EXPORT_TREE: &str = "export-tree";
 pub(crate) const EXPORT_FILE: &str = "export-file";
 pub(crate) const LOAD_IMAGE: &str = "load-image";
+pub(crate) const SAVE_IMAGE: &str = "save-image";
 pub(crate) const READ_SECRET: &str = "read-secret";
 pub(crate) const FIND_UP: &str = "find-up";
 pub(crate) const STAT: &str = "stat";
@@ -149,6 +150,21 @@ pub(crate) struct LoadImageBody {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LoadedImage {
     pub(crate) program: String,
+}
+
+/// Request `save-image`. The client tells where the archive is with a `SavedImage`, and removes it when the call is taken
+/// back or another message comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SaveImageBody {
+    /// Its name in the container engine of the client's machine.
+    pub(crate) name: String,
+}
+
+/// Client to engine, within `save-image`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SavedImage {
+    /// Absolute.
+    pub(crate) path: String,
 }
 
 /// Request `read-secret`. The value is the payload of the reply.

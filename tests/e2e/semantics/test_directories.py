@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,15 @@ def test_5_10_names_and_entries(q: Any) -> None:
 def test_5_10_glob(q: Any, pattern: str, found: list[str]) -> None:
     steps = 'withNewFile(path: "a.md", contents: "")\nwithNewFile(path: "d/b.md", contents: "")\nwithNewFile(path: "d/e/c.txt", contents: "")\nwithSymlink(target: "a.md", linkName: "l")'
     assert q.dir(steps, f"glob(pattern: {json.dumps(pattern)})") == found
+
+
+def test_5_10_the_order_is_that_of_names_and_a_directory_stands_before_what_is_in_it(q: Any) -> None:
+    names = ["a-b", "a/x", "B", "a.txt", "\u00e9", "a/y/z"]
+    steps = "\n".join(f'withNewFile(path: "{name}", contents: "")' for name in names)
+    assert q.dir(steps, "entries") == ["B", "a/", "a-b", "a.txt", "\u00e9"]
+    walk = ["B", "a/", "a/x", "a/y/", "a/y/z", "a-b", "a.txt", "\u00e9"]
+    assert q.dir(steps, 'glob(pattern: "**")') == walk
+    assert q.dir(steps, 'glob(pattern: "a/**")') == ["a/x", "a/y/", "a/y/z"]
 
 
 def test_5_10_new_directories(q: Any) -> None:
@@ -207,6 +217,27 @@ def test_5_10_export_merges_or_wipes(q: Any, tmp_path: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == ["a", "l"]
 
 
+def test_5_10_what_is_exported_belongs_to_the_client(q: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "old").write_text("")
+    if os.getuid() == 0:
+        os.chown(out / "old", 1000, 1000)
+    steps = """
+        withNewFile(path: "old", contents: "new")
+        withNewFile(path: "d/f", contents: "")
+        withSymlink(target: "f", linkName: "d/l")
+        chown(path: "/", owner: "7:8")
+    """
+    q.dir(steps, 'export(path: "out")')
+    q.dir(f'{steps}\nfile(path: "old")', 'export(path: "out/copy")')
+    q.dir(f"{steps}\nchanges(from: {q.dir_id()})", 'export(path: "changed")')
+    written = [*out.rglob("*"), *(tmp_path / "changed").rglob("*")]
+    assert len(written) == 9
+    for path in written:
+        assert (path.lstat().st_uid, path.lstat().st_gid) == (os.getuid(), os.getgid()), path
+
+
 def test_5_11_names(q: Any) -> None:
     assert q.session.query('{ file(name: "a.txt", contents: "x", permissions: 256) { name size contents } }')["file"] == {
         "name": "a.txt", "size": 1, "contents": "x",
@@ -230,6 +261,16 @@ def test_5_11_contents(q: Any, options: str, text: str) -> None:
         ]
         == text
     )
+
+
+@pytest.mark.slow
+def test_5_11_contents_of_128_mib_and_no_more(q: Any) -> None:
+    script = "yes abcdefg | head -c {} > /x"
+    limit = 128 << 20
+    assert len(q.sh(script.format(limit), leaf='file(path: "/x") { contents }')["contents"]) == limit
+    message = q.fails("sh", script.format(limit + 1), leaf='file(path: "/x") { contents }').message
+    assert "x: 134217729 bytes are too many for contents" in message and "export" in message
+    assert q.sh(script.format(limit + 1), leaf='file(path: "/x") { size }') == {"size": limit + 1}
 
 
 def test_5_11_contents_that_are_not_text(q: Any) -> None:

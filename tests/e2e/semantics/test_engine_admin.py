@@ -147,6 +147,16 @@ def test_prune_keeps_to_limits(used: Any) -> None:
     assert sum(entry["diskSpaceBytes"] for entry in found if entry["recordType"] != "exec.cachemount") <= 1000
 
 
+def test_5_17_a_blank_size_is_as_none(used: Any) -> None:
+    prune(used, maxUsedSpace='" "', reservedSpace='""', minFreeSpace='"100%"')
+    assert not [entry for entry in entries(used) if "urandom" in entry["description"]], (
+        "no disk is as empty as that"
+    )
+    used.sh("head -c 100000 /dev/urandom > /more")
+    prune(used, maxUsedSpace='""', reservedSpace='" "', minFreeSpace='""', targetSpace='""')
+    assert not [entry for entry in entries(used) if "urandom" in entry["description"]], "as without arguments"
+
+
 @pytest.mark.parametrize("name", ["maxUsedSpace", "reservedSpace", "minFreeSpace", "targetSpace"])
 def test_prune_names_what_is_no_size(q: Any, name: str) -> None:
     document = f'{{ engine {{ localCache {{ prune({name}: "not-a-size") }} }} }}'

@@ -127,6 +127,30 @@ def test_5_13_names_and_addresses(q: Any) -> None:
     }
 
 
+def test_5_13_a_value_is_neither_told_nor_kept(fresh: Engine, tmp_path: Path, asker: Any) -> None:
+    value = f"never-written-{os.urandom(8).hex()}"
+    with fresh.session(workdir=tmp_path) as session:
+        q = asker(session)
+        secret = q.secret("kept", value)
+        mounted = f'withMountedSecret(path: "/s", source: {secret})'
+        steps = f'withSecretVariable(name: "S", secret: {secret})\n{mounted}'
+        assert q.sh("echo $S; cat /s; cp /s /dev/shm/copy", steps) == "***\n***"
+        # Also as a variable of the document, and in one that fails.
+        document = 'query($v: String!) { setSecret(name: "kept", plaintext: $v) { id } container { file(path: "no") { id } } }'
+        answer = json.loads(
+            session.request(json.dumps({"query": document, "variables": {"v": value}}).encode())[2]
+        )
+        assert value not in json.dumps(answer) and answer["errors"]
+        assert value not in session.stderr()
+        found = subprocess.run(
+            ["grep", "-rlF", value, str(fresh.root)], capture_output=True, text=True, check=False
+        )
+        assert found.stdout == "", "no file of the engine has it"
+        assert value not in json.dumps(
+            q.session.query("{ engine { localCache { entrySet { entries { description } } } } }")
+        )
+
+
 def test_5_13_the_last_value_of_a_name_counts(q: Any) -> None:
     values = []
     for value in ["one", "two", "one"]:

@@ -439,6 +439,10 @@ _FAKE = """#!/bin/sh
 case "$1" in
   version | info) {probe} ;;
   load) cat > {file}; echo "Loaded image"; {load} ;;
+  save)
+    echo "$4" >> {file}.asked
+    {load}
+    cat {file} > "$3" ;;
 esac
 """
 
@@ -460,7 +464,7 @@ def with_engines(engine: Any, asker: Any, tmp_path: Path) -> Iterator[Callable[.
             (tools / name).write_text(_FAKE.format(probe=probe, load=load, file=file))
             (tools / name).chmod(0o755)
         session = engine.session(workdir=tmp_path)
-        session._env = {**session._env, "PATH": str(tools)}
+        session._env = {**session._env, "PATH": str(tools), "TMPDIR": str(tmp_path)}
         opened.append(session)
         return asker(session.__enter__())
 
@@ -504,6 +508,44 @@ def test_5_8_export_image_that_is_refused(with_engines: Callable[..., Any]) -> N
     q = with_engines(docker=("exit 0", "echo no space left >&2; exit 7"))
     message = q.fails("session_chain", _LOADED, 'exportImage(name: "app")').message
     assert "docker load" in message and "no space left" in message
+
+
+def test_5_12_an_image_of_the_clients_engine(
+    with_engines: Callable[..., Any], tmp_path: Path, engine: Any, asker: Any
+) -> None:
+    q = with_engines(docker=("echo no daemon >&2; exit 1", ""), podman=("exit 0", "true"))
+    q.session.chain(_LOADED, 'exportImage(name: "team/app")')
+    answer = q.session.query(
+        '{ host { containerImage(name: "team/app") { id defaultArgs file(path: "/x") { contents } } } }'
+    )["host"]["containerImage"]
+    assert answer["file"] == {"contents": "1"}
+    assert answer["defaultArgs"] == ["sh"]
+    # Looked at once in a session, by its whole name; what was written for that is gone.
+    asked = (tmp_path / "podman.tar.asked").read_text()
+    q.session.query('{ host { containerImage(name: "team/app") { platform } } }')
+    assert (tmp_path / "podman.tar.asked").read_text() == asked == "team/app:latest\n"
+    assert not list(tmp_path.glob("kukri-image-*"))
+    # Its ID means the same elsewhere, without the client's engine.
+    with engine.session(workdir=tmp_path) as session:
+        found = session.query(
+            f'{{ loadContainerFromID(id: "{answer["id"]}") {{ withExec(args: ["cat", "/x"]) {{ stdout }} }} }}'
+        )
+    assert found["loadContainerFromID"]["withExec"]["stdout"] == "1"
+
+
+def test_5_12_an_image_that_is_not_there(with_engines: Callable[..., Any]) -> None:
+    q = with_engines(docker=("exit 0", "echo no such image >&2; exit 1"))
+    message = q.fails("session_query", '{ host { containerImage(name: "none") { platform } } }').message
+    assert "docker save" in message and "no such image" in message
+    message = q.fails("session_query", '{ host { containerImage(name: "-x") { platform } } }').message
+    assert "invalid image reference" in message
+
+
+def test_5_12_an_image_without_an_engine(with_engines: Callable[..., Any]) -> None:
+    message = (
+        with_engines().fails("session_query", '{ host { containerImage(name: "x") { platform } } }').message
+    )
+    assert "docker: not installed" in message and "use Container.import" in message
 
 
 # Registries.

@@ -10,7 +10,6 @@ ASKED = [
     ('{git(url: "https://example.com/x.git"){head{commit}}}', "Query.git", "host.directory"),
     ('{http(url: "https://example.com/x"){contents}}', "Query.http", "host.file"),
     ("{host{service(ports: [{backend: 80}]){hostname}}}", "Host.service", "addresses"),
-    ('{host{containerImage(name: "x"){platform}}}', "Host.containerImage", "Container.import"),
 ]
 
 

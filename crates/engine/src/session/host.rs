@@ -137,6 +137,19 @@ impl Session {
         result.map(|_| ())
     }
 
+    /// Takes over an image of a container engine of the client's machine: a tree with its archive, `image.tar`.
+    pub async fn save_image(&self, cx: &Cx, name: &str) -> Result<TreeId, OpError> {
+        let span =
+            self.progress().begin(&cx.engine, format!("save image {name}"), SpanKind::Sync, Vec::new());
+        let sink = Arc::new(StoreSink::new(cx.engine.store()));
+        let result = self.client()?.save_image(name.to_owned(), sink).await.or_fail();
+        if let Ok(tree) = &result {
+            span.made(tree);
+        }
+        span.end(&result);
+        result
+    }
+
     /// The path of the nearest entry of a name, from the client's working directory upwards.
     pub async fn find_up(&self, name: &str) -> Result<Option<String>, OpError> {
         self.client()?.find_up(name).await.or_fail()

@@ -34,7 +34,14 @@ pub(super) async fn serve(
     body: LoadImageBody,
     mut channel: Channel,
 ) -> Result<Message, RemoteError> {
-    let program = find(facts, &body.name).await?;
+    let program = find(facts).await.map_err(|tried| {
+        let message = format!(
+            "image {:?} cannot be loaded: there is no container engine to load it into ({tried}); use export, and load \
+             the archive where it is needed",
+            body.name
+        );
+        RemoteError::new(ErrorCode::NotFound, message)
+    })?;
     let failed = |reason: String| {
         RemoteError::new(ErrorCode::Other, format!("{program} load: image {:?}: {reason}", body.name))
     };
@@ -73,8 +80,8 @@ pub(super) async fn serve(
     Ok(Message::json(&LoadedImage { program: program.to_owned() }))
 }
 
-/// The first program that is there and works.
-async fn find(facts: &Facts, image: &str) -> Result<&'static str, RemoteError> {
+/// The first program that is there and works; why each does not.
+pub(super) async fn find(facts: &Facts) -> Result<&'static str, String> {
     let mut tried = Vec::new();
     for Loader { program, probe } in LOADERS {
         let asked = command(facts, program).args(probe).stdin(Stdio::null()).output();
@@ -88,21 +95,16 @@ async fn find(facts: &Facts, image: &str) -> Result<&'static str, RemoteError> {
             Err(_) => tried.push(format!("{program}: no answer within {} s", PROBE.as_secs())),
         }
     }
-    let message = format!(
-        "image {image:?} cannot be loaded: there is no container engine to load it into ({}); use export, and load the \
-         archive where it is needed",
-        tried.join("; ")
-    );
-    Err(RemoteError::new(ErrorCode::NotFound, message))
+    Err(tried.join("; "))
 }
 
-fn command(facts: &Facts, program: &str) -> Command {
+pub(super) fn command(facts: &Facts, program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(&facts.bases.workdir).env_clear().envs(&facts.env).kill_on_drop(true);
     command
 }
 
-fn last_line(output: &Output) -> String {
+pub(super) fn last_line(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     text.trim().lines().last().unwrap_or("it says nothing").chars().take(300).collect()
 }

@@ -9,6 +9,7 @@ mod paths;
 mod provider;
 mod read;
 mod remember;
+mod save;
 mod secret;
 mod send;
 mod serve;

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::{ConnectConfig, export, load, paths, secret, sync};
+use super::{ConnectConfig, export, load, paths, save, secret, sync};
 use crate::engine::{HostStat, HostStatKind};
 use crate::link::{Answer, Handler, Message, Request};
 use crate::wire::{
-    EXPORT_FILE, EXPORT_TREE, FIND_UP, FindUpBody, FoundUp, LOAD_IMAGE, READ_SECRET, STAT, SYNC, SecretBody,
-    StatBody,
+    EXPORT_FILE, EXPORT_TREE, FIND_UP, FindUpBody, FoundUp, LOAD_IMAGE, READ_SECRET, SAVE_IMAGE, STAT, SYNC,
+    SecretBody, StatBody,
 };
 use crate::{ErrorCode, RemoteError};
 
@@ -49,6 +49,7 @@ async fn answer(facts: Arc<Facts>, request: Request) -> Result<Message, RemoteEr
         EXPORT_TREE => export::serve_tree(&facts, parse(&request)?, request.channel).await,
         EXPORT_FILE => export::serve_file(&facts, parse(&request)?, request.channel).await,
         LOAD_IMAGE => load::serve(&facts, parse(&request)?, request.channel).await,
+        SAVE_IMAGE => save::serve(&facts, parse(&request)?, request.channel).await,
         READ_SECRET => {
             let SecretBody { uri } = parse(&request)?;
             let payload = secret::read(&uri, &facts.bases, &facts.env).await?;

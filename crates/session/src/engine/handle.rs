@@ -8,8 +8,11 @@ use kukri_tree::TreeId;
 use serde::{Deserialize, Serialize};
 
 use super::{ExportFileRequest, ExportRequest, SyncRequest, SyncSink, TreeSource, export, sync};
-use crate::link::Link;
-use crate::wire::{FIND_UP, FindUpBody, FoundUp, READ_SECRET, STAT, SecretBody, StatBody};
+use crate::link::{Link, Step};
+use crate::wire::{
+    FIND_UP, FindUpBody, FoundUp, READ_SECRET, SAVE_IMAGE, STAT, SaveImageBody, SavedImage, SecretBody,
+    StatBody,
+};
 use crate::{ClientHello, SessionError};
 
 /// What a path of the client is.
@@ -96,6 +99,19 @@ impl SessionHandle {
         archive: Box<dyn Read + Send>,
     ) -> Result<String, SessionError> {
         export::image(&self.link, name, archive).await
+    }
+
+    /// Takes over an image of a container engine of the client's machine: a tree with its archive, `image.tar`. Returns
+    /// when everything is in the sink.
+    pub async fn save_image(&self, name: String, sink: Arc<dyn SyncSink>) -> Result<TreeId, SessionError> {
+        // It lives as long as the archive has to.
+        let mut call = self.link.call(SAVE_IMAGE, &SaveImageBody { name })?;
+        let Step::Message(message) = call.next().await? else {
+            return Err(SessionError::protocol("no place of a saved image"));
+        };
+        let SavedImage { path } = message.parse()?;
+        let request = SyncRequest { path, single_file: true, ..SyncRequest::default() };
+        sync::run(&self.link, request, sink).await
     }
 
     /// The value of a secret: `env://NAME`, `file://PATH`, `cmd://COMMAND`. At most 1 MiB. Never logged.

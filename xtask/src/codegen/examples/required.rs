@@ -7,6 +7,7 @@ use super::Examples;
 /// Operations without an example, each with the reason; `Type.*` stands for all of a type.
 const WITHOUT: &[(&str, &str)] = &[
     ("Container.exportImage", "needs docker or podman on the client's machine"),
+    ("Host.containerImage", "needs docker or podman on the client's machine"),
     ("Container.withoutUnixSocket", "there is nothing to remove while sockets cannot be mounted"),
     ("Engine.*", "its values differ from engine to engine"),
     ("EngineCache.*", "its values follow the machine and the settings"),

@@ -1,4 +1,4 @@
-//! `Changeset.diffStats`: how many lines changed, by path. An added directory is listed only if it is empty; a removed one is one entry.
+//! `Changeset.diffStats`: how many lines changed, by path.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::objects::diff_stat::DiffStat;
 use crate::operation::Run;
 use crate::vertex::edit_run::Blobs;
 
-/// How many lines changed, by path. An added directory is listed only if it is empty; a removed one is one entry.
+/// How many lines changed, by path. Directories that were added or removed are listed too, with no lines of their own.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "[DiffStat!]!")]
 #[example(r#"directory.withNewFile(path: "a.txt", contents: "one\ntwo\n").changes(from: directory.withNewFile(path: "a.txt", contents: "one\n")).diffStats.addedLines"# => r#"[1]"#)]

@@ -10,6 +10,7 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::objects::file::File;
 use crate::operation::Run;
+use crate::vertex::edit::Source;
 use crate::vertex::pull::Import as ImportVertex;
 use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp, VertexValue};
 
@@ -32,18 +33,24 @@ impl Run for Import {
     type Output = Container;
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<Container, OpError> {
-        let source = &self.source.object.source;
+        on.imported(&self.source.object.source, self.tag, cx).await
+    }
+}
+
+impl Container {
+    /// With the image that an archive has for the container's platform.
+    pub async fn imported(&self, source: &Source, tag: String, cx: &Cx) -> Result<Self, OpError> {
         let vertex = Vertex::new(VertexOp::Import(ImportVertex {
             source: source.tree.clone(),
             path: Arc::clone(&source.path),
-            tag: self.tag,
-            platform: on.config.platform.clone(),
+            tag,
+            platform: self.config.platform.clone(),
         }));
         // Like that of `from`, the configuration can only be known by looking.
         let VertexValue::Image(image) = cx.solve(&vertex).await? else {
             return Err(OpError::new("internal error: an import did not give an image"));
         };
-        let mut next = on.with_image(&image.config);
+        let mut next = self.with_image(&image.config);
         next.rootfs = TreeHandle::Output(Arc::clone(&vertex), Slot::Tree);
         next.annotations = Arc::new(image.annotations.clone());
         next.last_exec = None;
