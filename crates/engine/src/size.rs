@@ -1,6 +1,6 @@
 //! Sizes as people write them.
 
-/// Bytes: `512MB`, `10GiB`, `1000`, or a percentage of `whole`.
+/// Bytes: `512MB`, `10GiB`, `1000`, or a percentage of `whole`, at most 100%.
 pub fn parse(text: &str, whole: Option<u64>) -> Result<u64, String> {
     let wrong = || format!("{text:?} is not a size (expected for instance 512MB, 10GiB or 20%)");
     let text_trimmed = text.trim();
@@ -17,7 +17,7 @@ pub fn parse(text: &str, whole: Option<u64>) -> Result<u64, String> {
         "mib" => 1_048_576.0,
         "gib" => 1_073_741_824.0,
         "tib" => 1_099_511_627_776.0,
-        "%" => whole.ok_or_else(wrong)? as f64 / 100.0,
+        "%" if number <= 100.0 => whole.ok_or_else(wrong)? as f64 / 100.0,
         _ => return Err(wrong()),
     };
     Ok((number * factor) as u64)
@@ -33,6 +33,8 @@ mod tests {
         assert_eq!(parse("1.5 GiB", None), Ok(1_610_612_736));
         assert_eq!(parse("20%", Some(1000)), Ok(200));
         assert_eq!(parse("7", None), Ok(7));
+        assert_eq!(parse("100%", Some(1000)), Ok(1000));
+        assert!(parse("101%", Some(1000)).is_err());
         assert!(
             parse("20%", None).is_err() && parse("x", None).is_err() && parse("5 parsecs", None).is_err()
         );

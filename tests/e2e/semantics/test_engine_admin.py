@@ -163,6 +163,7 @@ def test_prune_names_what_is_no_size(q: Any, name: str) -> None:
     message = q.fails("session_query", document).message
     assert f"invalid {name} value" in message
     assert "not-a-size" in message
+    assert "101%" in q.fails("session_query", document.replace("not-a-size", "101%")).message
 
 
 def test_limits(make_engine: Any, asker: Any, tmp_path: Path) -> None:

@@ -201,6 +201,14 @@ def test_5_10_timestamps_reach_every_entry(q: Any, tmp_path: Path) -> None:
         assert (tmp_path / "out" / path).lstat().st_mtime == 1234, path
 
 
+@pytest.mark.parametrize("name", ["", "/f"])
+def test_5_10_find_up_of_what_is_no_name(q: Any, name: str) -> None:
+    message = q.fails(
+        "dir", 'withNewFile(path: "f", contents: "")', f'findUp(name: "{name}", start: "")'
+    ).message
+    assert f'cannot look for the name "{name}"' in message
+
+
 def test_5_10_chown_is_recursive(q: Any) -> None:
     steps = 'withNewFile(path: "d/e/f", contents: "")\nwithNewFile(path: "x", contents: "")\nchown(path: "d", owner: "7")'
     root = json.dumps(q.dir(steps, "id"))

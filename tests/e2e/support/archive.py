@@ -144,3 +144,12 @@ class Layout:
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
+
+
+def imported(q: Any, path: Path, options: str = "") -> str:
+    """The step that takes an archive in. The file is read anew each time."""
+    found = q.session.query(
+        f"{{ host {{ directory(path: {json.dumps(str(path.parent))}, include: [{json.dumps(path.name)}], noCache: true) "
+        f"{{ file(path: {json.dumps(path.name)}) {{ id }} }} }} }}"
+    )["host"]["directory"]["file"]["id"]
+    return f'import(source: "{found}"{options})'

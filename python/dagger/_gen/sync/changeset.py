@@ -108,8 +108,8 @@ class Changeset(SyncObject):
         return self._new(Directory, "before")
 
     def diff_stats(self) -> list[DiffStat]:
-        """How many lines changed, by path. An added directory is listed only if it is empty; a removed one
-        is one entry.
+        """How many lines changed, by path. Directories that were added or removed are listed too, with no
+        lines of their own.
 
         Raises:
             ExecError: A command on which this depends failed.

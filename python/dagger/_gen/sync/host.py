@@ -31,13 +31,11 @@ class Host(SyncObject):
         self,
         name: str,
     ) -> Container:
-        """An image of the client's Docker or containerd.
-
-        Not available in this engine yet: images of the client's Docker or containerd cannot be read yet;
-        save the image to a file and use Container.import
+        """An image of the client's Docker, Podman or containerd, whichever of `docker`, `podman` and
+        `nerdctl` is found first and answers.
 
         Args:
-            name: Its name there.
+            name: Its name there. Without a tag: `latest`.
         """
         from dagger._gen.sync.container import Container
 

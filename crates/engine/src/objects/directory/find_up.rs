@@ -30,6 +30,9 @@ impl Run for FindUp {
     type Output = Option<String>;
 
     async fn run(self, on: Arc<Directory>, cx: &Cx) -> Result<Option<String>, OpError> {
+        if self.name.is_empty() || self.name.contains('\0') || self.name.starts_with('/') {
+            return Err(OpError::new(format!("cannot look for the name {:?}", self.name)));
+        }
         objects::read_directory(cx, &on.source, move |store, tree| {
             let mut directory = readable(&self.start)?.to_string();
             loop {
