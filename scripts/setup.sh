@@ -15,7 +15,8 @@ case "$purpose" in
 esac
 # Other runtimes and image tools that tests use where they are there.
 wanted=()
-[[ "$purpose" == test ]] && wanted=(crun:crun runc:runc skopeo:skopeo newuidmap:uidmap git:git rg:ripgrep)
+[[ "$purpose" == test ]] && wanted=(crun:crun runc:runc skopeo:skopeo newuidmap:uidmap git:git rg:ripgrep chromium:chromium
+  chromedriver:chromium-driver)
 
 # Debian packages for those of `command:package` that are not there.
 packages() {

@@ -37,6 +37,8 @@ pub enum Command {
     Engine(EngineArgs),
     /// Look after what the engine keeps.
     Cache(CacheArgs),
+    /// Look at runs that are over: which steps, how long, why.
+    Trace(TraceArgs),
     /// Say whether this machine can run pipelines, and what to change where it cannot.
     Doctor(DoctorArgs),
     /// Print the version.
@@ -71,6 +73,8 @@ pub struct SessionFlags {
     pub workdir: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t, env = "KUKRI_PROGRESS")]
     pub progress: ProgressMode,
+    #[arg(long, env = "KUKRI_TRACE")]
+    pub trace: Option<PathBuf>,
     #[arg(short, long, env = "DAGGER_SILENT", value_parser = clap::builder::FalseyValueParser::new())]
     pub silent: bool,
     /// Facts about the client, as `key:value`; for SDKs.
@@ -263,5 +267,43 @@ pub enum CacheCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+}
+
+/// `kukri trace`.
+#[derive(clap::Args, Debug)]
+pub struct TraceArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: TraceCommand,
+}
+
+/// What can be done with runs that are over.
+#[derive(Subcommand, Debug)]
+pub enum TraceCommand {
+    /// List the runs that are kept, latest first.
+    Ls {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the steps of a run: when, how long, and why they ran.
+    Show {
+        /// The run, or the beginning of its name [default: the latest].
+        run: Option<String>,
+        /// Print what the steps wrote that have this in their name.
+        #[arg(long, value_name = "TEXT")]
+        step: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Open the page of a run in the browser; where there is none, print the path of the page.
+    Open {
+        /// The run, or the beginning of its name [default: the latest].
+        run: Option<String>,
+        /// Write the page to this file, and open nothing.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }

@@ -36,8 +36,8 @@ struct Own {
 }
 
 impl Connection {
-    /// The session that the environment names; else a new one.
-    pub async fn open(flags: &SessionFlags) -> Result<Self, Failure> {
+    /// The session that the environment names; else a new one, for what the words say.
+    pub async fn open(flags: &SessionFlags, words: &[String]) -> Result<Self, Failure> {
         if let Some((port, token)) = inherited()? {
             let by_variable = variable("DAGGER_WORKDIR").map(std::path::PathBuf::from);
             if flags.workdir.is_some() && flags.workdir != by_variable {
@@ -48,12 +48,12 @@ impl Connection {
             }
             return Ok(Self { port, token, own: None });
         }
-        Self::open_own(flags).await
+        Self::open_own(flags, words).await
     }
 
-    /// A new session.
-    pub async fn open_own(flags: &SessionFlags) -> Result<Self, Failure> {
-        let progress = Progress::new(flags.progress, flags.silent);
+    /// A new session, for what the words say: a program and its arguments.
+    pub async fn open_own(flags: &SessionFlags, words: &[String]) -> Result<Self, Failure> {
+        let progress = Progress::new(flags, words)?;
         let session = open::open(flags, &progress).await?;
         let frame = tokio::time::interval(FRAME);
         let (port, token) = (session.port(), session.token().to_owned());

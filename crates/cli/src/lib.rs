@@ -11,6 +11,7 @@ mod exit;
 mod fail;
 mod progress;
 pub mod reference;
+mod runs;
 mod settings;
 mod size;
 

@@ -1,11 +1,17 @@
 //! Shows what happens on standard error.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kukri_telemetry::{Event, Plain, PlainConfig, Screen, Summary, View, tty};
+use kukri_telemetry::{Event, Plain, PlainConfig, Screen, Summary, Trace, View, tty};
 
-use crate::args::ProgressMode;
+use crate::args::{ProgressMode, SessionFlags};
+use crate::commands::trace::write_page;
+use crate::exit::Dialect;
+use crate::fail::Failure;
+use crate::runs::{self, Recorder};
+use crate::settings;
 
 /// Between two pictures.
 const FRAME: Duration = Duration::from_millis(100);
@@ -14,6 +20,8 @@ const FRAME: Duration = Duration::from_millis(100);
 pub struct Progress {
     mode: Mode,
     view: View,
+    recorder: Recorder,
+    page: Option<(PathBuf, Trace)>,
 }
 
 enum Mode {
@@ -23,31 +31,43 @@ enum Mode {
     Tty { drawn: usize, last: Option<std::time::Instant> },
 }
 
-impl Progress {
-    /// In the mode that was asked for; `Auto` looks at standard error.
-    pub fn new(mode: ProgressMode, silent: bool) -> Self {
+impl Mode {
+    fn new(mode: ProgressMode, silent: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let mode = match mode {
-            _ if silent => Mode::None,
-            ProgressMode::None => Mode::None,
-            ProgressMode::Json => Mode::Json,
-            ProgressMode::Plain | ProgressMode::Dots => Mode::Plain(Plain::new(PlainConfig::default())),
-            ProgressMode::Auto if !terminal => Mode::Plain(Plain::new(PlainConfig::default())),
-            ProgressMode::Tty | ProgressMode::Auto => Mode::Tty { drawn: 0, last: None },
-        };
-        Self { mode, view: View::default() }
+        match mode {
+            _ if silent => Self::None,
+            ProgressMode::None => Self::None,
+            ProgressMode::Json => Self::Json,
+            ProgressMode::Plain | ProgressMode::Dots => Self::Plain(Plain::new(PlainConfig::default())),
+            ProgressMode::Auto if !terminal => Self::Plain(Plain::new(PlainConfig::default())),
+            ProgressMode::Tty | ProgressMode::Auto => Self::Tty { drawn: 0, last: None },
+        }
+    }
+}
+
+impl Progress {
+    /// In the mode that was asked for; `Auto` looks at standard error. `words`: what is run.
+    pub fn new(flags: &SessionFlags, words: &[String]) -> Result<Self, Failure> {
+        let run = runs::describe(words);
+        let page = flags.trace.clone().map(|path| (path, Trace::new(run.clone())));
+        if let Some((path, trace)) = &page {
+            // Now, and not only when the work is done.
+            write_page(trace, path)?;
+        }
+        let recorder = Recorder::new(run, settings::kept_runs()?);
+        Ok(Self { mode: Mode::new(flags.progress, flags.silent), view: View::default(), recorder, page })
     }
 
     /// Whether events are wanted at all.
     pub const fn is_on(&self) -> bool {
-        !matches!(self.mode, Mode::None)
+        !matches!(self.mode, Mode::None) || self.recorder.is_on() || self.page.is_some()
     }
 
     /// One event, as it came from the engine.
     pub fn event(&mut self, bytes: &[u8]) {
         let Ok(event) = serde_json::from_slice::<Event>(bytes) else { return };
         match &mut self.mode {
-            Mode::None => return,
+            Mode::None => {}
             Mode::Json => {
                 let mut line = bytes.to_vec();
                 line.push(b'\n');
@@ -56,7 +76,13 @@ impl Progress {
             Mode::Plain(plain) => write(plain.render(&event).as_bytes()),
             Mode::Tty { .. } => {}
         }
-        self.view.apply(&event);
+        self.recorder.event(bytes, &event);
+        if let Some((_, trace)) = &mut self.page {
+            trace.apply(&event);
+        }
+        if !matches!(self.mode, Mode::None | Mode::Json) {
+            self.view.apply(&event);
+        }
         self.draw(false);
     }
 
@@ -65,9 +91,15 @@ impl Progress {
         self.draw(true);
     }
 
-    /// The end: the summary.
+    /// The end: the summary, and what is kept of the run.
     pub fn finish(&mut self) {
         self.clear();
+        self.recorder.finish();
+        if let Some((path, trace)) = self.page.take()
+            && let Err(failure) = write_page(&trace, &path)
+        {
+            failure.report(Dialect::Kukri);
+        }
         if matches!(self.mode, Mode::None | Mode::Json) {
             return;
         }

@@ -105,6 +105,13 @@ pub fn pretended_version() -> Result<Option<(String, ProtocolRange)>, Failure> {
     }
 }
 
+/// How many runs are kept to be looked at later.
+pub fn kept_runs() -> Result<usize, Failure> {
+    let Some(text) = variable("KUKRI_RUNS") else { return Ok(20) };
+    text.parse()
+        .map_err(|_| Failure::new(format!("KUKRI_RUNS {text:?}: expected a number of runs to keep, or 0")))
+}
+
 /// The user's home directory.
 pub fn home() -> Option<PathBuf> {
     variable("HOME").map(PathBuf::from)

@@ -112,7 +112,7 @@ pub struct SpanUsage {
     pub user_ns: u64,
     /// Processor time in the kernel, nanoseconds.
     pub system_ns: u64,
-    /// Most memory used at one moment, bytes: of all its processes where control groups count it, else of the largest.
+    /// Most memory used at one moment by all its processes, bytes; 0 where it is not counted.
     pub memory_bytes: u64,
     /// Read from disks, bytes; 0 where it is not counted.
     pub read_bytes: u64,

@@ -15,11 +15,13 @@ pub mod summary;
 #[cfg(test)]
 mod testing;
 pub mod text;
+pub mod trace;
 pub mod tty;
 pub mod view;
 
 pub use event::{Event, Level, SpanId, SpanKind, SpanOutcome, SpanUsage, Stream};
 pub use plain::{Plain, PlainConfig};
 pub use summary::Summary;
+pub use trace::{Run, Trace};
 pub use tty::Screen;
 pub use view::{Counters, Limits, LogLine, Progress, Span, SpanState, View};

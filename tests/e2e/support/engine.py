@@ -41,6 +41,7 @@ class Engine:
             **inherited,
             "KUKRI_ROOT": str(root),
             "KUKRI_IDLE_TIMEOUT": "60s",
+            "XDG_STATE_HOME": str(root / "state"),
             "KUKRI_PROGRESS": "plain",
             "_EXPERIMENTAL_DAGGER_CLI_BIN": binary(),
             **variables,

@@ -8,6 +8,7 @@ pub mod open;
 mod query;
 mod run;
 mod session;
+pub mod trace;
 pub mod version;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,6 +44,7 @@ async fn short(command: Command, dialect: Dialect) -> Outcome {
         Command::Query(args) => query::query(args).await,
         Command::Engine(args) => engine::engine(args).await,
         Command::Cache(args) => cache::cache(args).await,
+        Command::Trace(args) => trace::trace(args),
         Command::Doctor(args) => doctor::doctor(&args).await,
         Command::Version(args) => version::version(&args, dialect),
         Command::Help(args) => help::help(&args, dialect),

@@ -27,7 +27,7 @@ pub async fn query(args: QueryArgs) -> Outcome {
             .ok_or_else(|| Failure::usage(format!("--var {entry:?}: expected NAME=VALUE")))?;
         variables.insert(name.to_owned(), json!(value));
     }
-    let mut connection = Connection::open(&args.session).await?;
+    let mut connection = Connection::open(&args.session, &["kukri query".to_owned()]).await?;
     let body = json!({ "query": document, "variables": variables, "operationName": operation });
     let answer = connection.request(&body).await;
     connection.close().await;

@@ -20,8 +20,9 @@ pub async fn run(args: RunArgs, dialect: Dialect) -> Outcome {
         .map_err(|error| Failure::usage(format!("--cleanup-timeout: {error}")))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let words: Vec<String> = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let mut connection = tokio::select! {
-        connection = Connection::open(&args.session) => connection?,
+        connection = Connection::open(&args.session, &words) => connection?,
         _ = interrupt.recv() => return Err(Failure::interrupted(Signal::Interrupt)),
         _ = terminate.recv() => return Err(Failure::interrupted(Signal::Terminate)),
     };

@@ -10,13 +10,14 @@ use super::open;
 use crate::args::SessionArgs;
 use crate::fail::{Failure, Outcome};
 use crate::progress::Progress;
+use crate::runs;
 
 /// Prints port and token, and serves until standard input ends or a signal comes. Both are orderly ends.
 pub async fn session(args: SessionArgs) -> Outcome {
     // Set before anything is printed: an SDK may end the session as soon as it has read the line.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut progress = Progress::new(args.session.progress, args.session.silent);
+    let mut progress = Progress::new(&args.session, &runs::parent())?;
     let mut session = open::open(&args.session, &progress).await?;
     announce(&format!("{{\"port\":{},\"session_token\":\"{}\"}}\n", session.port(), session.token()))?;
     let stdin_ends = async {

@@ -229,6 +229,22 @@ pub const SETTINGS: &[Setting] = &[
         doc: "How progress is shown on standard error",
     },
     Setting {
+        name: "KUKRI_TRACE",
+        also: &[],
+        flag: Some("trace"),
+        reader: Reader::Session,
+        kind: Kind::Path,
+        default: "none",
+        doc: "Write a page of the run to this file when it is over: timeline, graph, logs",
+    },
+    Setting::variable(
+        Reader::Session,
+        "KUKRI_RUNS",
+        Kind::Count,
+        "20",
+        "How many runs are kept for `kukri trace`; 0: none",
+    ),
+    Setting {
         name: "DAGGER_SILENT",
         also: &[],
         flag: Some("silent"),

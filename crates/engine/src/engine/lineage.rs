@@ -34,6 +34,11 @@ impl Lineage {
         }
     }
 
+    /// Whether the session has been told of a vertex.
+    pub fn knows(&self, made: &Digest) -> bool {
+        self.made().contains_key(made)
+    }
+
     /// The spans that trees come from, in order, without repetition.
     pub fn of(&self, trees: Vec<TreeHandle>) -> Vec<SpanId> {
         let mut spans = Vec::new();

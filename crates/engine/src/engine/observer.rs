@@ -83,6 +83,10 @@ impl Observer<Vertex> for Reporter {
         if !progress.is_on() {
             return;
         }
+        if matches!(decision.outcome, Outcome::Hit { .. }) && progress.lineage().knows(&vertex.op.digest) {
+            // Used again in the same run: that is no step more.
+            return;
+        }
         let id = match decision.outcome {
             // A hit has no run, and so no number of its own.
             Outcome::Hit { .. } => vertex.context.engine.next_span(),

@@ -158,13 +158,14 @@ impl Exec {
     }
 }
 
-/// What a command cost, as an event. Where a control group counted, it knows also what was not waited for.
+/// What a command cost, as an event. Memory is what the control group counted: what the kernel says of the largest process
+/// counts the engine's own pages, which a process shares until it runs the command.
 fn usage(id: u64, usage: &Usage) -> Event {
     let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let usage = SpanUsage {
         user_ns: nanos(usage.user),
         system_ns: nanos(usage.system),
-        memory_bytes: usage.cgroup.memory_peak_bytes.unwrap_or(usage.max_rss_bytes),
+        memory_bytes: usage.cgroup.memory_peak_bytes.unwrap_or(0),
         read_bytes: usage.cgroup.read_bytes.unwrap_or(0),
         write_bytes: usage.cgroup.write_bytes.unwrap_or(0),
     };

@@ -1,0 +1,192 @@
+//! `kukri trace`: runs that are over.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use kukri_telemetry::trace::{State, Step};
+use kukri_telemetry::{Trace, format};
+use serde_json::json;
+
+use crate::args::{TraceArgs, TraceCommand};
+use crate::fail::{Failure, Outcome, out};
+use crate::runs;
+
+/// Shows what there is.
+pub fn trace(args: TraceArgs) -> Outcome {
+    match args.command {
+        TraceCommand::Ls { json } => list(json),
+        TraceCommand::Show { run, step, json } => show(run.as_deref(), step.as_deref(), json),
+        TraceCommand::Open { run, output } => open(run.as_deref(), output),
+    }
+}
+
+fn list(json: bool) -> Outcome {
+    let runs: Vec<Trace> = runs::paths()?.iter().filter_map(|path| runs::read(path, false).ok()).collect();
+    let mut text = String::new();
+    if json {
+        let runs: Vec<_> = runs
+            .iter()
+            .map(|trace| {
+                json!({
+                    "run": trace.run,
+                    "elapsed_ns": trace.elapsed_ns(),
+                    "steps": trace.steps.len(),
+                    "cached": count(trace, State::Cached),
+                    "failed": count(trace, State::Failed),
+                })
+            })
+            .collect();
+        writeln!(text, "{}", serde_json::to_string_pretty(&runs)?)?;
+    } else if runs.is_empty() {
+        text.push_str(
+            "no run is kept yet: they are written down while `kukri run` or an SDK's session does steps\n",
+        );
+    } else {
+        let width = runs.iter().map(|trace| trace.run.id.len()).max().unwrap_or(0).max(3);
+        writeln!(
+            text,
+            "{:width$}  {:19}  {:>8}  {:>6}  {:>6}  {:>6}  COMMAND",
+            "RUN", "BEGAN", "TOOK", "STEPS", "CACHED", "FAILED"
+        )?;
+        for trace in &runs {
+            writeln!(
+                text,
+                "{:width$}  {:19}  {:>8}  {:>6}  {:>6}  {:>6}  {}",
+                trace.run.id,
+                began(trace),
+                format::duration(trace.elapsed_ns()),
+                trace.steps.len(),
+                count(trace, State::Cached),
+                count(trace, State::Failed),
+                trace.run.command
+            )?;
+        }
+    }
+    print(&text)
+}
+
+fn show(run: Option<&str>, wanted: Option<&str>, json: bool) -> Outcome {
+    let trace = runs::read(&find(run)?, json || wanted.is_some())?;
+    let mut text = String::new();
+    if json {
+        writeln!(text, "{}", serde_json::to_string_pretty(&trace)?)?;
+        return print(&text);
+    }
+    let elapsed = trace.elapsed_ns();
+    if let Some(wanted) = wanted {
+        let found: Vec<&Step> = trace.steps.iter().filter(|step| step.label.contains(wanted)).collect();
+        if found.is_empty() {
+            return Err(Failure::new(format!("no step of this run has {wanted:?} in its name"))
+                .hint(format!("`kukri trace show {}` lists them", trace.run.id)));
+        }
+        for step in found {
+            line(&mut text, step, elapsed)?;
+            for (_, _, line) in &step.log {
+                writeln!(text, "    {line}")?;
+            }
+        }
+        return print(&text);
+    }
+    let Trace { run, steps, .. } = &trace;
+    writeln!(text, "{}  {}  in {}", run.command, began(&trace), run.workdir)?;
+    for step in steps {
+        line(&mut text, step, elapsed)?;
+    }
+    writeln!(
+        text,
+        "{} steps, {} cached, {} failed, {}",
+        steps.len(),
+        count(&trace, State::Cached),
+        count(&trace, State::Failed),
+        format::duration(elapsed)
+    )?;
+    print(&text)
+}
+
+fn open(run: Option<&str>, output: Option<PathBuf>) -> Outcome {
+    let trace = runs::read(&find(run)?, true)?;
+    let written_to = match &output {
+        Some(path) => path.clone(),
+        None => std::env::temp_dir().join(format!("kukri-{}.html", trace.run.id)),
+    };
+    write_page(&trace, &written_to)?;
+    let path = std::path::absolute(&written_to)?;
+    // Where there is a desktop, its browser; elsewhere the path is what the user needs.
+    let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| crate::settings::variable(name).is_some());
+    if output.is_none() && desktop {
+        let opened = std::process::Command::new("xdg-open")
+            .arg(&path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        if opened.is_ok_and(|status| status.success()) {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    print(&format!("{}\n", path.display()))
+}
+
+/// Writes the page of a run. Only its user may read it: what commands write may be confidential.
+pub fn write_page(trace: &Trace, path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, trace.html().as_bytes()))
+        .map_err(|error| Failure::new(format!("cannot write the trace to {}: {error}", path.display())))
+}
+
+/// The file of a run: the latest, or the one whose name begins so.
+fn find(run: Option<&str>) -> Result<PathBuf, Failure> {
+    let paths = runs::paths()?;
+    let name =
+        |path: &PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let found: Vec<&PathBuf> =
+        paths.iter().filter(|path| run.is_none_or(|run| name(path).starts_with(run))).collect();
+    match (found.as_slice(), run) {
+        ([], None) => {
+            Err(Failure::new("no run is kept").hint("do one, for instance with `kukri run python ci.py`"))
+        }
+        ([], Some(run)) => Err(Failure::new(format!("there is no run {run:?}"))
+            .hint("`kukri trace ls` lists those that are kept")),
+        ([path], _) | ([path, ..], None) => Ok((*path).clone()),
+        (more, Some(run)) => {
+            let names: Vec<String> = more.iter().map(|path| name(path)).collect();
+            Err(Failure::new(format!("{run:?} is the beginning of several runs: {}", names.join(", "))))
+        }
+    }
+}
+
+fn line(out: &mut String, step: &Step, elapsed_ns: u64) -> std::fmt::Result {
+    let (mark, took) = match step.state {
+        State::Ok => ("done", format::duration(step.duration_ns(elapsed_ns))),
+        State::Cached => ("cached", String::new()),
+        State::Failed => ("FAILED", format::duration(step.duration_ns(elapsed_ns))),
+        State::Cancelled => ("cancelled", format::duration(step.duration_ns(elapsed_ns))),
+        State::Unfinished => ("unfinished", String::new()),
+    };
+    let reason = if step.reason.is_empty() { String::new() } else { format!("  ({})", step.reason) };
+    writeln!(out, "{:>8}  {mark:10} {took:>8}  {}{reason}", format::duration(step.start), step.label)?;
+    for text in step.message.lines().filter(|line| !line.trim().is_empty()) {
+        writeln!(out, "          {text}")?;
+    }
+    Ok(())
+}
+
+fn count(trace: &Trace, state: State) -> usize {
+    trace.steps.iter().filter(|step| step.state == state).count()
+}
+
+/// When a run began, on the clock of this machine.
+fn began(trace: &Trace) -> String {
+    let at = Timestamp::from_nanosecond(trace.run.started_ns.into()).unwrap_or_default();
+    at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn print(text: &str) -> Outcome {
+    out(text)?;
+    Ok(ExitCode::SUCCESS)
+}

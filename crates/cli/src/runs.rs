@@ -1,0 +1,176 @@
+//! Runs of the past: for each a file with its events, as they came.
+//!
+//! The first line says what was run, each one after it is an event. What a killed process leaves behind can be read like
+//! anything else: the last line may be torn, and is ignored then.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use kukri_telemetry::{Event, Run, Trace};
+use serde::{Deserialize, Serialize};
+
+use crate::settings;
+
+/// Largest file of a run in bytes; after that, what commands write is left out.
+const MOST_BYTES: u64 = 64 << 20;
+
+const ENDING: &str = "jsonl";
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    run: Run,
+}
+
+/// Writes down a run while it happens. Never makes it fail: where nothing can be written, nothing is kept.
+pub struct Recorder {
+    run: Run,
+    keep: usize,
+    state: State,
+    bytes: u64,
+}
+
+enum State {
+    /// No step yet: sessions that do nothing leave nothing.
+    Waiting,
+    Writing(BufWriter<File>),
+    Off,
+}
+
+impl Recorder {
+    /// Keeps the latest `keep` runs; 0: none.
+    pub fn new(run: Run, keep: usize) -> Self {
+        let state = if keep == 0 { State::Off } else { State::Waiting };
+        Self { run, keep, state, bytes: 0 }
+    }
+
+    /// Whether events are wanted.
+    pub const fn is_on(&self) -> bool {
+        !matches!(self.state, State::Off)
+    }
+
+    /// One event, as it came and as it was understood.
+    pub fn event(&mut self, bytes: &[u8], event: &Event) {
+        if matches!(self.state, State::Waiting) && matches!(event, Event::SpanStarted { .. }) {
+            self.state = self.begin().map_or(State::Off, State::Writing);
+        }
+        let State::Writing(file) = &mut self.state else { return };
+        if self.bytes > MOST_BYTES && matches!(event, Event::SpanLog { .. }) {
+            return;
+        }
+        self.bytes += bytes.len() as u64 + 1;
+        if file.write_all(bytes).and_then(|()| file.write_all(b"\n")).is_err() {
+            self.state = State::Off;
+        }
+    }
+
+    /// The end: everything is written, and runs before the latest few are removed.
+    pub fn finish(&mut self) {
+        if let State::Writing(mut file) = std::mem::replace(&mut self.state, State::Off) {
+            let _ = file.flush();
+            for path in paths().unwrap_or_default().into_iter().skip(self.keep) {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
+    fn begin(&self) -> Option<BufWriter<File>> {
+        let directory = directory()?;
+        // Only for this user: commands may be told apart by what they write.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).ok()?;
+        let path = directory.join(format!("{}.{ENDING}", self.run.id));
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).ok()?;
+        let mut file = BufWriter::new(file);
+        serde_json::to_writer(&mut file, &Head { run: self.run.clone() }).ok()?;
+        file.write_all(b"\n").ok()?;
+        Some(file)
+    }
+}
+
+/// What is run now. `words`: the program and its arguments.
+///
+/// Only the program and, where it is one, the script are kept: other arguments may be secret.
+pub fn describe(words: &[String]) -> Run {
+    let now = Timestamp::now();
+    let name = |word: &String| Path::new(word).file_name().map(|name| name.to_string_lossy().into_owned());
+    let script =
+        words.iter().skip(1).find(|word| !word.starts_with('-')).filter(|word| Path::new(word).is_file());
+    let command: Vec<String> = words.first().into_iter().chain(script).filter_map(name).collect();
+    Run {
+        // Names in this order are in the order of time.
+        id: format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), std::process::id()),
+        command: command.join(" "),
+        workdir: std::env::current_dir().map(|path| path.display().to_string()).unwrap_or_default(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_ns: u64::try_from(now.as_nanosecond()).unwrap_or(0),
+    }
+}
+
+/// The program that started this one, with its arguments.
+pub fn parent() -> Vec<String> {
+    let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+    let line = fs::read(format!("/proc/{parent}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0)
+        .filter(|word| !word.is_empty())
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect()
+}
+
+/// Files of kept runs, latest first.
+pub fn paths() -> io::Result<Vec<PathBuf>> {
+    let Some(directory) = directory() else { return Ok(Vec::new()) };
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == ENDING))
+        .collect();
+    // Names begin with the time.
+    paths.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(paths)
+}
+
+/// Reads a run. Lines that are not understood are passed over.
+pub fn read(path: &Path, logs: bool) -> io::Result<Trace> {
+    let mut lines = BufReader::new(File::open(path)?).split(b'\n');
+    let head = lines.next().transpose()?.unwrap_or_default();
+    let head: Head = serde_json::from_slice(&head)
+        .map_err(|error| io::Error::other(format!("{} is not a run: {error}", path.display())))?;
+    let mut trace = Trace::new(head.run);
+    for line in lines {
+        let line = line?;
+        if !logs && line.starts_with(br#"{"event":"span_log""#) {
+            continue;
+        }
+        if let Ok(event) = serde_json::from_slice(&line) {
+            trace.apply(&event);
+        }
+    }
+    Ok(trace)
+}
+
+/// Where runs are kept: below the user's directory for state.
+pub fn directory() -> Option<PathBuf> {
+    let state = settings::variable("XDG_STATE_HOME").map(PathBuf::from);
+    Some(state.or_else(|| Some(settings::home()?.join(".local/state")))?.join("kukri/runs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_not_kept() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let script =
+            format!("/usr/bin/python3 -u {}/src/runs.rs --token hunter2", env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(describe(&words(&script)).command, "python3 runs.rs");
+        assert_eq!(describe(&words("node --token=hunter2 hunter2")).command, "node");
+        assert_eq!(describe(&[]).command, "");
+    }
+}

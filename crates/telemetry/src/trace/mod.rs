@@ -1,0 +1,321 @@
+//! A whole run, to be looked at when it is over: from events to one page that needs nothing else.
+//!
+//! The page is a template with the run as JSON in it; `viewer.js` draws what it reads there. What a command wrote is data
+//! everywhere: it is never markup, neither here nor there.
+
+mod page;
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, SpanUsage, Stream};
+use crate::text::{Lines, one_line};
+
+/// What was run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Run {
+    /// Its name among the runs of this machine.
+    pub id: String,
+    /// The program and its arguments.
+    pub command: String,
+    /// Where it was run.
+    pub workdir: String,
+    /// Version of the program that wrote this down.
+    pub version: String,
+    /// When it began, nanoseconds since 1970-01-01 UTC.
+    pub started_ns: u64,
+}
+
+/// A run, step by step.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Trace {
+    /// What was run.
+    pub run: Run,
+    /// Steps in the order in which they began.
+    pub steps: Vec<Step>,
+    /// Warnings and errors that belong to no step.
+    pub messages: Vec<String>,
+    #[serde(skip)]
+    places: HashMap<SpanId, usize>,
+    #[serde(skip)]
+    partial: HashMap<SpanId, [Lines; 2]>,
+    #[serde(skip)]
+    log_bytes: usize,
+}
+
+/// One step. Times are nanoseconds since the start of the run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// Its number, unique within the run.
+    pub id: SpanId,
+    /// One line for people.
+    pub label: String,
+    /// What sort of thing it is: `exec`, `pull`, …
+    pub kind: SpanKind,
+    /// How it ended.
+    pub state: State,
+    /// When it began.
+    pub start: u64,
+    /// When it ended; not there if it had not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<u64>,
+    /// Steps whose results it used.
+    pub inputs: Vec<SpanId>,
+    /// How its result was found, or why it had to run.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// How long the run took whose result was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saved: Option<u64>,
+    /// What it cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<SpanUsage>,
+    /// Bytes moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// The exit code, if a command failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// Lines that it wrote: the stream, when, the text.
+    pub log: Vec<(Stream, u64, String)>,
+    /// How many lines are left out before the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<u64>,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It had not ended when the run did.
+    Unfinished,
+    /// Well.
+    Ok,
+    /// The result was there already.
+    Cached,
+    /// Not well.
+    Failed,
+    /// Nobody wanted the result any more.
+    Cancelled,
+}
+
+/// Most lines kept of one step: the latest ones.
+const STEP_LINES: usize = 5_000;
+
+/// Most bytes of text kept of all steps. What is written after that is left out.
+const LOG_BYTES: usize = 32 << 20;
+
+impl Trace {
+    /// A run of which nothing is known yet.
+    #[must_use]
+    pub fn new(run: Run) -> Self {
+        Self { run, ..Self::default() }
+    }
+
+    /// Takes in one event. Calls of the API are left out: they do no work.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::SpanStarted { id, label, kind, inputs, time_ns, .. } if kind.is_step() => {
+                self.start(*id, label, kind, inputs, *time_ns);
+            }
+            Event::SpanStarted { .. } | Event::Other(_) => {}
+            Event::SpanLog { id, stream, text, time_ns } => {
+                let Some(lines) = self.partial.get_mut(id) else { return };
+                let lines: Vec<_> = lines[*stream as usize].push(text).into_iter().collect();
+                self.log(*id, *stream, *time_ns, lines);
+            }
+            Event::SpanProgress { id, current, unit, .. } if unit == "bytes" => {
+                self.change(*id, |step| step.bytes = Some(*current));
+            }
+            Event::SpanProgress { .. } => {}
+            Event::SpanCached { id, reason, saved_ns } => self.change(*id, |step| {
+                step.reason = one_line(reason);
+                step.saved = (*saved_ns > 0).then_some(*saved_ns);
+            }),
+            Event::SpanNotCached { id, reason } => self.change(*id, |step| step.reason = one_line(reason)),
+            Event::SpanUsage { id, usage } => self.change(*id, |step| step.usage = Some(*usage)),
+            Event::SpanFinished { id, outcome, time_ns } => self.finish(*id, outcome, *time_ns),
+            Event::Message { level, text } => {
+                if *level >= Level::Warning {
+                    self.messages.push(text.clone());
+                }
+            }
+        }
+    }
+
+    /// From the start of the run to the end of the last step, nanoseconds.
+    #[must_use]
+    pub fn elapsed_ns(&self) -> u64 {
+        self.steps.iter().map(|step| step.end.unwrap_or(step.start)).max().unwrap_or(0)
+    }
+
+    /// The page: HTML with everything in it.
+    #[must_use]
+    pub fn html(&self) -> String {
+        page::page(self)
+    }
+
+    fn since(&self, time_ns: u64) -> u64 {
+        time_ns.saturating_sub(self.run.started_ns)
+    }
+
+    fn change(&mut self, id: SpanId, change: impl FnOnce(&mut Step)) {
+        if let Some(step) = self.places.get(&id).and_then(|place| self.steps.get_mut(*place)) {
+            change(step);
+        }
+    }
+
+    fn start(&mut self, id: SpanId, label: &str, kind: &SpanKind, inputs: &[SpanId], time_ns: u64) {
+        if self.places.contains_key(&id) {
+            return;
+        }
+        self.places.insert(id, self.steps.len());
+        self.partial.insert(id, <[Lines; 2]>::default());
+        self.steps.push(Step {
+            id,
+            label: one_line(label),
+            kind: kind.clone(),
+            state: State::Unfinished,
+            start: self.since(time_ns),
+            end: None,
+            inputs: inputs.to_vec(),
+            reason: String::new(),
+            saved: None,
+            usage: None,
+            bytes: None,
+            message: String::new(),
+            exit_code: None,
+            log: Vec::new(),
+            left_out: None,
+        });
+    }
+
+    fn log(&mut self, id: SpanId, stream: Stream, time_ns: u64, lines: Vec<String>) {
+        let time = self.since(time_ns);
+        let room = LOG_BYTES.saturating_sub(self.log_bytes);
+        let mut added = 0;
+        self.change(id, |step| {
+            for line in lines {
+                added += line.len();
+                if added > room {
+                    break;
+                }
+                step.log.push((stream, time, line));
+            }
+            // Now and then, not with every line.
+            if step.log.len() >= 2 * STEP_LINES {
+                step.shorten();
+            }
+        });
+        self.log_bytes += added;
+    }
+
+    fn finish(&mut self, id: SpanId, outcome: &SpanOutcome, time_ns: u64) {
+        if let Some(mut partial) = self.partial.remove(&id) {
+            for stream in [Stream::Stdout, Stream::Stderr] {
+                let rest: Vec<_> = partial[stream as usize].finish().into_iter().collect();
+                self.log(id, stream, time_ns, rest);
+            }
+        }
+        let end = self.since(time_ns);
+        self.change(id, |step| {
+            step.end = Some(end);
+            step.shorten();
+            step.state = match outcome {
+                SpanOutcome::Ok | SpanOutcome::Other(_) => State::Ok,
+                SpanOutcome::Cached => State::Cached,
+                SpanOutcome::Cancelled => State::Cancelled,
+                SpanOutcome::Failed { message, exit_code } => {
+                    step.message.clone_from(message);
+                    step.exit_code = *exit_code;
+                    State::Failed
+                }
+            };
+        });
+    }
+}
+
+impl Step {
+    /// How long it took; until `elapsed_ns` if it had not ended.
+    #[must_use]
+    pub fn duration_ns(&self, elapsed_ns: u64) -> u64 {
+        self.end.unwrap_or(elapsed_ns).saturating_sub(self.start)
+    }
+
+    fn shorten(&mut self) {
+        if let Some(more) = self.log.len().checked_sub(STEP_LINES)
+            && more > 0
+        {
+            self.log.drain(..more);
+            self.left_out = Some(self.left_out.unwrap_or(0) + more as u64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{after, at, cached, call, failure, finished, log, message, progress, span};
+
+    fn trace(events: &[Event]) -> Trace {
+        let mut trace =
+            Trace::new(Run { started_ns: at(1.0), command: "python ci.py".into(), ..Run::default() });
+        events.iter().for_each(|event| trace.apply(event));
+        trace
+    }
+
+    #[test]
+    fn steps_with_all_that_is_known() {
+        let usage = SpanUsage { user_ns: 5, memory_bytes: 7, ..SpanUsage::default() };
+        let trace = trace(&[
+            call(9, None, "container.stdout", 1.0),
+            span(1, None, "pull a", SpanKind::Pull, 1.5),
+            progress(1, 10, 20, "bytes"),
+            finished(1, SpanOutcome::Ok, 2.0),
+            after(2, &[1], "exec b", 2.0),
+            Event::SpanNotCached { id: 2, reason: "changed: variable CC".into() },
+            log(2, Stream::Stdout, "one\ntw", 2.1),
+            log(2, Stream::Stderr, "bad\n", 2.2),
+            log(2, Stream::Stdout, "o", 2.3),
+            Event::SpanUsage { id: 2, usage },
+            finished(2, failure("exit code: 3", Some(3)), 2.5),
+            after(3, &[1], "exec c", 2.5),
+            cached(3, "the same step ran 2 s ago", 4.0),
+            finished(3, SpanOutcome::Cached, 2.5),
+            after(4, &[3], "exec d", 2.5),
+            message(Level::Info, "hidden"),
+            message(Level::Warning, "old client"),
+        ]);
+        let states: Vec<_> = trace.steps.iter().map(|step| (step.id, step.state)).collect();
+        assert_eq!(states, [(1, State::Ok), (2, State::Failed), (3, State::Cached), (4, State::Unfinished)]);
+        assert_eq!(trace.elapsed_ns(), at(1.5));
+        assert_eq!(trace.messages, ["old client"]);
+        let [pull, exec, hit, open] = trace.steps.try_into().unwrap();
+        assert_eq!((pull.start, pull.end, pull.bytes), (at(0.5), Some(at(1.0)), Some(10)));
+        let lines: Vec<_> = exec.log.iter().map(|(stream, _, line)| (*stream, line.as_str())).collect();
+        assert_eq!(lines, [(Stream::Stdout, "one"), (Stream::Stderr, "bad"), (Stream::Stdout, "two")]);
+        assert_eq!((exec.exit_code, exec.usage, exec.inputs), (Some(3), Some(usage), vec![1]));
+        assert_eq!((hit.saved, hit.reason.as_str()), (Some(at(4.0)), "the same step ran 2 s ago"));
+        assert_eq!(open.duration_ns(at(2.0)), at(0.5));
+    }
+
+    #[test]
+    fn logs_are_bounded() {
+        let mut events = vec![span(1, None, "a", SpanKind::Exec, 1.0)];
+        events.extend((0..30_000).map(|n| log(1, Stream::Stdout, &format!("{n}\n"), 1.0)));
+        events.push(finished(1, SpanOutcome::Ok, 2.0));
+        let step = trace(&events).steps.remove(0);
+        assert_eq!((step.log.len(), step.left_out), (STEP_LINES, Some(30_000 - STEP_LINES as u64)));
+        assert_eq!(step.log.last().unwrap().2, "29999");
+        let mut events = vec![span(1, None, "a", SpanKind::Exec, 1.0)];
+        let long = "x".repeat(1 << 20) + "\n";
+        events.extend((0..40).map(|_| log(1, Stream::Stdout, &long, 1.0)));
+        let kept: usize = trace(&events).steps[0].log.iter().map(|(_, _, line)| line.len()).sum();
+        assert!(kept <= LOG_BYTES, "{kept}");
+    }
+}

@@ -1,0 +1,109 @@
+// Steps below each other, each with its bar on a common axis. Only the rows in sight exist, so that tens of thousands of
+// steps scroll as well as ten.
+const Timeline = (() => {
+  const ROW = 24;
+  const rows = document.getElementById("rows");
+  const space = document.getElementById("space");
+  const axis = document.getElementById("axis");
+  let steps = [];
+  let selected = null;
+  let whole = 1;
+  let from = 0;
+  let to = 1;
+  let critical = new Set();
+  let choose = () => {};
+
+  function show(list, context) {
+    ({ selected, critical, choose } = context);
+    if (whole !== context.elapsed) {
+      whole = Math.max(context.elapsed, 1);
+      [from, to] = [0, whole];
+    }
+    steps = list;
+    space.style.height = `${steps.length * ROW}px`;
+    draw();
+  }
+
+  function draw() {
+    const first = Math.max(0, Math.floor(rows.scrollTop / ROW) - 4);
+    const last = Math.min(steps.length, Math.ceil((rows.scrollTop + rows.clientHeight) / ROW) + 4);
+    const shown = [];
+    for (let place = first; place < last; place += 1) shown.push(row(steps[place], place));
+    space.replaceChildren(...shown);
+    rows.setAttribute("aria-activedescendant", selected === null ? "" : `row-${selected}`);
+    ticks();
+  }
+
+  function row(step, place) {
+    const state = Text.states[step.state];
+    const end = step.end ?? whole;
+    const at = (time) => (100 * (time - from)) / (to - from);
+    const bar = Text.element("span", { className: `span ${step.state}${critical.has(step.id) ? " critical" : ""}` });
+    bar.style.left = `${at(step.start)}%`;
+    bar.style.width = `${Math.max(0, at(end) - at(step.start))}%`;
+    const took = Text.element("span", { className: "took" }, step.state === "cached" ? "cached" : Text.duration(end - step.start));
+    // To the right of the bar, or to the left of it where there is no room.
+    if (at(end) < 85) took.style.left = `calc(${Math.max(0, at(end))}% + 2px)`;
+    else took.style.right = `calc(${100 - Math.max(0, at(step.start))}% + 2px)`;
+    const made = Text.element(
+      "div",
+      { className: "row", id: `row-${step.id}`, role: "option", title: `${step.label} (${state.word})` },
+      Text.element(
+        "span",
+        { className: "name" },
+        Text.element("span", { className: `mark ${step.state}` }, state.mark),
+        ` ${step.label}`,
+      ),
+      Text.element("span", { className: "lane" }, bar, took),
+    );
+    made.style.top = `${place * ROW}px`;
+    made.setAttribute("aria-selected", String(step.id === selected));
+    made.setAttribute("aria-setsize", String(steps.length));
+    made.setAttribute("aria-posinset", String(place + 1));
+    made.addEventListener("click", () => choose(step.id));
+    return made;
+  }
+
+  // Five to ten ticks at round times.
+  function ticks() {
+    const rough = (to - from) / 6;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const unit = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
+    const made = [];
+    for (let time = Math.ceil(from / unit) * unit; time <= to; time += unit) {
+      const tick = Text.element("span", {}, time === 0 ? "0" : Text.duration(time));
+      tick.style.left = `${(100 * (time - from)) / (to - from)}%`;
+      made.push(tick);
+    }
+    axis.replaceChildren(...made);
+  }
+
+  // factor < 1: closer. Around the chosen step, if it is in sight.
+  function zoom(factor) {
+    if (factor === 0) [from, to] = [0, whole];
+    else {
+      const step = steps.find((candidate) => candidate.id === selected);
+      const middle = step && step.start >= from && step.start <= to ? step.start : (from + to) / 2;
+      const width = Math.min(whole, Math.max((to - from) * factor, 1e3));
+      from = Math.max(0, Math.min(whole - width, middle - width / 2));
+      to = from + width;
+    }
+    draw();
+  }
+
+  function move(direction) {
+    const by = Math.max(-from, Math.min(whole - to, (direction * (to - from)) / 4));
+    [from, to] = [from + by, to + by];
+    draw();
+  }
+
+  function reveal(place) {
+    const top = place * ROW;
+    if (top < rows.scrollTop) rows.scrollTop = top;
+    else if (top + ROW > rows.scrollTop + rows.clientHeight) rows.scrollTop = top + ROW - rows.clientHeight;
+  }
+
+  rows.addEventListener("scroll", draw);
+  window.addEventListener("resize", draw);
+  return { show, zoom, move, reveal, focus: () => rows.focus() };
+})();

@@ -1,0 +1,194 @@
+"""The page of a run, looked at and clicked through in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recorded import Recorded
+
+ESCAPE = "\ue00c"
+
+
+@pytest.fixture
+def page(browser: Any, recorded: Recorded) -> Any:
+    """The browser, on the page of the recorded run; at the end nothing may have gone wrong in it."""
+    browser.get(recorded.page.as_uri())
+    yield browser
+    assert browser.get_log("browser") == []
+
+
+def find(page: Any, selector: str) -> list[Any]:
+    """Elements by CSS selector."""
+    found: list[Any] = page.find_elements("css selector", selector)
+    return found
+
+
+def one(page: Any, selector: str) -> Any:
+    """The only element of a selector."""
+    (element,) = find(page, selector)
+    return element
+
+
+def press(page: Any, *keys: str) -> None:
+    """Types keys where the focus is."""
+    for key in keys:
+        page.switch_to.active_element.send_keys(key)
+
+
+def names(page: Any) -> list[str]:
+    """Labels of the rows in sight."""
+    return [row.text for row in find(page, ".row .name")]
+
+
+def test_the_run_at_a_glance(page: Any) -> None:
+    assert one(page, "#command").text == "python ci.py"
+    facts = one(page, "#facts").text
+    assert re.search(r"· \d+ steps · \d cached · 1 failed · ", facts), facts
+    labels = names(page)
+    assert len(labels) == len(set(labels)) == int(re.search(r"(\d+) steps", facts)[1])  # type: ignore[index]
+    assert any(label.startswith("●") and "echo known" in label for label in labels), labels
+    bars = find(page, ".row .span")
+    assert len(bars) == len(labels)
+    assert all(bar.size["width"] >= 3 for bar in bars)
+    assert len(find(page, "#axis span")) >= 3
+
+
+def test_a_failure_is_what_is_seen_first(page: Any) -> None:
+    detail = one(page, "#detail")
+    assert "✗ failed, exit code 3" in detail.text
+    assert "<b>not markup</b>" in one(page, "#log").text
+    assert not find(page, "#log b"), "what commands write is text"
+    assert "ran because" in detail.text
+    assert re.search(r"processor\n[\d.]+ .?s ", detail.text), detail.text
+    assert "exit code: 3" in one(page, "pre.error").text
+
+
+def test_why_a_step_was_cached_and_what_it_saved(page: Any) -> None:
+    (row,) = [row for row in find(page, ".row") if "●" in row.text and "echo known" in row.text]
+    row.click()
+    detail = one(page, "#detail").text
+    assert "cached because\nthe same step ran" in detail
+    assert re.search(r"saved\n3\d\d ms", detail), detail
+    # What used it is one click away, and from there it is one key back.
+    (user,) = find(page, "#detail dd button")
+    assert "built on it" in user.text
+    user.click()
+    assert "to stderr" in one(page, "#log .stderr").text
+    press(page, "[")
+    assert "echo known" in one(page, "#detail h2").text
+
+
+def test_keys(page: Any) -> None:
+    press(page, "t", "k", "k", "k", "k", "k")
+    first = one(page, "#detail h2").text
+    press(page, "j")
+    assert one(page, "#detail h2").text != first
+    press(page, "f")
+    assert "exit 3" in one(page, "#detail h2").text
+    before = one(page, '.row[aria-selected="true"] .span').size["width"]
+    press(page, "+", "+")
+    assert one(page, '.row[aria-selected="true"] .span').size["width"] > before
+    press(page, "0")
+    assert one(page, '.row[aria-selected="true"] .span').size["width"] == before
+    press(page, "?")
+    assert one(page, "dialog").is_displayed()
+    one(page, "dialog button").click()
+    assert not one(page, "dialog").is_displayed()
+
+
+def test_filters(page: Any) -> None:
+    press(page, "/")
+    press(page, "built")
+    assert len(names(page)) == 1
+    assert "built on it" in names(page)[0]
+    press(page, ESCAPE)
+    one(page, "#filter").clear()
+    press(page, "/", " ")
+    one(page, '#only option[value="cached"]').click()
+    assert names(page)
+    assert all(label.startswith("●") for label in names(page))
+    one(page, '#only option[value="critical"]').click()
+    assert all("critical" in bar.get_attribute("class") for bar in find(page, ".row .span"))
+    one(page, '#only option[value=""]').click()
+
+
+def test_the_graph(page: Any) -> None:
+    press(page, "g")
+    assert not one(page, "#rows").is_displayed()
+    nodes = find(page, "#graph .node")
+    edges = find(page, "#graph .edge")
+    assert len(nodes) == len({node.text for node in nodes}) >= 3
+    assert edges
+    (built,) = [node for node in nodes if "built" in node.text]
+    built.click()
+    assert "built on it" in one(page, "#detail h2").text
+    assert len(find(page, "#graph .edge.near")) == 1
+    press(page, "t")
+    assert one(page, "#rows").is_displayed()
+    assert "built on it" in one(page, '.row[aria-selected="true"]').text
+
+
+def test_light_and_dark(page: Any) -> None:
+    def back() -> str:
+        return str(one(page, "body").value_of_css_property("background-color"))
+
+    media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    light = back()
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    dark = back()
+    assert dark != light
+    one(page, "#theme").click()
+    assert back() == light
+    one(page, "#theme").click()
+    assert back() == dark
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_nothing_is_loaded_from_anywhere(page: Any) -> None:
+    assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
+
+
+def test_a_place_in_a_page_can_be_passed_on(browser: Any, recorded: Recorded) -> None:
+    browser.get(recorded.page.as_uri())
+    find(browser, ".row")[0].click()
+    chosen, address = one(browser, "#detail h2").text, browser.current_url
+    browser.get("about:blank")
+    browser.get(address)
+    assert one(browser, "#detail h2").text == chosen
+
+
+def test_twenty_thousand_steps(browser: Any, recorded: Recorded, tmp_path: Path) -> None:
+    """Only what is in sight is drawn, in the timeline and in the graph."""
+    steps = [
+        {
+            "id": number,
+            "label": f"withExec step {number}",
+            "kind": "exec",
+            "state": "failed" if number == 15_000 else "ok",
+            "start": number * 1_000_000,
+            "end": number * 1_000_000 + 5_000_000,
+            "inputs": [number // 2] if number else [],
+            "log": [],
+        }
+        for number in range(20_000)
+    ]
+    run = {
+        "run": {"id": "r", "command": "many", "version": "0", "started_ns": 0},
+        "steps": steps,
+        "messages": [],
+    }
+    before, rest = recorded.page.read_text().split('id="run">', 1)
+    large = tmp_path / "large.html"
+    large.write_text(before + 'id="run">' + json.dumps(run) + rest[rest.index("</script>") :])
+    browser.get(large.as_uri())
+    assert one(browser, "#detail h2").text == "withExec step 15000"
+    assert len(find(browser, ".row")) < 100
+    press(browser, "j")
+    assert one(browser, "#detail h2").text == "withExec step 15001"
+    press(browser, "g")
+    assert 100 < len(find(browser, "#graph .node")) <= 400
+    assert browser.get_log("browser") == []
