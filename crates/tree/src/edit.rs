@@ -18,6 +18,9 @@ use crate::sealed::Sealed;
 pub use merge::CopyOptions;
 use open::{Dir, Here, Place, Slot};
 
+/// Longest target of a symbolic link, in bytes: Linux's `PATH_MAX` without its NUL.
+const MAX_TARGET: usize = 4095;
+
 /// A regular file to put into a tree.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FileSource {
@@ -127,10 +130,22 @@ impl<'r> Editor<'r> {
     /// Adds or replaces a symbolic link. The target is kept as it is.
     ///
     /// # Errors
-    /// As [`Editor::set_file`].
+    /// As [`Editor::set_file`], and [`TreeError::Invalid`] for a target that no file system can hold.
     pub fn set_symlink(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Result<(), TreeError> {
-        let kind = EntryKind::Symlink { meta: self.new_dir(0o777), target: target.as_ref().into() };
-        self.put_leaf(path.as_ref(), kind)
+        let (path, target) = (path.as_ref(), target.as_ref());
+        let problem = match target {
+            [] => "it is empty".to_owned(),
+            _ if target.contains(&0) => "it contains a NUL byte".to_owned(),
+            _ if target.len() > MAX_TARGET => {
+                format!("it has {} bytes, at most {MAX_TARGET} are possible", target.len())
+            }
+            _ => {
+                let kind = EntryKind::Symlink { meta: self.new_dir(0o777), target: target.into() };
+                return self.put_leaf(path, kind);
+            }
+        };
+        let path = path::text(path);
+        Err(TreeError::Invalid(format!("{path}: the target of a symbolic link cannot be made: {problem}")))
     }
 
     /// Makes a directory with these permission bits, owned by root. An existing one (or a link to one) is left as it is.

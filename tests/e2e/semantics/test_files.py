@@ -201,6 +201,21 @@ def test_5_10_timestamps_reach_every_entry(q: Any, tmp_path: Path) -> None:
         assert (tmp_path / "out" / path).lstat().st_mtime == 1234, path
 
 
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [("", "it is empty"), ("a\\u0000b", "NUL"), ("x" * 4096, "4096 bytes, at most 4095")],
+    ids=["empty", "NUL", "long"],
+)
+def test_4_5_targets_that_no_link_can_have(q: Any, target: str, problem: str) -> None:
+    step = f'withSymlink(target: "{target}", linkName: "/l")'
+    for error in [q.fails("dir", step, "entries"), q.fails("session_chain", step, "rootfs { entries }")]:
+        assert (
+            "l: the target of a symbolic link cannot be made: " in error.message and problem in error.message
+        )
+    # What leads nowhere is fine.
+    assert q.dir(step.replace(f'"{target}"', f'"{"x" * 4095}"'), "entries") == ["l"]
+
+
 @pytest.mark.parametrize("name", ["", "/f"])
 def test_5_10_find_up_of_what_is_no_name(q: Any, name: str) -> None:
     message = q.fails(

@@ -95,7 +95,7 @@ mod tests {
             // Room on the disk.
             (["", "", "", "10GB", ""], 30 * GB, 4 * GB, Some(24 * GB)),
             (["", "", "", "10GB", ""], 30 * GB, 40 * GB, None),
-            (["", "", "29GB", "200%", ""], 30 * GB, 40 * GB, Some(29 * GB)),
+            (["", "", "29GB", "100%", ""], 30 * GB, 40 * GB, Some(29 * GB)),
             (["", "20GB", "", "10GB", ""], 30 * GB, 9 * GB, Some(20 * GB)),
             // The limits of the engine, and others in their place.
             (["yes", "", "", "", ""], 51 * GB, 40 * GB, Some(50 * GB)),
