@@ -52,7 +52,9 @@ def api_pages(_app: Sphinx, name: str, source: list[str]) -> None:
         source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\n[a-z]*\n```\n"
 
 
-def plain_docstrings(_app: Sphinx, _what: str, _name: str, _it: object, _options: object, lines: list[str]) -> None:
+def plain_docstrings(
+    _app: Sphinx, _what: str, _name: str, _it: object, _options: object, lines: list[str]
+) -> None:
     """Docstrings are written in Markdown, and read here as reStructuredText."""
     inside = False
     for number, line in enumerate(lines):

@@ -1,9 +1,9 @@
 """Make container images from Debian packages, for places that no public image registry reaches.
 
-They are close to what their namesakes on Docker Hub offer: `busybox` (one static program and its links), `debian` (a
-minimal system), `python`, `golang`, `node` and `rust` (the same base layer, and what their name says on top), and
-`python313` (the Python of Debian 13). Go and Node come from PyPI, which has them as wheels. Images are made once and
-kept in a directory; equal packages make equal images, byte for byte.
+They are close to what their namesakes on Docker Hub offer: `busybox` (one static program and its links),
+`debian` (a minimal system), `python`, `golang`, `node` and `rust` (the same base layer, and what their name
+says on top), and `python313` (the Python of Debian 13). Go and Node come from PyPI, which has them as wheels.
+Images are made once and kept in a directory; equal packages make equal images, byte for byte.
 
     python scripts/images.py busybox debian python        # make what is missing, print digests
 

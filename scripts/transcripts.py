@@ -1,7 +1,8 @@
 """Run transcripts of terminals, as the documentation shows them, and compare what comes out.
 
-A transcript has lines `$ command`, each followed by what the terminal shows: standard output and standard error, as they
-come. `…` stands for any text, also for several lines. Commands of one transcript share a shell; each must succeed.
+A transcript has lines `$ command`, each followed by what the terminal shows: standard output and standard
+error, as they come. `…` stands for any text, also for several lines. Commands of one transcript share a shell;
+each must succeed.
 
 Standard library only: the newcomer's check runs before anything is installed.
 """
@@ -11,7 +12,10 @@ from __future__ import annotations
 import re
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MARK = "--end of a command--"
 #: Seconds for one transcript.
@@ -71,7 +75,7 @@ def run(text: str, directory: Path, environment: dict[str, str]) -> None:
 
 
 def matches(expected: str, output: str) -> bool:
-    """Whether an output is the expected one, in which `…` stands for anything. Space at ends does not count."""
+    """Whether an output is the expected one, in which `…` is anything. Space at ends does not count."""
 
     def trimmed(text: str) -> str:
         return "\n".join(line.rstrip() for line in text.strip().splitlines())

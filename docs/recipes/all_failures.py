@@ -11,7 +11,7 @@ async def main() -> None:
         base = dag.container().from_("alpine")
         work = [base.with_exec(["sh", "-c", script]).sync() for script in CHECKS.values()]
         results = await asyncio.gather(*work, return_exceptions=True)
-    for name, result in zip(CHECKS, results):
+    for name, result in zip(CHECKS, results, strict=False):
         print(f"{name}: {result.stderr if isinstance(result, dagger.ExecError) else 'ok'}")
 
 

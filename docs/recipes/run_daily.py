@@ -1,9 +1,9 @@
-import datetime
+import datetime as dt
 
 import dagger
 
 with dagger.connect() as dag:
-    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    today = dt.datetime.now(dt.timezone.utc).date().isoformat()
     updated = (
         dag.container()
         .from_("alpine")

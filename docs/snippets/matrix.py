@@ -25,7 +25,7 @@ async def main() -> None:
         source = dag.host().directory(".", include=["src", "tests"])
         cases = list(itertools.product(PYTHONS, OPTIONS))
         results = await asyncio.gather(*(tests(source, *case) for case in cases), return_exceptions=True)
-    for case, result in zip(cases, results):
+    for case, result in zip(cases, results, strict=False):
         print(*case, "ok" if result is None else f"failed: {result}")
     if any(results):
         raise SystemExit(1)

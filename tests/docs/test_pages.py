@@ -46,7 +46,9 @@ def test_each_file_is_on_a_page() -> None:
 
 
 def test_the_program_in_the_readme_is_one_that_runs() -> None:
-    programs = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    programs = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
     assert programs == [(DOCS / "snippets" / "readme.py").read_text()]
 
 

@@ -69,4 +69,9 @@ def test_links(site: Path) -> None:
     assert not dead, "\n".join(sorted(set(dead)))
     assert followed > 1000
     # Nothing that a browser loads comes from elsewhere: the site can be read without a network.
-    assert not [link for page in pages.values() for link in page.links if link.endswith((".js", ".css")) and "//" in link]
+    assert not [
+        link
+        for page in pages.values()
+        for link in page.links
+        if link.endswith((".js", ".css")) and "//" in link
+    ]

@@ -51,7 +51,9 @@ def test_each_program_is_run(program: Path) -> None:
 
 def test_a_difference_is_found(tmp_path: Path) -> None:
     environment = {"PATH": "/usr/bin:/bin"}
-    transcripts.run("$ echo a; echo b >&2\na\nb\n$ X=1\n$ echo $X; seq 5\n1\n1\n…\n5\n", tmp_path, environment)
+    transcripts.run(
+        "$ echo a; echo b >&2\na\nb\n$ X=1\n$ echo $X; seq 5\n1\n1\n…\n5\n", tmp_path, environment
+    )
     for text in ("$ echo a\nb\n", "$ false\n", "$ echo a b\na\n", "$ exit 0\n$ echo a\na\n", "no command"):
         with pytest.raises(transcripts.Different):
             transcripts.run(text, tmp_path, environment)
