@@ -47,7 +47,7 @@ linkcheck_ignore = [r"https?://[^/]*example\b", r"https?://(localhost|127\.0\.0\
 
 
 def api_pages(_app: Sphinx, name: str, source: list[str]) -> None:
-    """Puts the generated pages of types below the page that lists them; the generator knows nothing of this site."""
+    """Puts the generated pages of types below the page that lists them."""
     if name == "reference/api/README":
         source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\n[a-z]*\n```\n"
 

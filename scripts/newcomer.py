@@ -4,7 +4,7 @@
 
 An empty virtual environment, an empty directory, an engine that knows nothing. Files which the page shows are
 written, its commands are typed, and what they show is compared. Two things differ from a newcomer's machine:
-the wheel comes from a directory instead of PyPI, and `--mirror` names a registry to ask instead of Docker Hub.
+the wheel is in a directory instead of on PyPI, and `--mirror` names a registry to ask instead of Docker Hub.
 
 Needs root, as the page says. Standard library only.
 """

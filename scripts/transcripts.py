@@ -1,7 +1,7 @@
 """Run transcripts of terminals, as the documentation shows them, and compare what comes out.
 
 A transcript has lines `$ command`, each followed by what the terminal shows: standard output and standard
-error, as they come. `…` stands for any text, also for several lines. Commands of one transcript share a shell;
+error, as they come. `…` stands for any text, also for several lines. Commands of a transcript share a shell;
 each must succeed.
 
 Standard library only: the newcomer's check runs before anything is installed.
