@@ -37,6 +37,17 @@ pub enum SandboxError {
         /// Path in the container.
         path: String,
     },
+    /// The kernel takes only so much.
+    #[error(
+        "the command is too long for the kernel: its arguments and variables have {bytes} bytes, the longest of them \
+         {longest}; one may have 131071, all together about 2 MB: pass large values in a file or by standard input"
+    )]
+    TooLong {
+        /// All arguments and variables with the zeros that end them.
+        bytes: usize,
+        /// The longest of them.
+        longest: usize,
+    },
     /// The working directory cannot be made or entered.
     #[error("working directory {path} cannot be used: {source}")]
     Workdir {
@@ -46,7 +57,7 @@ pub enum SandboxError {
         source: io::Error,
     },
     /// A mount failed.
-    #[error("cannot mount {what} on {}: {source}", target.display())]
+    #[error("cannot mount {what} on {}: {source}{}", target.display(), unfit(target, source))]
     Mount {
         /// File system type, or the source of a bind mount.
         what: String,
@@ -109,6 +120,16 @@ impl SandboxError {
     /// An [`SandboxError::Spec`].
     pub fn spec(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Spec { field: field.into(), problem: problem.into() }
+    }
+}
+
+/// What may be the matter where the kernel only says that it does not work.
+fn unfit(target: &std::path::Path, source: &io::Error) -> &'static str {
+    match source.raw_os_error() {
+        Some(libc::EINVAL | libc::ENOTDIR) if target != std::path::Path::new("/") => {
+            "; a directory can only be mounted on a directory, a file on a file, and what leads there must be directories"
+        }
+        _ => "",
     }
 }
 

@@ -56,6 +56,7 @@ impl Store {
     /// Takes a content of unknown length. Long ones go to a file as they come.
     #[must_use]
     pub fn blob_writer(&self) -> BlobWriter {
+        self.inner.make_room();
         Self::writer_of(&self.inner)
     }
 

@@ -190,6 +190,7 @@ fn next_step(source: &rusqlite::Error) -> &'static str {
     match source.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull) => FREE_SPACE,
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => MAKE_WRITABLE,
+        Some(rusqlite::ErrorCode::SystemIoFailure) => LOOK_AT_DISK,
         _ => "",
     }
 }
@@ -204,4 +205,6 @@ fn next_step_of(source: &io::Error) -> &'static str {
 }
 
 const FREE_SPACE: &str = "; free space on the disk of the engine's root, or run `kukri cache prune`";
+const LOOK_AT_DISK: &str =
+    "; look at the disk of the engine's root: it may be full, have become read-only, or be broken";
 const MAKE_WRITABLE: &str = "; the engine's root must be writable for it";

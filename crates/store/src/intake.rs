@@ -37,6 +37,7 @@ impl Store {
     /// returned, not before. Usable from several threads.
     #[must_use]
     pub fn intake(&self) -> Intake {
+        self.inner.make_room();
         Intake { inner: Arc::clone(&self.inner), waiting: Mutex::default() }
     }
 }

@@ -43,6 +43,10 @@ pub(crate) struct Inner {
     pub(crate) gate: RwLock<()>,
     /// One collection, verification or usage report at a time.
     pub(crate) care: Mutex<()>,
+    /// Held by whoever empties the trash.
+    pub(crate) emptying: Mutex<()>,
+    /// How many wait for the trash to be empty.
+    pub(crate) hurry: std::sync::atomic::AtomicUsize,
     /// One change of an object's metadata at a time.
     pub(crate) adopting: Mutex<()>,
     /// Stacks of layers that were looked up lately, by stored digest.
@@ -85,6 +89,8 @@ impl Store {
             leases: Arc::default(),
             gate: RwLock::default(),
             care: Mutex::default(),
+            emptying: Mutex::default(),
+            hurry: std::sync::atomic::AtomicUsize::new(0),
             adopting: Mutex::default(),
             stacks: Mutex::default(),
             building: Mutex::default(),
@@ -126,6 +132,7 @@ impl Store {
     /// A directory of one's own in the store's file system, gone when the value is dropped or the store is opened the
     /// next time. For files that are going to be renamed or linked into the store, and for scratch space of execs.
     pub fn scratch(&self) -> crate::Result<ScratchDir> {
+        self.inner.make_room();
         let path = self.inner.layout.fresh_tmp();
         fs::create_dir(&path).map_err(crate::StoreError::io("make", &path))?;
         Ok(ScratchDir { inner: Arc::clone(&self.inner), path })

@@ -65,6 +65,7 @@ impl Store {
             Some(base) => self.inner.node(&base.stored)?.meta.clone(),
             None => Node::empty().meta,
         };
+        self.inner.make_room();
         let dir = self.inner.layout.fresh_work();
         let (upper, work) = (dir.join("upper"), dir.join("work"));
         let workspace = Workspace { inner: Arc::clone(&self.inner), dir, upper, work };

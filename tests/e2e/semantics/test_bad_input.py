@@ -22,6 +22,49 @@ def test_a_registry_that_does_not_answer(make_engine: Any, asker: Any, tmp_path:
         assert error.extensions is None
 
 
+@pytest.mark.parametrize("count", [1, 40])
+def test_arguments_that_are_too_long_for_the_kernel(q: Any, count: int) -> None:
+    """One that is too long, and many that are so together."""
+    args = ["echo", *["x" * (200_000 if count == 1 else 100_000)] * count]
+    error = q.fails("ask", f"withExec(args: {json.dumps(args)})", "stdout")
+    assert "too long for the kernel" in error.message and "standard input" in error.message
+    assert len(error.message) < 5000, "the command is shown in short"
+
+
+@pytest.mark.parametrize("path", ["/proc", "/proc/self/x", "/../proc/"])
+@pytest.mark.parametrize("kind", ["Temp", "Directory", "Secret"])
+def test_nothing_is_mounted_over_the_processes(q: Any, path: str, kind: str) -> None:
+    source = {"Temp": "", "Directory": f", source: {q.dir_id(a='1')}", "Secret": f", source: {q.secret('s', 'v')}"}
+    error = q.fails("sh", "true", f'withMounted{kind}(path: "{path}"{source[kind]})')
+    assert "nothing can be mounted at /proc" in error.message and "not in /proc" in error.message
+
+
+def test_a_directory_on_a_file(q: Any) -> None:
+    error = q.fails("sh", "true", 'withMountedTemp(path: "/etc/hosts")')
+    assert "/etc/hosts" in error.message and "a directory can only be mounted on a directory" in error.message
+
+
+@pytest.mark.parametrize("name", ["", "A=B", "A\0B"])
+@pytest.mark.parametrize("kind", ["Env", "Volatile", "Secret"])
+def test_names_that_no_variable_can_have(q: Any, name: str, kind: str) -> None:
+    value = f"secret: {q.secret('s', 'v')}" if kind == "Secret" else 'value: "v"'
+    error = q.fails("ask", f"with{kind}Variable(name: {json.dumps(name)}, {value})", "workdir")
+    assert "cannot be the name of an environment variable" in error.message
+
+
+def test_variables_with_a_null_character(q: Any) -> None:
+    for step in ('withEnvVariable(name: "A", value: "x\\u0000")', 'withVolatileVariable(name: "A", value: "\\u0000")'):
+        assert "environment variable A" in q.fails("ask", step, "workdir").message
+
+
+@pytest.mark.parametrize("leaf", ["", 'file(path: "d/f") {'])
+def test_an_export_below_a_file_names_the_file(q: Any, tmp_path: Path, leaf: str) -> None:
+    (tmp_path / "file").write_text("")
+    export = f'{leaf} export(path: "file/below/that") {"}" if leaf else ""}'
+    error = q.fails("dir", 'withNewFile(path: "d/f", contents: "x")', export)
+    assert f"path {tmp_path / 'file'} is a file, not a directory" in error.message
+
+
 @pytest.mark.parametrize(
     "address", ["", " ", "UPPER/case", "a b", "busybox:", "busybox@sha256:zz", "x" * 600, "../../etc/passwd"]
 )

@@ -101,7 +101,11 @@ def test_a_root_that_cannot_be_written_to(make_engine: Any, disk: Path, used: bo
         before = engine.kukri("query", STEP).stdout
         engine.kukri("engine", "stop")
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    for command in (["query", STEP], ["session"], ["cache", "du"], ["doctor"]):
+    commands = [["query", STEP], ["session"], ["doctor"]]
+    if used:
+        # Of a root that is not there it only says so.
+        commands.append(["cache", "du"])
+    for command in commands:
         done = engine.kukri(*command, check=False, stdin=subprocess.DEVNULL)
         said = done.stdout + done.stderr
         assert done.returncode == 1, said
@@ -111,3 +115,27 @@ def test_a_root_that_cannot_be_written_to(make_engine: Any, disk: Path, used: bo
     after = engine.kukri("query", STEP).stdout
     assert not used or after == before, "what was finished is a hit"
     engine.kukri("engine", "stop")
+
+
+def test_a_file_system_that_cannot_hold_layers(make_engine: Any, disk: Path) -> None:
+    """An overlay, as the root of a container often is: told when the engine starts, not by the first step."""
+    for name in ("lower", "upper", "work", "root"):
+        (disk / name).mkdir()
+    layers = f"lowerdir={disk / 'lower'},upperdir={disk / 'upper'},workdir={disk / 'work'}"
+    subprocess.run(["mount", "-t", "overlay", "-o", layers, "overlay", disk / "root"], check=True)
+    try:
+        engine: Engine = make_engine(KUKRI_ROOT=str(disk / "root" / "kukri"))
+        for command in (["query", "{ version }"], ["doctor"]):
+            done = engine.kukri(*command, check=False)
+            said = done.stdout + done.stderr
+            assert done.returncode == 1, said
+            assert str(disk / "root") in said and "set KUKRI_ROOT" in said, said
+    finally:
+        subprocess.run(["umount", "-l", disk / "root"], check=True)
+
+
+@pytest.mark.parametrize("root", ["/proc/kukri", "/dev/null/kukri"])
+def test_a_root_where_nothing_can_be_made(make_engine: Any, root: str) -> None:
+    done = make_engine(KUKRI_ROOT=root).kukri("query", "{ version }", check=False)
+    assert done.returncode == 1
+    assert root in done.stderr and "set KUKRI_ROOT to a directory on a disk" in done.stderr

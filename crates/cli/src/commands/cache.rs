@@ -159,6 +159,13 @@ fn pruned(answer: &Json) -> String {
         size::human(number(&answer["freedBytes"])),
         size::human(number(&answer["keptBytes"]))
     ));
+    let sessions = number(&answer["sessions"]);
+    if sessions > 0 {
+        let open = if sessions == 1 { "1 session is open" } else { &format!("{sessions} sessions are open") };
+        out.push_str(&format!(
+            "\nhint: {open}, so what was written within the last hour was spared; prune again when none is"
+        ));
+    }
     out
 }
 

@@ -1,5 +1,6 @@
 //! `kukri engine`: the engine itself, and questions to the running one.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
@@ -160,7 +161,28 @@ async fn open(options: &EngineOptions, socket: &std::path::Path) -> Result<Arc<E
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("KUKRI_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| Log(std::io::stderr()))
+        // It would be printed where nothing can be written to, which panics.
+        .log_internal_errors(false)
+        .with_ansi(false)
+        .init();
+}
+
+/// The log lies on the disk of the engine's root. When that is full or read-only, lines are lost, and nothing else.
+struct Log(std::io::Stderr);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
 }
 
 fn admin_handler(

@@ -53,6 +53,10 @@ fn no_engine(error: &(dyn std::error::Error + 'static), places: &Places) -> Fail
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                 hints.push("set KUKRI_ROOT to a directory that this user may write to".to_owned());
             }
+            // As below /proc, where nothing can be made, or below a file.
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                hints.push("set KUKRI_ROOT to a directory on a disk".to_owned());
+            }
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                 hints.push(format!("free space on the disk of {}", places.root.display()));
             }

@@ -45,7 +45,9 @@ impl Engine {
         options.ignore_recent = clients == 0;
         let report = crate::blocking(move || store.prune(&options).or_fail()).await?;
         self.forget_pruned(&report);
-        Ok(prune_json(&report))
+        let mut answer = prune_json(&report);
+        answer["sessions"] = json!(clients);
+        Ok(answer)
     }
 
     /// Removes what the configured limits do not allow to stay.

@@ -181,6 +181,7 @@ impl Engine {
                 ..NativeConfig::default()
             })?),
         };
+        probe(&store, mount_points.as_deref())?;
         let proxy = |names: [&str; 2]| {
             options
                 .proxy
@@ -217,6 +218,21 @@ impl Engine {
             },
             secret_salt,
         }))
+    }
+}
+
+/// Whether the store's file system can hold the layers of containers: told now, and not when the first one is to run.
+fn probe(store: &Store, lower: Option<&Path>) -> Result<(), OpenEngineError> {
+    let Some(lower) = lower else { return Ok(()) };
+    // On a full disk there is no room for it; what is in the store can be used all the same.
+    let Ok(scratch) = store.scratch() else { return Ok(()) };
+    let (upper, work) = (scratch.path().join("upper"), scratch.path().join("work"));
+    if fs::create_dir(&upper).and_then(|()| fs::create_dir(&work)).is_err() {
+        return Ok(());
+    }
+    match kukri_sandbox::native::probe_layers(lower, &upper, &work) {
+        Err(_) if store.disk_is_full() => Ok(()),
+        probed => Ok(probed?),
     }
 }
 

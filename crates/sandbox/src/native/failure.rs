@@ -65,6 +65,7 @@ pub fn child(plan: &Plan, searched: &[String], root: Root) -> SandboxError {
         Some(Label::Mount(what, target)) => SandboxError::Mount { what, target, source },
         Some(Label::Workdir(path)) => SandboxError::Workdir { path, source },
         Some(Label::Stage(stage, path)) => SandboxError::Stage { stage, path, source },
+        None if -error == libc::E2BIG => too_long(&plan.exec),
         None => SandboxError::Stage { stage: "execute the init", path: None, source },
     }
 }
@@ -102,10 +103,19 @@ fn command(
             let interpreter = root.and_then(|root| interpreter(root, &path));
             SandboxError::MissingInterpreter { path, interpreter }
         }
+        libc::E2BIG => too_long(exec),
         libc::ENOEXEC => SandboxError::WrongFormat { path },
         libc::EACCES | libc::EPERM => SandboxError::NotExecutable { path, source },
         _ => SandboxError::Stage { stage: "execute the command", path: Some(path), source },
     }
+}
+
+/// The init is given the same arguments and variables, so it fails first where there is one.
+fn too_long(exec: &Exec) -> SandboxError {
+    let strings = exec.argv.strings().iter().chain(exec.envp.strings());
+    let lengths = strings.map(|text| text.as_bytes_with_nul().len());
+    let (bytes, longest) = lengths.fold((0, 0), |(sum, longest), length| (sum + length, longest.max(length)));
+    SandboxError::TooLong { bytes, longest }
 }
 
 /// What a program names as its interpreter: after `#!`, or in its ELF header.

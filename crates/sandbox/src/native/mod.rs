@@ -43,6 +43,7 @@ use report::Record;
 use running::{NativeRunning, Reaper, Started};
 
 pub use capability::ALL as ALL_CAPABILITIES;
+pub use probe::layers as probe_layers;
 pub use prepare::DEFAULT_PATH;
 
 /// The program that is PID 1 of containers, see `init/main.rs`.

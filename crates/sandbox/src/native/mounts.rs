@@ -41,6 +41,17 @@ pub fn overlay(overlay: &Overlay<'_>, attributes: u64) -> io::Result<OwnedFd> {
     }
 }
 
+/// Makes an overlay only to see whether it can be made. Kernels that would need a launcher's thread for it are believed.
+///
+/// # Errors
+/// The kernel's, with its own explanation where it gave one.
+pub fn overlay_at_once(overlay: &Overlay<'_>) -> io::Result<()> {
+    match overlay_by_fsconfig(overlay, 0) {
+        Ok(_) | Err(Failure::NoLayerOption) => Ok(()),
+        Err(Failure::Other(error)) => Err(error),
+    }
+}
+
 enum Failure {
     /// A kernel before 6.5, which takes all layers in one string.
     NoLayerOption,

@@ -2,10 +2,25 @@
 //! the engine may have taken them away.
 
 use std::io;
+use std::path::Path;
 
 use super::launcher::check;
-use super::mounts;
+use super::mounts::{self, Overlay};
 use crate::SandboxError;
+
+/// Looks whether overlays can be made of directories of a file system: `lower`, `upper` and `work` lie on it, the last
+/// two are empty.
+///
+/// # Errors
+/// [`SandboxError::Unsupported`] if it cannot hold layers.
+pub fn layers(lower: &Path, upper: &Path, work: &Path) -> Result<(), SandboxError> {
+    let lowers = [lower.to_owned()];
+    let overlay = Overlay { lowers: &lowers, upper: Some((upper, work)), userxattr: false };
+    mounts::overlay_at_once(&overlay).map_err(|error| SandboxError::Unsupported {
+        feature: "a file system for the layers of containers".to_owned(),
+        next: format!("{error}; the engine's root must lie on ext4, xfs, btrfs or tmpfs: set KUKRI_ROOT"),
+    })
+}
 
 /// Looks whether containers can be started here. Takes less than a millisecond.
 ///

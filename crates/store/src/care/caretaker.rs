@@ -5,6 +5,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -75,16 +76,19 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
                 tracing::warn!(%error, "the log of the index grows");
             }
         }
-        let mut round = Round { signal, start: Instant::now(), done: 0 };
+        let emptying = lock(&inner.emptying);
+        let mut round = Round { signal, hurry: &inner.hurry, start: Instant::now(), done: 0 };
         if let Err(error) = round.empty(&inner.layout.trash()) {
             tracing::warn!(%error, "the trash is not empty");
         }
+        drop(emptying);
         reserve::take(inner.layout.root());
     }
 }
 
 struct Round<'a> {
     signal: &'a (Mutex<bool>, Condvar),
+    hurry: &'a AtomicUsize,
     start: Instant,
     done: u32,
 }
@@ -115,7 +119,8 @@ impl Round<'_> {
             self.done += 1;
             if self.done.is_multiple_of(SLICE) {
                 std::thread::sleep(PAUSE);
-                if *lock(&self.signal.0) || self.start.elapsed() > ROUND {
+                let hurry = self.hurry.load(Ordering::Relaxed) > 0;
+                if hurry || *lock(&self.signal.0) || self.start.elapsed() > ROUND {
                     return Ok(false);
                 }
             }

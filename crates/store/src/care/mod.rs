@@ -3,6 +3,7 @@
 pub(crate) mod caretaker;
 mod mark;
 mod prune;
+mod room;
 mod sweep;
 mod usage;
 mod verify;

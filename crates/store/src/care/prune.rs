@@ -205,6 +205,7 @@ impl Store {
             inner.drop_results(&keys)?;
             inner.sweep(&mut marks, &mut report)?;
             report.kept_bytes = inner.data_bytes()?;
+            inner.make_room();
         }
         self.prune_volumes(options, &mut report)?;
         Ok(report)

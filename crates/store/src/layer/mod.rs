@@ -74,6 +74,7 @@ enum Child {
 impl Store {
     /// Starts to take an image layer.
     pub fn layer_writer(&self) -> Result<LayerWriter> {
+        self.inner.make_room();
         let path = self.inner.layout.fresh_tmp();
         fs::create_dir(&path).map_err(StoreError::io("make", &path))?;
         let root = fsutil::open_dir_path(&path).map_err(StoreError::os("open", &path))?;

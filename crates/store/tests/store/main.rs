@@ -9,3 +9,4 @@ mod layers;
 mod open;
 mod overlay;
 mod records;
+mod room;

@@ -249,6 +249,30 @@ impl Container {
     }
 }
 
+/// Whether a program can be given a variable of this name. The kernel takes any text; programs split it at the first `=`.
+pub fn check_variable(name: &str) -> Result<(), OpError> {
+    let problem = if name.is_empty() {
+        "it is empty"
+    } else if name.contains('=') {
+        "it contains \"=\", with which the value begins"
+    } else if name.contains('\0') {
+        "it contains a null character"
+    } else {
+        return Ok(());
+    };
+    Err(OpError::new(format!("{name:?} cannot be the name of an environment variable: {problem}")))
+}
+
+/// The same for a value.
+pub fn check_value(name: &str, value: &str) -> Result<(), OpError> {
+    if value.contains('\0') {
+        return Err(OpError::new(format!(
+            "environment variable {name}: its value contains a null character; pass binary data as a file"
+        )));
+    }
+    Ok(())
+}
+
 /// An absolute path without `.`, `..`, doubled and trailing slashes.
 #[must_use]
 pub fn clean(path: &str) -> String {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kukri_engine_macros::Operation;
 
+use super::state::{check_value, check_variable};
 use super::Container;
 use crate::context::Cx;
 use crate::error::OpError;
@@ -31,7 +32,9 @@ impl Run for WithEnvVariable {
     type Output = Container;
 
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
+        check_variable(&self.name)?;
         let value = if self.expand { on.expand(&self.value)? } else { self.value };
+        check_value(&self.name, &value)?;
         let mut next = on.configured(|config| config.set_env(&self.name, &value));
         Arc::make_mut(&mut next.secret_env).retain(|(name, _)| *name != self.name);
         Arc::make_mut(&mut next.volatile_env).retain(|(name, _)| *name != self.name);

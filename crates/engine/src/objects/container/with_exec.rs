@@ -128,10 +128,8 @@ impl Run for WithExec {
                 *secret = secret.keyed(&cx.session, salt).await?;
             }
         }
-        if mounts.iter().any(|mount| &*mount.path == "/") {
-            return Err(OpError::new(
-                "nothing can be mounted at /: use withRootfs to replace the root file system, or withDirectory to add to it",
-            ));
+        for mount in &mounts {
+            check_place(&mount.path)?;
         }
         let in_container = |path: String| (!path.is_empty()).then(|| on.absolute(&path));
         let redirects =
@@ -212,6 +210,19 @@ impl Container {
         next.last_exec = Some(Arc::clone(exec));
         next
     }
+}
+
+/// Whether something can be mounted at a path at all.
+fn check_place(path: &str) -> Result<(), OpError> {
+    let why = match path {
+        "/" => "use withRootfs to replace the root file system, or withDirectory to add to it",
+        // Every OCI runtime refuses it, as does the kernel for most of it.
+        path if path == "/proc" || path.starts_with("/proc/") => {
+            "the kernel shows the container's processes there; choose a path that is not in /proc"
+        }
+        _ => return Ok(()),
+    };
+    Err(OpError::new(format!("nothing can be mounted at {path}: {why}")))
 }
 
 #[cfg(test)]

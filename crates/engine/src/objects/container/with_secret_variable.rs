@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kukri_engine_macros::Operation;
 
+use super::state::check_variable;
 use super::Container;
 use crate::args::Ref;
 use crate::context::Cx;
@@ -30,6 +31,7 @@ impl Run for WithSecretVariable {
     type Output = Container;
 
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
+        check_variable(&self.name)?;
         let mut next = on.configured(|config| config.env.retain(|(name, _)| *name != self.name));
         let variables = Arc::make_mut(&mut next.secret_env);
         variables.retain(|(name, _)| *name != self.name);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kukri_engine_macros::Operation;
 
+use super::state::{check_value, check_variable};
 use super::Container;
 use crate::context::Cx;
 use crate::error::OpError;
@@ -26,6 +27,8 @@ impl Run for WithVolatileVariable {
     type Output = Container;
 
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
+        check_variable(&self.name)?;
+        check_value(&self.name, &self.value)?;
         let mut next = on.changed();
         let variables = Arc::make_mut(&mut next.volatile_env);
         variables.retain(|(name, _)| *name != self.name);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use rustix::fs::{Mode, OFlags, openat};
 use tokio::sync::mpsc;
 
-use super::write::{NewFile, TemporaryNames};
+use super::write::{NewFile, TemporaryNames, make_dirs};
 use crate::client::serve::Facts;
 use crate::client::sync::{blocking, lost};
 use crate::link::{Channel, Message};
@@ -61,10 +61,7 @@ fn write(
     let (Some(dir), Some(name)) = (target.parent(), target.file_name()) else {
         return Err(RemoteError::io("write", &target, &io::ErrorKind::IsADirectory.into()));
     };
-    std::fs::create_dir_all(dir).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => RemoteError::io("write", dir, &io::ErrorKind::NotADirectory.into()),
-        _ => RemoteError::io("make the directory", dir, &error),
-    })?;
+    make_dirs(dir)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = openat(rustix::fs::CWD, dir, flags, Mode::empty()).map_err(|error| failed(error.into()))?;
     let mut file = NewFile::create(dir, name.as_bytes(), &TemporaryNames::new()).map_err(failed)?;

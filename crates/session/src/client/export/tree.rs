@@ -12,7 +12,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use tokio::sync::mpsc;
 
 use super::compare::{Comparison, Want, full_path};
-use super::write::{NewFile, TemporaryNames, open_dir, remove_all};
+use super::write::{NewFile, TemporaryNames, make_dirs, open_dir, remove_all};
 use crate::client::remember::load_cache;
 use crate::client::serve::Facts;
 use crate::client::sync::{blocking, lost};
@@ -162,12 +162,7 @@ impl Export {
         mut pieces: mpsc::Receiver<Piece>,
     ) -> Result<(), RemoteError> {
         let path = &self.path;
-        std::fs::create_dir_all(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                RemoteError::io("open", path, &std::io::ErrorKind::NotADirectory.into())
-            }
-            _ => RemoteError::io("make the directory", path, &error),
-        })?;
+        make_dirs(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(rustix::fs::CWD, path, flags, Mode::empty())
             .map_err(|error| RemoteError::io("open", path, &error.into()))?;

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use kukri_tree::Meta;
+use crate::RemoteError;
 use rustix::fs::{
     AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens, openat, renameat, unlinkat,
 };
@@ -94,6 +96,19 @@ pub(super) fn replace(
         let _ = unlinkat(dir, temporary.as_str(), AtFlags::empty());
     }
     Ok(placed?)
+}
+
+/// Makes a directory with all that lead to it. Where one of these is a file, the error names that one.
+pub(super) fn make_dirs(path: &Path) -> Result<(), RemoteError> {
+    std::fs::create_dir_all(path).map_err(|error| {
+        let mut above: Vec<&Path> = path.ancestors().collect();
+        above.reverse();
+        let file = above.into_iter().find(|path| path.metadata().is_ok_and(|found| !found.is_dir()));
+        match file {
+            Some(file) => RemoteError::io("open", file, &io::ErrorKind::NotADirectory.into()),
+            None => RemoteError::io("make the directory", path, &error),
+        }
+    })
 }
 
 /// A directory below another, itself not a link.
