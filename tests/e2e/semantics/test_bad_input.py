@@ -34,7 +34,11 @@ def test_arguments_that_are_too_long_for_the_kernel(q: Any, count: int) -> None:
 @pytest.mark.parametrize("path", ["/proc", "/proc/self/x", "/../proc/"])
 @pytest.mark.parametrize("kind", ["Temp", "Directory", "Secret"])
 def test_nothing_is_mounted_over_the_processes(q: Any, path: str, kind: str) -> None:
-    source = {"Temp": "", "Directory": f", source: {q.dir_id(a='1')}", "Secret": f", source: {q.secret('s', 'v')}"}
+    source = {
+        "Temp": "",
+        "Directory": f", source: {q.dir_id(a='1')}",
+        "Secret": f", source: {q.secret('s', 'v')}",
+    }
     error = q.fails("sh", "true", f'withMounted{kind}(path: "{path}"{source[kind]})')
     assert "nothing can be mounted at /proc" in error.message and "not in /proc" in error.message
 
@@ -53,7 +57,10 @@ def test_names_that_no_variable_can_have(q: Any, name: str, kind: str) -> None:
 
 
 def test_variables_with_a_null_character(q: Any) -> None:
-    for step in ('withEnvVariable(name: "A", value: "x\\u0000")', 'withVolatileVariable(name: "A", value: "\\u0000")'):
+    for step in (
+        'withEnvVariable(name: "A", value: "x\\u0000")',
+        'withVolatileVariable(name: "A", value: "\\u0000")',
+    ):
         assert "environment variable A" in q.fails("ask", step, "workdir").message
 
 

@@ -108,7 +108,7 @@ def test_a_disk_with_a_fault(make_engine: Any, asker: Any, disk: Path, tmp_path:
                 assert NEXT_STEP in text or "look at the disk" in text, (kind, text)
         for command in ("du", "verify", "prune", "gc"):
             done = engine.kukri("cache", command, "--json", check=False)
-            assert done.returncode == 0 and json.loads(done.stdout) or "disk" in done.stderr, done
+            assert (done.returncode == 0 and json.loads(done.stdout)) or "disk" in done.stderr, done
         assert engine.pid() == pid
     engine.stop()
     # As after a repair of the disk.

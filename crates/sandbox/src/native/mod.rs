@@ -43,8 +43,8 @@ use report::Record;
 use running::{NativeRunning, Reaper, Started};
 
 pub use capability::ALL as ALL_CAPABILITIES;
-pub use probe::layers as probe_layers;
 pub use prepare::DEFAULT_PATH;
+pub use probe::layers as probe_layers;
 
 /// The program that is PID 1 of containers, see `init/main.rs`.
 pub(crate) static INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kukri-init"));

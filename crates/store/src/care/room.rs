@@ -25,7 +25,8 @@ impl Inner {
         let emptying = lock(&self.emptying);
         self.hurry.fetch_sub(1, Ordering::Relaxed);
         let trash = self.layout.trash();
-        let emptied = fs::read_dir(&trash).and_then(|mut entries| entries.try_for_each(|entry| delete(&entry?.path())));
+        let emptied =
+            fs::read_dir(&trash).and_then(|mut entries| entries.try_for_each(|entry| delete(&entry?.path())));
         drop(emptying);
         if let Err(error) = emptied {
             tracing::warn!(%error, trash = %trash.display(), "the trash is not empty");

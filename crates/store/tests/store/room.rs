@@ -13,7 +13,8 @@ fn privileged_what_was_dropped_makes_room_at_once() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(dir.path()).status();
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(dir.path()).status();
     if !mounted.is_ok_and(|status| status.success()) {
         eprintln!("privileged_what_was_dropped_makes_room_at_once skipped: a tmpfs cannot be mounted here");
         return;

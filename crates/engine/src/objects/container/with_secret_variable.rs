@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use kukri_engine_macros::Operation;
 
-use super::state::check_variable;
 use super::Container;
+use super::state::check_variable;
 use crate::args::Ref;
 use crate::context::Cx;
 use crate::error::OpError;
