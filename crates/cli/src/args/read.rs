@@ -37,7 +37,7 @@ const ABSENT: &[(&[&str], &str)] = &[
         "modules are not there yet; the core API is: `NAME core --help`",
     ),
     (&["shell", "mcp", "agent", "llm"], "write the pipeline as a program, or as a chain: `NAME core --help`"),
-    (&["login", "logout", "cloud", "trace"], "there is no cloud behind it, and nothing to log in to"),
+    (&["login", "logout", "cloud"], "there is no cloud behind it, and nothing to log in to"),
 ];
 
 /// The command line as it is without what the environment says.
