@@ -39,7 +39,14 @@ stage() {
 lint() {
   all 'cargo fmt --all --check' 'cargo fmt --manifest-path tests/clients/rust/Cargo.toml --check' \
     'cargo clippy --workspace --all-targets --locked --quiet -- -D warnings' \
-    'cargo xtask tidy' 'cargo xtask codegen --check'
+    'cargo xtask tidy' 'cargo xtask codegen --check' fuzz_targets
+}
+
+# A workspace of their own, with the versions of the main one. Only checked: to build them needs a nightly compiler.
+fuzz_targets() {
+  cp Cargo.lock fuzz/Cargo.lock
+  CUSTOM_LIBFUZZER_PATH=/none/libfuzzer.a cargo check --manifest-path fuzz/Cargo.toml \
+    --target-dir "${CARGO_TARGET_DIR:-target}" --quiet
 }
 
 rust() {

@@ -176,7 +176,7 @@ pub enum TreeError {
     #[error("path {0} is a file, not a directory")]
     NotADirectory(String),
     /// A directory where a file is needed.
-    #[error("path {0} is a directory, not a file")]
+    #[error("path {} is a directory, not a file", if .0.is_empty() { "/" } else { .0 })]
     IsADirectory(String),
     /// Something was to be made at a path that leads out of the tree.
     #[error("{0}: cannot create directory outside parent")]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from counting import meeting
 from engine import Engine
 
 
@@ -72,21 +73,20 @@ def test_5_4_the_mount_says_the_same_as_the_volume(q: Any) -> None:
 
 @pytest.mark.parametrize(("sharing", "overlap"), [("SHARED", True), ("PRIVATE", False), ("LOCKED", False)])
 def test_5_4_sharing(q: Any, sharing: str, overlap: bool) -> None:
-    """Counted in the container: whoever enters writes its name, and removes it when it leaves."""
+    """Seen in the container: whoever enters writes its name, and removes it when it leaves."""
     config = mounted(volume(q, f"{sharing} {time.time_ns()}", f"sharing: {sharing}"))
-    script = "touch /c/$TEST; for i in 1 2 3 4 5 6 7 8 9 10; do ls /c | wc -l; sleep 0.05; done; rm /c/$TEST"
-    seen: list[int] = []
+    seen: list[str] = []
 
-    def enter() -> None:
-        seen.append(max(int(line) for line in q.sh(script, unique() + config).split()))
+    def enter(number: int) -> None:
+        step = f'withEnvVariable(name: "N", value: "{number}")\n'
+        seen.append(q.sh(meeting("/c", patient=overlap), step + config))
 
-    threads = [threading.Thread(target=enter) for _ in range(3)]
+    threads = [threading.Thread(target=enter, args=(number,)) for number in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(seen) == 3
-    assert (max(seen) > 1) == overlap, seen
+    assert seen == ["together\n" if overlap else ""] * 3
 
 
 def test_5_4_a_locked_volume_twice_in_one_exec(q: Any) -> None:

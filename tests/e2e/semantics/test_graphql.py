@@ -272,7 +272,7 @@ def test_enums_in_input_objects_are_quoted(session: Session) -> None:
     ids = {
         session.query(asked % form)["host"]["service"]["id"]
         for form in (
-            ("80", ', protocol: "TCP"'), ("80", ", protocol: TCP"), ("80", ""), ('"80"', ""), ("0x50".join('""'), "")
+            ("80", ', protocol: "TCP"'), ("80", ", protocol: TCP"), ("80", ""), ('"80"', ""), ('"0x50"', "")
         )
     }  # fmt: skip
     assert len(ids) == 1

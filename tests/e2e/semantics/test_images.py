@@ -395,6 +395,46 @@ def test_6_2_import_by_tag(q: Any, tmp_path: Path) -> None:
     assert '"3.0"' in error.message and "1.0" in error.message
 
 
+def test_5_2_what_the_image_says_wins(q: Any, full: Path) -> None:
+    """Variables in place, the rest as a whole; what the image does not speak of stays, and `mounts` too."""
+    secret = q.secret("of-the-receiver", "of-the-receiver-value")
+    steps = f"""
+        withEnvVariable(name: "B", value: "mine")
+        withEnvVariable(name: "C", value: "mine")
+        withLabel(name: "k", value: "mine")
+        withLabel(name: "l", value: "mine")
+        withExposedPort(port: 80, description: "mine", experimentalSkipHealthcheck: true)
+        withExposedPort(port: 81)
+        withEntrypoint(args: ["mine"])
+        withDefaultArgs(args: ["mine"])
+        withUser(name: "mine")
+        withWorkdir(path: "/mine")
+        withDockerHealthcheck(args: ["mine"])
+        withNewFile(path: "/mine", contents: "")
+        withMountedTemp(path: "/t")
+        withMountedSecret(path: "/s", source: {secret})
+        {imported(q, full)}
+    """
+    assert q.session.chain(steps, "envVariables { name value }") == [
+        {"name": "B", "value": "x=y"}, {"name": "C", "value": "mine"}, {"name": "PATH", "value": "/bin"},
+    ]  # fmt: skip
+    found = q.session.chain(
+        steps, "entrypoint", "defaultArgs", "user", "workdir", "mounts", "dockerHealthcheck { args }",
+        "labels { name value }", "exposedPorts { port protocol }", 'exists(path: "/mine")',
+    )  # fmt: skip
+    found["labels"].sort(key=lambda label: label["name"])
+    found["exposedPorts"].sort(key=lambda port: port["port"])
+    assert found == {
+        "entrypoint": ["/e", "x"], "defaultArgs": ["c"], "user": "www:www", "workdir": "/w", "mounts": ["/t", "/s"],
+        "dockerHealthcheck": {"args": ["exit 0"]},
+        "labels": [{"name": "k", "value": "v"}, {"name": "l", "value": "mine"}],
+        "exposedPorts": [
+            {"port": 53, "protocol": "UDP"}, {"port": 80, "protocol": "TCP"}, {"port": 81, "protocol": "TCP"},
+        ],
+        "exists": False,
+    }  # fmt: skip
+
+
 def test_5_2_import_keeps_what_from_keeps(q: Any, full: Path) -> None:
     mounted = q.dir_id(b="2")
     steps = f"""

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from engine import Engine
+from counting import meeting
 
 
 def test_writes_to_a_mounted_directory_persist_and_leave_the_source_alone(q: Any) -> None:
@@ -102,24 +102,26 @@ def test_cache_volumes_are_not_part_of_cache_keys_and_cannot_be_read(q: Any) -> 
     )
 
 
-def test_locked_volumes_are_used_by_one_exec_at_a_time(q: Any, engine: Engine) -> None:
-    script = "test ! -e /c/busy || echo together; touch /c/busy; sleep 0.3; rm -f /c/busy || true"
+@pytest.mark.parametrize(("sharing", "serial"), [("LOCKED", True), ("PRIVATE", True), ("SHARED", False)])
+def test_locked_volumes_are_used_by_one_exec_at_a_time(q: Any, sharing: str, serial: bool) -> None:
+    """5.4: each waits for another to come in; where several may be there, the first ones wait long enough for that."""
+    volume = q.id(f'cacheVolume(key: "lock {sharing} {time.time_ns()}")')
+    script = meeting("/c", patient=not serial)
     seen: list[str] = []
 
-    def use(number: int, sharing: str) -> None:
-        volume = q.id(f'cacheVolume(key: "lock-{sharing}")')
-        config = f'withMountedCache(path: "/c", cache: {volume}, sharing: {sharing})\nwithEnvVariable(name: "N", value: "{number}")'
+    def use(number: int) -> None:
+        config = f"""
+            withMountedCache(path: "/c", cache: {volume}, sharing: {sharing})
+            withEnvVariable(name: "N", value: "{number}")
+        """
         seen.append(q.sh(script, config))
 
-    for sharing, serial in [("LOCKED", True), ("PRIVATE", True), ("SHARED", False)]:
-        seen.clear()
-        threads = [threading.Thread(target=use, args=(number, sharing)) for number in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(seen) == 3
-        assert ("together\n" not in seen) == serial, sharing
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == ["" if serial else "together\n"] * 3
 
 
 def test_mounted_secrets(q: Any) -> None:
@@ -469,3 +471,60 @@ def test_a_mount_in_place_of_another(q: Any) -> None:
     """
     assert q.session.chain(steps, "mounts") == ["/n", "/m"]
     assert q.sh("ls /m", steps) == "b\n"
+
+
+def test_links_to_what_is_not_there_yet(q: Any) -> None:
+    """5.3 and 5.4: a mount or a working directory below a dangling link lies where that leads, and leaves nothing."""
+    source, file, secret = (
+        q.dir_id(a="1"),
+        q.file_id("f", "x"),
+        q.secret("below-a-link", "below-a-link-value"),
+    )
+    link = 'withSymlink(target: "../run", linkName: "/var/run")'
+    steps = f"""
+        {link}
+        withSymlink(target: "/var/run/deep/er", linkName: "/short")
+        withMountedDirectory(path: "/var/run/dir", source: {source})
+        withMountedFile(path: "/var/run/dir/f", source: {file})
+        withMountedFile(path: "/short/file", source: {file})
+        withMountedSecret(path: "/var/run/secret", source: {secret})
+        withMountedTemp(path: "/short/temp")
+        withWorkdir(path: "/short/work")
+    """
+    script = (
+        "pwd -P; find /run -type f | sort; readlink /var/run; wc -c < /var/run/secret; touch /var/run/dir/new"
+    )
+    assert q.sh(script, steps).splitlines() == [
+        "/run/deep/er/work", "/run/deep/er/file", "/run/dir/a", "/run/dir/f", "/run/secret", "../run", "18",
+    ]  # fmt: skip
+    assert q.sh(script, steps, 'directory(path: "/var/run/dir")', "entries") == ["a", "new"]
+    before = q.ask(
+        f'{link}\nwithSymlink(target: "/var/run/deep/er", linkName: "/short")', "rootfs { digest }"
+    )
+    assert q.sh("true", steps, leaf="rootfs { digest }") == before
+    loop = 'withSymlink(target: "b", linkName: "/a")\nwithSymlink(target: "a", linkName: "/b")'
+    assert "/a/x" in q.fails("sh", "true", f'{loop}\nwithMountedTemp(path: "/a/x")').message
+    outside = 'withSymlink(target: "../../../../../../tmp/deep", linkName: "/out")'
+    assert q.sh("ls -d /tmp/deep/x", f'{outside}\nwithMountedTemp(path: "/out/x")') == "/tmp/deep/x\n"
+
+
+def test_a_file_does_not_take_the_place_of_a_directory(q: Any) -> None:
+    """5.4: also where the path names the directory that it goes into: what is in there stays."""
+    file, same = q.file_id("f", "x"), q.dir_id(f__inner="1")
+    config = f'withDirectory(path: "/d", source: {same})\nwithSymlink(target: "d", linkName: "/l")'
+    for step, path in [
+        (f'withFile(path: "/d", source: {file})', "d/f"),
+        (f'withFile(path: "/d/", source: {file})', "d/f"),
+        (f'withFile(path: "/l", source: {file})', "l/f"),
+        (f'withFiles(path: "/d", sources: [{file}])', "d/f"),
+        ('withNewFile(path: "/d/f", contents: "")', "d/f"),
+        ('withSymlink(target: "x", linkName: "/d/f")', "d/f"),
+        ('withNewFile(path: "/", contents: "")', "/"),
+        ('withNewFile(path: "", contents: "")', "/"),
+    ]:
+        error = q.fails("session_chain", f"{config}\n{step}", "rootfs { entries }")
+        assert error.message == f"path {path} is a directory, not a file", step
+    inside = f'{config}\nwithFile(path: "/d/f", source: {file})'
+    assert q.session.chain(inside, 'directory(path: "/d/f") { entries }') == {"entries": ["f", "inner"]}
+    plain = f'withDirectory(path: "d", source: {same})\nwithFile(path: "d/", source: {file})'
+    assert q.fails("dir", plain, "entries").message == "path d/f is a directory, not a file"

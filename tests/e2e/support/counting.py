@@ -40,3 +40,18 @@ class Runs:
     def count(self, q: Any) -> int:
         """How often something ran."""
         return int(q.sh("cat /runs/log 2> /dev/null | wc -l", self.mount(q) + unique("COUNT")))
+
+
+def meeting(directory: str, *, patient: bool) -> str:
+    """A script that says `together` if another of its kind, with another `$N`, was in the directory at the same time.
+
+    It waits for that up to twenty seconds, or half a second where nobody is expected (`patient=False`).
+    """
+    return f"""
+        cd {directory}; touch in.$N; turn=0
+        while [ $turn -lt {400 if patient else 10} ] && [ ! -e met ]; do
+          if [ $(ls | grep -c in) -gt 1 ]; then touch met; fi
+          sleep 0.05; turn=$((turn + 1))
+        done
+        rm in.$N; if [ -e met ]; then echo together; fi
+    """

@@ -98,6 +98,7 @@ fn what_is_refused() {
     assert_eq!(text(editor.set_file("f/x", source(""))), "path f is a file, not a directory");
     assert_eq!(text(editor.set_file("d", source(""))), "path d is a directory, not a file");
     assert_eq!(text(editor.set_file("/", source(""))), "path / is a directory, not a file");
+    assert_eq!(text(editor.set_file("", source(""))), "path / is a directory, not a file");
     assert_eq!(text(editor.make_dir("f", 0o755)), "path f is a file, not a directory");
     assert!(text(editor.set_file("n".repeat(256), source(""))).contains("exceeds the maximum supported 255"));
     assert_eq!(text(editor.chown("none", 1, 1, true)), "none: no such file or directory");

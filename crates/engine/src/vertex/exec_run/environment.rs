@@ -100,7 +100,7 @@ pub fn spec(
     let mut spec = default_spec(Command {
         args: exec.args.clone(),
         env: variables(exec, machine, user, secrets, prepared.ca_path)?,
-        cwd: PathBuf::from(&exec.cwd),
+        cwd: PathBuf::from(prepared.cwd.as_deref().unwrap_or(&exec.cwd)),
         uid: user.uid,
         gid: user.gid,
         additional_gids: user.groups.clone(),

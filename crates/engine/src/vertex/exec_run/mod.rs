@@ -1,6 +1,7 @@
 //! Runs a command: prepares its file systems, starts it, follows its output, and keeps what it left.
 
 mod environment;
+mod links;
 mod mounts;
 mod output;
 mod place;

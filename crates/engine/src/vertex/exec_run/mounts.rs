@@ -12,7 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::environment::Secrets;
 use super::read_small;
-use super::stubs::{Needs, Stub};
+use super::stubs::{Needs, Stub, missing_below};
 use super::targets::Targets;
 use crate::engine::Engine;
 use crate::error::{OpError, OrFail};
@@ -47,6 +47,8 @@ pub struct Prepared {
     pub stubs: Vec<Stub>,
     /// Volumes in use, by where they are mounted.
     pub volumes: Vec<(Arc<str>, VolumeDir)>,
+    /// Where the working directory is, if links lead elsewhere than its path says.
+    pub cwd: Option<String>,
 }
 
 /// A mounted directory or file whose changes are kept.
@@ -142,7 +144,7 @@ pub async fn prepare(
     let seeding = lock_seeding(exec, engine).await;
     let (store, machine) = (engine.store().clone(), engine.environment().clone());
     let (needs, targets) = (Needs::of(exec), Targets::of(exec));
-    let (trees, user) = (trees.to_vec(), user.clone());
+    let (trees, user, cwd) = (trees.to_vec(), user.clone(), exec.cwd.clone());
     crate::blocking(move || {
         let _seeding = seeding;
         let mut prepared = build(&store, &machine, &trees, &user, plans)?;
@@ -155,6 +157,11 @@ pub async fn prepare(
         };
         targets.check(&store, tree)?;
         prepared.stubs = needs.missing(&store, tree);
+        prepared.relocate(&targets.moved(&store, &prepared.root_tree), &cwd);
+        if let Some(cwd) = &prepared.cwd {
+            let made = missing_below(&store, &prepared.root_tree, cwd.trim_start_matches('/'));
+            prepared.stubs.extend(made.map(|path| (None, path)));
+        }
         Ok(prepared)
     })
     .await
@@ -222,6 +229,7 @@ fn build(
         ca_path: None,
         stubs: Vec::new(),
         volumes: Vec::new(),
+        cwd: None,
     };
     for plan in plans {
         let mut next = || trees.next().ok_or_else(|| OpError::new("internal error: a mount has no tree"));
@@ -346,6 +354,22 @@ impl Prepared {
         self.mount(path, "bind", &source, vec!["rbind".to_owned(), "rw".to_owned()])?;
         self.volumes.push((path.into(), directory));
         Ok(())
+    }
+
+    /// Puts what lies at a path elsewhere.
+    fn relocate(&mut self, moved: &[(String, String)], cwd: &str) {
+        for (path, target) in moved {
+            let mounts = self.mounts.iter_mut().filter(|mount| mount.destination().as_path() == Path::new(path));
+            for mount in mounts {
+                mount.set_destination(PathBuf::from(target));
+            }
+            for file in self.files.iter_mut().filter(|file| file.path == Path::new(path)) {
+                file.path = PathBuf::from(target);
+            }
+            if path == cwd {
+                self.cwd = Some(target.clone());
+            }
+        }
     }
 
     /// Names, resolvers and certificate authorities.

@@ -42,16 +42,23 @@ impl Needs {
                 Place::File(..) | Place::Volume(_) | Place::Memory => continue,
             };
             let Some(tree) = tree(index) else { continue };
-            let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-            for prefix in ends.map(|end| &path[..end]).filter(|prefix| !prefix.is_empty()) {
-                // What cannot be looked at is not known to be missing, and stays.
-                if matches!(try_exists(store, &tree, prefix, Follow::All), Ok(false)) {
-                    missing.push((index, prefix.to_owned()));
-                }
-            }
+            missing.extend(missing_below(store, &tree, path).map(|prefix| (index, prefix)));
         }
         missing
     }
+}
+
+/// A path of a tree and its ancestors, as far as they are not there, outermost first.
+pub fn missing_below<'a>(
+    store: &'a Store,
+    tree: &'a TreeId,
+    path: &'a str,
+) -> impl Iterator<Item = String> + 'a {
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    let prefixes = ends.map(|end| &path[..end]).filter(|prefix| !prefix.is_empty());
+    // What cannot be looked at is not known to be missing, and stays.
+    let missing = |prefix: &&str| matches!(try_exists(store, tree, prefix, Follow::All), Ok(false));
+    prefixes.filter(missing).map(str::to_owned)
 }
 
 /// Removes those that are still empty.

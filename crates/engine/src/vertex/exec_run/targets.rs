@@ -1,8 +1,10 @@
-//! Whether what is mounted fits what is there already: directories on directories, files on files.
+//! Whether what is mounted fits what is there already, directories on directories and files on files; and where paths
+//! lead through links.
 
 use kukri_store::Store;
 use kukri_tree::{Follow, FoundKind, TreeId, lookup};
 
+use super::links::behind_dangling;
 use super::place::{Place, place, places};
 use crate::error::OpError;
 use crate::vertex::exec::{Exec, MountKind};
@@ -21,7 +23,11 @@ struct Target {
 }
 
 /// The places of all mounts of a command.
-pub struct Targets(Vec<Target>);
+pub struct Targets {
+    mounts: Vec<Target>,
+    /// The working directory, unless it lies in a mount.
+    cwd: Option<String>,
+}
 
 impl Targets {
     /// Of a command.
@@ -40,7 +46,8 @@ impl Targets {
             let inner = format!("{inner}/{name}").trim_start_matches('/').to_owned();
             Target { place, inner, path: mount.path.to_string(), step, file }
         };
-        Self(exec.mounts.iter().map(target).collect())
+        let cwd = matches!(place(&mounts, &exec.cwd), (Place::Root, _)).then(|| exec.cwd.clone());
+        Self { mounts: exec.mounts.iter().map(target).collect(), cwd }
     }
 
     /// Fails for the first that lies on something of another kind. `tree` gives the tree of a place.
@@ -49,7 +56,7 @@ impl Targets {
         store: &Store,
         tree: impl Fn(Option<usize>) -> Option<TreeId>,
     ) -> Result<(), OpError> {
-        for Target { place, inner, path, step, file } in &self.0 {
+        for Target { place, inner, path, step, file } in &self.mounts {
             let index = match place {
                 Place::Root => None,
                 Place::Tree(index) => Some(*index),
@@ -76,5 +83,12 @@ impl Targets {
             }
         }
         Ok(())
+    }
+
+    /// Paths in the root that do not lead where they seem to, with where they lead; see [`behind_dangling`].
+    pub fn moved(&self, store: &Store, root: &TreeId) -> Vec<(String, String)> {
+        let mounts = self.mounts.iter().filter(|target| target.place == Place::Root).map(|target| &target.path);
+        let moved = |path: &String| Some((path.clone(), behind_dangling(store, root, path)?));
+        mounts.chain(&self.cwd).filter_map(moved).collect()
     }
 }
