@@ -108,6 +108,9 @@ def test_a_root_that_cannot_be_written_to(make_engine: Any, disk: Path, used: bo
     for command in commands:
         done = engine.kukri(*command, check=False, stdin=subprocess.DEVNULL)
         said = done.stdout + done.stderr
+        if command == ["cache", "du"] and not used:
+            assert done.returncode == 0 and f"nothing is kept in {disk / 'root'}" in said, said
+            continue
         assert done.returncode == 1, said
         assert str(disk / "root") in said and "Read-only file system" in said, said
         assert "KUKRI_ROOT" in said or command == ["doctor"], said

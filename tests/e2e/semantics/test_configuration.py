@@ -385,3 +385,18 @@ def test_5_9_what_is_not_available_yet_says_so(q: Any, step: str, word: str) -> 
 
 def test_5_4_removing_a_socket_that_is_not_there_is_no_error(q: Any) -> None:
     assert q.session.chain('withWorkdir(path: "/w")\nwithoutUnixSocket(path: "/sock")', "workdir") == "/w"
+
+
+def test_5_1_reading_the_configuration_runs_nothing(q: Any) -> None:
+    """`docs/reference/differences.md`: a command that fails, and one that would run for ever, are no hindrance."""
+    steps = """
+        withEnvVariable(name: "A", value: "1")
+        withExec(args: ["false"])
+        withExec(args: ["sleep", "1000000"])
+        withLabel(name: "l", value: "v")
+        withWorkdir(path: "/w")
+    """
+    assert q.ask(steps, "workdir") == "/w"
+    assert q.ask(steps, 'envVariable(name: "A")') == "1"
+    assert q.ask(steps, "labels { name value }") == [{"name": "l", "value": "v"}]
+    assert q.ask(steps, "mounts") == [] and q.ask(steps, "platform").startswith("linux/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -302,3 +303,35 @@ def test_5_10_times_and_owners(q: Any) -> None:
     script = 'stat -c "%n %u:%g %Y" /x/d /x/d/a /x/d/l'
     out = q.sh(script, f'withMountedDirectory(path: "/x", source: {root})')
     assert out == "/x/d 8:9 86400\n/x/d/a 8:9 86400\n/x/d/l 8:9 86400\n"
+
+
+def test_kinds_do_not_take_each_others_place(q: Any) -> None:
+    """`docs/reference/differences.md`: nothing is lost unseen where directories are merged; links and files may change places."""
+    trees = {
+        "file": q.dir_id(a="file"),
+        "directory": q.dir_id(a__x="inner"),
+        "link": json.dumps(q.dir('withSymlink(target: "none", linkName: "a")', "id")),
+    }
+    members = {"file": "REGULAR", "link": "SYMLINK", "directory": "DIRECTORY"}
+    for (below, old), (above, new) in itertools.product(trees.items(), repeat=2):
+        steps = f'withDirectory(path: "/", source: {old})\nwithDirectory(path: "/", source: {new})'
+        if "directory" not in (below, above) or below == above:
+            stat = q.dir(steps, 'stat(path: "a", doNotFollowSymlinks: true) { fileType }')
+            assert stat == {"fileType": members[above]}
+            continue
+        wanted = "a file, not a directory" if above == "directory" else "a directory, not a file"
+        assert q.fails("dir", steps, "entries").message == f"path a is {wanted}", steps
+        removed = steps.replace("\n", '\nwithoutFile(path: "a")\n')
+        assert q.dir(removed, "entries") == (["a/"] if above == "directory" else ["a"])
+
+
+def test_a_new_file_replaces_what_its_path_names(q: Any) -> None:
+    """`docs/reference/differences.md`: a link itself, not where it leads; with the permissions of the step."""
+    steps = (
+        'withNewFile(path: "f", contents: "old", permissions: 384)\nwithSymlink(target: "f", linkName: "l")'
+    )
+    new = f'{steps}\nwithNewFile(path: "l", contents: "new")'
+    assert q.dir(new, 'stat(path: "l", doNotFollowSymlinks: true) { fileType }') == {"fileType": "REGULAR"}
+    assert q.dir(new, 'file(path: "f") { contents }') == {"contents": "old"}
+    again = f'{steps}\nwithNewFile(path: "f", contents: "new")'
+    assert q.dir(again, 'stat(path: "f") { permissions }') == {"permissions": 0o644}

@@ -73,7 +73,7 @@ def test_statuses(session: Session) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "kind"), [("GET", "application/json"), ("PUT", "application/json"), ("POST", "text/plain")]
+    ("method", "kind"), [("DELETE", "application/json"), ("PUT", "application/json"), ("POST", "text/plain")]
 )
 def test_other_transports_are_refused(session: Session, method: str, kind: str) -> None:
     """1.7: wrong method or request type: 400, `transport not supported`."""

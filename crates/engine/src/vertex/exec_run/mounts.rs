@@ -359,7 +359,8 @@ impl Prepared {
     /// Puts what lies at a path elsewhere.
     fn relocate(&mut self, moved: &[(String, String)], cwd: &str) {
         for (path, target) in moved {
-            let mounts = self.mounts.iter_mut().filter(|mount| mount.destination().as_path() == Path::new(path));
+            let mounts =
+                self.mounts.iter_mut().filter(|mount| mount.destination().as_path() == Path::new(path));
             for mount in mounts {
                 mount.set_destination(PathBuf::from(target));
             }

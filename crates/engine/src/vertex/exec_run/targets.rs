@@ -87,7 +87,8 @@ impl Targets {
 
     /// Paths in the root that do not lead where they seem to, with where they lead; see [`behind_dangling`].
     pub fn moved(&self, store: &Store, root: &TreeId) -> Vec<(String, String)> {
-        let mounts = self.mounts.iter().filter(|target| target.place == Place::Root).map(|target| &target.path);
+        let mounts =
+            self.mounts.iter().filter(|target| target.place == Place::Root).map(|target| &target.path);
         let moved = |path: &String| Some((path.clone(), behind_dangling(store, root, path)?));
         mounts.chain(&self.cwd).filter_map(moved).collect()
     }
