@@ -24,6 +24,16 @@ pub fn command(args: &[String]) -> String {
     text
 }
 
+/// The beginning of a text that may be long, for messages.
+#[must_use]
+pub fn short(text: &str) -> std::borrow::Cow<'_, str> {
+    const MOST: usize = 200;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
 fn quote(arg: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:=@%+,^~".contains(&byte);
     if !arg.is_empty() && arg.bytes().all(plain) {
@@ -58,5 +68,12 @@ mod tests {
         let long = command(&["echo".to_owned(), "ü".repeat(3000), "y".repeat(100_000)]);
         assert!(long.starts_with("echo 'üü") && long.ends_with("ü… (102014 more bytes)"), "{long}");
         assert!(command(&vec!["x".repeat(30); 1000]).ends_with("… (28999 more bytes)"));
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(short("short"), "short");
+        assert_eq!(short(&"é".repeat(200)), "é".repeat(200));
+        assert_eq!(short(&"é".repeat(201)), format!("{}…", "é".repeat(200)));
     }
 }

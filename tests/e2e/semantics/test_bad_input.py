@@ -145,6 +145,21 @@ def test_arguments_that_make_no_sense_are_refused(q: Any, step: str) -> None:
     assert q.fails("ask", step, "sync").message
 
 
+@pytest.mark.parametrize("what", ["one argument", "all arguments", "a variable"])
+def test_more_than_the_kernel_takes(q: Any, what: str) -> None:
+    long = json.dumps("x" * 200_000)
+    many = ", ".join(['"' + "y" * 1000 + '"'] * 3000)
+    steps = {
+        "one argument": f'withExec(args: ["true", {long}])',
+        "all arguments": f'withExec(args: ["true", {many}])',
+        "a variable": f'withEnvVariable(name: "A", value: {long})\nwithExec(args: ["true"])',
+    }[what]
+    message = q.fails("ask", steps, "sync").message
+    assert message.startswith("true") and len(message) < 500
+    assert "too large: the kernel takes 128 KiB for each" in message and "as files or as stdin" in message
+    assert q.ask(f'withExec(args: ["wc", "-c"], stdin: {long})', "stdout") == "200000\n"
+
+
 LONG = "n" * 300
 
 

@@ -146,6 +146,20 @@ def test_5_1_a_plain_variable_takes_the_place_of_a_secret_or_volatile_one(q: Any
     assert q.sh("echo $X $Y", before) == "plain-x plain-y\n"
 
 
+def test_5_1_the_later_of_two_kinds_of_variable_counts(q: Any) -> None:
+    secret = q.secret("kinds-of-variables", "a-secret-value")
+    kinds = {
+        "plain": ('withEnvVariable(name: "X", value: "plain")', "5\n"),
+        "volatile": ('withVolatileVariable(name: "X", value: "volatile")', "8\n"),
+        "secret": (f'withSecretVariable(name: "X", secret: {secret})', "14\n"),
+    }
+    for first, _ in kinds.values():
+        for then, length in kinds.values():
+            assert q.sh("echo ${#X}", f"{first}\n{then}") == length, (first, then)
+    both = f'{kinds["volatile"][0]}\n{kinds["secret"][0]}\nwithoutSecretVariable(name: "X")'
+    assert q.sh("echo ${X:-gone}", both) == "gone\n"
+
+
 def test_5_1_a_container_has_the_platform_it_was_made_for(q: Any) -> None:
     for given, canonical in [
         ("linux/x86_64", "linux/amd64"),

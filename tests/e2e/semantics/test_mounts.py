@@ -528,3 +528,22 @@ def test_a_file_does_not_take_the_place_of_a_directory(q: Any) -> None:
     assert q.session.chain(inside, 'directory(path: "/d/f") { entries }') == {"entries": ["f", "inner"]}
     plain = f'withDirectory(path: "d", source: {same})\nwithFile(path: "d/", source: {file})'
     assert q.fails("dir", plain, "entries").message == "path d/f is a directory, not a file"
+
+
+def test_a_read_only_mount_has_no_place_for_what_is_not_there(q: Any) -> None:
+    secret, volume = q.secret("no-place", "no-place-value"), q.id('cacheVolume(key: "no place")')
+    mount = f'withMountedDirectory(path: "/m", source: {q.dir_id(a="1", d__e="2")}, readOnly: true)'
+    for name, rest in [
+        ("withMountedCache", f"cache: {volume}"),
+        ("withMountedTemp", "size: 4096"),
+        ("withMountedSecret", f"source: {secret}"),
+    ]:
+        message = q.fails("sh", "true", f'{mount}\n{name}(path: "/m/new", {rest})').message
+        assert message == (
+            f"{name}: /m/new is not there, and cannot be made in /m, which is mounted read-only: mount /m without "
+            "readOnly, or give its directory a place for it"
+        )
+    there = f'{mount}\nwithMountedCache(path: "/m/d", cache: {volume})\nwithMountedSecret(path: "/m/a", source: {secret})'
+    assert q.sh("touch /m/d/x; ls /m/d; wc -c < /m/a; touch /m/y 2>/dev/null || echo refused", there) == (
+        "x\n14\nrefused\n"
+    )

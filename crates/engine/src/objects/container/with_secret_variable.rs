@@ -33,6 +33,7 @@ impl Run for WithSecretVariable {
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
         check_variable(&self.name)?;
         let mut next = on.configured(|config| config.env.retain(|(name, _)| *name != self.name));
+        Arc::make_mut(&mut next.volatile_env).retain(|(name, _)| *name != self.name);
         let variables = Arc::make_mut(&mut next.secret_env);
         variables.retain(|(name, _)| *name != self.name);
         variables.push((self.name, self.secret.object));

@@ -30,6 +30,7 @@ impl Run for WithVolatileVariable {
         check_variable(&self.name)?;
         check_value(&self.name, &self.value)?;
         let mut next = on.changed();
+        Arc::make_mut(&mut next.secret_env).retain(|(name, _)| *name != self.name);
         let variables = Arc::make_mut(&mut next.volatile_env);
         variables.retain(|(name, _)| *name != self.name);
         variables.push((self.name, self.value));

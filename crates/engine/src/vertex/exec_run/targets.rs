@@ -2,7 +2,7 @@
 //! lead through links.
 
 use kukri_store::Store;
-use kukri_tree::{Follow, FoundKind, TreeId, lookup};
+use kukri_tree::{Follow, FoundKind, TreeError, TreeId, lookup};
 
 use super::links::behind_dangling;
 use super::place::{Place, place, places};
@@ -20,6 +20,8 @@ struct Target {
     step: &'static str,
     /// Whether it is a file.
     file: bool,
+    /// The read-only mount that it lies in.
+    read_only: Option<String>,
 }
 
 /// The places of all mounts of a command.
@@ -44,7 +46,8 @@ impl Targets {
                 MountKind::Secret { .. } => ("withMountedSecret", true),
             };
             let inner = format!("{inner}/{name}").trim_start_matches('/').to_owned();
-            Target { place, inner, path: mount.path.to_string(), step, file }
+            let read_only = read_only(exec, &place);
+            Target { place, inner, path: mount.path.to_string(), step, file, read_only }
         };
         let cwd = matches!(place(&mounts, &exec.cwd), (Place::Root, _)).then(|| exec.cwd.clone());
         Self { mounts: exec.mounts.iter().map(target).collect(), cwd }
@@ -56,15 +59,23 @@ impl Targets {
         store: &Store,
         tree: impl Fn(Option<usize>) -> Option<TreeId>,
     ) -> Result<(), OpError> {
-        for Target { place, inner, path, step, file } in &self.mounts {
+        for Target { place, inner, path, step, file, read_only } in &self.mounts {
             let index = match place {
                 Place::Root => None,
                 Place::Tree(index) => Some(*index),
                 Place::File(..) | Place::Volume(_) | Place::Memory => continue,
             };
             // What is not there is made, and what cannot be looked at is for the kernel to judge.
-            let Some(Ok(found)) = tree(index).map(|tree| lookup(store, &tree, inner, Follow::All)) else {
-                continue;
+            let Some(tree) = tree(index) else { continue };
+            let found = match (lookup(store, &tree, inner, Follow::All), read_only) {
+                (Ok(found), _) => found,
+                (Err(TreeError::NotFound(_)), Some(mount)) => {
+                    return Err(OpError::new(format!(
+                        "{step}: {path} is not there, and cannot be made in {mount}, which is mounted read-only: mount \
+                         {mount} without readOnly, or give its directory a place for it"
+                    )));
+                }
+                (Err(_), _) => continue,
             };
             let is_directory = matches!(found.kind, FoundKind::Dir { .. });
             match (file, is_directory) {
@@ -92,4 +103,11 @@ impl Targets {
         let moved = |path: &String| Some((path.clone(), behind_dangling(store, root, path)?));
         mounts.chain(&self.cwd).filter_map(moved).collect()
     }
+}
+
+/// Where a place is mounted, if it takes no changes.
+fn read_only(exec: &Exec, place: &Place) -> Option<String> {
+    let Place::Tree(index) = place else { return None };
+    let mount = exec.mounts.iter().filter(|mount| mount.is_tree()).nth(*index)?;
+    matches!(mount.kind, MountKind::Directory { read_only: true, .. }).then(|| mount.path.to_string())
 }
