@@ -44,7 +44,10 @@ def make_engine(
         interpreter = os.environ.get("KUKRI_VENV_PYTHON") or str(ROOT / ".venv" / "bin" / "python")
         places = [str(Path(binary()).parent), str(Path(interpreter).parent), engine.env["PATH"]]
         engine.env.update(
-            PATH=":".join(places), PYTHONDONTWRITEBYTECODE="1", REGISTRY=registry.url.partition("://")[2]
+            PATH=":".join(places),
+            PYTHON=interpreter,
+            PYTHONDONTWRITEBYTECODE="1",
+            REGISTRY=registry.url.partition("://")[2],
         )
         made.append(engine)
         return engine

@@ -266,6 +266,8 @@ def test_5_6_certificates_of_the_engine_reach_commands_and_leave_no_trace(
     with engine.session(workdir=tmp_path) as session:
         own = asker(session)
         assert own.sh("cat $SSL_CERT_FILE") == bundle.read_text()
+        # Programs that do not look at that one have their own.
+        assert own.sh("cat $CARGO_HTTP_CAINFO") == own.sh("cat $GIT_SSL_CAINFO") == bundle.read_text()
         assert (
             own.sh("echo $SSL_CERT_FILE", 'withEnvVariable(name: "SSL_CERT_FILE", value: "mine")') == "mine\n"
         )
