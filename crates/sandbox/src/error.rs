@@ -123,12 +123,13 @@ impl SandboxError {
     }
 }
 
+/// Why a mount may have been refused.
+pub(crate) const UNFIT: &str = "; a directory can only be mounted on a directory, a file on a file, and what leads there must be directories";
+
 /// What may be the matter where the kernel only says that it does not work.
 fn unfit(target: &std::path::Path, source: &io::Error) -> &'static str {
     match source.raw_os_error() {
-        Some(libc::EINVAL | libc::ENOTDIR) if target != std::path::Path::new("/") => {
-            "; a directory can only be mounted on a directory, a file on a file, and what leads there must be directories"
-        }
+        Some(libc::EINVAL | libc::ENOTDIR) if target != std::path::Path::new("/") => UNFIT,
         _ => "",
     }
 }

@@ -103,6 +103,7 @@ on_each! {
     output_and_exit_codes, network: false;
     a_command_that_is_not_there, network: false;
     a_command_that_cannot_be_executed, network: false;
+    a_command_that_is_too_long, network: false;
     standard_input, network: false;
     what_is_written_lands_in_the_upper_directory, network: false;
     files_are_injected_and_leave_no_trace, network: false;
@@ -170,6 +171,18 @@ mod checks {
         assert_eq!((path.as_str(), interpreter.as_deref()), ("/bin/lost", Some("/opt/none")));
         let error = failure(run("noise").await);
         assert!(matches!(error, SandboxError::WrongFormat { .. }), "{error}");
+    }
+
+    pub async fn a_command_that_is_too_long(bench: &Bench, runtime: &dyn Runtime) {
+        let long = "x".repeat(200_000);
+        // Without the init, other runtimes have begun the container by then, and it ends with the status 1.
+        let inits = if runtime.name() == "native" { vec![true, false] } else { vec![true] };
+        for init in inits {
+            let spec = bench.boxed.spec(&["echo", &long]);
+            let error = failure(bench.boxed.run_with(runtime, spec, |request| request.init = init).await);
+            let SandboxError::TooLong { bytes, longest } = error else { panic!("{error}") };
+            assert!(longest == long.len() + 1 && bytes > longest, "{bytes} {longest}");
+        }
     }
 
     pub async fn standard_input(bench: &Bench, runtime: &dyn Runtime) {

@@ -45,7 +45,7 @@ def test_nothing_is_mounted_over_the_processes(q: Any, path: str, kind: str) -> 
 
 def test_a_directory_on_a_file(q: Any) -> None:
     error = q.fails("sh", "true", 'withMountedTemp(path: "/etc/hosts")')
-    assert "/etc/hosts" in error.message and "a directory can only be mounted on a directory" in error.message
+    assert "etc/hosts" in error.message and "a directory can only be mounted on a directory" in error.message
 
 
 @pytest.mark.parametrize("name", ["", "A=B", "A\0B"])

@@ -46,6 +46,8 @@ class Engine:
             "_EXPERIMENTAL_DAGGER_CLI_BIN": binary(),
             **variables,
         }
+        if runtime := os.environ.get("KUKRI_TEST_OCI_RUNTIME"):
+            self.env.setdefault("KUKRI_OCI_RUNTIME", runtime)
         if mirror:
             self.env["KUKRI_REGISTRY_MIRRORS"] = f"docker.io={mirror}"
 

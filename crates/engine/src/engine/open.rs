@@ -12,7 +12,7 @@ use std::time::Duration;
 use kukri_oci::registry::NoAuth;
 use kukri_oci::{ProxyConfig, RegistryClient, RegistryConfig};
 use kukri_sandbox::cgroup::ControlGroups;
-use kukri_sandbox::network::{Pool, PoolConfig};
+use kukri_sandbox::network::{NetworkError, Pool, PoolConfig};
 use kukri_sandbox::oci_runtime::{OciRuntime, OciRuntimeConfig};
 use kukri_sandbox::{NativeConfig, NativeRuntime, NetworkMode, Networks, Runtime, SandboxError, spec};
 use kukri_store::{OpenError, Store, StoreConfig};
@@ -104,10 +104,8 @@ pub enum OpenEngineError {
     #[error("containers cannot be run on this machine: {0}")]
     Sandbox(#[from] SandboxError),
     /// Containers cannot get a network.
-    #[error(
-        "containers cannot get a network on this machine: {0}\nhint: --network host or --network none runs them without one of their own"
-    )]
-    Network(String),
+    #[error("containers cannot get a network on this machine: {0}\nhint: {1}")]
+    Network(String, &'static str),
 }
 
 impl OpenEngineError {
@@ -146,7 +144,8 @@ impl Engine {
         let mut resolv_conf = String::new();
         let networks: Option<Arc<dyn Networks>> = match pool {
             Some(pool) => {
-                let pool = pool.map_err(|error| OpenEngineError::Network(error.to_string()))?;
+                let pool =
+                    pool.map_err(|error| OpenEngineError::Network(error.to_string(), without(&error)))?;
                 for warning in pool.warnings() {
                     tracing::warn!("{warning}");
                 }
@@ -218,6 +217,15 @@ impl Engine {
             },
             secret_salt,
         }))
+    }
+}
+
+/// How to do without a network of containers. One with nothing but loopback needs the same capability as a bridge.
+fn without(error: &NetworkError) -> &'static str {
+    if error.lacks_capability() {
+        "--network host runs them without one of their own"
+    } else {
+        "--network host or --network none runs them without one of their own"
     }
 }
 

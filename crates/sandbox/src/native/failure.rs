@@ -10,6 +10,9 @@ use super::plan::{Exec, Label, Plan};
 use super::report::{Record, TAG_EXEC_FAILED};
 use crate::SandboxError;
 
+/// The stage that brings the loopback interface up.
+pub const LOOPBACK: &str = "bring up the loopback interface";
+
 /// Number of the root mount's descriptor, which the plan keeps open.
 pub struct Root(pub RawFd);
 
@@ -64,6 +67,11 @@ pub fn child(plan: &Plan, searched: &[String], root: Root) -> SandboxError {
     match plan.labels.get(op).cloned() {
         Some(Label::Mount(what, target)) => SandboxError::Mount { what, target, source },
         Some(Label::Workdir(path)) => SandboxError::Workdir { path, source },
+        Some(Label::Stage(LOOPBACK, _)) if -error == libc::EPERM => SandboxError::Unsupported {
+            feature: "a network namespace with loopback".to_owned(),
+            next: "the engine needs CAP_NET_ADMIN for it; --network host runs containers without one"
+                .to_owned(),
+        },
         Some(Label::Stage(stage, path)) => SandboxError::Stage { stage, path, source },
         None if -error == libc::E2BIG => too_long(&plan.exec),
         None => SandboxError::Stage { stage: "execute the init", path: None, source },
@@ -111,7 +119,7 @@ fn command(
 }
 
 /// The init is given the same arguments and variables, so it fails first where there is one.
-fn too_long(exec: &Exec) -> SandboxError {
+pub fn too_long(exec: &Exec) -> SandboxError {
     let strings = exec.argv.strings().iter().chain(exec.envp.strings());
     let lengths = strings.map(|text| text.as_bytes_with_nul().len());
     let (bytes, longest) = lengths.fold((0, 0), |(sum, longest), length| (sum + length, longest.max(length)));

@@ -15,7 +15,7 @@ use oci_spec::runtime::{LinuxNamespaceType, PosixRlimitType, Process, Spec};
 use super::launcher::check;
 use super::mounting::Mounting;
 use super::plan::{Exec, Label, Op, Outcome, Plan, Strings, Target};
-use super::{Ground, capability};
+use super::{Ground, capability, failure};
 use crate::{NetworkMode, RunRequest, SandboxError, Stdin};
 
 /// Where commands are searched when the container's environment does not say.
@@ -156,7 +156,7 @@ pub fn prepare(
         }
         (_, None) => {
             builder.plan.clone_flags |= libc::CLONE_NEWNET as u64;
-            builder.stage("bring up the loopback interface", None, Op::Loopback);
+            builder.stage(failure::LOOPBACK, None, Op::Loopback);
         }
     }
 

@@ -102,6 +102,12 @@ pub enum NetworkError {
 }
 
 impl NetworkError {
+    /// Whether the engine may not do it, however the kernel is made.
+    #[must_use]
+    pub fn lacks_capability(&self) -> bool {
+        matches!(self, Self::Kernel { source, .. } if matches!(source.raw_os_error(), Some(libc::EPERM | libc::EACCES)))
+    }
+
     fn kernel(doing: impl Into<String>, source: impl Into<io::Error>) -> Self {
         Self::Kernel { doing: doing.into(), source: source.into() }
     }

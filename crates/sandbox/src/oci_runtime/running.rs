@@ -16,6 +16,7 @@ use super::bundle::{self, Plan};
 use super::spawn::spawn;
 use super::state::{self, WORDS};
 use super::{Kind, OciRuntimeError, Shared, namespace_of, rootfs};
+use crate::error::UNFIT;
 use crate::native::plan::Exec;
 use crate::native::report::{Record, TAG_ENDED, TAG_EXEC_FAILED, TAG_STARTED};
 use crate::native::wait::{self, Ended};
@@ -351,11 +352,19 @@ impl Launched {
             return failure::init(record, &self.exec, &self.searched, self.root.as_ref());
         }
         let said = fs::read_to_string(self.shared.state.run_file(&self.id, WORDS)).unwrap_or_default();
-        let message = match (logged, said.trim()) {
+        // What fails in the container itself is written to standard error, by some in the form of the log.
+        let mut message = match (logged.or_else(|| errors(&said)), said.trim()) {
             (Some(logged), _) => logged,
             (None, "") => format!("it ended with {ended:?} and logged nothing"),
             (None, said) => said.to_owned(),
         };
+        let lower = message.to_lowercase();
+        if lower.contains("argument list too long") {
+            return failure::too_long(&self.exec);
+        }
+        if lower.contains("mount") && lower.contains("not a directory") {
+            message.push_str(UNFIT);
+        }
         OciRuntimeError::Failed { program: self.shared.program.clone(), message }.into()
     }
 

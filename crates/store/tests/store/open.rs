@@ -31,7 +31,7 @@ fn what_is_newer_is_refused_and_left_alone() {
     let good = fs::read_to_string(&path).unwrap();
     for (bad, newer) in [
         (good.replace("\"version\": 1", "\"version\": 2"), "TooNew"),
-        (good.replace("\"incompatible\": []", "\"incompatible\": [\"encrypted\"]"), "UnknownFeatures"),
+        (good.replace("\"lazy-shards\"", "\"lazy-shards\", \"encrypted\""), "UnknownFeatures"),
         ("{".to_owned(), "BadFormat"),
     ] {
         assert_ne!(bad, good);
@@ -42,6 +42,33 @@ fn what_is_newer_is_refused_and_left_alone() {
     }
     fs::write(&path, good.replace("\"compatible\": []", "\"compatible\": [\"hints\"]")).unwrap();
     assert_eq!(Store::open(config(dir.path())).unwrap().read_blob(&digest).unwrap(), b"kept");
+}
+
+/// Engines that take all directories of objects for granted know no features, so they refuse a store that lacks one;
+/// a store that has them all stays open to them.
+#[test]
+fn a_store_with_missing_shards_says_so() {
+    let store = new_store();
+    let (path, dir) = (store.root().join("format.json"), store.dir);
+    let objects = store.store.root().join("objects");
+    drop(store.store);
+    let features = || {
+        let format: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        format["incompatible"].as_array().unwrap().len()
+    };
+    assert_eq!(features(), 1, "a new store");
+    let text = fs::read_to_string(&path).unwrap();
+    let old = text.replace("\"lazy-shards\"", "");
+    assert_ne!(old, text);
+    fs::write(&path, &old).unwrap();
+    for byte in 0..=255 {
+        fs::create_dir_all(objects.join(format!("{byte:02x}"))).unwrap();
+    }
+    drop(Store::open(config(dir.path())).unwrap());
+    assert_eq!(fs::read_to_string(&path).unwrap(), old, "an old store stays as it is");
+    fs::remove_dir(objects.join("a7")).unwrap();
+    drop(Store::open(config(dir.path())).unwrap());
+    assert_eq!(features(), 1, "one that was made before there was a word for it");
 }
 
 #[test]
