@@ -15,6 +15,7 @@ METADATA = {
     "License-Expression": "Apache-2.0",
     "Requires-Python": ">=3.10",
 }
+PLUGIN = r"(?m)^\[pytest11\]\ndagger *= *dagger\._pytest$"
 EXECUTABLE = 0o111
 
 
@@ -25,7 +26,10 @@ def expected(stem: str) -> set[str]:
         for path in PACKAGE.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    info = {f"{stem}.dist-info/{name}" for name in ("METADATA", "WHEEL", "RECORD", "licenses/LICENSE")}
+    info = {
+        f"{stem}.dist-info/{name}"
+        for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
+    }
     return modules | info | {f"{stem}.data/scripts/kukri"}
 
 
@@ -51,6 +55,9 @@ def problems(path: Path) -> list[str]:
         for key, value in METADATA.items():
             if not re.search(rf"(?m)^{key}: {re.escape(value)}$", metadata):
                 found.append(f"METADATA does not say `{key}: {value}`")
+        points = f"{stem}.dist-info/entry_points.txt"
+        if points in names and not re.search(PLUGIN, wheel.read(points).decode()):
+            found.append(f"{points} does not name the plugin for pytest")
         required = re.findall(r"(?m)^Requires-Dist: (.*)$", metadata)
         found += [f"depends on {name}" for name in required if "extra ==" not in name]
     if not re.search(r"-py3-none-(manylinux|musllinux|linux)\w*(\.\w+)*\.whl$", path.name):

@@ -76,6 +76,7 @@ python() {
     'KUKRI_BIN="$VENV/bin/kukri" KUKRI_ROOT="$LOGS/engine" KUKRI_IDLE_TIMEOUT=1s "$DEV/bin/python" -m pytest python/tests'
 }
 
+pythons() { scripts/pythons.sh; }
 e2e() { scripts/e2e.sh -q; }
 # Programs and terminals that pages show, the site with its links, "get started" in an empty environment, the examples.
 documentation() {
@@ -88,6 +89,7 @@ stage lint lint
 stage rust rust
 stage wheel wheel
 stage python python
+stage pythons pythons
 stage e2e e2e
 stage docs documentation
 stage clients clients

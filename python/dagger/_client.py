@@ -7,7 +7,13 @@ from dagger._gen.query import Query
 
 
 class Client(Query):
-    """The root of the API: everything begins here."""
+    """The root of the API: everything begins here.
+
+    Example:
+        ```python
+        print(await dag.container().from_("alpine").with_exec(["uname"]).stdout())
+        ```
+    """
 
     __slots__ = ()
 

@@ -79,6 +79,12 @@ class Retry:
     Attributes:
         connect: A connection that is refused.
         execute: A request that was sent on a kept connection which the session had closed meanwhile.
+
+    Example:
+        ```python
+        async with dagger.connection(dagger.Config(retry=dagger.Retry(connect=False))):
+            print(await dag.version())
+        ```
     """
 
     connect: bool | Callable[..., Any] = True
@@ -100,6 +106,13 @@ class Config:
         console: An object with a `file`, such as a console of `rich`: used when `log_output` is not given.
         source_lines: Remember which line of the program made each call, so that errors can name it. Default:
             yes, unless the environment has `KUKRI_SOURCE_LINES=0`.
+
+    Example:
+        ```python
+        config = dagger.Config(log_output=sys.stderr, timeout=5, execute_timeout=600)
+        async with dagger.connection(config):
+            print(await dag.version())
+        ```
     """
 
     timeout: Timeout | float | None = dataclasses.field(default_factory=Timeout.default)

@@ -163,7 +163,11 @@ class Connection:
         await self._end(error)
 
     async def close(self) -> None:
-        """Ends the session."""
+        """Ends the session.
+
+        Raises:
+            SessionError: It did not end well.
+        """
         await self._end(None)
 
     aclose = close

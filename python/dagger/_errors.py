@@ -86,6 +86,14 @@ class SourceLine(NamedTuple):
         line: Number of the line, from 1.
         function: Name of the function; `<module>` outside of functions.
         text: The line; empty where the source cannot be read.
+
+    Example:
+        ```python
+        try:
+            await dag.container().from_("alpine").with_exec(["false"])
+        except dagger.ExecError as error:
+            print([f"{place.file}:{place.line}" for place in error.source])
+        ```
     """
 
     file: str
@@ -224,7 +232,7 @@ class ExecError(QueryError):
     Example:
         ```python
         try:
-            await tests.sync()
+            await dag.container().from_("alpine").with_exec(["ls", "/nope"])
         except dagger.ExecError as error:
             print(error.command, error.exit_code, error.stderr)
         ```

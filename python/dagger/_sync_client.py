@@ -6,6 +6,12 @@ from dagger._gen.sync.query import Query
 
 
 class Client(Query):
-    """The root of the API: everything begins here."""
+    """The root of the API: everything begins here.
+
+    Example:
+        ```python
+        print(client.container().from_("alpine").with_exec(["uname"]).stdout())
+        ```
+    """
 
     __slots__ = ()

@@ -169,4 +169,5 @@ def test_pytest_shows_no_frames_of_the_package(tmp_path: Path) -> None:
         line for line in done.stdout.splitlines() if line.endswith((": ", ": TypeError")) and ".py:" in line
     ]
     assert frames
-    assert not [line for line in frames if "/dagger/" in line]
+    if sys.version_info >= (3, 11):  # Before, an exception that is raised again keeps the frames that it had.
+        assert not [line for line in frames if "/dagger/" in line]

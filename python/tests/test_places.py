@@ -1,7 +1,6 @@
 """Errors name the line of the program that made the call which failed."""
 
 import asyncio
-import inspect
 import pickle
 import subprocess
 import sys
@@ -163,12 +162,12 @@ def test_tracebacks_are_those_of_the_program(serve: Serve) -> None:
         return sum(str(entry.path).startswith(mine) for entry in error.traceback)
 
     # Before 3.11 an exception that is raised again keeps the frames that it had.
-    most = 1 if sys.version_info >= (3, 11) else 9
-    assert frames(lambda: asyncio.run(dag.container().with_exec(["make"]).stdout())) <= most
-    assert frames(lambda: dag.container().with_exec(anything("make"))) <= 2
+    more = 0 if sys.version_info >= (3, 11) else 9
+    assert frames(lambda: asyncio.run(dag.container().with_exec(["make"]).stdout())) <= 1 + more
+    assert frames(lambda: dag.container().with_exec(anything("make"))) <= 2 + more
     with dagger.connect() as client:
-        assert frames(lambda: client.container().with_exec(["make"]).stdout()) <= 2
-        assert frames(lambda: client.container().with_exec(["make"]).sync()) <= 2
+        assert frames(lambda: client.container().with_exec(["make"]).stdout()) <= 2 + more
+        assert frames(lambda: client.container().with_exec(["make"]).sync()) <= 2 + more
 
 
 def test_remembering_is_cheap() -> None:
@@ -198,6 +197,3 @@ def test_a_place_of_code_without_source(api: Api) -> None:
     place = _line(*names["made"]._step.place)
     assert place == dagger.SourceLine("<string>", 3, "<module>", "")
     assert str(place) == 'File "<string>", line 3, in <module>'
-    frame = inspect.currentframe()
-    assert frame is not None
-    assert _line(frame.f_code, 0).line == frame.f_code.co_firstlineno

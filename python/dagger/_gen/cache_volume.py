@@ -10,7 +10,27 @@ __tracebackhide__ = True
 
 
 class CacheVolume(Object):
-    """A directory for execs that outlives sessions and engines."""
+    """A directory for execs that outlives sessions and engines.
+
+    Example:
+        ```python
+        await (
+            dag.container()
+            .from_("alpine")
+            .with_mounted_cache("/cache", dag.cache_volume("pip"))
+            .with_exec(["touch", "/cache/wheel"])
+            .sync()
+        )
+        await (
+            dag.container()
+            .from_("alpine")
+            .with_mounted_cache("/cache", dag.cache_volume("pip"))
+            .with_exec(["ls", "/cache"])
+            .stdout()
+        )
+        # "wheel\\n"
+        ```
+    """
 
     __slots__ = ()
 

@@ -24,6 +24,12 @@ __tracebackhide__ = True
 class Changeset(Object):
     """What happened between two states of a directory. It can be looked at, merged with others and
     applied.
+
+    Example:
+        ```python
+        await dag.directory().with_new_file("a.txt", "").changes(dag.directory()).is_empty()
+        # False
+        ```
     """
 
     __slots__ = ()

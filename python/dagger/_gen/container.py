@@ -36,7 +36,14 @@ __tracebackhide__ = True
 
 
 class Container(Object):
-    """A container: a configuration and a file system."""
+    """A container: a configuration and a file system.
+
+    Example:
+        ```python
+        await dag.container().from_("alpine").with_exec(["echo", "hello"]).stdout()
+        # "hello\\n"
+        ```
+    """
 
     __slots__ = ()
 

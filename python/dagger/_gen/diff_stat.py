@@ -12,7 +12,22 @@ __tracebackhide__ = True
 
 
 class DiffStat(Object):
-    """How many lines changed at a path."""
+    """How many lines changed at a path.
+
+    Example:
+        ```python
+        [
+            await item.kind()
+            for item in await (
+                dag.directory()
+                .with_new_file("a.txt", "one\\n")
+                .changes(dag.directory())
+                .diff_stats()
+            )
+        ]
+        # ["ADDED"]
+        ```
+    """
 
     __slots__ = ()
 

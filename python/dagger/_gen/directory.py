@@ -28,7 +28,14 @@ __tracebackhide__ = True
 
 
 class Directory(Object):
-    """A directory with all in it."""
+    """A directory with all in it.
+
+    Example:
+        ```python
+        await dag.directory().with_new_file("src/hello.txt", "hello").entries(path="src")
+        # ["hello.txt"]
+        ```
+    """
 
     __slots__ = ()
 

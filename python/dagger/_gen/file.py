@@ -20,7 +20,14 @@ __tracebackhide__ = True
 
 
 class File(Object):
-    """A file."""
+    """A file.
+
+    Example:
+        ```python
+        await dag.host().file("README.md").contents()
+        # "# Hello\\n\\nA small project.\\n"
+        ```
+    """
 
     __slots__ = ()
 

@@ -20,7 +20,14 @@ __tracebackhide__ = True
 
 
 class Host(Object):
-    """The client's machine."""
+    """The client's machine.
+
+    Example:
+        ```python
+        await dag.host().directory("src").entries()
+        # ["hello.py"]
+        ```
+    """
 
     __slots__ = ()
 

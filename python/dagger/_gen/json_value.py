@@ -16,7 +16,14 @@ __tracebackhide__ = True
 
 
 class JSONValue(Object):
-    """A JSON value."""
+    """A JSON value.
+
+    Example:
+        ```python
+        await dag.json().new_boolean(True).contents()
+        # "true"
+        ```
+    """
 
     __slots__ = ()
 

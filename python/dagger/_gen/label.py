@@ -10,7 +10,21 @@ __tracebackhide__ = True
 
 
 class Label(Object):
-    """A label of an image."""
+    """A label of an image.
+
+    Example:
+        ```python
+        [
+            await item.value()
+            for item in await (
+                dag.container()
+                .with_label("org.opencontainers.image.title", "hello")
+                .labels()
+            )
+        ]
+        # ["hello"]
+        ```
+    """
 
     __slots__ = ()
 

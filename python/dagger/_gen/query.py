@@ -82,7 +82,14 @@ __tracebackhide__ = True
 
 
 class Query(Object):
-    """Where every chain of calls starts."""
+    """Where every chain of calls starts.
+
+    Example:
+        ```python
+        await dag.container().from_("alpine").with_exec(["echo", "hello"]).stdout()
+        # "hello\\n"
+        ```
+    """
 
     __slots__ = ()
 

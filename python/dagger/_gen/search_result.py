@@ -15,7 +15,14 @@ __tracebackhide__ = True
 
 
 class SearchResult(Object):
-    """A match of a search."""
+    """A match of a search.
+
+    Example:
+        ```python
+        [await item.file_path() for item in await dag.host().directory("src").search("return")]
+        # ["hello.py"]
+        ```
+    """
 
     __slots__ = ()
 

@@ -10,7 +10,17 @@ __tracebackhide__ = True
 
 
 class SearchSubmatch(Object):
-    """A place that matches a search."""
+    """A place that matches a search.
+
+    Example:
+        ```python
+        [
+            [await item.end() for item in await item.submatches()]
+            for item in await dag.file("notes.txt", "one two one\\n").search("one")
+        ]
+        # [[3, 11]]
+        ```
+    """
 
     __slots__ = ()
 

@@ -10,7 +10,14 @@ __tracebackhide__ = True
 
 
 class Secret(Object):
-    """A value that reaches no log, cache key, disk or image."""
+    """A value that reaches no log, cache key, disk or image.
+
+    Example:
+        ```python
+        await dag.secret("env://HOME").uri()
+        # "env://HOME"
+        ```
+    """
 
     __slots__ = ()
 

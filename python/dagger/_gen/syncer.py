@@ -15,11 +15,21 @@ class Syncer(Protocol):
     """What can be computed ahead of time."""
 
     async def id(self) -> str:
-        """Identifies the object. Asking for it does no work."""
+        """Identifies the object. Asking for it does no work.
+
+        Raises:
+            QueryError: The engine reports an error.
+            TransportError: The session broke off.
+        """
         ...
 
     async def sync(self) -> Self:
-        """Computes the object, and gives its ID."""
+        """Computes the object, and gives its ID.
+
+        Raises:
+            QueryError: The engine reports an error.
+            TransportError: The session broke off.
+        """
         ...
 
 

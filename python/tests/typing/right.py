@@ -34,6 +34,18 @@ async def main() -> None:
         assert_type(await container.entrypoint(), list[str])
         assert_type(await container.id(), dagger.ContainerID)
         assert_type(await container.sync(), Container)
+        assert_type(await container.platform(), dagger.Platform)
+        assert_type(await container.exists("/x", expected_type=dagger.ExistsType.REGULAR_TYPE), bool)
+        assert_type(await container.export("/x"), str)
+        assert_type(await container.export_image("x"), None)
+        assert_type(await container.user() or "root", str)
+        assert_type(container.with_(base_of).directory("/x").file("a"), dagger.File)
+        assert_type([await one.name() for one in await container.labels()], list[str])
+        assert_type(await container.file("/x").size(), int)
+        assert_type(await dag.directory().entries(path="x"), list[str])
+        assert_type(await dag.directory().search("x"), list[dagger.SearchResult])
+        assert_type(dag.load_syncer_from_id(await container.id()), dagger.Syncer)
+        assert_type(await dag.node(container).id(), str)
         for port in await container.exposed_ports():
             assert_type(await port.protocol(), dagger.NetworkProtocol)
         source: Directory = dag.host().directory(".", exclude=[".git"])
@@ -57,6 +69,16 @@ def plain() -> None:
         except dagger.ExecError as error:
             assert_type(error.exit_code, int)
             assert_type(error.command, list[str])
+            assert_type(error.hint, str)
+            assert_type([place.line for place in error.source], list[int])
+        assert_type(client.container().env_variable("A"), str | None)
+        assert_type(client.container().directory("/x").sync(), sync.Directory)
+        assert_type(client.container().with_(lambda one: one.with_workdir("/")), sync.Container)
+        assert_type(client.node(container), sync.Node)
+
+
+def base_of(container: Container) -> Container:
+    return container.with_exec(["true"])
 
 
 if __name__ == "__main__":

@@ -15,4 +15,22 @@ async def main() -> None:
     number: int = await dag.container().stdout()  # wrong
     with dagger.connect() as client:
         dag.container().with_directory("/x", client.directory())  # wrong
+        client.container().with_directory("/x", dag.directory())  # wrong
+        await client.version()  # wrong
     print(number, dagger.NoSuchName)  # wrong
+    text: str = dag.container().stdout()  # wrong
+    dag.container().sync()  # wrong
+    print(len(await dag.container().env_variable("A")))  # wrong
+    dag.directory().with_new_file("a", dag.file("a", "b").contents())  # wrong
+    dag.container().with_exec(["x"], True)  # wrong
+    dag.container().from_(addres="alpine")  # wrong
+    dag.load_directory_from_id(await dag.container().sync())  # wrong
+    await dag.host()  # wrong
+    with dagger.connection():  # wrong
+        pass
+    async with dagger.connect():  # wrong
+        pass
+    dagger.Config("now")  # wrong
+    dagger.Config(timeout="1")  # wrong
+    syncer: dagger.Syncer = dag.set_secret("a", "b")  # wrong
+    print(text, syncer)

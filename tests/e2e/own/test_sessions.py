@@ -1,8 +1,40 @@
 """Objects that meet other sessions than the one in which they were found."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import dagger
 import pytest
 from dagger import dag
+
+PROGRAM = """
+import asyncio, gc, threading
+import dagger
+from dagger import dag
+
+LOG = open("log", "w")
+
+async def main():
+    async with dagger.connection(dagger.Config(log_output=LOG)):
+        made = dag.container().from_("busybox").with_exec(["echo", "hi"])
+        assert await asyncio.gather(*(made.stdout() for _ in range(20))) == ["hi\\n"] * 20
+        try:
+            await dag.container().from_("busybox").with_exec(["false"])
+        except dagger.ExecError:
+            pass
+        task = asyncio.create_task(dag.container().from_("busybox").with_exec(["sleep", "60"]).sync())
+        await asyncio.sleep(0.2)
+        task.cancel()
+
+asyncio.run(main())
+with dagger.connect() as client:
+    thread = threading.Thread(target=lambda: client.version())
+    thread.start()
+    thread.join()
+LOG.close()
+gc.collect()
+"""
 
 
 async def test_a_later_session() -> None:
@@ -25,3 +57,11 @@ async def test_sessions_beside_each_other() -> None:
             plain = client.directory().with_new_file("c", "d").sync()
             # Type checkers refuse it; it works all the same.
             assert await other.directory().with_directory("d", plain).glob("**") == ["d/", "d/c"]
+
+
+def test_warnings_are_errors(tmp_path: Path) -> None:
+    """Nothing is left open, never awaited or deprecated, also as Python's development mode sees it."""
+    (tmp_path / "ci.py").write_text(PROGRAM)
+    command = [sys.executable, "-W", "error", "-X", "dev", "ci.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

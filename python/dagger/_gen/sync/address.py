@@ -24,6 +24,12 @@ __tracebackhide__ = True
 class Address(SyncObject):
     """A text that stands for something else: the reference of an image, a path of the client's machine,
     the URI of a secret. What it stands for is decided by what is asked for.
+
+    Example:
+        ```python
+        dag.address("alpine:3.20").value()
+        # "alpine:3.20"
+        ```
     """
 
     __slots__ = ()

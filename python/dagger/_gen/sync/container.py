@@ -36,7 +36,14 @@ __tracebackhide__ = True
 
 
 class Container(SyncObject):
-    """A container: a configuration and a file system."""
+    """A container: a configuration and a file system.
+
+    Example:
+        ```python
+        dag.container().from_("alpine").with_exec(["echo", "hello"]).stdout()
+        # "hello\\n"
+        ```
+    """
 
     __slots__ = ()
 

@@ -12,7 +12,22 @@ __tracebackhide__ = True
 
 
 class DiffStat(SyncObject):
-    """How many lines changed at a path."""
+    """How many lines changed at a path.
+
+    Example:
+        ```python
+        [
+            item.kind()
+            for item in (
+                dag.directory()
+                .with_new_file("a.txt", "one\\n")
+                .changes(dag.directory())
+                .diff_stats()
+            )
+        ]
+        # ["ADDED"]
+        ```
+    """
 
     __slots__ = ()
 

@@ -23,6 +23,12 @@ class EnvFile(SyncObject):
     A value may have quotes and references to other variables (`$NAME`, `${NAME}`, `${NAME:-default}`), to
     those of the client's environment too; single quotes keep a reference from being replaced. All this is
     looked at when a value is asked for.
+
+    Example:
+        ```python
+        dag.host().file(".env").as_env_file().exists("GREETING")
+        # True
+        ```
     """
 
     __slots__ = ()

@@ -10,7 +10,22 @@ __tracebackhide__ = True
 
 
 class EnvVariable(SyncObject):
-    """An environment variable."""
+    """An environment variable.
+
+    Example:
+        ```python
+        [
+            item.value()
+            for item in (
+                dag.container()
+                .with_env_variable("DEBUG", "1")
+                .with_env_variable("CI", "true")
+                .env_variables()
+            )
+        ]
+        # ["1", "true"]
+        ```
+    """
 
     __slots__ = ()
 

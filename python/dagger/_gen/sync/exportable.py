@@ -16,11 +16,20 @@ class Exportable(Protocol):
 
         Args:
             path: Where, relative to the client's working directory.
+
+        Raises:
+            QueryError: The engine reports an error.
+            TransportError: The session broke off.
         """
         ...
 
     def id(self) -> str:
-        """Identifies the object. Asking for it does no work."""
+        """Identifies the object. Asking for it does no work.
+
+        Raises:
+            QueryError: The engine reports an error.
+            TransportError: The session broke off.
+        """
         ...
 
 

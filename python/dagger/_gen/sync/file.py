@@ -20,7 +20,14 @@ __tracebackhide__ = True
 
 
 class File(SyncObject):
-    """A file."""
+    """A file.
+
+    Example:
+        ```python
+        dag.host().file("README.md").contents()
+        # "# Hello\\n\\nA small project.\\n"
+        ```
+    """
 
     __slots__ = ()
 

@@ -11,7 +11,19 @@ __tracebackhide__ = True
 
 
 class HealthcheckConfig(SyncObject):
-    """How to find out whether a container is healthy, in Docker's terms."""
+    """How to find out whether a container is healthy, in Docker's terms.
+
+    Example:
+        ```python
+        (
+            dag.container()
+            .with_docker_healthcheck(["true"], retries=3)
+            .docker_healthcheck()
+            .retries()
+        )
+        # 3
+        ```
+    """
 
     __slots__ = ()
 

@@ -20,7 +20,14 @@ __tracebackhide__ = True
 
 
 class Host(SyncObject):
-    """The client's machine."""
+    """The client's machine.
+
+    Example:
+        ```python
+        dag.host().directory("src").entries()
+        # ["hello.py"]
+        ```
+    """
 
     __slots__ = ()
 

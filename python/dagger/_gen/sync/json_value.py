@@ -16,7 +16,14 @@ __tracebackhide__ = True
 
 
 class JSONValue(SyncObject):
-    """A JSON value."""
+    """A JSON value.
+
+    Example:
+        ```python
+        dag.json().new_boolean(True).contents()
+        # "true"
+        ```
+    """
 
     __slots__ = ()
 

@@ -10,7 +10,21 @@ __tracebackhide__ = True
 
 
 class Label(SyncObject):
-    """A label of an image."""
+    """A label of an image.
+
+    Example:
+        ```python
+        [
+            item.value()
+            for item in (
+                dag.container()
+                .with_label("org.opencontainers.image.title", "hello")
+                .labels()
+            )
+        ]
+        # ["hello"]
+        ```
+    """
 
     __slots__ = ()
 

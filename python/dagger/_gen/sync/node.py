@@ -12,7 +12,12 @@ class Node(Protocol):
     """Every object."""
 
     def id(self) -> str:
-        """Identifies the object. Asking for it does no work."""
+        """Identifies the object. Asking for it does no work.
+
+        Raises:
+            QueryError: The engine reports an error.
+            TransportError: The session broke off.
+        """
         ...
 
 

@@ -12,7 +12,22 @@ __tracebackhide__ = True
 
 
 class Port(SyncObject):
-    """A port that a container exposes."""
+    """A port that a container exposes.
+
+    Example:
+        ```python
+        [
+            item.port()
+            for item in (
+                dag.container()
+                .with_exposed_port(8080)
+                .with_exposed_port(9090)
+                .exposed_ports()
+            )
+        ]
+        # [8080, 9090]
+        ```
+    """
 
     __slots__ = ()
 

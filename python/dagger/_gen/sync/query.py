@@ -82,7 +82,14 @@ __tracebackhide__ = True
 
 
 class Query(SyncObject):
-    """Where every chain of calls starts."""
+    """Where every chain of calls starts.
+
+    Example:
+        ```python
+        dag.container().from_("alpine").with_exec(["echo", "hello"]).stdout()
+        # "hello\\n"
+        ```
+    """
 
     __slots__ = ()
 

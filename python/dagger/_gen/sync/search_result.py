@@ -15,7 +15,14 @@ __tracebackhide__ = True
 
 
 class SearchResult(SyncObject):
-    """A match of a search."""
+    """A match of a search.
+
+    Example:
+        ```python
+        [item.line_number() for item in dag.file("notes.txt", "one\\ntwo\\n").search("two")]
+        # [2]
+        ```
+    """
 
     __slots__ = ()
 

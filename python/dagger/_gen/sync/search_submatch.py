@@ -10,7 +10,17 @@ __tracebackhide__ = True
 
 
 class SearchSubmatch(SyncObject):
-    """A place that matches a search."""
+    """A place that matches a search.
+
+    Example:
+        ```python
+        [
+            [item.end() for item in item.submatches()]
+            for item in dag.file("notes.txt", "one two one\\n").search("one")
+        ]
+        # [[3, 11]]
+        ```
+    """
 
     __slots__ = ()
 

@@ -10,7 +10,14 @@ __tracebackhide__ = True
 
 
 class Secret(SyncObject):
-    """A value that reaches no log, cache key, disk or image."""
+    """A value that reaches no log, cache key, disk or image.
+
+    Example:
+        ```python
+        dag.secret("env://HOME").uri()
+        # "env://HOME"
+        ```
+    """
 
     __slots__ = ()
 

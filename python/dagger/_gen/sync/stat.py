@@ -12,7 +12,14 @@ __tracebackhide__ = True
 
 
 class Stat(SyncObject):
-    """Facts of a file or directory."""
+    """Facts of a file or directory.
+
+    Example:
+        ```python
+        dag.directory().with_new_file("hello.txt", "hello").stat("hello.txt").size()
+        # 5
+        ```
+    """
 
     __slots__ = ()
 

@@ -38,6 +38,9 @@ pub fn module(
         }
         let mut doc = Docstring::new(8, &field.doc);
         doc.section("Args", &entries);
+        let raises =
+            [("QueryError", "The engine reports an error."), ("TransportError", "The session broke off.")];
+        doc.section("Raises", &raises.map(|(name, text)| (name.to_owned(), text.to_owned())));
         let gives = if field.name == "sync" {
             with_self = true;
             "Self".to_owned()
