@@ -2,7 +2,7 @@
 
 mod read;
 
-pub use read::{command, parse};
+pub use read::{command, parse, with_functions};
 
 use std::path::PathBuf;
 
@@ -30,6 +30,8 @@ pub enum Command {
     /// Send a GraphQL document to the engine and print the answer's data.
     #[command(visible_alias = "q")]
     Query(QueryArgs),
+    /// Call functions of the API, one after the other.
+    Core(CoreArgs),
     /// Open a session for an SDK: print its port and token, serve until standard input ends.
     #[command(hide = true)]
     Session(SessionArgs),
@@ -43,6 +45,10 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print the version.
     Version(VersionArgs),
+    /// Print what makes a shell complete commands, flags, and the functions of `core`.
+    Completion(CompletionArgs),
+    /// Write manual pages.
+    Man(ManArgs),
     /// Explain a command or a topic.
     Help(HelpArgs),
 }
@@ -92,6 +98,30 @@ pub struct SessionFlags {
     /// Show internals. Accepted for compatibility.
     #[arg(short, long, hide = true)]
     pub debug: bool,
+}
+
+/// `kukri completion`.
+#[derive(clap::Args, Debug)]
+#[command(disable_version_flag = true, after_help = COMPLETION_HELP)]
+pub struct CompletionArgs {
+    /// The shell.
+    #[arg(value_parser = ["bash", "zsh", "fish", "powershell", "elvish"])]
+    pub shell: String,
+}
+
+const COMPLETION_HELP: &str = "\
+In the file that the shell reads when it starts:
+  bash, zsh:   source <(kukri completion bash)
+  fish:        kukri completion fish | source
+  powershell:  kukri completion powershell | Out-String | Invoke-Expression";
+
+/// `kukri man`.
+#[derive(clap::Args, Debug)]
+#[command(disable_version_flag = true, after_help = "As in: kukri man ~/.local/share/man/man1")]
+pub struct ManArgs {
+    /// Directory to write to; it is made if it is not there.
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub dir: PathBuf,
 }
 
 /// `kukri doctor`.
@@ -156,6 +186,42 @@ pub struct QueryArgs {
     /// The document itself, if it starts with `{` or a keyword; else the name of the operation to run.
     #[arg(value_name = "DOCUMENT|OPERATION")]
     pub query: Option<String>,
+}
+
+const CORE_HELP: &str = "\
+Each function is called on what the one before it gives. `--help` behind a function explains it and lists those that can \
+follow.
+
+Objects are written as what stands for them (directories and files as paths, containers as references of images, secrets \
+as env://NAME, file://PATH or cmd://COMMAND, cache volumes as their key), or as IDs. Lists are given with commas, by several \
+flags, or as JSON; input objects as JSON or NAME=VALUE.
+
+  kukri core container from --address=alpine with-exec --args=echo,hi stdout
+  kukri core host directory --path=. --exclude=.git entries
+  kukri core container from --address=alpine directory --path=/etc -o etc";
+
+/// `kukri core`.
+#[derive(clap::Args, Debug)]
+#[command(disable_version_flag = true, after_long_help = CORE_HELP)]
+pub struct CoreArgs {
+    /// Session.
+    #[command(flatten)]
+    pub session: SessionFlags,
+    /// Write the result to this path: directories, files, containers (as archives) and changes; anything else as text.
+    #[arg(short, long, value_name = "PATH", global = true, value_hint = clap::ValueHint::AnyPath)]
+    pub output: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(short, long, global = true)]
+    pub json: bool,
+    /// Apply the changes that the chain gives to the working directory without asking.
+    #[arg(short = 'y', long, global = true)]
+    pub auto_apply: bool,
+    /// Accepted for compatibility: there are no modules.
+    #[arg(short = 'M', long, hide = true, global = true)]
+    pub no_mod: bool,
+    /// The functions.
+    #[arg(skip)]
+    pub chain: Option<crate::core::chain::Chain>,
 }
 
 /// `kukri session`.

@@ -46,6 +46,12 @@ impl Failure {
         self
     }
 
+    /// Says first where it went wrong.
+    pub fn within(mut self, place: &str) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
     /// Writes it to standard error; gives the status.
     pub fn report(self, dialect: Dialect) -> ExitCode {
         if !self.message.is_empty() {

@@ -6,7 +6,9 @@
 mod admin;
 mod args;
 mod commands;
+mod completion;
 mod connection;
+mod core;
 mod exit;
 mod fail;
 mod progress;
@@ -25,7 +27,11 @@ use exit::Dialect;
 #[must_use]
 pub fn main() -> ExitCode {
     let dialect = Dialect::of(std::env::args_os().next());
-    let args = match args::parse(std::env::args_os(), dialect) {
+    let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if let Some(code) = completion::answer(&words, dialect) {
+        return code;
+    }
+    let args = match args::parse(words, dialect) {
         Ok(args) => args,
         Err(code) => return code,
     };

@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use kukri_api::Schema;
 
 use super::Args;
+use crate::core::{self, chain::Chain};
 use crate::exit::Dialect;
 use crate::fail::{Failure, report_usage};
 use crate::settings::{registry, variable};
@@ -79,17 +81,35 @@ fn older_names(command: Command) -> Command {
 }
 
 /// Reads the command line. What ends the command at once (help, a mistake) is printed, and gives the status.
-pub fn parse(words: impl Iterator<Item = OsString>, dialect: Dialect) -> Result<Args, ExitCode> {
+pub fn parse(words: Vec<OsString>, dialect: Dialect) -> Result<Args, ExitCode> {
     let command = older_names(command(dialect));
-    let words = flags_after_command(&command, words.collect());
+    let words = flags_after_command(&command, words);
     if let Some(failure) = absent(&words, dialect) {
         return Err(failure.report(dialect));
     }
-    let mut shown = command.clone();
-    let parsed = command
-        .try_get_matches_from(words)
-        .and_then(|matches| Args::from_arg_matches(&matches).map_err(|error| error.format(&mut shown)));
-    parsed.map_err(|error| report_usage(&error, dialect))
+    let (mut command, api) = with_functions(command, &words);
+    let matches = command.try_get_matches_from_mut(words);
+    let read = matches.and_then(|matches| {
+        let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        Ok((args, matches))
+    });
+    let (mut args, matches) = read.map_err(|error| report_usage(&error, dialect))?;
+    if let (super::Command::Core(core), Some(api), Some(found)) =
+        (&mut args.command, api, matches.subcommand_matches("core"))
+    {
+        core.chain = Some(Chain::read(api, found).map_err(|failure| failure.report(dialect))?);
+    }
+    Ok(args)
+}
+
+/// Adds the functions of the chain, where the command is `core`.
+pub fn with_functions(command: Command, words: &[OsString]) -> (Command, Option<Schema>) {
+    if words.get(1).is_none_or(|word| word != "core") {
+        return (command, None);
+    }
+    let api = core::api();
+    let words: Vec<String> = words[2..].iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    (command.mut_subcommand("core", |command| core::tree::extend(command, &api, &words)), Some(api))
 }
 
 /// Moves flags of the session that stand before the command behind it: `kukri --progress plain query` is

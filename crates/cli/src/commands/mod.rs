@@ -1,9 +1,11 @@
 //! One file for each command.
 
 mod cache;
+mod core;
 mod doctor;
 mod engine;
 mod help;
+mod man;
 pub mod open;
 mod query;
 mod run;
@@ -11,11 +13,15 @@ mod session;
 pub mod trace;
 pub mod version;
 
+pub use query::indented;
+
+use std::process::ExitCode;
+
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, CompletionArgs};
 use crate::exit::{Dialect, Signal};
-use crate::fail::{Failure, Outcome};
+use crate::fail::{Failure, Outcome, out};
 
 /// Does what was asked.
 pub async fn run(args: Args, dialect: Dialect) -> Outcome {
@@ -42,11 +48,19 @@ async fn short(command: Command, dialect: Dialect) -> Outcome {
         Command::Run(args) => run::run(args, dialect).await,
         Command::Session(args) => session::session(args).await,
         Command::Query(args) => query::query(args).await,
+        Command::Core(args) => core::core(args).await,
         Command::Engine(args) => engine::engine(args).await,
         Command::Cache(args) => cache::cache(args).await,
         Command::Trace(args) => trace::trace(args),
         Command::Doctor(args) => doctor::doctor(&args).await,
         Command::Version(args) => version::version(&args, dialect),
+        Command::Completion(args) => completion(&args, dialect),
+        Command::Man(args) => man::man(&args),
         Command::Help(args) => help::help(&args, dialect),
     }
+}
+
+fn completion(args: &CompletionArgs, dialect: Dialect) -> Outcome {
+    out(&crate::completion::registration(&args.shell, dialect)?)?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -2,10 +2,12 @@
 
 mod commands;
 mod exit_codes;
+mod manual;
 mod settings;
 
 pub use commands::page as commands_page;
 pub use exit_codes::{page as exit_codes_page, text as exit_codes};
+pub use manual::pages as manual_pages;
 pub use settings::{environment, page as settings_page};
 
 /// Stands at the top of each page.

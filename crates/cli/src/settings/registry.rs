@@ -296,6 +296,13 @@ pub const SETTINGS: &[Setting] = &[
         "No colours, if set and not empty",
     ),
     Setting::variable(
+        Reader::Terminal,
+        "KUKRI_COMPLETE",
+        Kind::Text("SHELL"),
+        "none",
+        "Set by the scripts of `kukri completion` when a shell asks for words; the command then does nothing else",
+    ),
+    Setting::variable(
         Reader::System,
         "HOME",
         Kind::Dir,

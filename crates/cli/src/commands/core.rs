@@ -1,0 +1,189 @@
+//! `kukri core`: a chain of the API's functions.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::{Value as Json, json};
+
+use crate::args::CoreArgs;
+use crate::connection::Connection;
+use crate::core::chain::{Chain, Given, Step};
+use crate::core::value::{Value, quoted};
+use crate::core::{document, show};
+use crate::fail::{Failure, Outcome, err, out};
+
+/// Runs the chain and prints what it gives, or writes it to a file.
+pub async fn core(args: CoreArgs) -> Outcome {
+    let Some(chain) = args.chain.filter(|chain| !chain.steps.is_empty()) else {
+        let hint = "`kukri core --help` lists the functions with which a chain can begin";
+        return Err(Failure::usage("no function was given").hint(hint));
+    };
+    let mut connection = Connection::open(&args.session).await?;
+    let outcome = match args.output.as_deref() {
+        Some(path) => export(&mut connection, chain, path, args.json).await,
+        None if gives(&chain, "Changeset") && !args.json => {
+            apply(&mut connection, chain, args.auto_apply).await
+        }
+        None => value(&mut connection, chain, args.json).await.map(|text| (text, String::new())),
+    };
+    connection.close().await;
+    let (text, note) = outcome?;
+    let newline =
+        if !text.is_empty() && !text.ends_with('\n') && std::io::stdout().is_terminal() { "\n" } else { "" };
+    out(&format!("{text}{newline}"))?;
+    err(&note);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the chain gives one object of a type.
+fn gives(chain: &Chain, name: &str) -> bool {
+    let given = chain.result();
+    given.is_some_and(|given| {
+        !matches!(given.ty.nullable(), kukri_api::schema::Type::List(_))
+            && given.object.is_some_and(|object| chain.schema.get(object).name == name)
+    })
+}
+
+/// What the chain gives, as text.
+async fn value(connection: &mut Connection, mut chain: Chain, as_json: bool) -> Result<String, Failure> {
+    let (leaf, objects) = leaf(&chain);
+    let result = run(connection, &mut chain, leaf).await?;
+    Ok(if as_json { show::as_json(&result, objects) } else { show::text(&result, objects) })
+}
+
+/// What is asked of the result; whether it is an object. Where there is work to do, it is done.
+fn leaf(chain: &Chain) -> (&'static str, bool) {
+    let Some(given) = chain.result() else { return ("", false) };
+    let Some(object) = given.object else { return ("", false) };
+    if object != given.ty.base() {
+        // It is an ID already.
+        return ("", true);
+    }
+    let works = chain.schema.composite(object).is_some_and(|composite| composite.fields.contains_key("sync"));
+    (if works { "id: sync" } else { "id" }, true)
+}
+
+/// Sends a chain, part by part.
+async fn run(connection: &mut Connection, chain: &mut Chain, leaf: &'static str) -> Result<Json, Failure> {
+    for step in &mut chain.steps {
+        for given in &mut step.args {
+            resolve(connection, &given.flag, &mut given.value).await?;
+        }
+    }
+    let mut found = Json::Null;
+    for part in document::parts(chain, leaf) {
+        let (text, path) = document::document(chain, &part, found.as_str());
+        found = ask(connection, &text, &path).await?;
+    }
+    Ok(found)
+}
+
+async fn ask(connection: &mut Connection, text: &str, path: &[String]) -> Result<Json, Failure> {
+    let answer = connection.request(&json!({ "query": text })).await?;
+    Ok(show::results(serde_json::from_str(answer.data()?)?, path))
+}
+
+/// Replaces texts that stand for objects by the IDs of these.
+async fn resolve(connection: &mut Connection, flag: &str, value: &mut Value) -> Result<(), Failure> {
+    let items = match value {
+        Value::List(items) => items.as_mut_slice(),
+        value => std::slice::from_mut(value),
+    };
+    for item in items {
+        let Value::Object(reference) = item else { continue };
+        let (text, path) = document::lookup(reference);
+        let id = ask(connection, &text, &path)
+            .await
+            .map_err(|error| error.within(&format!("{flag} {:?}", reference.text)))?;
+        *item = Value::Literal(id.to_string());
+    }
+    Ok(())
+}
+
+/// Writes what the chain gives to a path: an object with `export` by itself, anything else as the text that would be
+/// printed.
+async fn export(
+    connection: &mut Connection,
+    mut chain: Chain,
+    path: &Path,
+    as_json: bool,
+) -> Result<(String, String), Failure> {
+    let target =
+        std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let note = format!("saved to {}\n", target.display());
+    if with_export(&mut chain, &target) {
+        run(connection, &mut chain, "").await?;
+    } else {
+        let text = value(connection, chain, as_json).await?;
+        std::fs::write(&target, text)
+            .map_err(|error| Failure::new(format!("{}: {error}", target.display())))?;
+    }
+    Ok((String::new(), note))
+}
+
+/// Lets the chain end with an export of its object; false if there is none.
+fn with_export(chain: &mut Chain, target: &Path) -> bool {
+    if !["Directory", "File", "Container", "Changeset"].iter().any(|name| gives(chain, name)) {
+        return false;
+    }
+    let Some(on) = chain.result().and_then(|given| given.object) else { return false };
+    let Some(export) = chain.schema.composite(on).and_then(|composite| composite.fields.get("export")) else {
+        return false;
+    };
+    let argument = |name: &'static str, value: String| Given {
+        name,
+        flag: "--output".to_owned(),
+        value: Value::Literal(value),
+    };
+    let mut args = vec![argument("path", quoted(&target.to_string_lossy()))];
+    if export.args.iter().any(|arg| arg.name == "allowParentDirPath") {
+        args.push(argument("allowParentDirPath", "true".to_owned()));
+    }
+    chain.steps.push(Step { on, name: "export".to_owned(), args });
+    true
+}
+
+/// Shows what a changeset would do to the working directory, and does it if the user wants it.
+async fn apply(
+    connection: &mut Connection,
+    mut chain: Chain,
+    wanted: bool,
+) -> Result<(String, String), Failure> {
+    let (wanted_of_it, _) = leaf(&chain);
+    let id = run(connection, &mut chain, wanted_of_it).await?;
+    let id = quoted(id.as_str().unwrap_or_default());
+    let text =
+        format!("{{ node(id: {id}) {{ ... on Changeset {{ addedPaths modifiedPaths removedPaths }} }} }}");
+    let changes = ask(connection, &text, &["node".to_owned()]).await?;
+    let mut preview = String::new();
+    for (mark, key) in [("+", "addedPaths"), ("~", "modifiedPaths"), ("-", "removedPaths")] {
+        for path in changes[key].as_array().into_iter().flatten().filter_map(Json::as_str) {
+            preview.push_str(&format!("{mark} {path}\n"));
+        }
+    }
+    if preview.is_empty() {
+        return Ok((String::new(), "nothing changes\n".to_owned()));
+    }
+    if !wanted && !confirmed(&preview)? {
+        let note =
+            "nothing was applied; -y applies the changes to the working directory, -o DIR to another one\n";
+        let preview = if std::io::stdin().is_terminal() { String::new() } else { preview };
+        return Ok((preview, note.to_owned()));
+    }
+    let text = format!("{{ node(id: {id}) {{ ... on Changeset {{ export(path: \".\") }} }} }}");
+    ask(connection, &text, &[]).await?;
+    Ok((if wanted { preview } else { String::new() }, "the changes are applied\n".to_owned()))
+}
+
+/// Asks on the terminal; nobody is there where there is none.
+fn confirmed(preview: &str) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(false);
+    }
+    err(&format!("{preview}apply these changes? [y/N] "));
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}

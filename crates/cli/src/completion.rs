@@ -1,0 +1,115 @@
+//! What a shell asks when a user presses the key for completion.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Command;
+use clap_complete::env::EnvCompleter;
+
+use crate::args;
+use crate::exit::{Dialect, Status};
+use crate::fail::{Failure, out};
+use crate::settings::variable;
+
+/// Names the shell in the calls that scripts of [`registration`] make.
+const VARIABLE: &str = "KUKRI_COMPLETE";
+
+/// The script that makes a shell ask.
+pub fn registration(shell: &str, dialect: Dialect) -> Result<String, Failure> {
+    let mut script = Vec::new();
+    of_shell(shell)?.write_registration(
+        VARIABLE,
+        dialect.name(),
+        dialect.name(),
+        dialect.name(),
+        &mut script,
+    )?;
+    Ok(String::from_utf8_lossy(&script).into_owned())
+}
+
+/// Answers a shell, if one asks; then the command ends.
+pub fn answer(words: &[OsString], dialect: Dialect) -> Option<ExitCode> {
+    let shell = variable(VARIABLE)?;
+    let answered = of_shell(&shell).and_then(|shell| {
+        let start = words.iter().position(|word| word == "--").map_or(words.len(), |at| at + 1);
+        let words = words[start..].to_vec();
+        let mut command = command(&words, dialect);
+        let mut text = Vec::new();
+        shell.write_complete(&mut command, words, std::env::current_dir().ok().as_deref(), &mut text)?;
+        out(&String::from_utf8_lossy(&text))
+    });
+    Some(match answered {
+        Ok(()) => ExitCode::SUCCESS,
+        // A message in the middle of a line that is being written helps nobody.
+        Err(_) => ExitCode::from(Status::Failed.number(dialect)),
+    })
+}
+
+fn of_shell(name: &str) -> Result<&'static dyn EnvCompleter, Failure> {
+    SHELLS
+        .iter()
+        .copied()
+        .find(|shell| shell.is(name))
+        .ok_or_else(|| Failure::usage(format!("there is no completion for the shell {name:?}")))
+}
+
+const SHELLS: &[&dyn EnvCompleter] = &[
+    &clap_complete::env::Bash,
+    &clap_complete::env::Elvish,
+    &clap_complete::env::Fish,
+    &clap_complete::env::Powershell,
+    &clap_complete::env::Zsh,
+];
+
+/// The command line with the functions that can follow in what is written.
+fn command(words: &[OsString], dialect: Dialect) -> Command {
+    args::with_functions(args::command(dialect), &joined(words)).0
+}
+
+/// Bash takes words apart at `=` and `:`.
+fn joined(words: &[OsString]) -> Vec<OsString> {
+    let mut found: Vec<OsString> = Vec::new();
+    let mut open = false;
+    for word in words {
+        let separator = word == "=" || word == ":";
+        match found.last_mut().filter(|last| (open || separator) && last.to_string_lossy().starts_with('-')) {
+            Some(last) => last.push(word),
+            None => found.push(word.clone()),
+        }
+        open = separator;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidates(line: &str) -> Vec<String> {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let index = words.len() - 1;
+        let mut command = command(&words, Dialect::Kukri);
+        let found = clap_complete::engine::complete(&mut command, words, index, None).unwrap();
+        found.iter().map(|candidate| candidate.get_value().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn functions_are_known_at_each_point() {
+        assert_eq!(candidates("kukri comp"), ["completion"]);
+        assert!(candidates("kukri core cont").contains(&"container".to_owned()));
+        assert_eq!(candidates("kukri core container from --address=alpine with-exe"), ["with-exec"]);
+        assert_eq!(candidates("kukri core container from --address = alpine : 3.20 with-exe"), ["with-exec"]);
+        assert_eq!(candidates("kukri core container from --addr"), ["--address"]);
+        assert!(candidates("kukri core container with-exec --expect ").contains(&"SUCCESS".to_owned()));
+        assert_eq!(candidates("kukri run --progress pl"), ["plain"]);
+    }
+
+    #[test]
+    fn scripts() {
+        for shell in ["bash", "zsh", "fish", "powershell"] {
+            let script = registration(shell, Dialect::Kukri).unwrap();
+            assert!(script.contains("KUKRI_COMPLETE") && script.contains("kukri"), "{shell}: {script}");
+        }
+        assert!(registration("tcsh", Dialect::Kukri).is_err());
+    }
+}
