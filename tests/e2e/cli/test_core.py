@@ -41,8 +41,33 @@ def core(engine: Engine, tmp_path: Path) -> object:
         ([*ALPINE, "with-exec", "--args", "sh", "--args", "-c", "--args", '"printf a,b"', "stdout"], "a,b"),
         ([*ALPINE, "with-exec", '--args=["sh", "-c", "printf \\"a, b\\""]', "stdout"], "a, b"),
         ([*ALPINE, "with-exec", "--args=sh,-c,exit 3", "--expect=any", "exit-code"], "3\n"),
-        (["directory", "with-new-file", "--path=a", "--contents=x", "with-new-file", "--path=b", "--contents=", "entries"], "a\nb\n"),
-        (["directory", "with-new-file", "--path", "a", "--contents", "-n\né", "file", "--path=a", "contents"], "-n\né"),
+        (
+            [
+                "directory",
+                "with-new-file",
+                "--path=a",
+                "--contents=x",
+                "with-new-file",
+                "--path=b",
+                "--contents=",
+                "entries",
+            ],
+            "a\nb\n",
+        ),
+        (
+            [
+                "directory",
+                "with-new-file",
+                "--path",
+                "a",
+                "--contents",
+                "-n\né",
+                "file",
+                "--path=a",
+                "contents",
+            ],
+            "-n\né",
+        ),
         ([*ALPINE, "with-env-variable", "--name=A", "--value=1", "env-variable", "--name=A"], "1"),
         (["container", "with-env-variable", "--name=A", "--value=1", "env-variables", "name"], "A\n"),
         (["directory", "exists", "--path=a"], "false\n"),
@@ -68,7 +93,10 @@ def test_objects(core) -> None:
     lines = core("container", "with-env-variable", "--name=A", "--value=1", "env-variables")
     assert re.fullmatch(r"- EnvVariable@[0-9a-f]{64}\n", lines)
     made = core("directory", "with-new-file", "--path=a", "--contents=x", "id")
-    assert core("directory", "with-directory", "--path=/in", f"--source={made}", "glob", "--pattern=**") == "in/\nin/a\n"
+    assert (
+        core("directory", "with-directory", "--path=/in", f"--source={made}", "glob", "--pattern=**")
+        == "in/\nin/a\n"
+    )
     assert "not of a File" in core("directory", "with-file", "--path=/in", f"--source={made}", code=2)
 
 
@@ -110,7 +138,11 @@ def test_output(core, engine: Engine, tmp_path: Path) -> None:
     done = engine.kukri("core", *made, "-o", str(tmp_path / "said"))
     assert done.stdout == "" and f"saved to {tmp_path / 'said'}" in done.stderr
     (tmp_path / "file").write_text("")
-    for words in ([*made, "-o", "file/below"], [*made, "entries", "-o", "file/below"], [*made, "file", "--path=a", "-o", "/proc/x"]):
+    for words in (
+        [*made, "-o", "file/below"],
+        [*made, "entries", "-o", "file/below"],
+        [*made, "file", "--path=a", "-o", "/proc/x"],
+    ):
         core(*words, code=1)
 
 
@@ -118,7 +150,16 @@ def test_changes(core, tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("1")
     (tmp_path / "gone").write_text("2")
     here = ["host", "directory", "--path=."]
-    changes = [*here, "with-new-file", "--path=new", "--contents=3", "without-file", "--path=gone", "changes", "--from=."]
+    changes = [
+        *here,
+        "with-new-file",
+        "--path=new",
+        "--contents=3",
+        "without-file",
+        "--path=gone",
+        "changes",
+        "--from=.",
+    ]
     assert core(*changes) == "+ new\n- gone\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gone", "kept"]
     core(*changes, "-y")
@@ -138,7 +179,10 @@ def test_long_chains(core) -> None:
         (["container", "from", "--adress=x"], ["--adress", "--address"]),
         (["container", "from"], ["--address"]),
         (["container", "with-exec", "--args=a", "--expect=most"], ["most", "SUCCESS"]),
-        (["directory", "with-new-file", "--path=a", "--contents=b", "--permissions=x"], ["--permissions", "whole number"]),
+        (
+            ["directory", "with-new-file", "--path=a", "--contents=b", "--permissions=x"],
+            ["--permissions", "whole number"],
+        ),
         (["directory", "entries", "more"], ["more"]),
         (["directory", "docker-build", "--build-args=x"], ["--build-args", "name, value"]),
         (["query"], ["query"]),
@@ -165,4 +209,6 @@ def test_the_other_name(engine: Engine, tmp_path: Path) -> None:
     command = [tmp_path / "dagger", "-s", "core", "-M", "container", "form"]
     assert subprocess.run(command, env=engine.env, capture_output=True, check=False).returncode == 1
     command = [tmp_path / "dagger", "-s", "core", *ALPINE, "with-exec", "--args=echo,hi", "stdout"]
-    assert subprocess.run(command, env=engine.env, capture_output=True, text=True, check=True).stdout == "hi\n"
+    assert (
+        subprocess.run(command, env=engine.env, capture_output=True, text=True, check=True).stdout == "hi\n"
+    )

@@ -19,7 +19,10 @@ pub async fn core(args: CoreArgs) -> Outcome {
         let hint = "`kukri core --help` lists the functions with which a chain can begin";
         return Err(Failure::usage("no function was given").hint(hint));
     };
-    let mut connection = Connection::open(&args.session).await?;
+    // Without arguments: these may be secrets.
+    let functions = chain.steps.iter().map(|step| step.name.clone());
+    let words: Vec<String> = std::iter::once("kukri core".to_owned()).chain(functions).collect();
+    let mut connection = Connection::open(&args.session, &words).await?;
     let outcome = match args.output.as_deref() {
         Some(path) => export(&mut connection, chain, path, args.json).await,
         None if gives(&chain, "Changeset") && !args.json => {
