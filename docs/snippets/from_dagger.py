@@ -1,6 +1,6 @@
+import asyncio
 import sys
 
-import anyio
 import dagger
 
 
@@ -17,4 +17,4 @@ async def main() -> None:
         print(await python.with_exec(["python", "-m", "unittest"]).stderr())
 
 
-anyio.run(main)
+asyncio.run(main())
