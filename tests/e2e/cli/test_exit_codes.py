@@ -42,6 +42,7 @@ CASES: list[tuple[str, list[str], dict[str, str], int, int, str]] = [
     ),
     ("unknown command", ["nope"], {}, 2, 1, "nope"),
     ("absent command", ["call", "build"], {}, 2, 1, "core"),
+    ("no listen", ["listen"], {}, 2, 1, "run PROGRAM"),
     ("unknown flag", ["query", "--nope"], {}, 2, 1, "--nope"),
     ("missing argument", ["run"], {}, 2, 1, "COMMAND"),
     ("unknown topic", ["help", "nope"], {}, 2, 1, "environment"),

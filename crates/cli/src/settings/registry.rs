@@ -265,7 +265,7 @@ pub const SETTINGS: &[Setting] = &[
         "DAGGER_SESSION_TOKEN",
         Kind::Text("TOKEN"),
         "open a session",
-        "The token of that session; for `kukri listen`, the token that its clients must present",
+        "The token of that session",
     ),
     Setting::variable(
         Reader::Client,
