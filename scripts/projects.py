@@ -72,9 +72,9 @@ PROJECTS = {
                 "--types=mypy src/attrs/__init__.pyi src/attr/__init__.pyi"
                 " src/attr/validators.pyi typing-examples"
             ),
-            # Its tests give each example 400 ms, which a busy machine may exceed; the profile of Hypothesis for CI
-            # has no limit. What is deselected fails with the Python of Debian 12, in the library's own environment
-            # just as here.
+            # Its tests give each example 400 ms, which a busy machine may exceed; the profile of
+            # Hypothesis for CI has no limit. What is deselected fails with the Python of Debian 12, in the
+            # library's own environment just as here.
             (
                 "--tests=python -m pytest -q -n auto --hypothesis-profile=ci"
                 " --deselect tests/test_converters.py::TestPipe::test_wrapped_annotation"
