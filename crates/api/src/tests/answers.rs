@@ -101,7 +101,7 @@ async fn arguments() {
         ("string: \"a\\n\\u00e9\\uD83D\\uDE00😀\"", "string=\"a\\né😀😀\""),
         ("string: \"\"\"\n   block\n     string\n \"\"\"", "string=\"block\\n  string\""),
         ("platform: \"linux/x86_64\"", "platform=\"linux/amd64\""),
-        ("platform: \"linux\"", "platform=\"linux/amd64\""),
+        ("platform: \"arm64\"", "platform=\"linux/arm64\""),
         ("color: Blue", "color=Blue"),
         ("color: BLUE", "color=Blue"),
         ("color: \"BLUE\"", "color=Blue"),
