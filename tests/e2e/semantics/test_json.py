@@ -31,6 +31,15 @@ def test_2_6_json_is_a_text_in_both_directions(q: Any) -> None:
     assert json.loads(contents) == {"b": [1, "x"], "a": None}
 
 
+def test_5_17_a_text_that_was_given_stays_as_it_is(q: Any) -> None:
+    """Order and spaces, and numbers that no float has."""
+    text = '{"z": 123456789012345678901234567890, "a": 1.0, "b": {"y": 1, "x": 2}}\n'
+    assert ask(q, text, "contents") == {"contents": text}
+    file = f'file(name: "f.json", contents: {json.dumps(text)}) {{ asJSON {{ contents }} }}'
+    assert q.session.query(f"{{ {file} }}")["file"]["asJSON"] == {"contents": text}
+    assert ask(q, text, 'field(path: ["b"]) { contents }') == {"field": {"contents": '{"x":2,"y":1}'}}
+
+
 def test_5_17_contents_pretty(q: Any) -> None:
     found = ask(
         q,
@@ -38,7 +47,7 @@ def test_5_17_contents_pretty(q: Any) -> None:
         'compact: contents two: contents(pretty: true) tab: contents(pretty: true, indent: "\\t")',
     )
     assert found == {
-        "compact": '{"a":"é","b":[1,{}]}',
+        "compact": '{"b":[1,{}],"a":"é"}',
         "two": '{\n  "a": "é",\n  "b": [\n    1,\n    {}\n  ]\n}',
         "tab": '{\n\t"a": "é",\n\t"b": [\n\t\t1,\n\t\t{}\n\t]\n}',
     }

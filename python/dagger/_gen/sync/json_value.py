@@ -113,7 +113,8 @@ class JSONValue(SyncObject):
         pretty: bool | None = False,
         indent: str | None = "  ",
     ) -> JSON:
-        """The value as JSON; fields of objects are sorted by name.
+        """The value as JSON. A text that was given, or that a file has, stays as it is. With `pretty`, and
+        for values that were made or taken out of others, fields of objects are sorted by name.
 
         Args:
             pretty: Write it on several lines.
@@ -127,7 +128,7 @@ class JSONValue(SyncObject):
         Example:
             ```python
             dag.json().with_contents(dagger.JSON("{\\"port\\": 80, \\"name\\": \\"web\\"}")).contents()
-            # "{\\"name\\":\\"web\\",\\"port\\":80}"
+            # "{\\"port\\": 80, \\"name\\": \\"web\\"}"
             ```
         """
         return self._value(

@@ -1,4 +1,4 @@
-//! `JSONValue.contents`: the value as JSON; fields of objects are sorted by name.
+//! `JSONValue.contents`: the value as JSON.
 
 use std::sync::Arc;
 
@@ -13,10 +13,11 @@ use crate::operation::Run;
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-/// The value as JSON; fields of objects are sorted by name.
+/// The value as JSON. A text that was given, or that a file has, stays as it is. With `pretty`, and for values that were
+/// made or taken out of others, fields of objects are sorted by name.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "JSON!")]
-#[example(r#"json.withContents(contents: "{\"port\": 80, \"name\": \"web\"}").contents"# => r#""{\"name\":\"web\",\"port\":80}""#)]
+#[example(r#"json.withContents(contents: "{\"port\": 80, \"name\": \"web\"}").contents"# => r#""{\"port\": 80, \"name\": \"web\"}""#)]
 #[example(r#"json.withContents(contents: "{\"port\": 80}").contents(pretty: true, indent: " ")"# => r#""{\n \"port\": 80\n}""#)]
 pub struct Contents {
     /// Write it on several lines.
@@ -33,7 +34,7 @@ impl Run for Contents {
 
     async fn run(self, on: Arc<JsonValue>, _: &Cx) -> Result<Json, OpError> {
         if !self.pretty {
-            return Ok(Json(on.value.to_string().into()));
+            return Ok(Json(on.text()));
         }
         let mut text = Vec::new();
         let formatter = PrettyFormatter::with_indent(self.indent.as_bytes());

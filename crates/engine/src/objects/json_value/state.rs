@@ -19,6 +19,8 @@ const DEEPEST: usize = 127;
 pub struct JsonValue {
     /// The value.
     pub value: Arc<Value>,
+    /// The text it was read from, if it was: order, spaces and numbers of any length are those of whoever wrote it.
+    text: Option<Arc<str>>,
 }
 
 impl ObjectType for JsonValue {
@@ -29,14 +31,20 @@ impl JsonValue {
     /// A value.
     #[must_use]
     pub fn of(value: Value) -> Self {
-        Self { value: Arc::new(value) }
+        Self { value: Arc::new(value), text: None }
     }
 
     /// The value that a text stands for.
     pub fn parse(text: &str) -> Result<Self, OpError> {
-        serde_json::from_str(text)
-            .map(Self::of)
-            .map_err(|error| OpError::new(format!("invalid JSON: {error}")))
+        let value =
+            serde_json::from_str(text).map_err(|error| OpError::new(format!("invalid JSON: {error}")))?;
+        Ok(Self { value: Arc::new(value), text: Some(text.into()) })
+    }
+
+    /// The value as JSON: the text it was read from, else one without spaces, fields sorted by name.
+    #[must_use]
+    pub fn text(&self) -> Arc<str> {
+        self.text.clone().unwrap_or_else(|| self.value.to_string().into())
     }
 
     /// The error of a value that is of another kind than was asked for.

@@ -140,12 +140,10 @@ pub async fn follow(
     let mut channels = [Channel::new(Stream::Stdout, &secrets)?, Channel::new(Stream::Stderr, &secrets)?];
     let mut buffers = [vec![0; 64 << 10], vec![0; 64 << 10]];
     let mut open = [true, true];
+    let mut prefer = 0;
     while open[0] || open[1] {
-        let [first, second] = &mut buffers;
-        let (index, count) = tokio::select! {
-            count = stdout.read(first), if open[0] => (0, count?),
-            count = stderr.read(second), if open[1] => (1, count?),
-        };
+        let (index, count) = next([&mut stdout, &mut stderr], &mut buffers, open, prefer).await?;
+        prefer = 1 - index;
         let clean = if count == 0 {
             open[index] = false;
             channels[index].scrubber.finish()
@@ -155,6 +153,31 @@ pub async fn follow(
         channels[index].deliver(&clean, !open[index], engine, vertex, &mut captured)?;
     }
     Ok(captured)
+}
+
+/// Reads from the stream that has something; gives which, and how much. Two pipes do not tell which of them was written
+/// first, so where both have something `prefer` says which goes first: the same run gives the same `combinedOutput` as
+/// far as that is possible, and a message about what was printed comes after that. Whoever calls prefers the one that was
+/// not read last, so that none has to wait for the other's end.
+async fn next(
+    [stdout, stderr]: [&mut pipe::Receiver; 2],
+    [first, second]: &mut [Vec<u8>; 2],
+    open: [bool; 2],
+    prefer: usize,
+) -> io::Result<(usize, usize)> {
+    Ok(if prefer == 0 {
+        tokio::select! {
+            biased;
+            count = stdout.read(first), if open[0] => (0, count?),
+            count = stderr.read(second), if open[1] => (1, count?),
+        }
+    } else {
+        tokio::select! {
+            biased;
+            count = stderr.read(second), if open[1] => (1, count?),
+            count = stdout.read(first), if open[0] => (0, count?),
+        }
+    })
 }
 
 /// One stream on its way.
@@ -202,6 +225,26 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn where_both_streams_have_something_they_take_turns() {
+        for _ in 0..20 {
+            let mut streams = Streams::new().unwrap();
+            rustix::io::write(&streams.stderr_writer, b"error").unwrap();
+            rustix::io::write(&streams.stdout_writer, b"output").unwrap();
+            let mut buffers = [vec![0; 3], vec![0; 3]];
+            let (mut order, mut prefer) = (Vec::new(), 0);
+            for _ in 0..4 {
+                // Let the runtime see all that is there.
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                let both = [&mut streams.stdout, &mut streams.stderr];
+                let (index, _) = next(both, &mut buffers, [true; 2], prefer).await.unwrap();
+                order.push(index);
+                prefer = 1 - index;
+            }
+            assert_eq!(order, [0, 1, 0, 1]);
+        }
+    }
 
     fn window(total: usize) -> String {
         let mut tail = Tail::default();
