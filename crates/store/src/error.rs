@@ -175,6 +175,15 @@ impl StoreError {
         Self::Missing { kind, digest: *digest, reason: reason.into() }
     }
 
+    /// Whether there is no room on the disk.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Index { source, .. } => source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+
     /// Whether running the operation that made the data again would help.
     #[must_use]
     pub const fn is_missing(&self) -> bool {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,14 +139,36 @@ def test_the_disk_of_the_client(q: Any, tmp_path: Path) -> None:
     assert q.sh("echo fine") == "fine\n"
 
 
+def fill(engine: Engine) -> Path:
+    """Leaves no room, also not that which the store has set aside."""
+    (engine.root / "reserve").unlink(missing_ok=True)
+    filler = engine.root / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    return filler
+
+
+def test_pruning_waits_for_what_is_just_being_deleted(small: Engine, asker: Any, tmp_path: Path) -> None:
+    """As the files of a command that filled the disk are, when its error is told."""
+    with small.session(workdir=tmp_path) as session:
+        asker(session).sh("head -c 3000000 /dev/urandom > /kept")
+    filler = fill(small)
+    deleter = threading.Timer(0.7, filler.unlink)
+    deleter.start()
+    try:
+        dropped = json.loads(small.kukri("cache", "prune", "--json").stdout)["dropped"]
+        assert any("kept" in entry["label"] for entry in dropped)
+    finally:
+        deleter.join()
+    assert small.problems() == []
+
+
 def test_the_engine_starts_on_a_full_disk(small: Engine, asker: Any, tmp_path: Path) -> None:
     with small.session(workdir=tmp_path) as session:
         before = asker(session).sh("cat /proc/sys/kernel/random/uuid")
     small.stop()
-    filler = small.root / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(b"x" * 4096)
+    filler = fill(small)
     try:
         with small.session(workdir=tmp_path) as session:
             assert asker(session).sh("cat /proc/sys/kernel/random/uuid") == before

@@ -1,7 +1,7 @@
 //! Which results and volumes go, and why.
 
 use std::collections::HashSet;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use kukri_model::Digest;
 
@@ -202,7 +202,7 @@ impl Store {
             inner.would_sweep(&marks, &mut report)?;
             report.kept_bytes = before.saturating_sub(report.freed_bytes);
         } else {
-            inner.drop_results(&keys)?;
+            inner.drop_on_full_disk(&keys)?;
             inner.sweep(&mut marks, &mut report)?;
             report.kept_bytes = inner.data_bytes()?;
             inner.make_room();
@@ -232,6 +232,26 @@ impl Store {
             report.dropped.push(Dropped { entry, reason: "cache volumes were asked for".to_owned() });
         }
         Ok(())
+    }
+}
+
+/// How long dropping waits for room on a full disk.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Inner {
+    /// Drops results also from a disk that is quite full. To note it needs some room, and what filled the disk may still
+    /// be on its way to the trash.
+    fn drop_on_full_disk(&self, keys: &[Digest]) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            match self.drop_results(keys) {
+                Err(error) if error.is_full() && start.elapsed() < ROOM_TIMEOUT => {
+                    self.make_room();
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                outcome => return outcome,
+            }
+        }
     }
 }
 
