@@ -56,7 +56,7 @@ pub enum Command {
 /// How progress is shown.
 #[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProgressMode {
-    /// A live picture on a terminal, else lines.
+    /// A live picture on a terminal that can show it, else lines.
     #[default]
     Auto,
     /// A live picture.
@@ -65,11 +65,14 @@ pub enum ProgressMode {
     Plain,
     /// One JSON object for each event.
     Json,
+    /// One character for each step; failures at the end.
+    Dots,
+    /// Only what commands write.
+    Logs,
+    /// All steps, when all is over.
+    Report,
     /// Nothing.
     None,
-    /// Lines; a name that other clients use.
-    #[value(hide = true, alias = "logs", alias = "report")]
-    Dots,
 }
 
 /// Flags that all commands with a session share.

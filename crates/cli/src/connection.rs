@@ -14,11 +14,8 @@ use crate::args::SessionFlags;
 use crate::commands::open;
 use crate::exit::Status;
 use crate::fail::{Failure, err};
-use crate::progress::Progress;
+use crate::progress::{FRAME, Progress};
 use crate::settings::variable;
-
-/// Between two pictures while nothing happens.
-const FRAME: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// Where queries go.
 pub struct Connection {
@@ -55,7 +52,8 @@ impl Connection {
     pub async fn open_own(flags: &SessionFlags, words: &[String]) -> Result<Self, Failure> {
         let progress = Progress::new(flags, words)?;
         let session = open::open(flags, &progress).await?;
-        let frame = tokio::time::interval(FRAME);
+        let mut frame = tokio::time::interval(FRAME);
+        frame.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (port, token) = (session.port(), session.token().to_owned());
         Ok(Self { port, token, own: Some(Own { session, progress, frame, gone: false }) })
     }

@@ -105,6 +105,8 @@ pub fn out(text: &str) -> Result<(), Failure> {
 
 /// Writes to standard error. Who closed it does not want to know.
 pub fn err(text: &str) {
+    // What a failed command wrote may be part of it.
+    let text = &crate::progress::harmless(text);
     let mut stderr = std::io::stderr().lock();
     let _ = stderr.write_all(text.as_bytes());
     let _ = stderr.flush();

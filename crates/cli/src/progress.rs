@@ -1,25 +1,29 @@
 //! Shows what happens on standard error.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kukri_telemetry::{Event, Plain, PlainConfig, Screen, Summary, Trace, View, tty};
+use kukri_telemetry::{
+    Ci, Dots, Event, Limits, Logs, Painter, Plain, PlainConfig, Screen, Summary, Trace, View, ci, report, tty,
+};
 
 use crate::args::{ProgressMode, SessionFlags};
 use crate::commands::trace::write_page;
 use crate::exit::Dialect;
 use crate::fail::Failure;
 use crate::runs::{self, Recorder};
-use crate::settings;
+use crate::settings::{self, variable};
 
-/// Between two pictures.
-const FRAME: Duration = Duration::from_millis(100);
+/// Between two pictures. More often than this nobody reads them.
+pub const FRAME: Duration = Duration::from_millis(100);
 
 /// Takes events and shows them.
 pub struct Progress {
     mode: Mode,
     view: View,
+    github: Option<ci::Service>,
     recorder: Recorder,
     page: Option<(PathBuf, Trace)>,
 }
@@ -28,21 +32,51 @@ enum Mode {
     None,
     Json,
     Plain(Plain),
-    Tty { drawn: usize, last: Option<std::time::Instant> },
+    Ci(Box<Ci>),
+    Dots(Dots),
+    Logs(Logs),
+    Report,
+    Tty(Painter),
 }
 
 impl Mode {
     fn new(mode: ProgressMode, silent: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        let plain = || {
+            let plain = Plain::new(PlainConfig::default());
+            match service() {
+                Some(service) => Self::Ci(Box::new(Ci::new(service, plain))),
+                None => Self::Plain(plain),
+            }
+        };
+        // Such a terminal cannot move its cursor.
+        let dumb = variable("TERM").is_none_or(|name| name == "dumb");
         match mode {
             _ if silent => Self::None,
             ProgressMode::None => Self::None,
             ProgressMode::Json => Self::Json,
-            ProgressMode::Plain | ProgressMode::Dots => Self::Plain(Plain::new(PlainConfig::default())),
-            ProgressMode::Auto if !terminal => Self::Plain(Plain::new(PlainConfig::default())),
-            ProgressMode::Tty | ProgressMode::Auto => Self::Tty { drawn: 0, last: None },
+            ProgressMode::Dots => Self::Dots(Dots::default()),
+            ProgressMode::Logs => Self::Logs(Logs::default()),
+            ProgressMode::Report => Self::Report,
+            ProgressMode::Tty if !dumb => Self::Tty(Painter::default()),
+            ProgressMode::Auto if !dumb && std::io::stderr().is_terminal() => Self::Tty(Painter::default()),
+            ProgressMode::Plain | ProgressMode::Tty | ProgressMode::Auto => plain(),
         }
     }
+}
+
+/// The CI service in which this runs, if it is one whose commands are known.
+fn service() -> Option<ci::Service> {
+    if variable("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        // From the system's random numbers.
+        let word = || RandomState::new().build_hasher().finish();
+        return Some(ci::Service::GitHub { token: format!("{:016x}{:016x}", word(), word()) });
+    }
+    variable("GITLAB_CI").is_some_and(|value| value == "true").then_some(ci::Service::GitLab)
+}
+
+/// A text of which the CI service in which this runs takes nothing for a command.
+pub fn harmless(text: &str) -> String {
+    service().map_or_else(|| text.to_owned(), |service| service.guard(text))
 }
 
 impl Progress {
@@ -55,7 +89,10 @@ impl Progress {
             write_page(trace, path)?;
         }
         let recorder = Recorder::new(run, settings::kept_runs()?);
-        Ok(Self { mode: Mode::new(flags.progress, flags.silent), view: View::default(), recorder, page })
+        let mode = Mode::new(flags.progress, flags.silent);
+        let limits = if matches!(mode, Mode::Report) { report::LIMITS } else { Limits::default() };
+        let github = service().filter(|service| matches!(service, ci::Service::GitHub { .. }));
+        Ok(Self { mode, view: View::new(limits), github, recorder, page })
     }
 
     /// Whether events are wanted at all.
@@ -66,16 +103,6 @@ impl Progress {
     /// One event, as it came from the engine.
     pub fn event(&mut self, bytes: &[u8]) {
         let Ok(event) = serde_json::from_slice::<Event>(bytes) else { return };
-        match &mut self.mode {
-            Mode::None => {}
-            Mode::Json => {
-                let mut line = bytes.to_vec();
-                line.push(b'\n');
-                write(&line);
-            }
-            Mode::Plain(plain) => write(plain.render(&event).as_bytes()),
-            Mode::Tty { .. } => {}
-        }
         self.recorder.event(bytes, &event);
         if let Some((_, trace)) = &mut self.page {
             trace.apply(&event);
@@ -83,15 +110,49 @@ impl Progress {
         if !matches!(self.mode, Mode::None | Mode::Json) {
             self.view.apply(&event);
         }
-        self.draw(false);
+        match &mut self.mode {
+            Mode::None | Mode::Tty(_) | Mode::Report => {}
+            Mode::Json => {
+                let mut line = String::from_utf8_lossy(bytes).into_owned();
+                if self.github.is_some() {
+                    // In texts of JSON it is the same; for the service it is no command.
+                    line = line.replace("##[", "##\\u005b");
+                }
+                line.push('\n');
+                write(&line);
+            }
+            Mode::Plain(plain) => write(&plain.render(&event)),
+            Mode::Ci(ci) => write(&ci.render(&event, &self.view)),
+            Mode::Dots(dots) => write(&dots.render(&event, &self.view)),
+            Mode::Logs(logs) => {
+                let lines = logs.render(&event);
+                self.write_lines(&lines);
+            }
+        }
     }
 
-    /// Time has passed.
+    /// Time has passed: [`FRAME`].
     pub fn tick(&mut self) {
-        self.draw(true);
+        let Mode::Tty(painter) = &mut self.mode else { return };
+        if self.view.is_empty() && self.view.messages().next().is_none() {
+            return;
+        }
+        let (width, height) = size().unwrap_or((80, 24));
+        // What the program has said before stays in sight.
+        let height = (height - 1).min((height * 2 / 3).max(8));
+        let screen = Screen { width, height, colour: crate::fail::colours(), ..Screen::default() };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        write(&painter.paint(tty::render(&self.view, &screen, now), width));
     }
 
-    /// The end: the summary, and what is kept of the run.
+    /// Writes something of its own lines, which stays.
+    pub fn say(&mut self, text: &str) {
+        self.clear();
+        write(text);
+    }
+
+    /// The end: failures and the summary, and what is kept of the run.
     pub fn finish(&mut self) {
         self.clear();
         self.recorder.finish();
@@ -100,53 +161,62 @@ impl Progress {
         {
             failure.report(Dialect::Kukri);
         }
-        if matches!(self.mode, Mode::None | Mode::Json) {
-            return;
+        let terminal = std::io::stderr().is_terminal();
+        let width = size().filter(|_| terminal).map_or(usize::MAX, |(width, _)| width);
+        let colour = terminal && crate::fail::colours();
+        let mut lines = Vec::new();
+        match &mut self.mode {
+            Mode::None | Mode::Json | Mode::Logs(_) => return,
+            Mode::Plain(_) => {}
+            Mode::Ci(ci) => write(&ci.finish()),
+            Mode::Dots(dots) => {
+                write(dots.finish());
+                lines = tty::failures(&self.view, width, colour);
+            }
+            Mode::Tty(_) => lines = tty::failures(&self.view, width, colour),
+            Mode::Report => lines = report::render(&self.view, width, colour),
         }
         let summary = Summary::of(&self.view);
         if summary.steps + summary.transfers > 0 {
-            write(format!("{summary}\n").as_bytes());
+            lines.extend(summary.lines(width));
+        }
+        let mut text = lines.join("\n");
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        // The summary stands apart from what comes after it.
+        text.push_str(if text.is_empty() { "" } else { "\n" });
+        self.write_lines(&text);
+    }
+
+    /// Lines that nothing in CI takes for commands.
+    fn write_lines(&self, lines: &str) {
+        match &self.github {
+            Some(github) => write(&github.guard(lines)),
+            None => write(lines),
         }
     }
 
     fn clear(&mut self) {
-        if let Mode::Tty { drawn, .. } = &mut self.mode
-            && *drawn > 0
-        {
-            write(format!("\x1b[{drawn}A\x1b[0J").as_bytes());
-            *drawn = 0;
+        if let Mode::Tty(painter) = &mut self.mode {
+            write(&painter.clear(size().map_or(80, |(width, _)| width)));
         }
-    }
-
-    fn draw(&mut self, force: bool) {
-        let Mode::Tty { drawn, last } = &mut self.mode else { return };
-        if !force && last.is_some_and(|last| last.elapsed() < FRAME) {
-            return;
-        }
-        *last = Some(std::time::Instant::now());
-        let (width, height) = rustix::termios::tcgetwinsize(std::io::stderr())
-            .map_or((80, 24), |size| (usize::from(size.ws_col).max(20), usize::from(size.ws_row).max(4)));
-        let screen =
-            Screen { width, height: height / 2, colour: crate::fail::colours(), ..Screen::default() };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let lines = tty::render(&self.view, &screen, u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
-        let mut out = String::new();
-        if *drawn > 0 {
-            out.push_str(&format!("\x1b[{drawn}A"));
-        }
-        out.push_str("\x1b[0J");
-        for line in &lines {
-            out.push_str(line);
-            out.push('\n');
-        }
-        *drawn = lines.len();
-        write(out.as_bytes());
     }
 }
 
+/// Columns and rows of the terminal. Asked for each picture: it may change at any time.
+fn size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    // Terminals on serial lines do not know.
+    (size.ws_col > 0).then(|| (usize::from(size.ws_col), usize::from(size.ws_row).max(4)))
+}
+
 /// Progress must never make a pipeline fail: whoever closed standard error does not want it.
-fn write(bytes: &[u8]) {
+fn write(text: &str) {
+    if text.is_empty() {
+        return;
+    }
     let mut stderr = std::io::stderr().lock();
-    let _ = stderr.write_all(bytes);
+    let _ = stderr.write_all(text.as_bytes());
     let _ = stderr.flush();
 }

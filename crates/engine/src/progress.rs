@@ -1,6 +1,5 @@
 //! Tells a client what happens.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,15 +15,13 @@ use crate::vertex::TreeHandle;
 /// Where one session's events go.
 pub struct Progress {
     handle: Option<SessionHandle>,
-    layers: Mutex<HashMap<u64, HashMap<String, Layer>>>,
     lineage: Lineage,
+    /// Values of secrets, longest first.
+    hidden: Mutex<Vec<String>>,
 }
 
-#[derive(Default)]
-struct Layer {
-    size: u64,
-    done: u64,
-}
+/// Shorter values are left in names of steps: nearly every one has them, and nobody could read it.
+const LEAST_HIDDEN: usize = 3;
 
 impl Progress {
     /// To a client, or to nobody.
@@ -32,8 +29,8 @@ impl Progress {
     pub fn new(handle: Option<SessionHandle>) -> Self {
         Self {
             handle: handle.filter(|handle| handle.hello().want_events),
-            layers: Mutex::default(),
             lineage: Lineage::default(),
+            hidden: Mutex::default(),
         }
     }
 
@@ -43,13 +40,57 @@ impl Progress {
         self.handle.is_some()
     }
 
-    /// Tells an event.
+    /// Tells an event, without secrets.
     pub fn tell(&self, event: &Event) {
-        if let Some(handle) = &self.handle
-            && let Ok(bytes) = serde_json::to_vec(event)
-        {
+        let Some(handle) = &self.handle else { return };
+        let masked = self.masked(event);
+        if let Ok(bytes) = serde_json::to_vec(masked.as_ref().unwrap_or(event)) {
             handle.emit(bytes.into());
         }
+    }
+
+    /// A value that no text shows from now on. What steps write is looked through where it is read.
+    pub fn hide(&self, value: &[u8]) {
+        let Ok(value) = std::str::from_utf8(value) else { return };
+        let mut hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        for value in [value, value.trim()] {
+            if value.len() >= LEAST_HIDDEN && !hidden.iter().any(|known| known == value) {
+                let at = hidden.partition_point(|known| known.len() >= value.len());
+                hidden.insert(at, value.to_owned());
+            }
+        }
+    }
+
+    /// The event with `***` for the values of secrets; none if it has none.
+    fn masked(&self, event: &Event) -> Option<Event> {
+        let text = match event {
+            Event::SpanStarted { label: text, .. }
+            | Event::SpanCached { reason: text, .. }
+            | Event::SpanNotCached { reason: text, .. }
+            | Event::SpanFinished { outcome: SpanOutcome::Failed { message: text, .. }, .. }
+            | Event::Message { text, .. } => text,
+            _ => return None,
+        };
+        let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut masked = None;
+        for value in hidden.iter() {
+            let shown = masked.as_ref().unwrap_or(text);
+            if shown.contains(value) {
+                masked = Some(shown.replace(value, "***"));
+            }
+        }
+        drop(hidden);
+        let masked = masked?;
+        let mut event = event.clone();
+        match &mut event {
+            Event::SpanStarted { label: text, .. }
+            | Event::SpanCached { reason: text, .. }
+            | Event::SpanNotCached { reason: text, .. }
+            | Event::SpanFinished { outcome: SpanOutcome::Failed { message: text, .. }, .. }
+            | Event::Message { text, .. } => *text = masked,
+            _ => {}
+        }
+        Some(event)
     }
 
     /// Which spans made what.
@@ -72,26 +113,6 @@ impl Progress {
             self.tell(&Event::SpanStarted { id, parent: None, label, kind, inputs, time_ns: now() });
         }
         Span { progress: self, id, ended: false }
-    }
-
-    /// An image has a layer.
-    pub fn layer(&self, span: u64, digest: &str, size: u64, present: bool) {
-        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = if present { size } else { 0 };
-        layers.entry(span).or_default().insert(digest.to_owned(), Layer { size, done });
-    }
-
-    /// So much of a layer has come.
-    pub fn layer_bytes(&self, span: u64, digest: &str, bytes: u64) {
-        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(span_layers) = layers.get_mut(&span) else { return };
-        if let Some(layer) = span_layers.get_mut(digest) {
-            layer.done = bytes;
-        }
-        let current = span_layers.values().map(|layer| layer.done).sum();
-        let total = Some(span_layers.values().map(|layer| layer.size).sum());
-        drop(layers);
-        self.tell(&Event::SpanProgress { id: span, current, total, unit: "bytes".to_owned() });
     }
 }
 
@@ -161,5 +182,26 @@ impl SpanNumbers {
     /// A number that was not used before.
     pub fn next(&self) -> u64 {
         self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_have_no_secrets() {
+        let progress = Progress::new(None);
+        let label = |text: &str| Event::Message { level: kukri_telemetry::Level::Info, text: text.into() };
+        assert_eq!(progress.masked(&label("deploy s3cr3t")), None);
+        for value in ["s3cr3t", "s3cr3t-longer\n", "x", ""] {
+            progress.hide(value.as_bytes());
+        }
+        assert_eq!(progress.masked(&label("x fine")), None);
+        assert_eq!(progress.masked(&label("s3cr3t s3cr3t-longer x")), Some(label("*** *** x")));
+        let outcome = SpanOutcome::Failed { message: "bad s3cr3t".into(), exit_code: None };
+        let masked = progress.masked(&Event::SpanFinished { id: 1, outcome, time_ns: 2 });
+        assert!(matches!(masked, Some(Event::SpanFinished { outcome: SpanOutcome::Failed { message, .. }, .. })
+            if message == "bad ***"));
     }
 }

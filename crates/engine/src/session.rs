@@ -140,6 +140,7 @@ impl Session {
 
     /// Gives a secret its value in this session.
     pub fn set_secret(&self, secret: &Secret, plaintext: String) {
+        self.progress.hide(plaintext.as_bytes());
         lock(&self.secrets).insert(secret.identity, plaintext.into_bytes().into());
     }
 
@@ -164,6 +165,7 @@ impl Session {
 
     async fn look_up(&self, secret: &Secret) -> Result<Arc<[u8]>, OpError> {
         let value: Arc<[u8]> = Arc::from(&self.client()?.read_secret(&secret.uri).await.or_fail()?[..]);
+        self.progress.hide(&value);
         lock(&self.secrets).insert(secret.identity, Arc::clone(&value));
         Ok(value)
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -57,6 +59,8 @@ pub trait PullProgress: Send + Sync {
     fn layer(&self, digest: &Sha256Digest, size: u64, present: bool);
     /// `bytes` more of the layer have come.
     fn downloaded(&self, digest: &Sha256Digest, bytes: u64);
+    /// `bytes` of the layer, compressed, have been unpacked in all. Not told of layers whose files the store knows.
+    fn extracted(&self, digest: &Sha256Digest, bytes: u64);
     /// The layer is in the store, unpacked on the layers below it. Told of every layer, in order.
     fn unpacked(&self, digest: &Sha256Digest);
 }
@@ -68,6 +72,7 @@ pub struct NoProgress;
 impl PullProgress for NoProgress {
     fn layer(&self, _: &Sha256Digest, _: u64, _: bool) {}
     fn downloaded(&self, _: &Sha256Digest, _: u64) {}
+    fn extracted(&self, _: &Sha256Digest, _: u64) {}
     fn unpacked(&self, _: &Sha256Digest) {}
 }
 
@@ -163,6 +168,9 @@ const LAYERS_AT_ONCE: usize = 4;
 /// So many pieces from the network wait to be unpacked, per layer.
 const PIECES: usize = 64;
 
+/// How often one looks how far a layer is unpacked.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What the store has of a layer.
 struct Plan {
     chain: Sha256Digest,
@@ -225,6 +233,19 @@ impl Context<'_> {
         joined(tokio::task::spawn_blocking(move || work(&store)).await).map_err(|source| self.storing(source))
     }
 
+    /// Waits for work that unpacks a layer, and tells every now and then how much of it has been read.
+    async fn watched<T>(&self, digest: Sha256Digest, bytes: &AtomicU64, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                result = &mut work => return result,
+                () = tokio::time::sleep(LOOK) => {
+                    self.progress.extracted(&digest, bytes.load(Ordering::Relaxed));
+                }
+            }
+        }
+    }
+
     async fn plan(&self) -> Result<Vec<Plan>, PullError> {
         let chain = known::chain_ids(&self.resolved.config.diff_ids);
         let digests: Vec<Sha256Digest> =
@@ -275,16 +296,17 @@ impl Context<'_> {
         blob: Digest,
     ) -> Result<Option<LayerWriter>, PullError> {
         let digest = layer.digest;
-        let outcome = self
-            .blocking(move |store| {
-                let input = match store.open_blob(&blob) {
-                    Ok(input) => input,
-                    Err(error) if error.is_missing() => return Ok(None),
-                    Err(error) => return Err(error),
-                };
-                Ok(unpack(store, digest, input, io::sink()).ok())
-            })
-            .await?;
+        let bytes = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&bytes);
+        let work = self.blocking(move |store| {
+            let inner = match store.open_blob(&blob) {
+                Ok(inner) => inner,
+                Err(error) if error.is_missing() => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            Ok(unpack(store, digest, Counted { inner, bytes: counter }, io::sink()).ok())
+        });
+        let outcome = self.watched(digest, &bytes, work).await?;
         match outcome {
             Some(outcome) if outcome.sha256 == digest => {
                 self.checked(digest, diff_id, outcome.unpacked).map(Some)
@@ -318,7 +340,10 @@ impl Context<'_> {
         let mut download =
             self.client.download(&self.resolved.reference, layer).map_err(|error| self.registry(error))?;
         let (pieces, incoming) = mpsc::channel(PIECES);
-        let incoming = Incoming { pieces: incoming, piece: Bytes::new(), left: layer.size };
+        let bytes = Arc::new(AtomicU64::new(0));
+        let unpacks = tree.is_none();
+        let inner = Incoming { pieces: incoming, piece: Bytes::new(), left: layer.size };
+        let incoming = Counted { inner, bytes: Arc::clone(&bytes) };
         let store = self.store.clone();
         let task = tokio::task::spawn_blocking(move || {
             let keep = store.blob_writer();
@@ -331,12 +356,16 @@ impl Context<'_> {
         });
         while let Some(piece) = download.next_chunk().await.map_err(|error| self.registry(error))? {
             self.progress.downloaded(&digest, piece.len() as u64);
+            if unpacks {
+                self.progress.extracted(&digest, bytes.load(Ordering::Relaxed));
+            }
             if pieces.send(piece).await.is_err() {
                 break;
             }
         }
         drop(pieces);
-        let (sha256, blob, arrived) = joined(task.await).map_err(|error| {
+        let done = if unpacks { self.watched(digest, &bytes, task).await } else { task.await };
+        let (sha256, blob, arrived) = joined(done).map_err(|error| {
             self.unpacking(UnpackError::Damaged { layer: digest, reason: error.to_string() })
         })?;
         download.check(sha256).map_err(|error| self.registry(error))?;
@@ -380,6 +409,20 @@ pub(crate) fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
         Ok(value) => value,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(error) => panic!("the runtime was shut down: {error}"),
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    bytes: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.bytes.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
     }
 }
 

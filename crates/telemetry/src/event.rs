@@ -55,6 +55,12 @@ pub enum Event {
         /// What is counted: `bytes`, `files`, …
         #[serde(default)]
         unit: String,
+        /// How much of `total` is unpacked as well, where something is unpacked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extracted: Option<u64>,
+        /// When; 0 if that is not known.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        time_ns: u64,
     },
     /// Its result comes from an earlier run.
     SpanCached {

@@ -12,6 +12,16 @@ pub fn duration(ns: u64) -> String {
     }
 }
 
+/// Nanoseconds in whole seconds, rounded up: what an estimate is worth. `1s`, `4m05s`, `2h03m`.
+#[must_use]
+pub fn rounded(ns: u64) -> String {
+    let seconds = ns.div_ceil(1_000_000_000);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        _ => duration(seconds.saturating_mul(1_000_000_000)),
+    }
+}
+
 /// Seconds with milliseconds, `0.531`.
 #[must_use]
 pub fn seconds(ns: u64) -> String {
@@ -66,6 +76,9 @@ mod tests {
             (7_380_000_000_000, "2h03m"),
         ] {
             assert_eq!(duration(ns), text);
+        }
+        for (ns, text) in [(0, "0s"), (1, "1s"), (59_000_000_001, "1m00s"), (u64::MAX, "5124095h34m")] {
+            assert_eq!(rounded(ns), text);
         }
         assert_eq!(seconds(531_900_000), "0.531");
         assert_eq!(seconds(61_002_000_000), "61.002");

@@ -1,15 +1,23 @@
 //! Progress events and a pure reducer from events to what a view shows.
 //!
-//! An [`Event`] says what happened. [`View`] is what is known after a row of events. [`plain`], [`tty`] and [`summary`]
-//! turn these into text; whoever calls them writes it somewhere.
+//! An [`Event`] says what happened. [`View`] is what is known after a row of events. The other modules turn these into
+//! text, one for each way to show it; whoever calls them writes it somewhere.
 //!
 //! Must not know: terminals, sockets, clocks (times come with the events).
 #![forbid(unsafe_code)]
 
+mod bars;
+pub mod ci;
+pub mod dots;
 pub mod event;
 pub mod format;
+pub mod logs;
+pub mod painter;
 mod paths;
 pub mod plain;
+mod rate;
+pub mod report;
+mod steps;
 mod style;
 pub mod summary;
 #[cfg(test)]
@@ -19,9 +27,13 @@ pub mod trace;
 pub mod tty;
 pub mod view;
 
+pub use ci::Ci;
+pub use dots::Dots;
 pub use event::{Event, Level, SpanId, SpanKind, SpanOutcome, SpanUsage, Stream};
+pub use logs::Logs;
+pub use painter::Painter;
 pub use plain::{Plain, PlainConfig};
 pub use summary::Summary;
 pub use trace::{Run, Trace};
 pub use tty::Screen;
-pub use view::{Counters, Limits, LogLine, Progress, Span, SpanState, View};
+pub use view::{Counters, Limits, LogLine, Phase, Progress, Span, SpanState, View};

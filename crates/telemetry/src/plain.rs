@@ -76,7 +76,7 @@ impl Plain {
                     step.log(&mut out, lines);
                 }
             }
-            Event::SpanProgress { id, current, total, unit } => {
+            Event::SpanProgress { id, current, total, unit, .. } => {
                 if let Some(step) = self.open.get_mut(id) {
                     step.progress(&mut out, *current, *total, unit);
                 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::format;
+use crate::style::cut;
 use crate::view::View;
 
 /// The outcome of a run in numbers. `Display` gives one to eleven lines.
@@ -77,6 +78,14 @@ fn critical_path(view: &View) -> Vec<(u64, String)> {
     path.truncate(Summary::PATH);
     path.sort_unstable_by_key(|(place, _)| *place);
     path.into_iter().map(|(_, (ns, label))| (ns, label.to_owned())).collect()
+}
+
+impl Summary {
+    /// The lines of `Display`, cut to so many columns, without line ends.
+    #[must_use]
+    pub fn lines(&self, width: usize) -> Vec<String> {
+        self.to_string().lines().map(|line| cut(line, width).into_owned()).collect()
+    }
 }
 
 impl fmt::Display for Summary {
@@ -198,6 +207,16 @@ critical path: 3.0s
             Summary::of(&view).to_string().lines().next(),
             Some("1 step, 1 cached (100%), 1 failed, 2 transfers in 2.0s")
         );
+    }
+
+    #[test]
+    fn lines_fit_a_terminal() {
+        let view = view(&[
+            span(1, None, &format!("withExec {}", "字".repeat(60)), SpanKind::Exec, 0.0),
+            finished(1, SpanOutcome::Ok, 1.0),
+        ]);
+        let lines = Summary::of(&view).lines(20);
+        assert_eq!(lines, ["1 step in 1.0s", "slowest:", "    1.0s  withExec …"]);
     }
 
     #[test]

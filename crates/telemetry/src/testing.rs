@@ -32,7 +32,13 @@ pub(crate) fn log(id: SpanId, stream: Stream, text: &str, time: f64) -> Event {
 }
 
 pub(crate) fn progress(id: SpanId, current: u64, total: u64, unit: &str) -> Event {
-    Event::SpanProgress { id, current, total: Some(total), unit: unit.into() }
+    Event::SpanProgress { id, current, total: Some(total), unit: unit.into(), extracted: None, time_ns: 0 }
+}
+
+/// Bytes of a pull that came and were unpacked, by a time.
+pub(crate) fn pulled(id: SpanId, current: u64, extracted: u64, total: u64, time: f64) -> Event {
+    let (total, extracted, unit) = (Some(total), Some(extracted), "bytes".into());
+    Event::SpanProgress { id, current, total, unit, extracted, time_ns: at(time) }
 }
 
 pub(crate) fn finished(id: SpanId, outcome: SpanOutcome, time: f64) -> Event {

@@ -6,15 +6,21 @@
 //! ✗ withExec ruff check .  3.1s
 //!   │ src/x.py:1:1 F401 unused import
 //!   └ exit code 1
+//! ✓ sync /src  0.1s
+//! ✓ withExec pip install pytest  cached
 //! ● container.stdout  4.0s
 //!   ├ ● withExec pytest -q  1.2s
 //!   │   │ 12 passed
-//!   └ ● pull alpine:3.20  0.4s  1.0 MB / 3.6 MB
+//!   └ ● pull alpine:3.20  0.4s
+//!       download ████████░░░░  2.4 MB / 3.6 MB  6.0 MB/s  1s left
+//!       extract  ████░░░░░░░░  1.2 MB / 3.6 MB  3.0 MB/s  1s left
 //! 2 running, 14 cached, 1 failed of 21 steps  4.0s
 //! ```
 
-use crate::event::{Level, SpanKind};
+use crate::bars::bars;
+use crate::event::Level;
 use crate::format;
+use crate::steps::{end, failure, head, log, message, shows_failure, why_failed};
 use crate::style::{Style, Styled};
 use crate::view::{Span, SpanState, View};
 
@@ -38,128 +44,143 @@ impl Default for Screen {
     }
 }
 
-/// Lines of log shown below a failed step.
+/// Lines of log shown below a failed step while others run.
 const FAILED_LOG_LINES: usize = 10;
+/// Steps shown that have just ended.
+const RECENT: usize = 5;
 
-/// One line of the picture, and how readily it is given up when there is no room: 0 last.
+/// One line of the picture, and how readily it is given up when there is no room.
 struct Line {
     text: Styled,
-    expendable: u8,
+    expendable: Expendable,
+}
+
+/// Later ones go first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Expendable {
+    Never,
+    Head,
+    Bar,
+    FailedLog,
+    Log,
+    Recent,
 }
 
 /// The lines to show at `now_ns`, on the same clock as the events. Without line ends.
 ///
-/// If there is not enough room, logs of running steps are shortened first, then failed steps' logs, then the
-/// oldest lines go. The last line, with the counts, always stays.
+/// If there is not enough room, steps that are over go first, then logs of running steps, then failed steps' logs, then
+/// bars, then the oldest lines. The last line, with the counts, always stays. The cost depends on the screen and on what
+/// runs, not on how much is over.
 #[must_use]
 pub fn render(view: &View, screen: &Screen, now_ns: u64) -> Vec<String> {
     if screen.height == 0 || screen.width == 0 {
         return Vec::new();
     }
     let mut lines = Vec::new();
+    let mut add = |text, expendable| lines.push(Line { text, expendable });
     for (level, text) in view.messages().rev().take(3).collect::<Vec<_>>().into_iter().rev() {
         if level >= Level::Warning {
-            lines.push(message(level, text));
+            add(message(level, text), Expendable::Head);
         }
     }
-    for span in view.failed().filter(|span| shows_failure(view, span)) {
-        failed(&mut lines, span);
+    // The first failures are the causes.
+    let most = screen.height.div_ceil(3);
+    for span in view.failed().take(most).filter(|span| shows_failure(view, span)) {
+        failed(&mut add, span);
     }
-    running(&mut lines, view, screen, now_ns);
+    more(&mut add, view.failed_count().saturating_sub(most), "failed");
+    let recent: Vec<_> = view.recent().rev().take(RECENT).collect();
+    for span in recent.into_iter().rev() {
+        add(head("", span, now_ns), Expendable::Recent);
+    }
+    running(&mut add, view, screen, now_ns);
     fit(&mut lines, screen.height - 1);
-    lines.push(Line { text: footer(view, now_ns), expendable: 0 });
+    lines.push(Line { text: footer(view, now_ns), expendable: Expendable::Never });
     lines.into_iter().map(|line| line.text.render(screen.width, screen.colour)).collect()
 }
 
-fn message(level: Level, text: &str) -> Line {
-    let mut line = Styled::default();
-    match level {
-        Level::Error => line.add(Style::Bad, "error: "),
-        _ => line.add(Style::Warn, "warning: "),
-    };
-    line.add(Style::Plain, &crate::text::clean(text.lines().next().unwrap_or_default()));
-    Line { text: line, expendable: 1 }
+/// The steps that failed, with the ends of their logs: what stays on the screen when all is over.
+#[must_use]
+pub fn failures(view: &View, width: usize, colour: bool) -> Vec<String> {
+    let failed = view.failed().filter(|span| shows_failure(view, span));
+    failed.flat_map(|span| failure("", span, usize::MAX)).map(|line| line.render(width, colour)).collect()
 }
 
-/// A call fails because a part of it fails; only the part is shown then.
-fn shows_failure(view: &View, span: &Span) -> bool {
-    let mut parts = view.children(span);
-    span.kind != SpanKind::Call || !parts.any(|part| matches!(part.state, SpanState::Failed { .. }))
-}
-
-fn failed(lines: &mut Vec<Line>, span: &Span) {
-    let SpanState::Failed { message, exit_code } = &span.state else { return };
-    let mut head = Styled::default();
-    head.add(Style::Bad, "✗ ").add(Style::Plain, &span.label);
-    head.add(Style::Dim, &format!("  {}", format::duration(span.duration_ns(0))));
-    lines.push(Line { text: head, expendable: 0 });
-    log(lines, span, "  ", FAILED_LOG_LINES, 2);
-    let why = exit_code.map_or_else(
-        || crate::text::clean(message.lines().next().unwrap_or("failed")).into_owned(),
-        |code| format!("exit code {code}"),
-    );
-    let mut end = Styled::default();
-    end.add(Style::Dim, "  └ ").add(Style::Bad, &why);
-    lines.push(Line { text: end, expendable: 1 });
-}
-
-/// The tree of what runs, without what is over.
-fn running(lines: &mut Vec<Line>, view: &View, screen: &Screen, now_ns: u64) {
-    // On a stack of our own: calls may be nested thousands deep. Each entry has the lines drawn left of its children.
-    let mut todo: Vec<(&Span, String, &str, &str)> = Vec::new();
-    push_running(&mut todo, view.roots(), "", true);
-    while let Some((span, left, branch, below)) = todo.pop() {
-        // What would be drawn right of the screen, or far below it, costs time and is not seen.
-        if lines.len() > screen.height * 8 {
-            break;
-        }
-        let mut head = Styled::default();
-        head.add(Style::Dim, &format!("{left}{branch}"))
-            .add(Style::Good, "● ")
-            .add(Style::Plain, &span.label);
-        head.add(Style::Dim, &format!("  {}", format::duration(span.duration_ns(now_ns))));
-        if let Some(progress) = &span.progress {
-            let text = format::progress(progress.current, progress.total, &progress.unit);
-            head.add(Style::Dim, &format!("  {text}"));
-        }
-        lines.push(Line { text: head, expendable: 1 });
-        let inner = format!("{left}{below}");
-        let has_parts = view.children(span).any(|part| part.state == SpanState::Running);
-        log(lines, span, &format!("{inner}{}", if has_parts { "│ " } else { "  " }), screen.log_lines, 3);
-        // Deeper than the screen is wide there is nothing to see but indentation.
-        let inner = if inner.chars().count() * 2 > screen.width { left } else { inner };
-        push_running(&mut todo, view.children(span), &inner, false);
+fn more(add: &mut impl FnMut(Styled, Expendable), count: usize, what: &str) {
+    if count > 0 {
+        let mut line = Styled::default();
+        line.add(Style::Dim, &format!("… {count} more {what}"));
+        add(line, Expendable::Never);
     }
 }
 
-fn push_running<'a>(
+fn failed(add: &mut impl FnMut(Styled, Expendable), span: &Span) {
+    let SpanState::Failed { message, exit_code } = &span.state else { return };
+    add(head("", span, 0), Expendable::Never);
+    for line in log(span, "  ", FAILED_LOG_LINES) {
+        add(line, Expendable::FailedLog);
+    }
+    add(end("  ", &why_failed(message, *exit_code)), Expendable::Head);
+}
+
+/// The tree of what runs, without what is over.
+fn running(add: &mut impl FnMut(Styled, Expendable), view: &View, screen: &Screen, now_ns: u64) {
+    // On a stack of our own: calls may be nested thousands deep. Each entry has the lines drawn left of its children.
+    let mut todo: Vec<(&Span, String, &str, &str)> = Vec::new();
+    let mut shown = 0;
+    push(&mut todo, view.running_roots(), screen.height, "", true);
+    while let Some((span, left, branch, below)) = todo.pop() {
+        if shown == screen.height {
+            break;
+        }
+        shown += 1;
+        add(head(&format!("{left}{branch}"), span, now_ns), Expendable::Head);
+        let inner = format!("{left}{below}");
+        let has_parts = view.running_children(span).next().is_some();
+        let beside = format!("{inner}{}", if has_parts { "│ " } else { "  " });
+        if let Some(progress) = &span.progress {
+            for line in bars(progress, &beside, screen.width, now_ns) {
+                add(line, Expendable::Bar);
+            }
+        }
+        for line in log(span, &beside, screen.log_lines) {
+            add(line, Expendable::Log);
+        }
+        // Deeper than the screen is wide there is nothing to see but indentation.
+        let inner = if inner.chars().count() * 2 > screen.width { left } else { inner };
+        push(&mut todo, view.running_children(span), screen.height, &inner, false);
+    }
+    more(add, view.running_count().saturating_sub(shown), "running");
+}
+
+/// The first few of the spans, so that the first comes out first.
+fn push<'a>(
     todo: &mut Vec<(&'a Span, String, &'static str, &'static str)>,
-    spans: impl DoubleEndedIterator<Item = &'a Span>,
+    spans: impl Iterator<Item = &'a Span>,
+    most: usize,
     left: &str,
     root: bool,
 ) {
-    let running: Vec<_> = spans.filter(|span| span.state == SpanState::Running).collect();
-    for (index, span) in running.iter().enumerate().rev() {
-        let (branch, below) = match (root, index + 1 == running.len()) {
+    let first = todo.len();
+    let mut spans = spans.peekable();
+    while let Some(span) = spans.next() {
+        let (branch, below) = match (root, spans.peek().is_none()) {
             (true, _) => ("", "  "),
             (false, true) => ("└ ", "  "),
             (false, false) => ("├ ", "│ "),
         };
         todo.push((span, left.to_owned(), branch, below));
+        if todo.len() - first >= most {
+            break;
+        }
     }
-}
-
-fn log(lines: &mut Vec<Line>, span: &Span, left: &str, count: usize, expendable: u8) {
-    for line in span.log.iter().skip(span.log.len().saturating_sub(count)) {
-        let mut text = Styled::default();
-        text.add(Style::Dim, &format!("{left}│ ")).add(Style::Dim, &line.text);
-        lines.push(Line { text, expendable });
-    }
+    todo[first..].reverse();
 }
 
 /// Takes lines out, the most expendable and among these the oldest first, until `room` are left.
 fn fit(lines: &mut Vec<Line>, room: usize) {
-    for expendable in (0..=3).rev() {
+    use Expendable::{Bar, FailedLog, Head, Log, Never, Recent};
+    for expendable in [Recent, Log, FailedLog, Bar, Head, Never] {
         let mut excess = lines.len().saturating_sub(room);
         lines.retain(|line| {
             let goes = excess > 0 && line.expendable == expendable;
@@ -193,7 +214,7 @@ fn footer(view: &View, now_ns: u64) -> Styled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{SpanOutcome, Stream};
+    use crate::event::{SpanKind, SpanOutcome, Stream};
     use crate::testing::{at, call, failure, finished, log, progress, span, view};
 
     fn picture(view: &View, screen: Screen) -> String {
@@ -227,11 +248,13 @@ mod tests {
 ✗ withExec ruff check .  1.0s
   │ x.py:1:1 F401
   └ exit code 1
+✓ withNewFile /x  cached
 ● container.stdout  5.0s
   ├ ● withExec make  4.5s
   │   │ two
   │   │ three
-  └ ● pull alpine:3.20  4.5s  1.0 MB / 3.6 MB
+  └ ● pull alpine:3.20  4.5s
+      ████████░░░░░░░░░░░░░░░░░░░░░░  1.0 MB / 3.6 MB
 2 running, 1 cached, 1 failed of 4 steps  5.0s"
         );
     }
@@ -245,7 +268,7 @@ mod tests {
   └ exit code 1
 ● container.stdout  5.0s
   ├ ● withExec make  4.5s
-  └ ● pull alpine:3.20  4.5s …
+  └ ● pull alpine:3.20  4.5s
 2 running, 1 cached, 1 failed…"
         );
         for height in 0..12 {
@@ -306,5 +329,6 @@ warning: old client
         let lines = render(&view, &PLAIN, at(1.0));
         assert_eq!(lines.len(), PLAIN.height);
         assert!(lines.last().is_some_and(|line| line.starts_with("3000 running of 3000 steps")));
+        assert_eq!(lines[PLAIN.height - 2], "… 5976 more running");
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
 use crate::paths::Paths;
+use crate::rate::Rate;
 use crate::text::{Lines, one_line};
 
 /// How much a [`View`] keeps.
@@ -76,19 +77,51 @@ pub struct Span {
     pub inputs: Vec<SpanId>,
     order: u64,
     children: Ordered,
+    running_children: Ordered,
     partial: [Lines; 2],
     settled: bool,
 }
 
 /// How far a span has got.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// How much is done.
-    pub current: u64,
     /// How much there is to do, if known.
     pub total: Option<u64>,
     /// What is counted.
     pub unit: String,
+    /// What has been moved or done.
+    pub transfer: Phase,
+    /// What of it has been unpacked, where something is unpacked.
+    pub extraction: Option<Phase>,
+}
+
+/// One of the things that are done to all that a span has to do.
+#[derive(Clone, Debug, Default)]
+pub struct Phase {
+    /// How much is done.
+    pub done: u64,
+    rate: Rate,
+}
+
+impl Phase {
+    /// How much is done in a second, of late; none while that is not known.
+    #[must_use]
+    pub fn per_second(&self, now_ns: u64) -> Option<u64> {
+        self.rate.per_second(self.done, now_ns)
+    }
+
+    /// How long the rest will take at that rate, nanoseconds; none while that is not known.
+    #[must_use]
+    pub fn left_ns(&self, total: u64, now_ns: u64) -> Option<u64> {
+        let rate = u128::from(self.per_second(now_ns).filter(|rate| *rate > 0)?);
+        let left = u128::from(total.saturating_sub(self.done));
+        u64::try_from(left * 1_000_000_000 / rate).ok()
+    }
+
+    fn reach(&mut self, done: u64, time_ns: u64) {
+        self.done = done;
+        self.rate.sample(done, time_ns);
+    }
 }
 
 /// One line of a log.
@@ -130,6 +163,10 @@ pub struct View {
     spans: HashMap<SpanId, Span>,
     roots: Ordered,
     running: Ordered,
+    /// Those that run and are no part of one that runs: a picture of what runs needs no look at what is over.
+    running_roots: Ordered,
+    /// Steps that ended lately and did not fail, latest last.
+    recent: VecDeque<SpanId>,
     failed: Ordered,
     /// Spans that may be forgotten, earliest end first.
     settled: VecDeque<SpanId>,
@@ -149,6 +186,9 @@ impl View {
     /// How many of the slowest steps are remembered.
     pub const SLOWEST: usize = 3;
 
+    /// How many of the steps that ended last are remembered as such.
+    pub const RECENT: usize = 16;
+
     /// A view of nothing.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
@@ -166,8 +206,18 @@ impl View {
                 self.start(*id, *parent, label, kind, inputs, *time_ns);
             }
             Event::SpanLog { id, stream, text, .. } => self.log(*id, *stream, text),
-            Event::SpanProgress { id, current, total, unit } => {
-                self.progress(*id, Progress { current: *current, total: *total, unit: unit.clone() });
+            Event::SpanProgress { id, current, total, unit, extracted, time_ns } => {
+                if let Some(span) = self.spans.get_mut(id) {
+                    let progress = span.progress.get_or_insert_default();
+                    if unit == "bytes" {
+                        self.counters.bytes += current.saturating_sub(progress.transfer.done);
+                    }
+                    (progress.total, progress.unit) = (*total, unit.clone());
+                    progress.transfer.reach(*current, *time_ns);
+                    if let Some(extracted) = extracted {
+                        progress.extraction.get_or_insert_default().reach(*extracted, *time_ns);
+                    }
+                }
             }
             Event::SpanCached { id, reason, saved_ns } => {
                 self.mark(*id, true, reason);
@@ -216,6 +266,33 @@ impl View {
     /// Spans that are not over, by start.
     pub fn running(&self) -> impl DoubleEndedIterator<Item = &Span> {
         self.all(&self.running)
+    }
+
+    /// Those of them that are no part of one that runs, by start.
+    pub fn running_roots(&self) -> impl DoubleEndedIterator<Item = &Span> {
+        self.all(&self.running_roots)
+    }
+
+    /// The parts of a span that are not over, by start.
+    pub fn running_children<'a>(&'a self, span: &'a Span) -> impl DoubleEndedIterator<Item = &'a Span> {
+        self.all(&span.running_children)
+    }
+
+    /// How many spans are not over.
+    #[must_use]
+    pub fn running_count(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Steps that ended lately and did not fail, latest last; at most [`View::RECENT`].
+    pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Span> {
+        self.recent.iter().filter_map(|id| self.spans.get(id))
+    }
+
+    /// How many spans that failed are kept.
+    #[must_use]
+    pub fn failed_count(&self) -> usize {
+        self.failed.len()
     }
 
     /// Spans that failed, by start.
@@ -282,6 +359,10 @@ impl View {
             None => self.roots.insert(order, id),
         };
         self.running.insert(order, id);
+        match parent.and_then(|parent| self.spans.get_mut(&parent)) {
+            Some(parent) if parent.state == SpanState::Running => parent.running_children.insert(order, id),
+            _ => self.running_roots.insert(order, id),
+        };
         if kind.is_step() {
             if kind.is_transfer() {
                 self.counters.transfers += 1;
@@ -296,6 +377,7 @@ impl View {
             inputs: inputs.to_vec(),
             order,
             children: Ordered::new(),
+            running_children: Ordered::new(),
             label: one_line(label),
             kind: kind.clone(),
             state: SpanState::Running,
@@ -317,15 +399,6 @@ impl View {
         let Some(span) = self.spans.get_mut(&id) else { return };
         let lines = span.partial[stream as usize].push(text);
         span.keep(stream, lines, self.limits.log_lines);
-    }
-
-    fn progress(&mut self, id: SpanId, progress: Progress) {
-        let Some(span) = self.spans.get_mut(&id) else { return };
-        if progress.unit == "bytes" {
-            let before = span.progress.as_ref().map_or(0, |before| before.current);
-            self.counters.bytes += progress.current.saturating_sub(before);
-        }
-        span.progress = Some(progress);
     }
 
     fn mark(&mut self, id: SpanId, cached: bool, reason: &str) {
@@ -376,10 +449,23 @@ impl View {
             }
         }
         self.running.remove(&span.order);
+        let (order, parent) = (span.order, span.parent);
+        self.running_roots.append(&mut span.running_children);
         if matches!(span.state, SpanState::Failed { .. }) {
-            self.failed.insert(span.order, id);
+            self.failed.insert(order, id);
         } else {
             span.log = VecDeque::new();
+            if step {
+                self.recent.push_back(id);
+                if self.recent.len() > Self::RECENT {
+                    self.recent.pop_front();
+                }
+            }
+        }
+        if self.running_roots.remove(&order).is_none()
+            && let Some(parent) = parent.and_then(|parent| self.spans.get_mut(&parent))
+        {
+            parent.running_children.remove(&order);
         }
         self.settle(id);
     }
@@ -447,103 +533,4 @@ impl Span {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{at, cached, call, failure, finished, log, progress, span, view};
-
-    #[test]
-    fn spans_form_a_tree_and_are_counted() {
-        let view = view(&[
-            call(1, None, "f", 0.0),
-            span(2, Some(1), "\n a ", SpanKind::Exec, 0.0),
-            span(3, Some(1), "b", SpanKind::Exec, 0.0),
-            span(4, Some(99), "orphan", SpanKind::Pull, 0.0),
-            span(2, None, "again", SpanKind::Pull, 0.0),
-            cached(3, "same command", 4.0),
-            finished(3, SpanOutcome::Ok, 0.1),
-            progress(4, 10, 20, "bytes"),
-            progress(4, 20, 20, "bytes"),
-            finished(4, SpanOutcome::Cancelled, 3.0),
-            finished(2, failure("m", Some(2)), 2.0),
-            finished(2, SpanOutcome::Ok, 9.0),
-            finished(77, SpanOutcome::Ok, 9.5),
-        ]);
-        let roots: Vec<_> = view.roots().map(|span| span.id).collect();
-        let parts: Vec<_> = view.children(view.span(1).unwrap()).map(|span| span.id).collect();
-        assert_eq!((roots, parts), (vec![1, 4], vec![2, 3]));
-        assert_eq!(
-            view.counters(),
-            Counters {
-                steps: 3,
-                transfers: 0,
-                running: 0,
-                cached: 1,
-                failed: 1,
-                cancelled: 1,
-                bytes: 20,
-                log_bytes: 0,
-                saved_ns: at(4.0)
-            }
-        );
-        assert_eq!(view.span(2).unwrap().label, "a");
-        assert_eq!(view.span(2).unwrap().duration_ns(at(50.0)), at(2.0));
-        assert_eq!(view.span(1).unwrap().duration_ns(at(50.0)), at(50.0));
-        assert_eq!(view.span(3).unwrap().reason.as_deref(), Some("same command"));
-        assert_eq!(view.span(3).unwrap().state, SpanState::Cached);
-        assert_eq!(view.running().map(|span| span.id).collect::<Vec<_>>(), [1]);
-        assert_eq!(view.failed().map(|span| span.id).collect::<Vec<_>>(), [2]);
-        assert_eq!(view.elapsed_ns(), at(9.5));
-    }
-
-    #[test]
-    fn logs_are_whole_lines_and_only_the_latest() {
-        let mut view = View::new(Limits { log_lines: 3, ..Limits::default() });
-        view.apply(&span(1, None, "a", SpanKind::Exec, 0.0));
-        view.apply(&span(2, None, "b", SpanKind::Exec, 0.0));
-        for n in 0..10 {
-            view.apply(&log(1, Stream::Stdout, &format!("{n}\npart of "), 0.0));
-        }
-        let lines =
-            |view: &View| view.span(1).unwrap().log.iter().map(|line| line.text.clone()).collect::<Vec<_>>();
-        assert_eq!(lines(&view), ["part of 7", "part of 8", "part of 9"]);
-        view.apply(&log(1, Stream::Stderr, "E", 0.0));
-        view.apply(&finished(1, failure("m", None), 1.0));
-        assert_eq!(lines(&view), ["part of 9", "part of ", "E"]);
-        view.apply(&log(2, Stream::Stdout, "x\n", 0.0));
-        view.apply(&finished(2, SpanOutcome::Ok, 1.0));
-        assert!(view.span(2).unwrap().log.is_empty(), "nobody looks at it any more");
-    }
-
-    #[test]
-    fn memory_is_bounded_but_counts_are_not() {
-        let limits = Limits { spans: 100, ..Limits::default() };
-        let mut view = View::new(limits);
-        view.apply(&call(0, None, "f", 0.0));
-        for id in 1..=10_000_u64 {
-            // Calls with one step each; every tenth step fails.
-            let (call_id, step_id) = (id * 2, id * 2 + 1);
-            view.apply(&call(call_id, Some(0), "g", 0.0));
-            view.apply(&span(step_id, Some(call_id), "s", SpanKind::Exec, 0.0));
-            view.apply(&log(step_id, Stream::Stdout, "line\n", 0.0));
-            let outcome = if id % 10 == 0 { failure("m", None) } else { SpanOutcome::Ok };
-            view.apply(&finished(step_id, outcome, 0.0));
-            view.apply(&finished(call_id, SpanOutcome::Ok, 0.0));
-            assert!(view.len() <= limits.spans + 2, "{}", view.len());
-        }
-        assert_eq!(view.counters().steps, 10_000);
-        assert_eq!(view.counters().failed, 1_000);
-        assert_eq!(view.failed().next().unwrap().id, 21, "the first failure is kept");
-        let kept = view.roots().count() + view.children(view.span(0).unwrap()).count();
-        assert!(kept <= limits.spans + 2);
-        // What runs is never forgotten.
-        let mut view = View::new(limits);
-        for id in 0..1_000 {
-            view.apply(&span(id, id.checked_sub(1), "s", SpanKind::Exec, 0.0));
-        }
-        assert_eq!(view.len(), 1_000);
-        for id in 0..1_000 {
-            view.apply(&finished(id, SpanOutcome::Ok, 1.0));
-        }
-        assert!(view.len() <= limits.spans, "{}", view.len());
-    }
-}
+mod tests;

@@ -7,16 +7,20 @@ use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::open;
-use crate::args::SessionArgs;
+use crate::args::{ProgressMode, SessionArgs};
 use crate::fail::{Failure, Outcome};
-use crate::progress::Progress;
+use crate::progress::{FRAME, Progress};
 use crate::runs;
 
 /// Prints port and token, and serves until standard input ends or a signal comes. Both are orderly ends.
-pub async fn session(args: SessionArgs) -> Outcome {
+pub async fn session(mut args: SessionArgs) -> Outcome {
     // Set before anything is printed: an SDK may end the session as soon as it has read the line.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    if args.session.progress == ProgressMode::Auto {
+        // The program that uses the session writes to the same terminal, and a picture would be drawn over what it writes.
+        args.session.progress = ProgressMode::Plain;
+    }
     let mut progress = Progress::new(&args.session, &runs::parent())?;
     let mut session = open::open(&args.session, &progress).await?;
     announce(&format!("{{\"port\":{},\"session_token\":\"{}\"}}\n", session.port(), session.token()))?;
@@ -27,7 +31,8 @@ pub async fn session(args: SessionArgs) -> Outcome {
     };
     tokio::pin!(stdin_ends);
     let mut gone = false;
-    let mut frame = tokio::time::interval(std::time::Duration::from_millis(250));
+    let mut frame = tokio::time::interval(FRAME);
+    frame.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = &mut stdin_ends => break,
@@ -39,7 +44,7 @@ pub async fn session(args: SessionArgs) -> Outcome {
                 // The SDK learns of it with its next request; it must still be able to end this in its own way.
                 None => {
                     gone = true;
-                    tell(&format!("error: the engine ended unexpectedly; its log is {}\n", session.engine().log_path));
+                    progress.say(&format!("error: the engine ended unexpectedly; its log is {}\n", session.engine().log_path));
                 }
             },
         }
@@ -52,8 +57,4 @@ fn announce(line: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(line.as_bytes())?;
     Ok(stdout.flush()?)
-}
-
-fn tell(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }

@@ -224,9 +224,11 @@ pub const SETTINGS: &[Setting] = &[
         also: &["DAGGER_PROGRESS"],
         flag: Some("progress"),
         reader: Reader::Session,
-        kind: Kind::Choice(&["auto", "tty", "plain", "json", "none"]),
+        kind: Kind::Choice(&["auto", "tty", "plain", "json", "dots", "logs", "report", "none"]),
         default: "`auto`",
-        doc: "How progress is shown on standard error",
+        doc: "How progress is shown on standard error: a live picture (tty), lines (plain), a JSON object for each event, \
+              one character for each step and failures at the end (dots), only what commands write (logs), all steps \
+              when all is over (report), nothing; auto is tty on a terminal that can show it, else plain",
     },
     Setting {
         name: "KUKRI_TRACE",
@@ -329,6 +331,27 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Path,
         "the system's",
         "Certificate authorities that registries and containers trust; KUKRI_CA_BUNDLE wins over it",
+    ),
+    Setting::variable(
+        Reader::System,
+        "TERM",
+        Kind::Text("NAME"),
+        "`dumb`",
+        "The terminal: where it is `dumb`, progress is lines, not a picture",
+    ),
+    Setting::variable(
+        Reader::System,
+        "GITHUB_ACTIONS",
+        Kind::Switch,
+        "off",
+        "If `true`, lines of progress have groups and error annotations for GitHub Actions",
+    ),
+    Setting::variable(
+        Reader::System,
+        "GITLAB_CI",
+        Kind::Switch,
+        "off",
+        "If `true`, lines of progress have sections for GitLab CI that fold",
     ),
     Setting::variable(
         Reader::System,

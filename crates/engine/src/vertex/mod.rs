@@ -11,6 +11,7 @@ mod exec_run;
 pub mod handle;
 pub mod layers;
 pub mod pull;
+mod pull_report;
 mod result;
 mod solve;
 pub mod tarball;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use kukri_model::{Digest, Encoder, Platform};
-use kukri_oci::{PullProgress, RegistryClient, Resolved, Sha256Digest};
+use kukri_oci::{RegistryClient, Resolved};
 use kukri_solver::RunContext;
 use kukri_tree::TreeId;
 
 use super::edit::Source;
+use super::pull_report::PullReport;
 use super::{ImageOutput, TreeHandle, Vertex, VertexValue};
 use crate::error::{OpError, OrFail};
-use crate::progress::Progress;
 use crate::vertex::edit_run::file_at;
 
 /// Fetches and unpacks an image.
@@ -33,7 +33,7 @@ impl Pull {
     /// Does it.
     pub async fn run(&self, run: &RunContext<Vertex>) -> Result<VertexValue, OpError> {
         let store = run.context.engine.store();
-        let progress = PullReport { progress: run.context.session.progress(), span: run.vertex };
+        let progress = PullReport::new(run.context.engine.watchers(), run.vertex);
         let image = kukri_oci::pull(&self.client, store, &self.resolved, &progress).await.or_fail()?;
         Ok(VertexValue::Image(Arc::new(ImageOutput {
             tree: image.tree,
@@ -43,23 +43,6 @@ impl Pull {
             annotations: image.annotations,
         })))
     }
-}
-
-struct PullReport<'a> {
-    progress: &'a Progress,
-    span: u64,
-}
-
-impl PullProgress for PullReport<'_> {
-    fn layer(&self, digest: &Sha256Digest, size: u64, present: bool) {
-        self.progress.layer(self.span, &digest.to_string(), size, present);
-    }
-
-    fn downloaded(&self, digest: &Sha256Digest, bytes: u64) {
-        self.progress.layer_bytes(self.span, &digest.to_string(), bytes);
-    }
-
-    fn unpacked(&self, _: &Sha256Digest) {}
 }
 
 /// Reads an image from a tar.

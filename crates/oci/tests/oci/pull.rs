@@ -1,5 +1,6 @@
 //! From a registry into a store.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -161,13 +162,18 @@ fn unpack_error(error: &PullError) -> &UnpackError {
 }
 
 #[derive(Default)]
-struct Log(Mutex<Vec<String>>);
+struct Log(Mutex<Vec<String>>, AtomicU64, AtomicU64);
 
 impl PullProgress for Log {
     fn layer(&self, _: &Sha256Digest, _: u64, present: bool) {
         self.0.lock().unwrap().push(format!("layer {present}"));
     }
-    fn downloaded(&self, _: &Sha256Digest, _: u64) {}
+    fn downloaded(&self, _: &Sha256Digest, bytes: u64) {
+        self.1.fetch_add(bytes, Ordering::Relaxed);
+    }
+    fn extracted(&self, _: &Sha256Digest, bytes: u64) {
+        self.2.fetch_max(bytes, Ordering::Relaxed);
+    }
     fn unpacked(&self, _: &Sha256Digest) {
         self.0.lock().unwrap().push("unpacked".to_owned());
     }
@@ -202,6 +208,9 @@ async fn privileged_what_is_there_is_not_fetched_again() {
         *log.0.lock().unwrap(),
         ["layer true", "layer true", "layer false", "unpacked", "unpacked", "unpacked"]
     );
+    let size = resolved.manifest.layers[2].size;
+    assert_eq!(log.1.load(Ordering::Relaxed), size, "each byte is told once");
+    assert!(log.2.load(Ordering::Relaxed) <= size);
     let three = pulled(&store, &fake.name("three")).await.unwrap();
     assert_eq!(blobs(), 5 + 1);
     // The parent of a whiteout is made, as other tools make it.

@@ -1,0 +1,104 @@
+//! From one picture on a terminal to the next, without flicker.
+//!
+//! Only lines that differ are written, each over the old one, within one synchronized update (DEC private mode 2026):
+//! terminals that know it show the new picture at once, others ignore it. No line wraps, whatever width the terminal
+//! gives to its characters. Between two pictures the terminal is in no special state, so it does not matter when the
+//! program is killed.
+
+use crate::style::width;
+use crate::text::clean;
+
+const BEGIN: &str = "\u{1b}[?2026h\u{1b}[?7l";
+const END: &str = "\u{1b}[?7h\u{1b}[?2026l";
+const ERASE_LINE: &str = "\u{1b}[K";
+const ERASE_BELOW: &str = "\u{1b}[J";
+
+/// What is on the screen: the picture drawn last, with the cursor below it.
+#[derive(Clone, Debug, Default)]
+pub struct Painter {
+    lines: Vec<String>,
+    columns: usize,
+}
+
+impl Painter {
+    /// What to write, in one go, so that these lines are in the place of those drawn last, on a screen of so many columns;
+    /// nothing if they are the same.
+    pub fn paint(&mut self, lines: Vec<String>, columns: usize) -> String {
+        let resized = columns != self.columns && !self.lines.is_empty();
+        if lines == self.lines && !resized {
+            return String::new();
+        }
+        let mut out = BEGIN.to_owned();
+        out.push_str(&self.to_top(columns));
+        for (index, line) in lines.iter().enumerate() {
+            if resized || self.lines.get(index) != Some(line) {
+                // Erased first: after a line that fills the width, the cursor stands on its last character.
+                out.push_str(ERASE_LINE);
+                out.push_str(line);
+            }
+            out.push_str("\r\n");
+        }
+        if resized || lines.len() < self.lines.len() {
+            out.push_str(ERASE_BELOW);
+        }
+        out.push_str(END);
+        (self.lines, self.columns) = (lines, columns);
+        out
+    }
+
+    /// What to write so that the picture is gone and the cursor where it began, on a screen of so many columns.
+    pub fn clear(&mut self, columns: usize) -> String {
+        if self.lines.is_empty() {
+            return String::new();
+        }
+        let up = self.to_top(columns);
+        self.lines.clear();
+        // Line by line at first: what is erased from the top of the screen on, some terminals keep in their history.
+        format!("{BEGIN}{up}{ERASE_LINE}\r\n{ERASE_BELOW}\u{1b}[1A{END}")
+    }
+
+    /// To the first line of the picture. Terminals that became narrower have broken the lines that were too long.
+    fn to_top(&self, columns: usize) -> String {
+        let columns = columns.max(1);
+        let rows: usize = if columns >= self.columns {
+            self.lines.len()
+        } else {
+            self.lines.iter().map(|line| width(&clean(line)).div_ceil(columns).max(1)).sum()
+        };
+        if rows == 0 { String::new() } else { format!("\r\u{1b}[{rows}A") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.split('|').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn only_what_differs_is_written() {
+        let mut painter = Painter::default();
+        let frame = |inner: &str| format!("{BEGIN}{inner}{END}");
+        assert_eq!(painter.paint(lines("a|b|c"), 80), frame("\x1b[Ka\r\n\x1b[Kb\r\n\x1b[Kc\r\n"));
+        assert_eq!(painter.paint(lines("a|b|c"), 80), "", "nothing has changed");
+        assert_eq!(painter.paint(lines("a|B|c"), 80), frame("\r\x1b[3A\r\n\x1b[KB\r\n\r\n"));
+        assert_eq!(painter.paint(lines("a|B"), 80), frame("\r\x1b[3A\r\n\r\n\x1b[J"));
+        assert_eq!(painter.paint(lines("a|B|d"), 80), frame("\r\x1b[2A\r\n\r\n\x1b[Kd\r\n"));
+        assert_eq!(painter.clear(80), frame("\r\x1b[3A\x1b[K\r\n\x1b[J\x1b[1A"));
+        assert_eq!(painter.clear(80), "");
+    }
+
+    #[test]
+    fn another_width_is_a_new_picture_in_the_same_place() {
+        let mut painter = Painter::default();
+        painter.paint(lines("0123456789|\u{1b}[31mab\u{1b}[0m|"), 10);
+        // Of 10 columns in 4: three rows, one, one.
+        let narrow = painter.paint(lines("012…|ab|"), 4);
+        assert!(narrow.starts_with(&format!("{BEGIN}\r\x1b[5A\x1b[K012…")), "{narrow:?}");
+        assert!(narrow.ends_with(&format!("\r\n\x1b[J{END}")), "{narrow:?}");
+        let wide = painter.paint(lines("012…|ab|"), 300);
+        assert!(wide.starts_with(&format!("{BEGIN}\r\x1b[3A\x1b[K012…")), "{wide:?}");
+    }
+}

@@ -1,0 +1,212 @@
+"""The live picture on real terminals: in tmux, and what is written for it on a pty."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import shlex
+import shutil
+import struct
+import subprocess
+import termios
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from engine import Engine, binary
+
+
+class Tmux:
+    """A terminal multiplexer of its own, with one terminal in it."""
+
+    def __init__(self, directory: Path, columns: int, rows: int) -> None:
+        self.socket = directory / "tmux"
+        self.columns, self.rows = columns, rows
+
+    def _tmux(self, *arguments: str) -> str:
+        command = ["tmux", "-S", str(self.socket), "-f", "/dev/null", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+
+    def start(self, engine: Engine, command: str) -> None:
+        """Runs a shell command; what comes after it on the screen stays for a while."""
+        names = ("KUKRI_", "XDG_", "DAGGER_", "_EXPERIMENTAL")
+        variables = [f"{key}={value}" for key, value in engine.env.items() if key.startswith(names)]
+        size = ["-x", str(self.columns), "-y", str(self.rows)]
+        shell = f"{command}; echo END; sleep 60"
+        self._tmux("new-session", "-d", *size, "env", *variables, "sh", "-c", shell)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Another size of the window."""
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
+        self.columns, self.rows = columns, rows
+
+    def screen(self) -> list[str]:
+        """The lines on the screen."""
+        return self._tmux("capture-pane", "-p").rstrip().splitlines()
+
+    def scrolled(self) -> int:
+        """How many lines have been scrolled out of the screen."""
+        return int(self._tmux("display-message", "-p", "#{history_size}"))
+
+    def wait(self, condition: Callable[[list[str]], bool], seconds: float = 30) -> list[str]:
+        """The first screen that is as wanted."""
+        deadline = time.monotonic() + seconds
+        while not condition(lines := self.screen()):
+            assert time.monotonic() < deadline, "\n".join(lines)
+            time.sleep(0.05)
+        return lines
+
+    def end(self) -> None:
+        """Ends everything in it."""
+        subprocess.run(["tmux", "-S", str(self.socket), "kill-server"], capture_output=True, check=False)
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Callable[..., Tmux]]:
+    """Makes terminals of a size."""
+    if not shutil.which("tmux"):
+        pytest.skip("there is no tmux")
+    made: list[Tmux] = []
+
+    def make(columns: int, rows: int) -> Tmux:
+        made.append(Tmux(tmp_path, columns, rows))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
+
+
+def document(directory: Path, scripts: list[str]) -> Path:
+    """A file with a query that runs scripts next to each other; they may fail."""
+    execs = (
+        f'a{at}: container {{ from(address: "busybox") {{ '
+        f'withExec(args: ["sh", "-c", {json.dumps(script)}], expect: ANY) {{ exitCode }} }} }}'
+        for at, script in enumerate(scripts)
+    )
+    path = directory / "document"
+    path.write_text(f"{{ {' '.join(execs)} }}")
+    return path
+
+
+def query(path: Path) -> str:
+    """The command that asks for it and shows a picture."""
+    return f"{binary()} query --progress tty --doc {shlex.quote(str(path))} >/dev/null"
+
+
+FOOTER = re.compile(r"^\d+ running.* of \d+ steps?.*  \d+\.\ds$")
+
+
+@pytest.mark.parametrize("columns", [60, 300])
+def test_picture(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path, columns: int) -> None:
+    terminal = tmux(columns, 40)
+    word = uuid.uuid4().hex
+    label = "x" * 400
+    wide = "字" * 200
+    scripts = [f": {word} {n} {label}; echo {wide}; echo line {n}; sleep {n}" for n in (1, 4)]
+    terminal.start(engine, f"echo BEFORE; {query(document(tmp_path, scripts))}")
+    one_over = re.compile(r"^✓ sh -c ': \w+ 1 x.*…  1\.\ds$")
+    lines = terminal.wait(lambda lines: any(map(one_over.match, lines)))
+    # One picture, below what was there, with nothing of earlier ones; lines are cut, not broken.
+    assert lines[0] == "BEFORE"
+    assert sum(bool(FOOTER.match(line)) for line in lines) == 1 and FOOTER.match(lines[-1])
+    heads = [line for line in lines if line.startswith("● ")]
+    assert len(heads) == 1 and re.match(r"^● sh -c ': \w+ 4 x.*…  \d\.\ds$", heads[0])
+    assert len(heads[0]) == columns
+    assert any(re.match(r"^    │ 字+…$", line) for line in lines) and "    │ line 4" in lines
+    lines = terminal.wait(lambda lines: "END" in lines)
+    # In the end only the summary is left.
+    assert lines[0] == "BEFORE" and re.match(r"^3 steps, .* in \d\.\ds$", lines[1]), lines
+    assert lines[2] == "slowest:" and not any("●" in line for line in lines)
+    assert terminal.scrolled() == 0
+
+
+def test_failures_stay(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path) -> None:
+    terminal = tmux(100, 40)
+    path = tmp_path / "document"
+    script = json.dumps(f"echo seen {uuid.uuid4().hex}; exit 5")
+    path.write_text(f'{{ container {{ from(address: "busybox") {{ withExec(args: ["sh", "-c", {script}]) {{ sync }} }} }} }}')
+    terminal.start(engine, query(path))
+    lines = terminal.wait(lambda lines: "END" in lines)
+    at = next(at for at, line in enumerate(lines) if line.startswith("✗ "))
+    assert re.match(r"^  │ seen \w+$", lines[at + 1]) and lines[at + 2] == "  └ exit code 5"
+
+
+def test_resize(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path) -> None:
+    """Nothing of a picture for another size stays on the screen."""
+    terminal = tmux(120, 30)
+    word = uuid.uuid4().hex
+    label = "y" * 200
+    scripts = [f": {word} {n} {label}; echo {'log ' * 60}; sleep 9" for n in range(4)]
+    terminal.start(engine, f"echo BEFORE; {query(document(tmp_path, scripts))}")
+
+    def settled(columns: int) -> Callable[[list[str]], bool]:
+        def condition(lines: list[str]) -> bool:
+            heads = [line for line in lines if line.startswith("● ")]
+            return len(heads) == 4 and all(len(head) == columns for head in heads)
+
+        return condition
+
+    terminal.wait(settled(120))
+    # When lines become longer than the screen is wide, tmux breaks them, and moves as many into its history.
+    for columns, rows in ((300, 40), (200, 24), (60, 30)):
+        terminal.resize(columns, rows)
+        lines = terminal.wait(settled(columns))
+        assert sum(bool(FOOTER.match(line)) for line in lines) == 1, lines
+        assert FOOTER.match(lines[-1]) and len(lines) < rows, lines
+
+
+@dataclass
+class Seen:
+    """What a command wrote on a terminal, and what that cost it."""
+
+    text: str
+    cpu_s: float
+    wall_s: float
+
+
+def on_terminal(engine: Engine, command: list[str], columns: int, rows: int) -> Seen:
+    """Runs a command on a terminal of a size. Processor time is that of the command, not of the engine."""
+    main, other = pty.openpty()
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    start = time.monotonic()
+    process = subprocess.Popen(
+        command, env={**engine.env, "TERM": "xterm"}, stdout=subprocess.DEVNULL, stderr=other
+    )
+    os.close(other)
+    text = b""
+    while True:
+        try:
+            part = os.read(main, 1 << 16)
+        except OSError:
+            break
+        if not part:
+            break
+        text += part
+    _, _, usage = os.wait4(process.pid, 0)
+    process.returncode = 0
+    os.close(main)
+    return Seen(text.decode(), usage.ru_utime + usage.ru_stime, time.monotonic() - start)
+
+
+def test_thousands_of_steps(engine: Engine, tmp_path: Path) -> None:
+    """5,000 steps in one session: few frames, each a small synchronized update, and hardly any work for the client."""
+    steps, columns, rows = 5_000, 300, 50
+    with engine.session():
+        pass
+    path = document(tmp_path, [f": {uuid.uuid4().hex}; echo {n}" for n in range(steps)])
+    seen = on_terminal(engine, [binary(), "query", "--progress", "tty", "--doc", str(path)], columns, rows)
+    assert f"{steps + 1} steps" in seen.text or f"{steps} steps" in seen.text
+    frames = re.findall(r"\x1b\[\?2026h.*?\x1b\[\?2026l", seen.text, re.DOTALL)
+    assert 10 < len(frames) <= seen.wall_s * 10 + 2
+    # A whole picture of lines that are all new, with colours.
+    assert max(map(len, frames)) < rows * (columns + 50)
+    # A share of a processor would depend on how quickly the engine is; builds for debugging take 0.5 ms.
+    assert seen.cpu_s / steps < 0.0025, f"{seen.cpu_s} s"
+    print(f"{len(frames)} frames, {len(seen.text)} bytes, {seen.cpu_s:.2f} s of {seen.wall_s:.1f} s")
