@@ -201,7 +201,9 @@ mod tests {
         assert_eq!(progress.masked(&label("s3cr3t s3cr3t-longer x")), Some(label("*** *** x")));
         let outcome = SpanOutcome::Failed { message: "bad s3cr3t".into(), exit_code: None };
         let masked = progress.masked(&Event::SpanFinished { id: 1, outcome, time_ns: 2 });
-        assert!(matches!(masked, Some(Event::SpanFinished { outcome: SpanOutcome::Failed { message, .. }, .. })
-            if message == "bad ***"));
+        assert!(
+            matches!(masked, Some(Event::SpanFinished { outcome: SpanOutcome::Failed { message, .. }, .. })
+            if message == "bad ***")
+        );
     }
 }

@@ -68,7 +68,9 @@ mod tests {
     #[test]
     fn transfer_and_extraction_have_rates_and_times_left() {
         let mut events = vec![span(1, None, "pull", SpanKind::Pull, 1.0)];
-        events.extend((0..=10).map(|n| pulled(1, n * 4_000_000, n * 1_000_000, 100_000_000, 1.0 + n as f64 / 5.0)));
+        events.extend(
+            (0..=10).map(|n| pulled(1, n * 4_000_000, n * 1_000_000, 100_000_000, 1.0 + n as f64 / 5.0)),
+        );
         assert_eq!(
             shown(&events, 80, 3.0),
             [
@@ -76,10 +78,17 @@ mod tests {
                 "  extract  ██░░░░░░░░░░░░░░░░░░░░░░░░░░░  10.0 MB / 100.0 MB  5.0 MB/s  18s left",
             ]
         );
-        assert_eq!(shown(&events, 60, 3.0)[0], "  download ███░░░░░░  40.0 MB / 100.0 MB  20.0 MB/s  3s left");
+        assert_eq!(
+            shown(&events, 60, 3.0)[0],
+            "  download ███░░░░░░  40.0 MB / 100.0 MB  20.0 MB/s  3s left"
+        );
         assert_eq!(shown(&events, 50, 3.0)[0], "  download 40.0 MB / 100.0 MB  20.0 MB/s  3s left");
         // Stopped: the rate falls, and with it the hope.
-        assert!(shown(&events, 200, 63.0)[0].ends_with("  645.1 kB/s  1m33s left"), "{:?}", shown(&events, 200, 63.0));
+        assert!(
+            shown(&events, 200, 63.0)[0].ends_with("  645.1 kB/s  1m33s left"),
+            "{:?}",
+            shown(&events, 200, 63.0)
+        );
     }
 
     #[test]

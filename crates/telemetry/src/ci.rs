@@ -366,7 +366,9 @@ warning: old client
                     assert!(matches!(name, Some("group" | "endgroup" | "error")), "{line}\n{shown}");
                     assert!(!line.starts_with("::error::c"), "{shown}");
                 }
-                _ => assert!(!line.contains("##[") && !line.trim_start().starts_with("::"), "{line}\n{shown}"),
+                _ => {
+                    assert!(!line.contains("##[") && !line.trim_start().starts_with("::"), "{line}\n{shown}")
+                }
             }
         }
         assert!(!stopped);

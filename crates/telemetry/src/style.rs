@@ -142,7 +142,9 @@ mod tests {
     #[test]
     fn a_long_label_leaves_room_for_what_comes_after_it() {
         let mut line = Styled::default();
-        line.add(Style::Plain, "● ").add_flexible(Style::Bad, "withExec sh -c 字字字字字字").add(Style::Dim, "  1.5s");
+        line.add(Style::Plain, "● ")
+            .add_flexible(Style::Bad, "withExec sh -c 字字字字字字")
+            .add(Style::Dim, "  1.5s");
         assert_eq!(line.width(), 35);
         assert_eq!(line.render(35, false), "● withExec sh -c 字字字字字字  1.5s");
         assert_eq!(line.render(27, false), "● withExec sh -c 字…  1.5s", "half a character is not shown");

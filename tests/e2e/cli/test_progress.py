@@ -49,7 +49,9 @@ def test_dots(engine: Engine) -> None:
 def test_logs(engine: Engine) -> None:
     word = unique()
     shown = progress(engine, steps(f": {word}; echo one; echo two >&2"), "logs")
-    assert sorted(shown.splitlines()) == [f"#2 sh -c ': {word}; echo one; echo two >… | {n}" for n in ("one", "two")]
+    assert sorted(shown.splitlines()) == [
+        f"#2 sh -c ': {word}; echo one; echo two >… | {n}" for n in ("one", "two")
+    ]
 
 
 def test_report(engine: Engine) -> None:
@@ -57,12 +59,16 @@ def test_report(engine: Engine) -> None:
     progress(engine, steps(known), "none")
     shown = progress(engine, steps(known, f"sleep 0.2; echo seen {unique()}; exit 3"), "report")
     assert re.search(r"^✓ sh -c 'echo known \w+'  cached$", shown, re.MULTILINE)
-    assert re.search(r"^✗ sh -c 'sleep .*'  0\.\ds  first run\n  │ seen \w+\n  └ exit code 3$", shown, re.MULTILINE)
+    assert re.search(
+        r"^✗ sh -c 'sleep .*'  0\.\ds  first run\n  │ seen \w+\n  └ exit code 3$", shown, re.MULTILINE
+    )
     assert re.search(r"^\d steps, \d cached \(\d+%\), 1 failed", shown, re.MULTILINE)
 
 
 def test_plain_can_be_searched(engine: Engine) -> None:
-    shown = progress(engine, steps(f"echo {unique()}; sleep 0.1; echo end", f"echo other {unique()}"), "plain")
+    shown = progress(
+        engine, steps(f"echo {unique()}; sleep 0.1; echo end", f"echo other {unique()}"), "plain"
+    )
     number = next(line.split()[0] for line in shown.splitlines() if "sleep 0.1" in line)
     mine = [line for line in shown.splitlines() if line.startswith(f"{number} ")]
     assert mine[1] == f"{number} not cached: first run"

@@ -131,7 +131,9 @@ def test_failures_stay(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path
     terminal = tmux(100, 40)
     path = tmp_path / "document"
     script = json.dumps(f"echo seen {uuid.uuid4().hex}; exit 5")
-    path.write_text(f'{{ container {{ from(address: "busybox") {{ withExec(args: ["sh", "-c", {script}]) {{ sync }} }} }} }}')
+    path.write_text(
+        f'{{ container {{ from(address: "busybox") {{ withExec(args: ["sh", "-c", {script}]) {{ sync }} }} }} }}'
+    )
     terminal.start(engine, query(path))
     lines = terminal.wait(lambda lines: "END" in lines)
     at = next(at for at, line in enumerate(lines) if line.startswith("✗ "))
