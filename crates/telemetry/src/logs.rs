@@ -32,12 +32,12 @@ impl Logs {
     pub fn render(&mut self, event: &Event) -> String {
         let mut out = String::new();
         match event {
-            Event::SpanStarted { id, label, kind, .. } if *kind != SpanKind::Call => {
-                if !self.open.contains_key(id) {
-                    self.last_number += 1;
-                    let prefix = format!("#{} {} |", self.last_number, cut(&one_line(label), NAME));
-                    self.open.insert(*id, Step { prefix, lines: Default::default() });
-                }
+            Event::SpanStarted { id, label, kind, .. }
+                if *kind != SpanKind::Call && !self.open.contains_key(id) =>
+            {
+                self.last_number += 1;
+                let prefix = format!("#{} {} |", self.last_number, cut(&one_line(label), NAME));
+                self.open.insert(*id, Step { prefix, lines: Default::default() });
             }
             Event::SpanLog { id, stream, text, .. } => {
                 if let Some(step) = self.open.get_mut(id) {
