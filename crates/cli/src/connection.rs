@@ -68,6 +68,18 @@ impl Connection {
         &self.token
     }
 
+    /// Whether a picture of what happens is drawn.
+    pub fn draws(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.progress.draws())
+    }
+
+    /// Shows what a program has written, next to the picture.
+    pub fn pass(&mut self, bytes: &[u8]) {
+        if let Some(own) = &mut self.own {
+            own.progress.pass(bytes);
+        }
+    }
+
     /// Shows what happens. Never returns; may be dropped at any time and called again.
     pub async fn show(&mut self) {
         let Some(own) = &mut self.own else { return std::future::pending().await };

@@ -15,6 +15,7 @@ mod progress;
 pub mod reference;
 mod runs;
 mod settings;
+mod shared_terminal;
 mod size;
 
 pub use settings::registry;

@@ -23,6 +23,8 @@ pub const FRAME: Duration = Duration::from_millis(100);
 pub struct Progress {
     mode: Mode,
     view: View,
+    /// A program has written part of a line, below which there is no place for a picture.
+    in_line: bool,
     github: Option<ci::Service>,
     recorder: Recorder,
     page: Option<(PathBuf, Trace)>,
@@ -92,7 +94,7 @@ impl Progress {
         let mode = Mode::new(flags.progress, flags.silent);
         let limits = if matches!(mode, Mode::Report) { report::LIMITS } else { Limits::default() };
         let github = service().filter(|service| matches!(service, ci::Service::GitHub { .. }));
-        Ok(Self { mode, view: View::new(limits), github, recorder, page })
+        Ok(Self { mode, view: View::new(limits), in_line: false, github, recorder, page })
     }
 
     /// Whether events are wanted at all.
@@ -134,6 +136,9 @@ impl Progress {
     /// Time has passed: [`FRAME`].
     pub fn tick(&mut self) {
         let Mode::Tty(painter) = &mut self.mode else { return };
+        if self.in_line {
+            return;
+        }
         if self.view.is_empty() && self.view.messages().next().is_none() {
             return;
         }
@@ -152,9 +157,25 @@ impl Progress {
         write(text);
     }
 
+    /// Whether a picture is drawn.
+    pub const fn draws(&self) -> bool {
+        matches!(self.mode, Mode::Tty(_))
+    }
+
+    /// Writes what a program has written, above the picture.
+    pub fn pass(&mut self, bytes: &[u8]) {
+        let Some(last) = bytes.last() else { return };
+        self.clear();
+        self.in_line = *last != b'\n';
+        write_bytes(bytes);
+    }
+
     /// The end: failures and the summary, and what is kept of the run.
     pub fn finish(&mut self) {
         self.clear();
+        if std::mem::take(&mut self.in_line) {
+            write("\n");
+        }
         self.recorder.finish();
         if let Some((path, trace)) = self.page.take()
             && let Err(failure) = write_page(&trace, &path)
@@ -216,7 +237,11 @@ fn write(text: &str) {
     if text.is_empty() {
         return;
     }
+    write_bytes(text.as_bytes());
+}
+
+fn write_bytes(bytes: &[u8]) {
     let mut stderr = std::io::stderr().lock();
-    let _ = stderr.write_all(text.as_bytes());
+    let _ = stderr.write_all(bytes);
     let _ = stderr.flush();
 }

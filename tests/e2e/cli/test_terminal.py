@@ -140,6 +140,23 @@ def test_failures_stay(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path
     assert re.match(r"^  │ seen \w+$", lines[at + 1]) and lines[at + 2] == "  └ exit code 5"
 
 
+def test_what_the_program_writes_stays(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path) -> None:
+    """It comes above the picture, as it is written; for the program it is a terminal as before."""
+    terminal = tmux(100, 40)
+    path = document(tmp_path, [f": {uuid.uuid4().hex}; sleep 2"])
+    inner = (
+        f"echo first; ({binary()} query --doc {shlex.quote(str(path))} >/dev/null) & sleep 1; echo second; "
+        "sleep 0.3; echo third >&2; printf 'fou'; sleep 0.3; echo rth; [ -t 1 ] && stty size <&1; wait; printf last; exit 3"
+    )
+    terminal.start(engine, f"{binary()} run --progress tty sh -c {shlex.quote(inner)}; echo status $?")
+    lines = terminal.wait(lambda lines: any(line.startswith("● ") for line in lines) and "third" in lines)
+    assert lines[:3] == ["first", "second", "third"], lines
+    lines = terminal.wait(lambda lines: "END" in lines)
+    assert lines[:6] == ["first", "second", "third", "fourth", "40 100", "last"], lines
+    assert re.match(r"^\d steps", lines[6]) and "status 3" in lines, lines
+    assert not any(FOOTER.match(line) for line in lines), lines
+
+
 def test_resize(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path) -> None:
     """Nothing of a picture for another size stays on the screen."""
     terminal = tmux(120, 30)

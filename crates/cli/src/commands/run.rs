@@ -12,6 +12,7 @@ use crate::args::RunArgs;
 use crate::connection::Connection;
 use crate::exit::{Dialect, Signal, Status};
 use crate::fail::{Failure, Outcome};
+use crate::shared_terminal::SharedTerminal;
 use crate::size;
 
 /// Runs the program with the session's port and token in its environment; ends with its status.
@@ -27,11 +28,16 @@ pub async fn run(args: RunArgs, dialect: Dialect) -> Outcome {
         _ = terminate.recv() => return Err(Failure::interrupted(Signal::Terminate)),
     };
     let (program, rest) = args.command.split_first().ok_or_else(|| Failure::usage("no command was given"))?;
-    let started = tokio::process::Command::new(program)
+    let mut command = tokio::process::Command::new(program);
+    command
         .args(rest)
         .env("DAGGER_SESSION_PORT", connection.port().to_string())
-        .env("DAGGER_SESSION_TOKEN", connection.token())
-        .spawn();
+        .env("DAGGER_SESSION_TOKEN", connection.token());
+    let mut terminal = if connection.draws() { SharedTerminal::for_output(&mut command)? } else { None };
+    let mut resized = signal(SignalKind::window_change())?;
+    let started = command.spawn();
+    // The program alone has its end of the terminal now.
+    drop(command);
     let mut child = match started {
         Ok(child) => child,
         Err(error) => {
@@ -62,14 +68,31 @@ pub async fn run(args: RunArgs, dialect: Dialect) -> Outcome {
                 send(&child, rustix::process::Signal::KILL);
                 deadline = None;
             }
+            piece = written(&mut terminal) => connection.pass(&piece),
+            _ = resized.recv() => if let Some(terminal) = &terminal {
+                terminal.fit();
+            },
             () = connection.show() => {}
         }
     };
+    if let Some(terminal) = &mut terminal {
+        while let Some(piece) = terminal.rest().await {
+            connection.pass(&piece);
+        }
+    }
     connection.close().await;
     if status.success() {
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::from(Status::of_process(status.code(), status.signal()).number(dialect)))
+}
+
+/// What the program writes on its terminal, if it has one.
+async fn written(terminal: &mut Option<SharedTerminal>) -> Vec<u8> {
+    match terminal {
+        Some(terminal) => terminal.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 fn send(child: &Child, signal: rustix::process::Signal) {
