@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import uuid
@@ -148,3 +149,14 @@ def test_terminals_that_cannot_move_their_cursor_get_lines(engine: Engine) -> No
 def test_unknown_values_are_refused(engine: Engine) -> None:
     done = engine.kukri("query", "{ version }", "--progress=bar", check=False)
     assert done.returncode == 2 and all(mode in done.stderr for mode in MODES)
+
+
+def test_bytes_of_a_pull_add_up(fresh: Engine) -> None:
+    """All of it is downloaded and unpacked in the end, and nothing goes backwards."""
+    lines = progress(fresh, steps("true"), "json").splitlines()
+    told = [event for line in lines if (event := json.loads(line))["event"] == "span_progress"]
+    last = told[-1]
+    assert last["total"] > 100_000 and last["current"] == last["extracted"] == last["total"]
+    for before, after in itertools.pairwise(told):
+        assert before["current"] <= after["current"] and before["extracted"] <= after["extracted"]
+        assert before["time_ns"] < after["time_ns"]
