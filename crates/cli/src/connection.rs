@@ -16,6 +16,7 @@ use crate::exit::Status;
 use crate::fail::{Failure, err};
 use crate::progress::{FRAME, Progress};
 use crate::settings::variable;
+use crate::telemetry::Telemetry;
 
 /// Where queries go.
 pub struct Connection {
@@ -80,6 +81,11 @@ impl Connection {
         }
     }
 
+    /// The span of the session, if it is our own and telemetry is sent.
+    pub fn traceparent(&self) -> Option<String> {
+        self.own.as_ref()?.progress.telemetry().map(Telemetry::traceparent)
+    }
+
     /// Shows what happens. Never returns; may be dropped at any time and called again.
     pub async fn show(&mut self) {
         let Some(own) = &mut self.own else { return std::future::pending().await };
@@ -96,7 +102,7 @@ impl Connection {
 
     /// Sends a request and shows what happens until it is answered.
     pub async fn request(&mut self, body: &Json) -> Result<Answer, Failure> {
-        let answer = send(self.port, self.token.clone(), body.to_string());
+        let answer = send(self.port, self.token.clone(), body.to_string(), self.own.is_none());
         tokio::select! {
             answer = answer => answer,
             () = self.show() => Err(Failure::new("the session has ended")),
@@ -124,7 +130,7 @@ fn inherited() -> Result<Option<(u16, String)>, Failure> {
     Ok(Some((number, token)))
 }
 
-async fn send(port: u16, token: String, body: String) -> Result<Answer, Failure> {
+async fn send(port: u16, token: String, body: String, inherits: bool) -> Result<Answer, Failure> {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| {
         Failure::new(format!("no session answers on port {port} of 127.0.0.1: {error}"))
             .hint("DAGGER_SESSION_PORT may be left from a session that has ended; unset it to open a new one")
@@ -132,11 +138,19 @@ async fn send(port: u16, token: String, body: String) -> Result<Answer, Failure>
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let login = base64::engine::general_purpose::STANDARD.encode(format!("{token}:"));
-    let request = Request::post("/query")
+    let mut request = Request::post("/query")
         .header("host", "127.0.0.1")
         .header("authorization", format!("Basic {login}"))
-        .header("content-type", "application/json")
-        .body(Full::new(Bytes::from(body)))?;
+        .header("content-type", "application/json");
+    for (name, header) in
+        [("TRACEPARENT", "traceparent"), ("TRACESTATE", "tracestate"), ("BAGGAGE", "baggage")]
+    {
+        // In a session of our own its span is the one to be under, and it is under this one.
+        if let Some(value) = variable(name).filter(|_| inherits) {
+            request = request.header(header, value);
+        }
+    }
+    let request = request.body(Full::new(Bytes::from(body)))?;
     let response = sender.send_request(request).await?;
     let bytes = response.into_body().collect().await?.to_bytes();
     connection.abort();

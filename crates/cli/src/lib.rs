@@ -17,6 +17,7 @@ mod runs;
 mod settings;
 mod shared_terminal;
 mod size;
+mod telemetry;
 
 pub use settings::registry;
 

@@ -15,6 +15,7 @@ use crate::exit::Dialect;
 use crate::fail::Failure;
 use crate::runs::{self, Recorder};
 use crate::settings::{self, variable};
+use crate::telemetry::Telemetry;
 
 /// Between two pictures. More often than this nobody reads them.
 pub const FRAME: Duration = Duration::from_millis(100);
@@ -28,6 +29,7 @@ pub struct Progress {
     github: Option<ci::Service>,
     recorder: Recorder,
     page: Option<(PathBuf, Trace)>,
+    telemetry: Option<Telemetry>,
 }
 
 enum Mode {
@@ -90,21 +92,28 @@ impl Progress {
             // Now, and not only when the work is done.
             write_page(trace, path)?;
         }
+        let telemetry = Telemetry::from_environment(&flags.label);
         let recorder = Recorder::new(run, settings::kept_runs()?);
         let mode = Mode::new(flags.progress, flags.silent);
         let limits = if matches!(mode, Mode::Report) { report::LIMITS } else { Limits::default() };
         let github = service().filter(|service| matches!(service, ci::Service::GitHub { .. }));
-        Ok(Self { mode, view: View::new(limits), in_line: false, github, recorder, page })
+        Ok(Self { mode, view: View::new(limits), in_line: false, github, recorder, page, telemetry })
     }
 
     /// Whether events are wanted at all.
     pub const fn is_on(&self) -> bool {
-        !matches!(self.mode, Mode::None) || self.recorder.is_on() || self.page.is_some()
+        !matches!(self.mode, Mode::None)
+            || self.recorder.is_on()
+            || self.page.is_some()
+            || self.telemetry.is_some()
     }
 
     /// One event, as it came from the engine.
     pub fn event(&mut self, bytes: &[u8]) {
         let Ok(event) = serde_json::from_slice::<Event>(bytes) else { return };
+        if self.telemetry.as_mut().is_some_and(|telemetry| !telemetry.event(&event)) {
+            return;
+        }
         self.recorder.event(bytes, &event);
         if let Some((_, trace)) = &mut self.page {
             trace.apply(&event);
@@ -135,6 +144,9 @@ impl Progress {
 
     /// Time has passed: [`FRAME`].
     pub fn tick(&mut self) {
+        if let Some(telemetry) = &mut self.telemetry {
+            telemetry.tick();
+        }
         let Mode::Tty(painter) = &mut self.mode else { return };
         if self.in_line {
             return;
@@ -168,6 +180,18 @@ impl Progress {
         self.clear();
         self.in_line = *last != b'\n';
         write_bytes(bytes);
+    }
+
+    /// What is sent to a collector, if anything is.
+    pub const fn telemetry(&self) -> Option<&Telemetry> {
+        self.telemetry.as_ref()
+    }
+
+    /// The very end, when the session's server has ended: what is left is sent to the collector.
+    pub async fn close(&mut self) {
+        if let Some(telemetry) = self.telemetry.take() {
+            telemetry.close().await;
+        }
     }
 
     /// The end: failures and the summary, and what is kept of the run.

@@ -26,12 +26,22 @@ impl Cx {
         self.call.receiver.clone().ok_or_else(|| OpError::new("internal error: a call without a receiver"))
     }
 
+    /// What vertices get along that are computed for this call.
+    #[must_use]
+    pub fn solve_context(&self) -> SolveContext {
+        SolveContext {
+            engine: Arc::clone(&self.engine),
+            session: Arc::clone(&self.session),
+            trace: crate::trace::current(),
+        }
+    }
+
     /// Computes a vertex.
     pub async fn solve(&self, vertex: &Arc<Vertex>) -> Result<VertexValue, OpError> {
         if let Some(value) = vertex.known() {
             return Ok(value.clone());
         }
-        let context = SolveContext { engine: Arc::clone(&self.engine), session: Arc::clone(&self.session) };
+        let context = self.solve_context();
         let value =
             self.engine.solver().solve(Arc::clone(vertex), context).await.map_err(OpError::from_solve)?;
         vertex.learn(value.clone());

@@ -15,6 +15,7 @@ pub mod registry;
 pub mod session;
 pub mod size;
 pub mod text;
+pub mod trace;
 pub mod value;
 pub mod vertex;
 

@@ -4,12 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use kukri_model::Digest;
 use kukri_session::engine::SessionHandle;
-use kukri_telemetry::{Event, SpanKind, SpanOutcome};
+use kukri_telemetry::{Event, Moment, SpanKind, SpanOutcome, Traced};
 use kukri_tree::TreeId;
 
+use crate::call::Call;
 use crate::engine::{Engine, Lineage};
 use crate::error::OpError;
+use crate::trace::{self, Place, Trace};
 use crate::vertex::TreeHandle;
 
 /// Where one session's events go.
@@ -18,6 +21,7 @@ pub struct Progress {
     lineage: Lineage,
     /// Values of secrets, longest first.
     hidden: Mutex<Vec<String>>,
+    trace: Option<Trace>,
 }
 
 /// Shorter values are left in names of steps: nearly every one has them, and nobody could read it.
@@ -27,8 +31,14 @@ impl Progress {
     /// To a client, or to nobody.
     #[must_use]
     pub fn new(handle: Option<SessionHandle>) -> Self {
+        let handle = handle.filter(|handle| handle.hello().want_events);
+        let trace = handle.as_ref().and_then(|handle| {
+            let hello = handle.hello();
+            Trace::new(&hello.session_id, hello.telemetry.as_ref()?)
+        });
         Self {
-            handle: handle.filter(|handle| handle.hello().want_events),
+            handle,
+            trace,
             lineage: Lineage::default(),
             hidden: Mutex::default(),
         }
@@ -38,6 +48,74 @@ impl Progress {
     #[must_use]
     pub const fn is_on(&self) -> bool {
         self.handle.is_some()
+    }
+
+    /// The trace of the session; none if its client exports no telemetry.
+    #[must_use]
+    pub const fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
+    }
+
+    /// Where a span is in its trace, and what it is to it.
+    fn traced(&self, id: u64, under: Option<&Arc<Place>>) -> Option<(Arc<Place>, Traced)> {
+        let (place, parent) = self.trace.as_ref()?.child(id, under);
+        let traced = Traced {
+            context: place.context,
+            parent: parent.context,
+            state: place.state.to_string(),
+            call: None,
+            effect: String::new(),
+        };
+        Some((place, traced))
+    }
+
+    /// Where the span of a step is.
+    #[must_use]
+    pub fn place(&self, id: u64, under: Option<&Arc<Place>>) -> Option<Arc<Place>> {
+        self.trace.as_ref().map(|trace| trace.child(id, under).0)
+    }
+
+    /// A step begins, under a span.
+    pub fn step(
+        &self,
+        id: u64,
+        label: String,
+        kind: SpanKind,
+        inputs: Vec<u64>,
+        under: Option<&Arc<Place>>,
+        effect: &Digest,
+    ) {
+        let trace = self
+            .traced(id, under)
+            .map(|(_, traced)| Box::new(Traced { effect: effect.to_string(), ..traced }));
+        self.tell(&Event::SpanStarted { id, parent: None, label, kind, inputs, time_ns: now(), trace });
+    }
+
+    /// Begins the span of a call of the API, and gives its place; none if the client exports no telemetry.
+    pub fn call(&self, engine: &Arc<Engine>, call: &Call) -> Option<(Span<'_>, Arc<Place>)> {
+        self.trace.as_ref()?;
+        let id = engine.next_span();
+        let (place, traced) = self.traced(id, trace::current().as_ref())?;
+        let described = trace::describe(call, engine.is_object(call.type_name), &|text| self.mask(text));
+        let trace = Some(Box::new(Traced { call: Some(described), ..traced }));
+        self.tell(&Event::SpanStarted {
+            id,
+            parent: None,
+            label: call.label(),
+            kind: SpanKind::Call,
+            inputs: Vec::new(),
+            time_ns: now(),
+            trace,
+        });
+        Some((Span { progress: self, id, ended: false }, place))
+    }
+
+    /// Something happens to a span, for clients that export telemetry.
+    pub fn moment(&self, id: u64, name: &str, exit_code: Option<i32>) {
+        if self.trace.is_some() {
+            let name = name.to_owned();
+            self.tell(&Event::SpanMoment(Moment { id, name, exit_code, time_ns: now() }));
+        }
     }
 
     /// Tells an event, without secrets.
@@ -59,6 +137,12 @@ impl Progress {
                 hidden.insert(at, value.to_owned());
             }
         }
+    }
+
+    /// A text with `***` for the values of secrets.
+    fn mask(&self, text: &str) -> String {
+        let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        hidden.iter().fold(text.to_owned(), |text, value| text.replace(value, "***"))
     }
 
     /// The event with `***` for the values of secrets; none if it has none.
@@ -110,7 +194,16 @@ impl Progress {
         let id = engine.next_span();
         if self.is_on() {
             let inputs = self.lineage.of(trees);
-            self.tell(&Event::SpanStarted { id, parent: None, label, kind, inputs, time_ns: now() });
+            let traced = self.traced(id, trace::current().as_ref()).map(|(_, traced)| Box::new(traced));
+            self.tell(&Event::SpanStarted {
+                id,
+                parent: None,
+                label,
+                kind,
+                inputs,
+                time_ns: now(),
+                trace: traced,
+            });
         }
         Span { progress: self, id, ended: false }
     }

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use crate::EngineHello;
 use crate::client::{Client, ConnectConfig, ConnectError, connect};
 use crate::launch::{LaunchConfig, LaunchError, ensure_engine};
-use crate::proxy::{LoopbackServer, ProxyConfig, serve};
+use crate::proxy::{LoopbackServer, ProxyConfig, TelemetrySink, serve};
 
 /// How often a session is opened anew when the engine ends (because it was idle) just before.
 const ATTEMPTS: usize = 3;
 
 /// What `kukri session` needs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SessionConfig {
     /// How to start an engine; none: there must be one.
     pub launch: Option<LaunchConfig>,
@@ -22,6 +22,14 @@ pub struct SessionConfig {
     pub connect: ConnectConfig,
     /// Most connections of SDKs at a time; 400 is a good value.
     pub max_connections: usize,
+    /// Takes telemetry of clients; none: it is dropped.
+    pub telemetry: Option<TelemetrySink>,
+}
+
+impl std::fmt::Debug for SessionConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionConfig").field("connect", &self.connect).finish_non_exhaustive()
+    }
 }
 
 /// Why the session could not begin.
@@ -62,6 +70,7 @@ impl RunningSession {
             log_path,
             engine_gone: client.ended(),
             max_connections: config.max_connections,
+            telemetry: config.telemetry.clone(),
         })
         .await?;
         Ok(Self { client, server, token })

@@ -59,6 +59,23 @@ pub struct ClientHello {
     /// Version whose schema the client wants to see; empty: the engine's own.
     #[serde(default)]
     pub schema_version: String,
+    /// The trace that the session is a part of; none: the client exports no telemetry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<TelemetryHello>,
+}
+
+/// The trace of a client that exports telemetry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TelemetryHello {
+    /// The span of requests that name none, as in the header `traceparent`.
+    pub traceparent: String,
+    /// What goes with it, as in the header `tracestate`; empty if there is nothing.
+    pub tracestate: String,
+    /// As in the header `baggage`; empty if there is none.
+    pub baggage: String,
+    /// Whether all traces are recorded, whatever the spans of requests say; none: these decide.
+    pub sampled: Option<bool>,
 }
 
 impl ClientHello {
@@ -77,6 +94,7 @@ impl ClientHello {
             workdir: workdir.into(),
             want_events: false,
             schema_version: String::new(),
+            telemetry: None,
         }
     }
 }

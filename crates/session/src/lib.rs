@@ -27,5 +27,5 @@ mod wire;
 pub use error::{ErrorCode, RemoteError, SessionError};
 pub use hello::{
     ClientHello, EngineHello, HelloError, PROTOCOL, ProtocolRange, SESSION_HEADER, SESSION_PATH,
-    UPGRADE_TOKEN,
+    TelemetryHello, UPGRADE_TOKEN,
 };

@@ -61,6 +61,7 @@ fn session_on(launch: LaunchConfig, id: &str) -> SessionConfig {
         connect: connecting(launch.socket.clone(), id),
         launch: Some(launch),
         max_connections: 100,
+        telemetry: None,
     }
 }
 
@@ -175,6 +176,7 @@ async fn without_an_engine_the_socket_is_named() {
         connect: connecting(dir.path().join("none.sock"), "s"),
         launch: None,
         max_connections: 1,
+        telemetry: None,
     };
     let error = RunningSession::start(config).await.unwrap_err();
     assert!(matches!(error, SessionCommandError::Connect(ConnectError::NotRunning { .. })));

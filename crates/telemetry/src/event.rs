@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::context::{Moment, Relayed, Traced};
+
 /// Number of a span, unique within one stream of events.
 pub type SpanId = u64;
 
@@ -31,7 +33,14 @@ pub enum Event {
         inputs: Vec<SpanId>,
         /// When.
         time_ns: u64,
+        /// Its place in a distributed trace, for clients that want it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<Box<Traced>>,
     },
+    /// Something happened to it.
+    SpanMoment(Moment),
+    /// Telemetry of a program in a container.
+    Telemetry(Relayed),
     /// It wrote something. Chunks may end within a line.
     SpanLog {
         /// Which span.
@@ -226,7 +235,8 @@ impl Event {
             | Self::SpanNotCached { id, .. }
             | Self::SpanUsage { id, .. }
             | Self::SpanFinished { id, .. } => Some(*id),
-            Self::Message { .. } | Self::Other(_) => None,
+            Self::SpanMoment(moment) => Some(moment.id),
+            Self::Message { .. } | Self::Telemetry(_) | Self::Other(_) => None,
         }
     }
 
@@ -265,6 +275,7 @@ mod tests {
             kind: SpanKind::Exec,
             inputs: Vec::new(),
             time_ns: 5,
+            trace: None,
         };
         assert_eq!(event, expected);
     }

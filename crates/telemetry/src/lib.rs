@@ -8,6 +8,7 @@
 
 mod bars;
 pub mod ci;
+pub mod context;
 pub mod dots;
 pub mod event;
 pub mod format;
@@ -28,6 +29,7 @@ pub mod tty;
 pub mod view;
 
 pub use ci::Ci;
+pub use context::{Moment, Relayed, TraceContext, Traced, TracedCall, TracedValue};
 pub use dots::Dots;
 pub use event::{Event, Level, SpanId, SpanKind, SpanOutcome, SpanUsage, Stream};
 pub use logs::Logs;

@@ -111,7 +111,11 @@ impl Plain {
                     out.push('\n');
                 }
             }
-            Event::SpanUsage { .. } | Event::Message { .. } | Event::Other(_) => {}
+            Event::SpanUsage { .. }
+            | Event::SpanMoment(_)
+            | Event::Telemetry(_)
+            | Event::Message { .. }
+            | Event::Other(_) => {}
         }
         out
     }

@@ -9,13 +9,29 @@ pub(crate) fn at(seconds: f64) -> u64 {
 }
 
 pub(crate) fn span(id: SpanId, parent: Option<SpanId>, label: &str, kind: SpanKind, time: f64) -> Event {
-    Event::SpanStarted { id, parent, label: label.into(), kind, inputs: Vec::new(), time_ns: at(time) }
+    Event::SpanStarted {
+        id,
+        parent,
+        label: label.into(),
+        kind,
+        inputs: Vec::new(),
+        time_ns: at(time),
+        trace: None,
+    }
 }
 
 /// A step that uses the results of others.
 pub(crate) fn after(id: SpanId, inputs: &[SpanId], label: &str, time: f64) -> Event {
     let (label, inputs) = (label.into(), inputs.to_vec());
-    Event::SpanStarted { id, parent: None, label, kind: SpanKind::Exec, inputs, time_ns: at(time) }
+    Event::SpanStarted {
+        id,
+        parent: None,
+        label,
+        kind: SpanKind::Exec,
+        inputs,
+        time_ns: at(time),
+        trace: None,
+    }
 }
 
 /// A result that was there.

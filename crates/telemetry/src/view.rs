@@ -202,7 +202,7 @@ impl View {
             self.last_ns = self.last_ns.max(time);
         }
         match event {
-            Event::SpanStarted { id, parent, label, kind, inputs, time_ns } => {
+            Event::SpanStarted { id, parent, label, kind, inputs, time_ns, .. } => {
                 self.start(*id, *parent, label, kind, inputs, *time_ns);
             }
             Event::SpanLog { id, stream, text, .. } => self.log(*id, *stream, text),
@@ -231,7 +231,7 @@ impl View {
                     self.messages.pop_front();
                 }
             }
-            Event::SpanUsage { .. } | Event::Other(_) => {}
+            Event::SpanUsage { .. } | Event::SpanMoment(_) | Event::Telemetry(_) | Event::Other(_) => {}
         }
     }
 

@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use hyper::{HeaderMap, Method, Request as HttpRequest, StatusCode};
+use kukri_engine::trace::{self, TraceHeaders};
 use kukri_session::SESSION_HEADER;
 
 use super::answer::{Answer, error_body, errors, typed};
@@ -112,8 +113,12 @@ pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> A
         Ok(request) => request,
         Err(message) => return fail(StatusCode::BAD_REQUEST, &message),
     };
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let trace =
+        TraceHeaders { parent: text("traceparent"), state: text("tracestate"), baggage: text("baggage") };
+    let execution = server.api.execute(&seat.session, seat.view, &request);
     let response = tokio::select! {
-        response = server.api.execute(&seat.session, seat.view, &request) => response,
+        response = trace::of_request(&seat.session, trace, execution) => response,
         () = seat.ended.cancelled() => return fail(StatusCode::SERVICE_UNAVAILABLE, "the session has ended"),
     };
     let status = match (response.failed, content_type) {

@@ -14,6 +14,7 @@ use crate::args::SessionFlags;
 use crate::fail::Failure;
 use crate::progress::Progress;
 use crate::settings::{self, Places, variable};
+use crate::telemetry::Telemetry;
 
 /// How long an engine may take until it answers.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -85,6 +86,7 @@ pub async fn open(flags: &SessionFlags, progress: &Progress) -> Result<RunningSe
         (hello.version, hello.protocol) = pretended;
     }
     hello.want_events = progress.is_on();
+    hello.telemetry = progress.telemetry().map(Telemetry::hello);
     hello.labels = flags
         .label
         .iter()
@@ -103,6 +105,7 @@ pub async fn open(flags: &SessionFlags, progress: &Progress) -> Result<RunningSe
             timeout: HELLO_TIMEOUT,
         },
         max_connections: MAX_CONNECTIONS,
+        telemetry: progress.telemetry().map(Telemetry::sink),
     };
     RunningSession::start(config).await.map_err(|error| no_engine(&error, &places))
 }
@@ -118,6 +121,7 @@ pub async fn close(session: RunningSession, progress: &mut Progress) {
     let _ = tokio::time::timeout(END_TIMEOUT, rest).await;
     client.close(Duration::from_secs(1)).await;
     progress.finish();
+    progress.close().await;
 }
 
 fn cache_dir() -> Option<PathBuf> {

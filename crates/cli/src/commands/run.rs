@@ -29,6 +29,9 @@ pub async fn run(args: RunArgs, dialect: Dialect) -> Outcome {
     };
     let (program, rest) = args.command.split_first().ok_or_else(|| Failure::usage("no command was given"))?;
     let mut command = tokio::process::Command::new(program);
+    if let Some(traceparent) = connection.traceparent() {
+        command.env("TRACEPARENT", traceparent);
+    }
     command
         .args(rest)
         .env("DAGGER_SESSION_PORT", connection.port().to_string())

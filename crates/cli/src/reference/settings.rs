@@ -17,6 +17,7 @@ pub fn page() -> String {
     for (name, reader) in [
         ("engine", Reader::Engine),
         ("session", Reader::Session),
+        ("telemetry", Reader::Telemetry),
         ("client", Reader::Client),
         ("terminal", Reader::Terminal),
         ("system", Reader::System),
@@ -79,6 +80,7 @@ pub fn environment() -> String {
     for (title, reader) in [
         ("The engine (`kukri engine --help`), read when it starts", Reader::Engine),
         ("Commands that open a session", Reader::Session),
+        ("Telemetry, sent only where one of these asks for it", Reader::Telemetry),
         ("SDKs, and commands inside a session", Reader::Client),
         ("The command line", Reader::Terminal),
         ("Shared with other programs", Reader::System),

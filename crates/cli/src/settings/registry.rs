@@ -49,6 +49,8 @@ pub enum Reader {
     Engine,
     /// Commands that open a session.
     Session,
+    /// Commands that open a session, for the OpenTelemetry collector of the user.
+    Telemetry,
     /// The command line itself.
     Terminal,
     /// SDKs, and commands that run inside a session.
@@ -107,6 +109,11 @@ impl Setting {
         }
         format!("{} [default: {}]", self.doc, self.default.replace('`', ""))
     }
+}
+
+/// A standard variable of OpenTelemetry.
+const fn otel(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Setting {
+    Setting::variable(Reader::Telemetry, name, kind, default, doc)
 }
 
 /// All settings, in the order of the reference.
@@ -281,7 +288,135 @@ pub const SETTINGS: &[Setting] = &[
         "TRACEPARENT",
         Kind::Text("CONTEXT"),
         "none",
-        "The trace context that the Python package sends along with its requests, as W3C Trace Context defines it",
+        "The span in which a program runs, as W3C Trace Context defines it: the Python package sends it along with its \
+         requests, and a session's own span is under it",
+    ),
+    Setting::variable(
+        Reader::Client,
+        "TRACESTATE",
+        Kind::Text("STATE"),
+        "none",
+        "What goes along with `TRACEPARENT`",
+    ),
+    Setting::variable(
+        Reader::Client,
+        "BAGGAGE",
+        Kind::Text("PAIRS"),
+        "none",
+        "W3C Baggage, passed to containers where telemetry is sent",
+    ),
+    Setting::variable(
+        Reader::Session,
+        "DAGGER_TRACE_NAME",
+        Kind::Text("NAME"),
+        "the command, as in `kukri run`",
+        "Name of the session's own span",
+    ),
+    otel(
+        "OTEL_SDK_DISABLED",
+        Kind::Switch,
+        "off",
+        "Send no telemetry, whatever else is set; only `true` counts",
+    ),
+    otel(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        Kind::Text("URL"),
+        "nothing is sent",
+        "OpenTelemetry collector that gets traces, logs and metrics; for HTTP without `/v1/traces`, while \
+         the form for one signal, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, is the complete URL",
+    ),
+    otel(
+        "OTEL_TRACES_EXPORTER",
+        Kind::Choice(&["otlp", "none"]),
+        "`otlp` if there is an endpoint",
+        "Whether traces are sent; `otlp` without an endpoint sends to this machine, port 4318 (HTTP) or 4317 (gRPC)",
+    ),
+    otel(
+        "OTEL_LOGS_EXPORTER",
+        Kind::Choice(&["otlp", "none"]),
+        "`otlp` if there is an endpoint",
+        "The same for logs",
+    ),
+    otel(
+        "OTEL_METRICS_EXPORTER",
+        Kind::Choice(&["otlp", "none"]),
+        "`otlp` if there is an endpoint",
+        "The same for metrics",
+    ),
+    otel(
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        Kind::Choice(&["http/protobuf", "http/json", "grpc"]),
+        "`http/protobuf`",
+        "How telemetry is sent; this one and those below have forms for one signal, as in \
+         `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`",
+    ),
+    otel(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        Kind::Text("KEY=VALUE,…"),
+        "none",
+        "Headers of each request to the collector, values in percent encoding",
+    ),
+    otel(
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        Kind::Count,
+        "10000",
+        "Most milliseconds for one batch, and for the last ones when a session ends",
+    ),
+    otel(
+        "OTEL_EXPORTER_OTLP_COMPRESSION",
+        Kind::Choice(&["none", "gzip"]),
+        "`none`",
+        "Compression of what is sent",
+    ),
+    otel(
+        "OTEL_EXPORTER_OTLP_INSECURE",
+        Kind::Switch,
+        "off",
+        "Whether gRPC goes without TLS where the endpoint has no scheme",
+    ),
+    otel(
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        Kind::Path,
+        "the system's",
+        "PEM file with the certificate authorities that are trusted for the collector",
+    ),
+    otel(
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        Kind::Path,
+        "none",
+        "PEM file with the certificate to show to the collector",
+    ),
+    otel("OTEL_EXPORTER_OTLP_CLIENT_KEY", Kind::Path, "none", "PEM file with the key of that certificate"),
+    otel(
+        "OTEL_SERVICE_NAME",
+        Kind::Text("NAME"),
+        "`kukri`",
+        "The attribute `service.name` of all that is sent",
+    ),
+    otel(
+        "OTEL_RESOURCE_ATTRIBUTES",
+        Kind::Text("KEY=VALUE,…"),
+        "none",
+        "More attributes of all that is sent",
+    ),
+    otel(
+        "OTEL_TRACES_SAMPLER",
+        Kind::Choice(&[
+            "always_on",
+            "always_off",
+            "traceidratio",
+            "parentbased_always_on",
+            "parentbased_always_off",
+            "parentbased_traceidratio",
+        ]),
+        "`parentbased_always_on`",
+        "Which traces are recorded",
+    ),
+    otel(
+        "OTEL_TRACES_SAMPLER_ARG",
+        Kind::Text("RATIO"),
+        "1",
+        "Part of the traces that `traceidratio` records, from 0 to 1",
     ),
     Setting::variable(
         Reader::Client,

@@ -13,6 +13,7 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::objects::query::Query;
 use crate::session::Session;
+use crate::trace;
 use crate::value::{ObjectValue, Value};
 
 impl Engine {
@@ -72,7 +73,12 @@ impl Engine {
             }
             args.extend(session.given(&call.digest));
             let cx = Cx { engine: Arc::clone(self), session: Arc::clone(session), call: Arc::clone(call) };
-            (operation.run)(on.clone(), args, &cx).await
+            let Some((span, place)) = session.progress().call(self, call) else {
+                return (operation.run)(on.clone(), args, &cx).await;
+            };
+            let result = trace::within(place, (operation.run)(on.clone(), args, &cx)).await;
+            span.end(&result);
+            result
         };
         match operation.def.cache {
             CacheRule::PerSession if !asks_again(&call.args) => {

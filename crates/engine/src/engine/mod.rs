@@ -114,6 +114,12 @@ impl Engine {
         })
     }
 
+    /// Whether a type's values are objects, which have calls of their own.
+    #[must_use]
+    pub fn is_object(&self, type_name: &str) -> bool {
+        self.registry.objects.contains_key(type_name)
+    }
+
     /// The session of a client.
     pub fn open_session(&self, handle: SessionHandle) -> Arc<Session> {
         let session = Arc::new(Session::of_client(handle));

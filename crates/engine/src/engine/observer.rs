@@ -8,7 +8,7 @@ use kukri_solver::{Decision, HitBy, MissReason, Observer, Outcome, SolveError, V
 use kukri_telemetry::{Event, SpanId, SpanKind, SpanOutcome};
 
 use crate::error::OpError;
-use crate::progress::{Progress, failed, now};
+use crate::progress::{failed, now};
 use crate::session::Session;
 use crate::vertex::{Vertex, VertexOp, VertexValue};
 
@@ -35,14 +35,22 @@ impl Watchers {
         }
     }
 
+    fn of(&self, vertex: u64) -> Vec<Arc<Session>> {
+        let watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        watchers.get(&vertex).cloned().unwrap_or_default()
+    }
+
     /// Tells all that wait for a vertex.
     pub fn tell(&self, vertex: u64, event: &Event) {
-        let sessions = {
-            let watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            watchers.get(&vertex).cloned().unwrap_or_default()
-        };
-        for session in sessions {
+        for session in self.of(vertex) {
             session.progress().tell(event);
+        }
+    }
+
+    /// Tells those of them that export telemetry what happens.
+    pub fn moment(&self, vertex: u64, name: &str, exit_code: Option<i32>) {
+        for session in self.of(vertex) {
+            session.progress().moment(vertex, name, exit_code);
         }
     }
 }
@@ -99,7 +107,7 @@ impl Observer<Vertex> for Reporter {
             return;
         }
         let label = decision.label.clone();
-        started(progress, id, vertex.op, label, kind);
+        started(vertex, id, label, kind);
         match &decision.outcome {
             Outcome::Hit { by, run } => {
                 let reason = match by {
@@ -120,7 +128,7 @@ impl Observer<Vertex> for Reporter {
         let (id, label) = (vertex.id, vertex.op.label());
         let progress = vertex.context.session.progress();
         if progress.is_on() {
-            started(progress, id, vertex.op, label, kind);
+            started(vertex, id, label, kind);
         }
         progress.tell(&Event::SpanNotCached { id, reason });
     }
@@ -147,10 +155,11 @@ impl Observer<Vertex> for Reporter {
 }
 
 /// A step begins, or is found done.
-fn started(progress: &Progress, id: SpanId, vertex: &Vertex, label: String, kind: SpanKind) {
-    let inputs = progress.lineage().of(vertex.trees());
-    progress.lineage().note(vertex.digest, id);
-    progress.tell(&Event::SpanStarted { id, parent: None, label, kind, inputs, time_ns: now() });
+fn started(vertex: &Solved<'_, Vertex>, id: SpanId, label: String, kind: SpanKind) {
+    let progress = vertex.context.session.progress();
+    let inputs = progress.lineage().of(vertex.op.trees());
+    progress.lineage().note(vertex.op.digest, id);
+    progress.step(id, label, kind, inputs, vertex.context.trace.as_ref(), &vertex.op.digest);
 }
 
 fn saved_ns(took: Duration) -> u64 {

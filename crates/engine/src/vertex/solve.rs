@@ -11,6 +11,7 @@ use super::{TreeHandle, Vertex, VertexOp, VertexValue, tree_of};
 use crate::engine::Engine;
 use crate::error::OpError;
 use crate::session::Session;
+use crate::trace::Place;
 
 /// What belongs to the request and not to the identity of a vertex.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub struct SolveContext {
     pub engine: Arc<Engine>,
     /// The session that asked first.
     pub session: Arc<Session>,
+    /// The span that asked, where the client exports telemetry.
+    pub trace: Option<Arc<Place>>,
 }
 
 impl Op for Vertex {

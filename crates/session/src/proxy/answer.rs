@@ -5,11 +5,12 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    WWW_AUTHENTICATE,
 };
 use hyper::{Request, Response, StatusCode};
 
-use super::{ProxyConfig, auth, upstream::Upstream};
+use super::{ClientTelemetry, ProxyConfig, auth, upstream::Upstream};
 
 pub(super) type Body = BoxBody<Bytes, hyper::Error>;
 
@@ -28,16 +29,45 @@ pub(super) async fn answer(
     }
     match request.uri().path() {
         "/query" => forward(request, config, upstream).await,
-        "/v1/traces" | "/v1/logs" | "/v1/metrics" => take_telemetry(request).await,
+        "/v1/traces" | "/v1/logs" | "/v1/metrics" => take_telemetry(request, config).await,
         _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
     }
 }
 
-/// Telemetry of SDKs is taken and dropped, so that their exporters stay quiet.
-async fn take_telemetry(request: Request<Incoming>) -> Response<Body> {
-    let mut body = request.into_body();
-    while let Some(Ok(_)) = body.frame().await {}
-    text(StatusCode::CREATED, "")
+/// Largest request of OTLP that is taken, bytes.
+const TELEMETRY: usize = 16 << 20;
+
+/// Telemetry of SDKs goes to the user's collector where there is one, else it is dropped, so that their exporters stay
+/// quiet.
+async fn take_telemetry(request: Request<Incoming>, config: &ProxyConfig) -> Response<Body> {
+    let signal = request.uri().path().trim_start_matches("/v1/").to_owned();
+    let header = |name: HeaderName| {
+        let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    let (content_type, encoding) = (header(CONTENT_TYPE), header(CONTENT_ENCODING));
+    let mut incoming = request.into_body();
+    let mut body = Vec::new();
+    let mut size = 0;
+    // Read to its end in any case: who is still sending might never see the answer.
+    while let Some(Ok(frame)) = incoming.frame().await {
+        let Ok(chunk) = frame.into_data() else { continue };
+        size += chunk.len();
+        if config.telemetry.is_some() && size <= TELEMETRY {
+            body.extend_from_slice(&chunk);
+        }
+    }
+    let Some(sink) = &config.telemetry else { return text(StatusCode::CREATED, "") };
+    if size > TELEMETRY {
+        return text(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the request is larger than {TELEMETRY} bytes: send smaller batches\n"),
+        );
+    }
+    match sink(ClientTelemetry { signal, content_type, encoding, body: body.into() }) {
+        Ok(()) => text(StatusCode::CREATED, ""),
+        Err(reason) => text(StatusCode::BAD_REQUEST, format!("{reason}\n")),
+    }
 }
 
 async fn forward(

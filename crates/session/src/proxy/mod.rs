@@ -37,6 +37,24 @@ pub struct ProxyConfig {
     pub engine_gone: CancellationToken,
     /// Most connections served at a time; more wait. Each costs up to two open files. 400 is a good value.
     pub max_connections: usize,
+    /// Takes telemetry of clients; none: it is dropped.
+    pub telemetry: Option<TelemetrySink>,
+}
+
+/// Takes what a client sends to its collector; an error says what is wrong with it. Must not block.
+pub type TelemetrySink = Arc<dyn Fn(ClientTelemetry) -> Result<(), String> + Send + Sync>;
+
+/// A request of OTLP by HTTP.
+#[derive(Debug)]
+pub struct ClientTelemetry {
+    /// `traces`, `logs` or `metrics`.
+    pub signal: String,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// `Content-Encoding`; empty if there is none.
+    pub encoding: String,
+    /// The body as it came.
+    pub body: bytes::Bytes,
 }
 
 /// Leaves out the token.

@@ -89,6 +89,7 @@ async fn setup() -> Setup {
         log_path: "/var/log/the-engine.log".into(),
         engine_gone: gone.clone(),
         max_connections: 50,
+        telemetry: None,
     })
     .await
     .unwrap();

@@ -14,7 +14,7 @@ use crate::context::Cx;
 use crate::error::{OpError, OrFail};
 use crate::objects::service::Service;
 use crate::operation::Run;
-use crate::vertex::{SolveContext, TreeHandle};
+use crate::vertex::TreeHandle;
 
 /// Writes the container as an image to a registry. Gives the complete reference, with the digest.
 ///
@@ -54,7 +54,7 @@ impl Run for Publish {
         for handle in &handles {
             trees.push(cx.tree(handle).await?);
         }
-        let context = SolveContext { engine: Arc::clone(&cx.engine), session: Arc::clone(&cx.session) };
+        let context = cx.solve_context();
         let exports = tarball.exports(&trees, &context).await?;
         let options = ExportOptions {
             media_types: tarball.media_types,

@@ -66,6 +66,7 @@ fn variables(
     user: &User,
     secrets: &Secrets,
     ca_path: Option<&str>,
+    trace: &[(&'static str, String)],
 ) -> Result<Vec<String>, OpError> {
     let mut entries: Vec<(&str, String)> = Vec::new();
     let mut set = |name, value: String| match entries.iter_mut().find(|(known, _)| *known == name) {
@@ -81,6 +82,10 @@ fn variables(
         for name in CA_VARIABLES {
             set(name, path.to_owned());
         }
+    }
+    // The container's own variables win.
+    for (name, value) in trace {
+        set(name, value.clone());
     }
     for (name, value) in exec.env.iter().chain(&exec.volatile_env) {
         set(name, value.clone());
@@ -103,10 +108,11 @@ pub fn spec(
     user: &User,
     secrets: &Secrets,
     prepared: &Prepared,
+    trace: &[(&'static str, String)],
 ) -> Result<Spec, OpError> {
     let mut spec = default_spec(Command {
         args: exec.args.clone(),
-        env: variables(exec, machine, user, secrets, prepared.ca_path)?,
+        env: variables(exec, machine, user, secrets, prepared.ca_path, trace)?,
         cwd: PathBuf::from(prepared.cwd.as_deref().unwrap_or(&exec.cwd)),
         uid: user.uid,
         gid: user.gid,

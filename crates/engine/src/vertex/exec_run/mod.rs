@@ -36,7 +36,9 @@ impl Exec {
         let prepared = mounts::prepare(self, engine, trees, &user, &secrets, &run.context).await?;
         let streams = Streams::new().or_fail()?;
         let (stdout, stderr) = (streams.stdout_writer, streams.stderr_writer);
-        let spec = environment::spec(self, engine.environment(), &user, &secrets, &prepared)?;
+        let place = run.context.session.progress().place(run.vertex, run.context.trace.as_ref());
+        let trace = place.map(|place| place.variables()).unwrap_or_default();
+        let spec = environment::spec(self, engine.environment(), &user, &secrets, &prepared, &trace)?;
         let request = RunRequest {
             id: format!("{}-{}", std::process::id(), run.vertex),
             spec,
@@ -59,10 +61,13 @@ impl Exec {
             stderr,
             init: self.init,
         };
+        let happened = |name, code| engine.watchers().moment(run.vertex, name, code);
+        happened("Container created", None);
         let mut running = match engine.runtime().run(request).await {
             Ok(running) => running,
             Err(error) => return Err(self.not_started(&error)),
         };
+        happened("Container started", None);
         let follow = output::follow(streams.stdout, streams.stderr, secrets.values(), engine, run.vertex);
         tokio::pin!(follow);
         // What a command leaves behind may hold the pipes open; once it has ended, its tree is killed and they close.
@@ -77,6 +82,7 @@ impl Exec {
             ExitStatus::Code(code) => code,
             ExitStatus::Signal(signal) => 128 + signal,
         };
+        happened("Container exited", Some(code));
         if !self.expect.accepts(code) {
             return Err(self.failure(code, &captured, &exit, engine.store()));
         }

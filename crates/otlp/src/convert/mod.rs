@@ -1,0 +1,305 @@
+//! From progress events to OTLP.
+//!
+//! A session is a trace, or a part of the trace of the program that opened it: its root span holds all spans of
+//! requests that name no other. Times come with the events.
+
+mod attributes;
+mod call;
+mod metrics;
+mod resource;
+mod span;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use kukri_telemetry::context::hex;
+use kukri_telemetry::{Event, Level, Relayed, SpanId, SpanKind, SpanOutcome, Stream, TraceContext};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber};
+use opentelemetry_proto::tonic::metrics::v1::{Metric, ResourceMetrics, ScopeMetrics};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+
+use crate::{Batch, Settings, Signal};
+use attributes as attr;
+use span::Open;
+
+/// Largest message of a program in a container.
+const RELAYED: usize = 16 << 20;
+/// Most ended spans that later ones can be linked with.
+const REMEMBERED: usize = 100_000;
+
+/// The span of a session, which others are under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// The span.
+    pub context: TraceContext,
+    /// The span of another program in which it runs.
+    pub parent: Option<TraceContext>,
+    /// Whether the trace of each request is recorded, whatever the request says.
+    pub forced: Option<bool>,
+}
+
+impl Root {
+    /// For a session with these settings; `random` becomes its ids.
+    #[must_use]
+    pub fn new(settings: &Settings, random: [u8; 24]) -> Self {
+        let (mut trace_id, mut span_id) = ([0; 16], [0; 8]);
+        trace_id.copy_from_slice(&random[..16]);
+        span_id.copy_from_slice(&random[16..]);
+        // All zero is no id.
+        span_id[7] = span_id[7].max(1);
+        trace_id[15] = trace_id[15].max(1);
+        if let Some(parent) = settings.parent {
+            trace_id = parent.trace_id;
+        }
+        let sampled = settings.sampler.samples(trace_id, settings.parent.as_ref());
+        Self {
+            context: TraceContext { trace_id, span_id, sampled },
+            parent: settings.parent,
+            forced: settings.sampler.forced(sampled),
+        }
+    }
+}
+
+/// What is known of the spans of one session, and what is to be sent of them.
+pub struct Converter {
+    wanted: [bool; 3],
+    root: Root,
+    state: String,
+    resource: Resource,
+    open: HashMap<SpanId, Open>,
+    contexts: HashMap<SpanId, TraceContext>,
+    last_ns: u64,
+    spans: Vec<Span>,
+    own_spans: Vec<Span>,
+    logs: Vec<LogRecord>,
+    metrics: Vec<Metric>,
+    relayed: Vec<Batch>,
+    size: usize,
+}
+
+impl Converter {
+    /// For a session. `labels` say more about who runs it.
+    #[must_use]
+    pub fn new<'a>(
+        settings: &Settings,
+        root: Root,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        Self {
+            wanted: Signal::ALL.map(|signal| settings.target(signal).is_some()),
+            root,
+            state: settings.state.clone(),
+            resource: resource::resource(settings, labels),
+            open: HashMap::new(),
+            contexts: HashMap::new(),
+            last_ns: 0,
+            spans: Vec::new(),
+            own_spans: Vec::new(),
+            logs: Vec::new(),
+            metrics: Vec::new(),
+            relayed: Vec::new(),
+            size: 0,
+        }
+    }
+
+    /// Takes in one event. False if it is only about traces, and nothing to show to people.
+    pub fn apply(&mut self, event: &Event) -> bool {
+        self.last_ns = self.last_ns.max(event.time_ns().unwrap_or_default());
+        match event {
+            Event::SpanStarted { id, label, kind, inputs, time_ns, trace: Some(trace), .. } => {
+                let links = inputs.iter().filter_map(|input| self.contexts.get(input)).copied().collect();
+                if self.contexts.len() < REMEMBERED {
+                    self.contexts.insert(*id, trace.context);
+                }
+                self.open.insert(*id, Open::new(trace, label, kind, links, *time_ns));
+                return *kind != SpanKind::Call;
+            }
+            Event::SpanMoment(moment) => {
+                if let Some(open) = self.open.get_mut(&moment.id) {
+                    open.moment(moment);
+                }
+                return false;
+            }
+            Event::Telemetry(relayed) => {
+                self.relay(relayed);
+                return false;
+            }
+            Event::SpanLog { id, stream, text, time_ns } => self.log(*id, *stream, text, *time_ns),
+            Event::SpanProgress { id, current, total, unit, .. } => {
+                if let Some(open) = self.open.get_mut(id) {
+                    open.progress = Some((*current, *total, unit.clone()));
+                }
+            }
+            Event::SpanCached { id, .. } => {
+                if let Some(open) = self.open.get_mut(id) {
+                    open.cached = true;
+                }
+            }
+            Event::SpanUsage { id, usage } => {
+                if let Some(open) = self.open.get_mut(id) {
+                    open.usage = Some(*usage);
+                }
+            }
+            Event::SpanFinished { id, outcome, time_ns } => {
+                let was_call = self.open.get(id).is_some_and(|open| open.is_call);
+                self.finish_span(*id, outcome, *time_ns);
+                return !was_call;
+            }
+            Event::Message { level, text } => self.message(*level, text),
+            Event::SpanStarted { .. } | Event::SpanNotCached { .. } | Event::Other(_) => {}
+        }
+        true
+    }
+
+    /// Ends the session's own span, and what has not ended.
+    pub fn finish(&mut self, name: &str, began_ns: u64, ended_ns: u64) {
+        let last = self.last_ns.max(began_ns);
+        let open: Vec<SpanId> = self.open.keys().copied().collect();
+        for id in open {
+            self.finish_span(id, &SpanOutcome::Cancelled, last);
+        }
+        let root = self.root.clone();
+        if root.context.sampled {
+            let span = span::root(&root, &self.state, name, began_ns, ended_ns.max(last));
+            self.own_spans.push(span);
+        }
+    }
+
+    /// About how many bytes wait to be taken.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// What has come together since the last time.
+    pub fn take(&mut self) -> Vec<Batch> {
+        self.size = 0;
+        let mut batches = std::mem::take(&mut self.relayed);
+        let resource = || Some(self.resource.clone());
+        let scopes: Vec<ScopeSpans> = [
+            (attr::ENGINE, std::mem::take(&mut self.spans)),
+            (attr::CLI, std::mem::take(&mut self.own_spans)),
+        ]
+        .into_iter()
+        .filter(|(_, spans)| !spans.is_empty())
+        .map(|(name, spans)| ScopeSpans { scope: Some(attr::scope(name)), spans, ..ScopeSpans::default() })
+        .collect();
+        if !scopes.is_empty() {
+            let spans =
+                ResourceSpans { resource: resource(), scope_spans: scopes, ..ResourceSpans::default() };
+            batches.push(Batch::Traces(ExportTraceServiceRequest { resource_spans: vec![spans] }));
+        }
+        if !self.logs.is_empty() {
+            let log_records = std::mem::take(&mut self.logs);
+            let scope = Some(attr::scope(attr::ENGINE));
+            let scope_logs = vec![ScopeLogs { scope, log_records, ..ScopeLogs::default() }];
+            let logs = ResourceLogs { resource: resource(), scope_logs, ..ResourceLogs::default() };
+            batches.push(Batch::Logs(ExportLogsServiceRequest { resource_logs: vec![logs] }));
+        }
+        if !self.metrics.is_empty() {
+            let metrics = std::mem::take(&mut self.metrics);
+            let scope = Some(attr::scope(attr::ENGINE));
+            let scope_metrics = vec![ScopeMetrics { scope, metrics, ..ScopeMetrics::default() }];
+            let metrics =
+                ResourceMetrics { resource: resource(), scope_metrics, ..ResourceMetrics::default() };
+            batches.push(Batch::Metrics(ExportMetricsServiceRequest { resource_metrics: vec![metrics] }));
+        }
+        batches.retain(|batch| self.wanted[batch.signal() as usize]);
+        batches
+    }
+
+    fn finish_span(&mut self, id: SpanId, outcome: &SpanOutcome, time_ns: u64) {
+        let Some(open) = self.open.remove(&id) else { return };
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if open.wrote[stream as usize] {
+                self.record(
+                    Some(&open),
+                    time_ns,
+                    String::new(),
+                    vec![stream_of(stream), attr::flag(attr::EOF)],
+                );
+            }
+        }
+        if let Some(usage) = &open.usage {
+            self.size += 1000;
+            self.metrics.extend(metrics::gauges(usage, &open, time_ns));
+        }
+        let asked_by = open.parent.span_id;
+        let asker = self.open.values_mut().find(|asker| asker.is_call && asker.context.span_id == asked_by);
+        if let Some(asker) = asker {
+            asker.part(&open, outcome);
+        }
+        if open.context.sampled {
+            let span = open.end(outcome, time_ns);
+            self.size += 300 + span.name.len() + 150 * span.attributes.len();
+            self.spans.push(span);
+        }
+    }
+
+    fn log(&mut self, id: SpanId, stream: Stream, text: &str, time_ns: u64) {
+        let Some(mut open) = self.open.remove(&id) else { return };
+        open.wrote[stream as usize] = true;
+        self.record(Some(&open), time_ns, text.to_owned(), vec![stream_of(stream)]);
+        self.open.insert(id, open);
+    }
+
+    fn message(&mut self, level: Level, text: &str) {
+        self.record(None, self.last_ns, text.to_owned(), vec![attr::flag(attr::GLOBAL)]);
+        if let Some(record) = self.logs.last_mut() {
+            let (number, name) = match level {
+                Level::Debug => (SeverityNumber::Debug, "DEBUG"),
+                Level::Info => (SeverityNumber::Info, "INFO"),
+                Level::Warning => (SeverityNumber::Warn, "WARN"),
+                Level::Error => (SeverityNumber::Error, "ERROR"),
+            };
+            record.severity_number = number.into();
+            name.clone_into(&mut record.severity_text);
+        }
+    }
+
+    fn record(&mut self, of: Option<&Open>, time_ns: u64, text: String, attributes: Vec<KeyValue>) {
+        let context = of.map_or(self.root.context, |open| open.context);
+        self.size += 200 + text.len();
+        self.logs.push(LogRecord {
+            time_unix_nano: time_ns,
+            observed_time_unix_nano: time_ns,
+            severity_number: SeverityNumber::Info.into(),
+            severity_text: "INFO".to_owned(),
+            body: Some(AnyValue { value: Some(any_value::Value::StringValue(text)) }),
+            attributes,
+            flags: u32::from(context.sampled),
+            trace_id: context.trace_id.to_vec(),
+            span_id: context.span_id.to_vec(),
+            ..LogRecord::default()
+        });
+    }
+
+    /// What a program in a container sends is taken as it is; what is no telemetry is dropped.
+    fn relay(&mut self, relayed: &Relayed) {
+        let Some(signal) = Signal::of(&relayed.signal) else { return };
+        let Ok(content) = base64::engine::general_purpose::STANDARD.decode(&relayed.content) else { return };
+        if let Ok(batch) = Batch::decode(signal, &relayed.content_type, "", &content, RELAYED) {
+            self.size += content.len();
+            self.relayed.push(batch);
+        }
+    }
+}
+
+fn stream_of(stream: Stream) -> KeyValue {
+    attr::int(attr::STREAM, if stream == Stream::Stdout { 1 } else { 2 })
+}
+
+/// As attributes of metrics have it.
+fn ids(context: &TraceContext) -> Vec<KeyValue> {
+    vec![
+        attr::text(attr::METRICS_SPAN, hex(&context.span_id)),
+        attr::text(attr::METRICS_TRACE, hex(&context.trace_id)),
+    ]
+}
