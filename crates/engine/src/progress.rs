@@ -36,12 +36,7 @@ impl Progress {
             let hello = handle.hello();
             Trace::new(&hello.session_id, hello.telemetry.as_ref()?)
         });
-        Self {
-            handle,
-            trace,
-            lineage: Lineage::default(),
-            hidden: Mutex::default(),
-        }
+        Self { handle, trace, lineage: Lineage::default(), hidden: Mutex::default() }
     }
 
     /// Whether anybody listens.

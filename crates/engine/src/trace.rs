@@ -147,7 +147,9 @@ fn told(value: &ArgValue, mask: &dyn Fn(&str) -> String) -> TracedValue {
         ArgValue::Float(value) => TracedValue::Float(*value),
         ArgValue::String(text) => TracedValue::Text(cut(&mask(text))),
         ArgValue::Enum(word) => TracedValue::Word(word.to_string()),
-        ArgValue::List(items) => TracedValue::List(items.iter().take(VALUES).map(|item| told(item, mask)).collect()),
+        ArgValue::List(items) => {
+            TracedValue::List(items.iter().take(VALUES).map(|item| told(item, mask)).collect())
+        }
         ArgValue::Object(fields) => TracedValue::Object(
             fields.iter().take(VALUES).map(|(name, value)| ((*name).to_owned(), told(value, mask))).collect(),
         ),
