@@ -1,11 +1,13 @@
 """The fixtures for pytest, in a run of pytest with a real engine."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import dagger
+from engine import ROOT
 
 CONFTEST = """
 import dagger
@@ -64,6 +66,13 @@ def run(directory: Path, **environment: str) -> str:
         check=False,
     )
     return done.stdout + done.stderr
+
+
+def test_what_the_reference_shows(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "docs/snippets/pytest/test_image.py", tmp_path)
+    said = run(tmp_path)
+    # The second one on asyncio and on trio.
+    assert "3 passed" in said, said
 
 
 def test_fixtures(tmp_path: Path) -> None:
