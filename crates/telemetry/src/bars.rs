@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(shown(&events, 50, 3.0)[0], "  download 40.0 MB / 100.0 MB  20.0 MB/s  3s left");
         // Stopped: the rate falls, and with it the hope.
         assert!(
-            shown(&events, 200, 63.0)[0].ends_with("  645.1 kB/s  1m33s left"),
+            shown(&events, 200, 63.0)[0].ends_with("  645.1 kB/s  1m34s left"),
             "{:?}",
             shown(&events, 200, 63.0)
         );
