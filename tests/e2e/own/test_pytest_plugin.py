@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import dagger
@@ -43,20 +44,11 @@ def test_event_loops_of_their_own(dagger_session, number):
 
 
 def run(directory: Path, **environment: str) -> str:
-    """What pytest says. The plugin is named: the package need not be installed here."""
+    """What pytest says. Where the package is installed, pytest finds the plugin by itself; else it is named."""
     path = str(Path(dagger.__file__).parent.parent)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-W",
-        "error",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "dagger._pytest",
-    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    if not any(point.value == "dagger._pytest" for point in entry_points(group="pytest11")):
+        command += ["-p", "dagger._pytest"]
     done = subprocess.run(
         command,
         cwd=directory,
