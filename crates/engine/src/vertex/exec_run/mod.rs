@@ -127,15 +127,6 @@ impl Exec {
             SandboxError::NotExecutable { .. }
             | SandboxError::MissingInterpreter { .. }
             | SandboxError::WrongFormat { .. } => 126,
-            SandboxError::Stage { source, .. }
-                if source.kind() == std::io::ErrorKind::ArgumentListTooLong =>
-            {
-                return OpError::new(format!(
-                    "{}: the arguments or variables are too large: the kernel takes 128 KiB for each and about 2 MiB \
-                     for all; give large contents as files or as stdin",
-                    crate::text::short(&crate::text::command(&self.args))
-                ));
-            }
             _ => {
                 let command = crate::text::command(&self.args);
                 return OpError::new(format!("{}: {error}", crate::text::short(&command)));
