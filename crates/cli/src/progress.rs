@@ -10,7 +10,6 @@ use kukri_telemetry::{
 };
 
 use crate::args::{ProgressMode, SessionFlags};
-use crate::commands::trace::write_page;
 use crate::exit::Dialect;
 use crate::fail::Failure;
 use crate::runs::{self, Recorder};
@@ -90,7 +89,7 @@ impl Progress {
         let page = flags.trace.clone().map(|path| (path, Trace::new(run.clone())));
         if let Some((path, trace)) = &page {
             // Now, and not only when the work is done.
-            write_page(trace, path)?;
+            runs::write_page(trace, path)?;
         }
         let telemetry = Telemetry::from_environment(&flags.label);
         let recorder = Recorder::new(run, settings::kept_runs()?);
@@ -202,7 +201,7 @@ impl Progress {
         }
         self.recorder.finish();
         if let Some((path, trace)) = self.page.take()
-            && let Err(failure) = write_page(&trace, &path)
+            && let Err(failure) = runs::write_page(&trace, &path)
         {
             failure.report(Dialect::Kukri);
         }

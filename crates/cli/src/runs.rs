@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use kukri_telemetry::{Event, Run, Trace};
 use serde::{Deserialize, Serialize};
 
+use crate::fail::Failure;
 use crate::settings;
 
 /// Largest file of a run in bytes; after that, what commands write is left out.
@@ -152,6 +153,13 @@ pub fn read(path: &Path, logs: bool) -> io::Result<Trace> {
         }
     }
     Ok(trace)
+}
+
+/// Writes the page of a run. Only its user may read it: what commands write may be confidential.
+pub fn write_page(trace: &Trace, path: &Path) -> Result<(), Failure> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(trace.html().as_bytes()))
+        .map_err(|error| Failure::new(format!("cannot write the trace to {}: {error}", path.display())))
 }
 
 /// Where runs are kept: below the user's directory for state.

@@ -1,7 +1,7 @@
 //! `kukri trace`: runs that are over.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
 use jiff::Timestamp;
@@ -112,7 +112,7 @@ fn open(run: Option<&str>, output: Option<PathBuf>) -> Outcome {
         Some(path) => path.clone(),
         None => std::env::temp_dir().join(format!("kukri-{}.html", trace.run.id)),
     };
-    write_page(&trace, &written_to)?;
+    runs::write_page(&trace, &written_to)?;
     let path = std::path::absolute(&written_to)?;
     // Where there is a desktop, its browser; elsewhere the path is what the user needs.
     let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| crate::settings::variable(name).is_some());
@@ -128,15 +128,6 @@ fn open(run: Option<&str>, output: Option<PathBuf>) -> Outcome {
         }
     }
     print(&format!("{}\n", path.display()))
-}
-
-/// Writes the page of a run. Only its user may read it: what commands write may be confidential.
-pub fn write_page(trace: &Trace, path: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = std::fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| std::io::Write::write_all(&mut file, trace.html().as_bytes()))
-        .map_err(|error| Failure::new(format!("cannot write the trace to {}: {error}", path.display())))
 }
 
 /// The file of a run: the latest, or the one whose name begins so.
