@@ -85,11 +85,17 @@ documentation() {
 clients() { scripts/clients.sh; }
 crash() { scripts/crash.sh; }
 
+# Images take minutes to make the first time, mostly waiting. Meanwhile code is compiled; a failure is told by the tests.
+if [[ -z "${ONLY:-}" ]]; then
+  "$DEV/bin/python" scripts/images.py busybox debian python python313 golang node rust >"$LOGS/images" 2>&1 &
+fi
+
 stage lint lint
 stage rust rust
 stage wheel wheel
 stage python python
 stage pythons pythons
+wait
 stage e2e e2e
 stage docs documentation
 stage clients clients

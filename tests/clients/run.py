@@ -33,7 +33,7 @@ WAYS = {
     "bin": "starts `kukri session` itself: _EXPERIMENTAL_DAGGER_CLI_BIN",
 }
 #: Seconds for all scenarios of one program.
-LIMIT = 900
+LIMIT = 300
 #: All are names of one small image; the last one's digest is what scenarios look for.
 IMAGES = ("library/busybox:latest", "library/alpine:latest", "library/alpine:3.20")
 
@@ -157,6 +157,9 @@ def main() -> int:
     if arguments.fetch:
         fetch_all()
         return 0
+    # A shell starts what is to run in the background with interrupts ignored. The programs would inherit that, and
+    # some of them interrupt themselves.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="kukri-clients-") as name:
         scratch = Path(name)
         with Registry(scratch / "registry") as registry:
