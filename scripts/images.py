@@ -2,7 +2,8 @@
 
 They are close to what their namesakes on Docker Hub offer: `busybox` (one static program and its links),
 `debian` (a minimal system), `python`, `golang`, `node` and `rust` (the same base layer, and what their name
-says on top), and `python313` (the Python of Debian 13). Go and Node come from PyPI, which has them as wheels.
+says on top), `python313` and `pypy` (those of Debian 13), and `python314` (that of Debian's unstable). Go and
+Node come from PyPI, which has them as wheels.
 Images are made once and kept in a directory; equal packages make equal images, byte for byte.
 
     python scripts/images.py busybox debian python        # make what is missing, print digests
@@ -158,6 +159,16 @@ def _python313(out: Path, _cache: Path) -> None:
         finish(out, [system.read_bytes()], _PYTHON_CONFIG, level=1)
 
 
+def _python314(out: Path, _cache: Path) -> None:
+    with _debootstrap(["python3.14"], suite="sid") as system:
+        finish(out, [system.read_bytes()], {**_PYTHON_CONFIG, "Cmd": ["python3.14"]}, level=1)
+
+
+def _pypy(out: Path, _cache: Path) -> None:
+    with _debootstrap(["pypy3"], suite="trixie") as system:
+        finish(out, [system.read_bytes()], {**_PYTHON_CONFIG, "Cmd": ["pypy3"]}, level=1)
+
+
 def _golang(out: Path, cache: Path) -> None:
     path = f"/go/bin:/usr/local/go/bin:{SYSTEM_PATH}"
     config: dict[str, object] = {
@@ -207,8 +218,10 @@ RECIPE: dict[str, Callable[[Path, Path], None]] = {
     "debian": _debian,
     "golang": _golang,
     "node": _node,
+    "pypy": _pypy,
     "python": _python,
     "python313": _python313,
+    "python314": _python314,
     "rust": _rust,
 }
 
@@ -254,6 +267,9 @@ def _debootstrap(packages: list[str], hook: str = "true", suite: str = SUITE) ->
             f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info")
         ]
         command += ["--dpkgopt=path-include=/usr/share/doc/*/copyright", f"--customize-hook={hook}"]
+        if suite == "sid":
+            # A mirror may be some weeks behind: there is no other place for what is not released.
+            command.append('--aptopt=Acquire::Check-Valid-Until "false"')
         command += [suite, str(target), *filter(None, [os.environ.get("KUKRI_DEBIAN_MIRROR")])]
         environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C"}
         done = subprocess.run(

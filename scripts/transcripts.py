@@ -1,8 +1,8 @@
 """Run transcripts of terminals, as the documentation shows them, and compare what comes out.
 
 A transcript has lines `$ command`, each followed by what the terminal shows: standard output and standard
-error, as they come. `…` stands for any text, also for several lines. Commands of a transcript share a shell;
-each must succeed.
+error, as they come. `…` stands for any text, also for several lines, and a number with a unit of time or size
+for any such number. Commands of a transcript share a shell; each must succeed.
 
 Standard library only: the newcomer's check runs before anything is installed.
 """
@@ -17,6 +17,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+_TIME = r"\d+(?:\.\d+)? ?(?:ms|s)"
+_SIZE = r"\d+(?:\.\d+)? ?[kMG]?B"
+#: What a transcript leaves open.
+_OPEN = re.compile(rf"(?P<any>…)|(?P<time>\b{_TIME}\b)|(?P<size>\b{_SIZE}\b)")
 _MARK = "--end of a command--"
 #: Seconds for one transcript.
 LIMIT = 300
@@ -75,10 +79,14 @@ def run(text: str, directory: Path, environment: dict[str, str]) -> None:
 
 
 def matches(expected: str, output: str) -> bool:
-    """Whether an output is the expected one, in which `…` is anything. Space at ends does not count."""
+    """Whether an output is the expected one, but for what that leaves open. Space at ends does not count."""
 
     def trimmed(text: str) -> str:
         return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
-    pattern = ".*".join(map(re.escape, trimmed(expected).split("…")))
-    return re.fullmatch(pattern, trimmed(output), re.DOTALL) is not None
+    pattern, at, wanted = "", 0, trimmed(expected)
+    for found in _OPEN.finditer(wanted):
+        pattern += re.escape(wanted[at : found.start()])
+        pattern += ".*" if found["any"] else _TIME if found["time"] else _SIZE
+        at = found.end()
+    return re.fullmatch(pattern + re.escape(wanted[at:]), trimmed(output), re.DOTALL) is not None

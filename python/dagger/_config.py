@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,11 @@ class Timeout:
         connect: Until the session takes a connection.
         read: Until an answer is complete.
         write: Taken, and not used: a request is written at once.
-        pool: Taken, and not used: the number of connections has no limit.
+        pool: Taken, and not used: at most 100 requests are under way, and others wait as long as it takes.
+
+    Raises:
+        TypeError: A time is no number.
+        ValueError: A time is not above 0.
 
     Example:
         `Timeout(None, connect=5.0)`: five seconds for a connection, any time for an answer.
@@ -49,13 +54,14 @@ class Timeout:
         write: float | _Unset | None = UNSET,
         pool: float | _Unset | None = UNSET,
     ) -> None:
-        def chosen(value: float | _Unset | None) -> float | None:
-            return timeout if isinstance(value, _Unset) else value
+        def chosen(name: str, value: float | _Unset | None) -> float | None:
+            value = timeout if isinstance(value, _Unset) else value
+            return None if value is None else _seconds(name, value)
 
-        self.connect = chosen(connect)
-        self.read = chosen(read)
-        self.write = chosen(write)
-        self.pool = chosen(pool)
+        self.connect = chosen("connect", connect)
+        self.read = chosen("read", read)
+        self.write = chosen("write", write)
+        self.pool = chosen("pool", pool)
 
     @classmethod
     def default(cls) -> Timeout:
@@ -74,11 +80,11 @@ class Timeout:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Retry:
-    """Whether to try again.
+    """Whether to try again. A decorator, as other clients of the API take one, counts as `True`.
 
     Attributes:
-        connect: A connection that is refused.
-        execute: A request that was sent on a kept connection which the session had closed meanwhile.
+        connect: A connection that is refused: three times, a tenth of a second apart.
+        execute: A request that was sent on a kept connection which the session had closed meanwhile: once.
 
     Example:
         ```python
@@ -107,6 +113,9 @@ class Config:
         source_lines: Remember which line of the program made each call, so that errors can name it. Default:
             yes, unless the environment has `KUKRI_SOURCE_LINES=0`.
 
+    Raises:
+        TypeError: `log_output` is no text stream.
+
     Example:
         ```python
         config = dagger.Config(log_output=sys.stderr, timeout=5, execute_timeout=600)
@@ -128,6 +137,10 @@ class Config:
     def __post_init__(self) -> None:
         if self.log_output is None and self.console is not None:
             self.log_output = self.console.file
+        log = self.log_output
+        if log is not None and (not hasattr(log, "write") or isinstance(log, io.BytesIO)):
+            msg = f"log_output must be a text stream, as sys.stderr or an open file, not {type(log).__name__}"
+            raise TypeError(msg)
 
     def timeouts(self) -> Timeout:
         """`timeout` and `execute_timeout` as one."""
@@ -142,8 +155,11 @@ class Config:
 
 
 def _seconds(name: str, value: Any) -> float:
+    expected = f"{name} must be a number of seconds above 0 or None, not {value!r}"
     try:
-        return float(value)
+        seconds = float(value)
     except (TypeError, ValueError):
-        msg = f"{name} must be a number of seconds or None, not {value!r}"
-        raise TypeError(msg) from None
+        raise TypeError(expected) from None
+    if not seconds > 0:
+        raise ValueError(expected)
+    return seconds

@@ -28,6 +28,10 @@ NOT_ASYNC = "this connection needs `async with`; without async: `with dagger.con
 """Where it is used with a plain `with`."""
 
 
+OPEN_ALREADY = "this connection is open already; make another one for a session beside it"
+"""Where it is entered while it is: the session that it has would never be closed."""
+
+
 async def begin(config: Config) -> AsyncSession:
     """A session: that which the environment names, or a new one."""
     try:
@@ -125,7 +129,37 @@ class SharedLink(AsyncLink):
             self._ambient = None
 
 
-class Connection:
+class _Opens:
+    """What is entered and left, again and again, but has one session at a time."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        self._config = config if config is not None else Config()
+        self._open = False
+
+    if not TYPE_CHECKING:  # Checkers find the mistake.
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError(NOT_ASYNC)
+
+        __exit__ = None
+
+    async def _begin(self) -> AsyncSession:
+        if self._open:
+            raise RuntimeError(OPEN_ALREADY)
+        # Before anything is awaited: another task may be about to enter it.
+        self._open = True
+        try:
+            return await begin(self._config)
+        except BaseException:
+            self._open = False
+            raise
+
+    async def _end(self, session: AsyncSession, error: BaseException | None) -> None:
+        self._open = False
+        await end(session, error)
+
+
+class Connection(_Opens):
     """A connection with a client of its own.
 
     Args:
@@ -139,20 +173,13 @@ class Connection:
     """
 
     def __init__(self, config: Config | None = None) -> None:
-        self._config = config if config is not None else Config()
+        super().__init__(config)
         self._link = SingleLink()
-
-    if not TYPE_CHECKING:  # Checkers find the mistake.
-
-        def __enter__(self) -> NoReturn:
-            raise TypeError(NOT_ASYNC)
-
-        __exit__ = None
 
     async def __aenter__(self) -> Client:
         from dagger._client import Client
 
-        self._link.current = await begin(self._config)
+        self._link.current = await self._begin()
         self._link.ended = False
         self._link.places = self._config.source_lines
         return Client(self._link, None)
@@ -160,7 +187,7 @@ class Connection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._end(error)
+        await self._close(error)
 
     async def close(self) -> None:
         """Ends the session.
@@ -168,18 +195,18 @@ class Connection:
         Raises:
             SessionError: It did not end well.
         """
-        await self._end(None)
+        await self._close(None)
 
     aclose = close
 
-    async def _end(self, error: BaseException | None) -> None:
+    async def _close(self, error: BaseException | None) -> None:
         session, self._link.current = self._link.current, None
         if session is not None:
             self._link.ended = True
-            await end(session, error)
+            await self._end(session, error)
 
 
-class connection:  # noqa: N801 - programs call it as the function that it is in the API
+class connection(_Opens):  # noqa: N801 - programs call it as the function that it is in the API
     """A connection for `dagger.dag`.
 
     Args:
@@ -193,20 +220,13 @@ class connection:  # noqa: N801 - programs call it as the function that it is in
     """
 
     def __init__(self, config: Config | None = None) -> None:
-        self._config = config if config is not None else Config()
+        super().__init__(config)
         self._session: AsyncSession | None = None
-
-    if not TYPE_CHECKING:  # Checkers find the mistake.
-
-        def __enter__(self) -> NoReturn:
-            raise TypeError(NOT_ASYNC)
-
-        __exit__ = None
 
     async def __aenter__(self) -> Self:
         from dagger._client import shared
 
-        self._session = await begin(self._config)
+        self._session = await self._begin()
         shared.add(self._session, self._config)
         return self
 
@@ -218,7 +238,7 @@ class connection:  # noqa: N801 - programs call it as the function that it is in
         session, self._session = self._session, None
         if session is not None:
             shared.remove(session)
-            await end(session, error)
+            await self._end(session, error)
 
 
 class SharedConnection:

@@ -123,7 +123,8 @@ class Base:
         if step is not None:
             fields.append("…")
         fields.reverse()
-        return f"<dagger.{type(self).__name__} {'.'.join(fields)}>"
+        calls = f" {'.'.join(fields)}" if fields else ""
+        return f"<dagger.{type(self).__name__}{calls}>"
 
 
 _SHOWN = 10

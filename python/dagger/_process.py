@@ -153,7 +153,11 @@ class SessionProcess:
         self._drain = None
         # Not a child of this process: nothing can be said about how it runs.
         self._process.returncode = 0
-        self._close_pipes()
+        for pipe in (self._process.stdin, self._process.stdout):
+            # Another thread may have been reading: the lock that it held will never be free in this process.
+            raw = getattr(pipe, "raw", None)
+            if raw is not None:
+                raw.close()
 
     def _close_pipes(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):

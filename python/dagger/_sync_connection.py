@@ -53,6 +53,10 @@ class connect:  # noqa: N801 - programs call it as the function that it is in th
     def __enter__(self) -> Client:
         from dagger._sync_client import Client
 
+        if self._link.current is not None:
+            from dagger._connection import OPEN_ALREADY
+
+            raise RuntimeError(OPEN_ALREADY)
         try:
             self._link.current = _begin(self._config)
         except DaggerError as error:

@@ -4,9 +4,15 @@ import contextlib
 import json
 import re
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+
+PYPY = sys.implementation.name == "pypy"
+
+KEEPS_FRAMES = PYPY or sys.version_info < (3, 11)
+"""Whether an exception that is raised again by a bare `raise` has the frames that were taken from it."""
 
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\.\.\.|[{}()\[\]:,]|[A-Za-z_0-9.+-]+')
 

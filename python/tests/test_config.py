@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from pathlib import Path
 
 import dagger
 import pytest
@@ -36,6 +37,23 @@ def test_wrong_times() -> None:
         dagger.Config(timeout=anything("soon")).timeouts()
     with pytest.raises(TypeError, match="execute_timeout"):
         dagger.Config(execute_timeout=anything([])).timeouts()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_times_that_are_none(seconds: float) -> None:
+    with pytest.raises(ValueError, match="timeout must be a number of seconds above 0 or None"):
+        dagger.Config(timeout=seconds).timeouts()
+    with pytest.raises(ValueError, match="execute_timeout must be"):
+        dagger.Config(execute_timeout=seconds).timeouts()
+    with pytest.raises(ValueError, match="connect must be"):
+        dagger.Timeout(None, connect=seconds)
+
+
+def test_where_logs_cannot_go(tmp_path: Path) -> None:
+    """The name of a file would be taken, and nothing written."""
+    for wrong in ("pipeline.log", tmp_path / "pipeline.log", io.BytesIO(), 2):
+        with pytest.raises(TypeError, match=r"log_output must be a text stream, .* not \w+"):
+            dagger.Config(log_output=anything(wrong))
 
 
 def test_a_console_is_where_logs_go() -> None:

@@ -12,7 +12,7 @@ import dagger
 import pytest
 from dagger import dag
 from dagger._client import shared
-from fake import Api, anything
+from fake import KEEPS_FRAMES, Api, anything
 
 
 def test_a_coroutine_as_argument() -> None:
@@ -74,7 +74,7 @@ def test_texts_that_only_look_alike() -> None:
 
 def test_awaiting_what_is_no_value(api: Api) -> None:
     async def main() -> None:
-        with pytest.raises(TypeError, match="Host can't be used in 'await' expression"):
+        with pytest.raises(TypeError, match="Host"):
             await anything(dag.host())
 
     asyncio.run(main())
@@ -93,6 +93,45 @@ def test_the_wrong_kind_of_with(api: Api) -> None:
         ):
             await anything(dagger.connect()).__aenter__()
 
+    asyncio.run(main())
+
+
+def test_entering_what_is_entered(api: Api) -> None:
+    """The session of the first time would never be closed. One after the other is all right."""
+    message = "this connection is open already; make another one"
+
+    async def main() -> None:
+        for made in (dagger.connection(), dagger.Connection()):
+            for _ in range(2):
+                async with made:
+                    with pytest.raises(RuntimeError, match=message):
+                        await made.__aenter__()
+                    assert await dag.version() == ".version"
+            first, second = await asyncio.gather(made.__aenter__(), made.__aenter__(), return_exceptions=True)
+            assert not isinstance(first, Exception)
+            assert isinstance(second, RuntimeError)
+            await made.__aexit__(None, None, None)
+
+    asyncio.run(main())
+    plain = dagger.connect()
+    for _ in range(2):
+        with plain as client:
+            with pytest.raises(RuntimeError, match=message):
+                plain.__enter__()
+            assert client.version() == ".version"
+
+
+def test_a_connection_that_could_not_be_opened_can_be(monkeypatch: pytest.MonkeyPatch, api: Api) -> None:
+    port, made = os.environ["DAGGER_SESSION_PORT"], dagger.connection()
+
+    async def main() -> None:
+        async with made:
+            assert await dag.version() == ".version"
+
+    monkeypatch.setenv("DAGGER_SESSION_PORT", "none")
+    with pytest.raises(dagger.ClientConnectionError, match="no TCP port"):
+        asyncio.run(main())
+    monkeypatch.setenv("DAGGER_SESSION_PORT", port)
     asyncio.run(main())
 
 
@@ -169,5 +208,5 @@ def test_pytest_shows_no_frames_of_the_package(tmp_path: Path) -> None:
         line for line in done.stdout.splitlines() if line.endswith((": ", ": TypeError")) and ".py:" in line
     ]
     assert frames
-    if sys.version_info >= (3, 11):  # Before, an exception that is raised again keeps the frames that it had.
+    if not KEEPS_FRAMES:
         assert not [line for line in frames if "/dagger/" in line]

@@ -4,8 +4,10 @@ import asyncio
 import io
 import json
 import os
+import signal
 import stat
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -163,7 +165,7 @@ def test_it_dies(binary: Fake, server: Server) -> None:
 @pytest.mark.parametrize("library", ["asyncio", "trio"])
 def test_cancelling_the_start_leaves_no_process(binary: Fake, tmp_path: Path, library: str) -> None:
     binary.says(
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        f"with open({str(tmp_path / 'pid')!r}, 'w') as pid: pid.write(str(os.getpid()))\n"
         "time.sleep(1); print('{}', flush=True)"
     )
 
@@ -189,7 +191,7 @@ def test_cancelling_after_the_start_on_trio(binary: Fake, server: Server, tmp_pa
     trio = pytest.importorskip("trio")
     pid = tmp_path / "pid"
     line = f"print(json.dumps(dict(port={server.port}, session_token='t')), flush=True)"
-    binary.says(f"open({str(pid)!r}, 'w').write(str(os.getpid()))\ntime.sleep(1)\n{line}")
+    binary.says(f"with open({str(pid)!r}, 'w') as pid: pid.write(str(os.getpid()))\ntime.sleep(1)\n{line}")
 
     async def main() -> None:
         with trio.move_on_after(0.5) as scope:
@@ -229,6 +231,34 @@ def test_a_fork_does_not_keep_the_process_from_ending(server: Server) -> None:
     finally:
         os.close(held)
         os.waitpid(child, 0)
+
+
+def test_a_fork_while_a_session_is_opened(binary: Fake, tmp_path: Path) -> None:
+    """Another thread waits for what the process says: in the fork it holds the lock of that pipe for good."""
+    begun = tmp_path / "begun"
+    binary.says(f"open({str(begun)!r}, 'w').close(); time.sleep(3); sys.exit(5)", "")
+    failed: list[BaseException] = []
+
+    def opening() -> None:
+        try:
+            dagger.connect().__enter__()
+        except dagger.SessionError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=opening)
+    thread.start()
+    while not begun.exists():
+        time.sleep(0.01)
+    child = fork(lambda: None)
+    deadline = time.monotonic() + 10
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            pytest.fail("the fork hangs")
+        time.sleep(0.01)
+    thread.join()
+    assert "status 5 before it was ready" in str(failed[0])
 
 
 def test_a_fork_does_not_end_the_process(server: Server) -> None:

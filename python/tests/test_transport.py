@@ -1,6 +1,7 @@
 """What happens between the program and its session."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from dagger import dag
 from dagger._client import shared
 from dagger._errors import TransportError
 from dagger._http import Answer
-from fake import Api, Server, anything, http
+from fake import KEEPS_FRAMES, Api, Server, anything, http
 
 Serve = Callable[[Callable[[str], Any]], Server]
 VERSION = {"data": {"version": "v1"}}
@@ -300,8 +301,12 @@ def test_anyio(api: Api) -> None:
 
 
 def test_unawaited_calls_warn(api: Api) -> None:
-    with pytest.warns(RuntimeWarning, match="'Query.version' was never awaited"):
+    def forget() -> None:
         anything(dag.version())
+        gc.collect()  # PyPy finds it only then.
+
+    with pytest.warns(RuntimeWarning, match="'Query.version' was never awaited"):
+        forget()
 
 
 FAILING = """
@@ -333,7 +338,7 @@ def test_a_failed_command_is_shown_without_noise(serve: Serve) -> None:
     assert "\ncommand: sh -c 'exit 3'\nstderr, the last 20 of 50 lines:\n  boom" in ran.stderr
     assert "stderr, the last 20 of 50 lines:\n  boom" in ran.stderr
     frames = [line for line in ran.stderr.splitlines() if line.startswith("  File ")]
-    assert len([line for line in frames if "/dagger/" in line]) <= (1 if sys.version_info >= (3, 11) else 9)
-    assert len(frames) <= (8 if sys.version_info >= (3, 11) else 14)
+    assert len([line for line in frames if "/dagger/" in line]) <= (9 if KEEPS_FRAMES else 1)
+    assert len(frames) <= (14 if KEEPS_FRAMES else 8)
     assert "During handling" not in ran.stderr
     assert "direct cause" not in ran.stderr

@@ -54,6 +54,10 @@ def test_a_difference_is_found(tmp_path: Path) -> None:
     transcripts.run(
         "$ echo a; echo b >&2\na\nb\n$ X=1\n$ echo $X; seq 5\n1\n1\n…\n5\n", tmp_path, environment
     )
+    transcripts.run("$ echo in 0.012s, 3 MB; echo 7 s\nin 1.5s, 20.1 kB\n12 ms\n", tmp_path, environment)
+    for text in ("$ echo 3 s\n3 MB\n", "$ echo 1.x s\n1.2 s\n", "$ echo 3 steps\n4 steps\n"):
+        with pytest.raises(transcripts.Different):
+            transcripts.run(text, tmp_path, environment)
     for text in ("$ echo a\nb\n", "$ false\n", "$ echo a b\na\n", "$ exit 0\n$ echo a\na\n", "no command"):
         with pytest.raises(transcripts.Different):
             transcripts.run(text, tmp_path, environment)

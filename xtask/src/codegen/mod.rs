@@ -48,7 +48,7 @@ pub fn run(check: bool) -> Result<(), String> {
     out.file("docs/reference/api/README.md", &reference::index(&schema))?;
     let examples = examples::collect(&registry)?;
     out.file("schema/examples.json", &examples::file(&examples))?;
-    for (name, text) in reference::pages(&schema, &examples) {
+    for (name, text) in reference::pages(&schema, &examples)? {
         out.file(&format!("docs/reference/api/{name}"), &text)?;
     }
     out.only("docs/reference/api", "md")?;

@@ -5,6 +5,7 @@ mod index;
 mod interface;
 mod left_out;
 mod object;
+pub mod signature;
 mod types;
 mod values;
 

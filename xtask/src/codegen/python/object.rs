@@ -10,6 +10,7 @@ use super::super::examples::Examples;
 use super::super::literal::{self, quoted};
 use super::super::names::{self, snake};
 use super::docs::Docstring;
+use super::signature::{self, Gives};
 use super::{BUILT_IN, Flavour, HEADER, types};
 
 /// A class under construction.
@@ -25,24 +26,6 @@ struct Class<'a> {
     /// Functions needed from `dagger._query.decode`.
     decode: BTreeSet<&'static str>,
     warns: bool,
-}
-
-/// What a method gives.
-enum Gives<'a> {
-    /// An object, not computed.
-    Object(&'a str),
-    /// A list of objects.
-    Objects(&'a str),
-    /// An object that was computed.
-    Computed(&'a str),
-    /// A value that may be null.
-    Maybe,
-    /// A value.
-    Value,
-    /// Nothing.
-    Nothing,
-    /// The object's own ID.
-    Identity,
 }
 
 /// The module of an object type.
@@ -71,7 +54,7 @@ pub fn module(
             continue;
         }
         let python = names::python(&field.name);
-        chains |= matches!(class.gives(field)?, Gives::Object(kind) if kind == name);
+        chains |= matches!(Gives::of(schema, name, field)?, Gives::Object(kind) if kind == name);
         methods.push((python.clone(), class.method(&python, field)?));
     }
     if name == "Query" {
@@ -139,38 +122,11 @@ fn class_doc(
 }
 
 impl<'a> Class<'a> {
-    fn gives(&self, field: &'a Field) -> Result<Gives<'a>, String> {
-        let base = types::base(self.schema, &field.ty);
-        let is_list = types::is_list(&field.ty);
-        Ok(match &self.schema.get(field.ty.base()).kind {
-            TypeKind::Object(_) if is_list => Gives::Objects(base),
-            TypeKind::Object(_) => Gives::Object(base),
-            TypeKind::Interface(_) | TypeKind::Input(_) => {
-                return Err(format!("{}.{}: the generator cannot give a {base}", self.name, field.name));
-            }
-            _ if matches!(field.resolve, Resolve::Id) => Gives::Identity,
-            _ => match &field.expected_type {
-                Some(expected) if base == "ID" && !is_list => Gives::Computed(expected),
-                _ if base == "Void" => Gives::Nothing,
-                _ if field.ty.is_nullable() => Gives::Maybe,
-                _ => Gives::Value,
-            },
-        })
-    }
-
     fn method(&mut self, python: &str, field: &'a Field) -> Result<String, String> {
-        let gives = self.gives(field)?;
+        let gives = Gives::of(self.schema, self.name, field)?;
         let place = format!("{}.{}", self.name, field.name);
         let (signature, call) = self.arguments(field, &place)?;
-        let annotation = match gives {
-            Gives::Object(kind) | Gives::Computed(kind) => kind.to_owned(),
-            Gives::Objects(kind) => format!("list[{kind}]"),
-            Gives::Nothing => "None".to_owned(),
-            Gives::Identity if self.name == "Query" => "str".to_owned(),
-            Gives::Identity => format!("{}ID", self.name),
-            Gives::Value => types::annotation(self.schema, &field.ty, None),
-            Gives::Maybe => format!("{} | None", types::annotation(self.schema, &field.ty, None)),
-        };
+        let annotation = gives.annotation(self.schema, self.name, field);
         let lazy = matches!(gives, Gives::Object(_));
         let def = if lazy { "def" } else { self.flavour.def() };
         let mut out = format!("\n    {def} {python}({signature}) -> {annotation}:\n");
@@ -233,28 +189,16 @@ impl<'a> Class<'a> {
         if field.args.is_empty() {
             return Ok(("self".to_owned(), String::new()));
         }
-        let (required, optional): (Vec<&Arg>, Vec<&Arg>) =
-            field.args.iter().partition(|arg| arg.is_required());
         let mut signature = "\n        self,\n".to_owned();
         let mut call = String::new();
-        for arg in &required {
-            let python = names::python(arg.name);
-            let annotation = self.annotation(arg);
-            let _ = writeln!(signature, "        {python}: {annotation},");
-        }
-        if !optional.is_empty() {
-            signature.push_str("        *,\n");
-        }
-        for arg in &optional {
-            let python = names::python(arg.name);
-            let annotation = self.annotation(arg);
-            let default = self.default(arg).map_err(|error| format!("{place}({}): {error}", arg.name))?;
-            let default = if default == "[]" { "None".to_owned() } else { default };
-            let _ = writeln!(signature, "        {python}: {annotation} | None = {default},");
+        let parameters = signature::parameters(self.schema, &field.args);
+        for parameter in parameters.map_err(|error| format!("{place}, argument {error}"))? {
+            let _ = writeln!(signature, "        {parameter},");
         }
         for arg in &field.args {
             let python = names::python(arg.name);
             let word = quoted(&types::word(self.schema, arg));
+            self.needed(arg);
             let default = self.default(arg).map_err(|error| format!("{place}({}): {error}", arg.name))?;
             let default =
                 if arg.is_required() || default == "None" { String::new() } else { format!(", {default}") };
@@ -263,13 +207,13 @@ impl<'a> Class<'a> {
         Ok((format!("{signature}    "), call))
     }
 
-    fn annotation(&mut self, arg: &Arg) -> String {
+    /// Notes down what the annotation of an argument names.
+    fn needed(&mut self, arg: &Arg) {
         let base = types::base(self.schema, &arg.ty);
         let used = arg.expected_type.as_deref().filter(|_| base == "ID").unwrap_or(base);
         if used != self.name && !BUILT_IN.contains(&used) {
             self.typing.insert(used.to_owned());
         }
-        types::annotation(self.schema, &arg.ty, arg.expected_type.as_deref())
     }
 
     fn default(&mut self, arg: &Arg) -> Result<String, String> {
