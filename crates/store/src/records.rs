@@ -14,6 +14,12 @@ use crate::store::Inner;
 /// Most earlier results given by [`Store::nearest`].
 const MAX_NEAREST: u32 = 16;
 
+/// Bytes of calls after which [`Store::get_calls`] reads no more of them.
+const MAX_AHEAD: usize = 1 << 20;
+
+/// How long calls are kept if nothing else is said.
+const KEEP_CALLS: Duration = Duration::from_secs(90 * 24 * 3600);
+
 /// Something a result keeps alive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Root {
@@ -40,6 +46,17 @@ pub struct ResultRecord {
     pub cost_ms: u64,
     /// When it was made.
     pub created: SystemTime,
+}
+
+/// An encoded call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredCall {
+    /// Its digest.
+    pub digest: Digest,
+    /// The call, in the caller's encoding.
+    pub bytes: Vec<u8>,
+    /// When it was last stored, to the second.
+    pub used: SystemTime,
 }
 
 /// An earlier result of the same slot.
@@ -166,7 +183,7 @@ impl Store {
         })
     }
 
-    /// Stores encoded calls in one transaction, each under its digest.
+    /// Stores encoded calls in one transaction, each under its digest; replaces those that are there.
     pub fn put_calls(&self, calls: Vec<(Digest, Vec<u8>)>) -> Result<()> {
         if calls.is_empty() {
             return Ok(());
@@ -174,7 +191,8 @@ impl Store {
         let now = now();
         self.inner.index.write("store calls", |transaction| {
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO calls VALUES(?,?,?) ON CONFLICT(digest) DO UPDATE SET used=excluded.used",
+                "INSERT INTO calls VALUES(?,?,?)
+                 ON CONFLICT(digest) DO UPDATE SET bytes=excluded.bytes, used=excluded.used",
             )?;
             for (digest, bytes) in &calls {
                 insert.execute(params![digest.as_bytes(), bytes, now])?;
@@ -183,11 +201,52 @@ impl Store {
         })
     }
 
-    /// An encoded call.
-    pub fn get_call(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+    /// Stores an encoded call under its digest, unless one is there; whether it did.
+    pub fn add_call(&self, digest: &Digest, bytes: &[u8]) -> Result<bool> {
+        let now = now();
+        self.inner.index.write("store a call", |transaction| {
+            let mut insert = transaction
+                .prepare_cached("INSERT INTO calls VALUES(?,?,?) ON CONFLICT(digest) DO NOTHING")?;
+            Ok(insert.execute(params![digest.as_bytes(), bytes, now])? > 0)
+        })
+    }
+
+    /// An encoded call, and at most `ahead` of those that were stored before it, latest first: often it is made of them.
+    /// Nothing if the call is not there. Gives up reading ahead at 1 MiB.
+    pub fn get_calls(&self, digest: &Digest, ahead: usize) -> Result<Vec<StoredCall>> {
         self.inner.index.read("look up a call", |connection| {
-            let mut query = connection.prepare_cached("SELECT bytes FROM calls WHERE digest=?")?;
-            query.query_row([digest.as_bytes()], |row| row.get(0)).optional()
+            let mut query = connection.prepare_cached(
+                "SELECT digest, bytes, used FROM calls WHERE rowid<=(SELECT rowid FROM calls WHERE digest=?)
+                 ORDER BY rowid DESC LIMIT ?",
+            )?;
+            let limit = i64::try_from(ahead.saturating_add(1)).unwrap_or(i64::MAX);
+            let mut rows = query.query(params![digest.as_bytes(), limit])?;
+            let (mut calls, mut read) = (Vec::new(), 0);
+            while read <= MAX_AHEAD
+                && let Some(row) = rows.next()?
+            {
+                let (key, bytes): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+                read += bytes.len();
+                calls.extend(Digest::from_slice(&key).map(|digest| StoredCall {
+                    digest,
+                    bytes,
+                    used: row.get(2).map(time).unwrap_or(SystemTime::UNIX_EPOCH),
+                }));
+            }
+            Ok(calls)
+        })
+    }
+
+    /// How long a call is kept after it was stored, at least.
+    #[must_use]
+    pub fn calls_kept(&self) -> Duration {
+        self.config().keep_duration.unwrap_or(KEEP_CALLS)
+    }
+
+    /// Drops calls that were last stored before a time.
+    pub fn forget_calls(&self, before: SystemTime) -> Result<()> {
+        self.inner.index.write("forget old calls", |transaction| {
+            transaction.execute("DELETE FROM calls WHERE used < ?", [seconds(before)]).map(drop)
         })
     }
 }

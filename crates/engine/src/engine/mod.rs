@@ -262,12 +262,12 @@ impl Engine {
     /// Keeps a call whose ID is given to a client, with all that it is made of, so that [`Engine::find_call`] knows it,
     /// now and after a restart.
     pub fn remember(&self, call: &Arc<Call>) -> Result<(), OpError> {
-        self.calls.remember(self.parts.get().map(|parts| &parts.store), call)
+        self.calls.remember(self.parts.get().map(|parts| &parts.store), &self.registry, call)
     }
 
     /// The call with this digest, if its ID was ever given out by this engine's store.
     pub fn find_call(&self, digest: &Digest) -> Result<Option<Arc<Call>>, OpError> {
-        self.calls.find(self.parts.get().map(|parts| &parts.store), &self.registry, &self.root, digest)
+        self.calls.find(self.parts.get().map(|parts| &parts.store), &self.registry, digest)
     }
 
     /// Gives back the memory of everything that can be read from the store again: for when nobody uses the engine.

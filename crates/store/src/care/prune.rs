@@ -14,9 +14,6 @@ use crate::memory::lock;
 use crate::records::{Root, now};
 use crate::store::Inner;
 
-/// Calls unused for longer are forgotten when a store is collected under its budget.
-const KEEP_CALLS: Duration = Duration::from_secs(90 * 24 * 3600);
-
 /// What to prune. With nothing set, only what no result needs goes.
 #[derive(Clone, Default, Debug)]
 pub struct PruneOptions {
@@ -115,12 +112,8 @@ impl Store {
 
     /// Prunes to the budget the store was opened with.
     pub fn gc(&self) -> Result<PruneReport> {
-        let config = self.config();
         let budget = self.space()?.budget;
-        self.inner.index.write("forget old calls", |transaction| {
-            let before = now() - config.keep_duration.unwrap_or(KEEP_CALLS).as_secs() as i64;
-            transaction.execute("DELETE FROM calls WHERE used < ?", [before]).map(drop)
-        })?;
+        self.forget_calls(SystemTime::now().checked_sub(self.calls_kept()).unwrap_or(SystemTime::UNIX_EPOCH))?;
         self.prune(&PruneOptions {
             max_bytes: Some(budget.max_bytes),
             min_free_bytes: Some(budget.min_free_bytes),

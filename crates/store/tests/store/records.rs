@@ -71,9 +71,48 @@ fn calls_survive_a_restart() {
     store.put_calls(calls.clone()).unwrap();
     let store = store.reopen();
     for (digest, bytes) in calls {
-        assert_eq!(store.get_call(&digest).unwrap(), Some(bytes));
+        let found = store.get_calls(&digest, 0).unwrap();
+        assert_eq!(found.iter().map(|call| (call.digest, &call.bytes)).collect::<Vec<_>>(), [(digest, &bytes)]);
     }
-    assert_eq!(store.get_call(&Digest::of(b"none")).unwrap(), None);
+    assert_eq!(store.get_calls(&Digest::of(b"none"), 9).unwrap(), []);
+}
+
+#[test]
+fn calls_come_with_those_stored_before_them() {
+    let store = new_store();
+    let calls: Vec<_> = (0..10_u8).map(|n| (Digest::of(&[n]), vec![n; 50])).collect();
+    for call in calls.clone() {
+        store.put_calls(vec![call]).unwrap();
+    }
+    let found = |number: usize, ahead| -> Vec<u8> {
+        let found = store.get_calls(&calls[number].0, ahead).unwrap();
+        found.iter().map(|call| call.bytes[0]).collect()
+    };
+    assert_eq!(found(7, 3), [7, 6, 5, 4]);
+    assert_eq!(found(1, 100), [1, 0]);
+    // A call that is stored again is replaced where it is.
+    store.put_calls(vec![(calls[5].0, vec![77])]).unwrap();
+    assert_eq!(found(6, 2), [6, 77, 4]);
+    assert!(!store.add_call(&calls[5].0, &[99]).unwrap());
+    assert_eq!(found(6, 1), [6, 77]);
+    assert!(store.add_call(&Digest::of(b"more"), &[88]).unwrap());
+    assert_eq!(store.get_calls(&Digest::of(b"more"), 1).unwrap()[0].bytes, [88]);
+    // However many are asked for, memory is bounded.
+    let large = |n: u8| (Digest::of(&[n]), vec![n; 400_000]);
+    store.put_calls((100..120).map(large).collect()).unwrap();
+    assert_eq!(store.get_calls(&large(119).0, 1000).unwrap().len(), 3);
+}
+
+#[test]
+fn calls_are_forgotten_by_when_they_were_stored_last() {
+    let store = new_store();
+    let digest = Digest::of(b"call");
+    store.put_calls(vec![(digest, vec![1])]).unwrap();
+    let used = store.get_calls(&digest, 0).unwrap()[0].used;
+    store.forget_calls(used).unwrap();
+    assert_eq!(store.get_calls(&digest, 0).unwrap().len(), 1);
+    store.forget_calls(used + Duration::from_secs(1)).unwrap();
+    assert_eq!(store.get_calls(&digest, 0).unwrap(), []);
 }
 
 #[test]
