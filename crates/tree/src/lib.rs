@@ -47,7 +47,7 @@ pub use patch::{apply_patch, write_patch};
 pub use pattern::{Pattern, Patterns};
 pub use replace::{Occurrences, replace};
 pub use sealed::{Layered, Sealed};
-pub use search::{Query, Search, SearchMatch, SearchPart, Searching, Target};
+pub use search::{Query, Room as SearchRoom, Search, SearchMatch, SearchPart, Searching, Target};
 pub use stat::{FileKind, Stat, stat};
 pub use stats::{DiffStat, StatKind, diff_stats};
 pub use walk::{Walk, WalkEntry};

@@ -6,6 +6,7 @@
 mod targets;
 
 use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use grep_matcher::Matcher;
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
@@ -18,6 +19,37 @@ pub use targets::Target;
 
 /// How far beyond a match a regular expression may look in a search across lines, in bytes, as in ripgrep.
 const LOOK_AHEAD: usize = 128;
+
+/// Most bytes of a content that are in memory at a time: its longest line, or all of it in a search across lines.
+const MAX_BUFFER: usize = 128 << 20;
+
+/// How much the matches of one search may take in memory, on all threads together.
+#[derive(Debug)]
+pub struct Room {
+    left: AtomicU64,
+    bytes: u64,
+}
+
+impl Room {
+    /// Room for about so many bytes.
+    #[must_use]
+    pub const fn new(bytes: u64) -> Self {
+        Self { left: AtomicU64::new(bytes), bytes }
+    }
+
+    fn take(&self, bytes: usize) -> Result<(), std::io::Error> {
+        let take = |left: u64| left.checked_sub(bytes as u64);
+        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(std::io::Error::other(NoRoom)),
+        }
+    }
+}
+
+/// The matches take more memory than there is room for.
+#[derive(Debug, thiserror::Error)]
+#[error("too many matches")]
+struct NoRoom;
 
 /// What is searched, and where.
 #[derive(Clone, Debug, Default)]
@@ -108,15 +140,16 @@ impl Search {
         Ok(Self { query, matcher, globs })
     }
 
-    /// Something that searches contents: one for each thread.
+    /// Something that searches contents: one for each thread. All of them share the room for matches.
     #[must_use]
-    pub fn searching(&self) -> Searching<'_> {
+    pub fn searching<'s>(&'s self, room: &'s Room) -> Searching<'s> {
         let searcher = SearcherBuilder::new()
             .line_number(true)
             .multi_line(self.query.multiline)
             .max_matches(self.query.files_only.then_some(1))
+            .heap_limit(Some(MAX_BUFFER))
             .build();
-        Searching { search: self, searcher }
+        Searching { search: self, searcher, room }
     }
 }
 
@@ -124,40 +157,64 @@ impl Search {
 pub struct Searching<'s> {
     search: &'s Search,
     searcher: Searcher,
+    room: &'s Room,
 }
 
 impl Searching<'_> {
-    /// The matches in a content, in order. A search ends at the first NUL of a file that was not named itself.
+    /// The first matches in a content, at most `most`, in order. A search ends at the first NUL of a file that was not
+    /// named itself.
     ///
     /// # Errors
-    /// [`TreeError::Invalid`] when the search gives up.
-    pub fn content(&mut self, target: &Target, content: &[u8]) -> Result<Vec<SearchMatch>, TreeError> {
+    /// [`TreeError::Invalid`] when the search gives up, and when there is no room for the matches.
+    pub fn content(
+        &mut self,
+        target: &Target,
+        content: &[u8],
+        most: usize,
+    ) -> Result<Vec<SearchMatch>, TreeError> {
         if target.named && content.contains(&0) {
             // Only readers replace what is not text.
-            return self.reader(target, content);
+            return self.reader(target, content, most);
         }
-        self.run(target, |searcher, matcher, sink| searcher.search_slice(matcher, content, sink))
+        self.run(target, most, |searcher, matcher, sink| searcher.search_slice(matcher, content, sink))
     }
 
     /// The same for a content that is better not in memory as a whole. A search across lines reads it whole all the
-    /// same.
+    /// same. Nothing is read beyond the last match.
     ///
     /// # Errors
-    /// Those of [`Searching::content`] and of the reader.
-    pub fn reader(&mut self, target: &Target, content: impl Read) -> Result<Vec<SearchMatch>, TreeError> {
-        self.run(target, |searcher, matcher, sink| searcher.search_reader(matcher, content, sink))
+    /// Those of [`Searching::content`] and of the reader, and for lines over 128 MiB; in a search across lines, for
+    /// contents of more than that.
+    pub fn reader(
+        &mut self,
+        target: &Target,
+        content: impl Read,
+        most: usize,
+    ) -> Result<Vec<SearchMatch>, TreeError> {
+        self.run(target, most, |searcher, matcher, sink| searcher.search_reader(matcher, content, sink))
     }
 
     fn run(
         &mut self,
         target: &Target,
+        most: usize,
         search: impl FnOnce(&mut Searcher, &RegexMatcher, &mut Found<'_>) -> std::io::Result<()>,
     ) -> Result<Vec<SearchMatch>, TreeError> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
         let binary = if target.named { BinaryDetection::convert(0) } else { BinaryDetection::quit(0) };
         self.searcher.set_binary_detection(binary);
-        let mut found = Found { search: self.search, path: &target.path, matches: Vec::new() };
+        let mut found =
+            Found { search: self.search, path: &target.path, matches: Vec::new(), room: self.room, most };
         search(&mut self.searcher, &self.search.matcher, &mut found).map_err(|error| {
-            TreeError::Invalid(format!("{}: cannot be searched: {error}", crate::path::text(&target.path)))
+            TreeError::Invalid(match error.get_ref().is_some_and(|inner| inner.is::<NoRoom>()) {
+                true => format!(
+                    "the matches take more than {} MB; ask for fewer, with limit, filesOnly, paths or globs",
+                    self.room.bytes / 1_000_000
+                ),
+                false => format!("{}: cannot be searched: {error}", crate::path::text(&target.path)),
+            })
         })?;
         Ok(found.matches)
     }
@@ -168,6 +225,8 @@ struct Found<'a> {
     search: &'a Search,
     path: &'a [u8],
     matches: Vec<SearchMatch>,
+    room: &'a Room,
+    most: usize,
 }
 
 impl Sink for &mut Found<'_> {
@@ -175,6 +234,7 @@ impl Sink for &mut Found<'_> {
 
     fn matched(&mut self, searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, Self::Error> {
         let path = crate::path::text(self.path);
+        self.room.take(size_of::<SearchMatch>() + path.len())?;
         if self.search.query.files_only {
             let nothing =
                 SearchMatch { path, line_number: 0, offset: 0, lines: String::new(), parts: Vec::new() };
@@ -188,7 +248,9 @@ impl Sink for &mut Found<'_> {
             // The end of the line is no part of what `$` may see.
             range.end - usize::from(found.bytes().ends_with(b"\n"))
         };
+        self.room.take(range.len())?;
         let mut parts = Vec::new();
+        let mut room = Ok(());
         self.search
             .matcher
             .find_iter_at(&buffer[..end], range.start, |part| {
@@ -196,6 +258,10 @@ impl Sink for &mut Found<'_> {
                     return false;
                 }
                 let part_end = part.end().min(range.end);
+                room = self.room.take(size_of::<SearchPart>() + part_end - part.start());
+                if room.is_err() {
+                    return false;
+                }
                 parts.push(SearchPart {
                     text: String::from_utf8_lossy(&buffer[part.start()..part_end]).into_owned(),
                     start: (part.start() - range.start) as u64,
@@ -204,6 +270,7 @@ impl Sink for &mut Found<'_> {
                 true
             })
             .map_err(std::io::Error::other)?;
+        room?;
         self.matches.push(SearchMatch {
             path,
             line_number: found.line_number().unwrap_or(0),
@@ -211,7 +278,7 @@ impl Sink for &mut Found<'_> {
             lines: String::from_utf8_lossy(found.bytes()).into_owned(),
             parts,
         });
-        Ok(true)
+        Ok(self.matches.len() < self.most)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use kukri_store::Store;
-use kukri_tree::{Query, Search, SearchMatch, Searching, Target, TreeError, TreeId};
+use kukri_tree::{Query, Search, SearchMatch, SearchRoom, Searching, Target, TreeError, TreeId};
 
 use super::read::read_directory;
 use super::search_result::SearchResult;
@@ -19,6 +19,9 @@ const WHOLE: u64 = 8 << 20;
 /// Most files, and about most bytes, that a thread takes at a time.
 const BATCH_FILES: usize = 128;
 const BATCH_BYTES: u64 = 1 << 20;
+
+/// Most bytes that the matches of one search take in memory.
+const MAX_MATCHES: u64 = 128 << 20;
 
 /// Most threads of one search.
 const MAX_THREADS: usize = 8;
@@ -61,9 +64,10 @@ fn run(
     let targets = search.targets(store, &Blobs(store), tree).or_fail()?;
     let batches = batches(&targets);
     let (next, enough) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let room = SearchRoom::new(MAX_MATCHES);
     // Batches are taken in order, so what the first ones found is complete when there is enough.
     let work = || -> Result<Vec<(usize, Vec<SearchMatch>)>, OpError> {
-        let mut searching = search.searching();
+        let mut searching = search.searching(&room);
         let mut found = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
@@ -123,17 +127,18 @@ fn one(
     let mut each: Vec<Option<Result<Vec<SearchMatch>, TreeError>>> = batch.iter().map(|_| None).collect();
     store
         .visit_short_blobs(&digests, &mut |at, content| {
-            each[at] = Some(searching.content(&batch[at], content));
+            each[at] = Some(searching.content(&batch[at], content, limit));
         })
         .or_fail()?;
     let mut found = Vec::new();
     for (target, matches) in batch.iter().zip(each) {
+        let left = limit - found.len();
         let matches = match matches {
             Some(matches) => matches,
             None if target.size <= WHOLE => {
-                searching.content(target, &store.read_blob(&target.blob).or_fail()?)
+                searching.content(target, &store.read_blob(&target.blob).or_fail()?, left)
             }
-            None => searching.reader(target, store.open_blob(&target.blob).or_fail()?),
+            None => searching.reader(target, store.open_blob(&target.blob).or_fail()?, left),
         };
         found.extend(matches.or_fail()?);
         if found.len() >= limit {

@@ -23,12 +23,14 @@ fn search(files: &[(&'static str, &str)], query: Query) -> Vec<SearchMatch> {
     let memory = Memory::new();
     let root = sample(&memory, files);
     let search = Search::new(query).unwrap();
-    let mut searching = search.searching();
+    let room = Room::new(1 << 20);
+    let mut searching = search.searching(&room);
     let mut found = Vec::new();
     for target in search.targets(&memory, &memory, &root).unwrap() {
         let content = memory.blob(&target.blob).unwrap();
-        let matches = searching.content(&target, &content).unwrap();
-        assert_eq!(searching.reader(&target, &content[..]).unwrap(), matches, "both ways find the same");
+        let matches = searching.content(&target, &content, usize::MAX).unwrap();
+        let read = searching.reader(&target, &content[..], usize::MAX).unwrap();
+        assert_eq!(read, matches, "both ways find the same");
         found.extend(matches);
     }
     found
@@ -166,6 +168,49 @@ fn contents_that_are_not_text() {
     let search = Search::new(pattern("x")).unwrap();
     let blob = memory.put_blob(b"\xffx\n");
     let target = Target { path: b"a".to_vec(), blob, size: 3, named: false };
-    let found = search.searching().content(&target, b"\xffx\n").unwrap();
+    let found = search.searching(&Room::new(1000)).content(&target, b"\xffx\n", 1).unwrap();
     assert_eq!((&*found[0].lines, found[0].parts[0].start), ("\u{fffd}x\n", 1));
+}
+
+fn target(name: &str) -> Target {
+    Target { path: name.into(), blob: kukri_model::Digest::of(b""), size: 0, named: false }
+}
+
+#[test]
+fn nothing_is_read_beyond_the_last_match_that_is_wanted() {
+    /// Lines without an end.
+    struct Endless(u64);
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.0 += buffer.len() as u64;
+            assert!(self.0 < 1 << 20, "read on after the last match");
+            buffer.iter_mut().enumerate().for_each(|(at, byte)| *byte = b"line\n"[at % 5]);
+            Ok(buffer.len() / 5 * 5)
+        }
+    }
+    let room = Room::new(1 << 20);
+    let search = Search::new(pattern("in")).unwrap();
+    let found = search.searching(&room).reader(&target("f"), Endless(0), 3).unwrap();
+    assert_eq!(lines(&found), ["f:1:l[in]e\n", "f:2:l[in]e\n", "f:3:l[in]e\n"]);
+    assert_eq!(search.searching(&room).reader(&target("f"), Endless(0), 0).unwrap(), []);
+    let across = Search::new(Query { multiline: true, ..pattern("a\nb") }).unwrap();
+    let found = across.searching(&room).content(&target("f"), b"a\nb\nc\na\nb\n", 1).unwrap();
+    assert_eq!(lines(&found), ["f:1:[a\nb]\n"]);
+}
+
+#[test]
+fn matches_have_room_for_so_many_bytes() {
+    let search = Search::new(pattern("a")).unwrap();
+    let room = Room::new(100_000);
+    let error = |content: &[u8]| {
+        let found = search.searching(&room).content(&target("f"), content, usize::MAX);
+        found.map_err(|error| error.to_string())
+    };
+    assert_eq!(error(b"a\n").map(|found| found.len()), Ok(1));
+    // Many lines, and one line with many matches.
+    let many = error(&b"a\n".repeat(10_000)).unwrap_err();
+    assert!(many.contains("the matches take more than 0 MB; ask for fewer, with limit"), "{many}");
+    let room = Room::new(100_000);
+    let found = search.searching(&room).content(&target("f"), &b"a".repeat(10_000), usize::MAX);
+    assert_eq!(found.unwrap_err().to_string(), many);
 }
