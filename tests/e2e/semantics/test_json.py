@@ -90,7 +90,7 @@ def test_5_17_fields(q: Any) -> None:
         "deep": {"asBoolean": True},
     }
     assert fails(q, text, 'field(path: ["x"]) { contents }') == "no such field: 'x'"
-    assert "empty" in fails(q, text, "field(path: []) { contents }")
+    assert ask(q, "[1]", "field(path: []) { contents }") == {"field": {"contents": "[1]"}}
 
 
 def test_5_17_with_field_makes_objects_on_the_way(q: Any) -> None:
@@ -102,6 +102,21 @@ def test_5_17_with_field_makes_objects_on_the_way(q: Any) -> None:
             contents }} }} }} }}"""
     )
     assert made["json"]["withField"]["withField"]["contents"] == '{"name":"Bob","profile":{"email":"Bob"}}'
+
+
+def test_5_17_with_field_puts_an_object_where_there_is_none(q: Any) -> None:
+    one = json.dumps(
+        q.session.query("{ json { newInteger(value: 1) { id } } }")["json"]["newInteger"]["id"]
+    )
+    for contents, path, expected in [
+        ("[1, 2]", '["a"]', {"a": 1}),
+        ('"text"', '["a", "b"]', {"a": {"b": 1}}),
+        ('{"a": 7, "c": 2}', '["a", "b"]', {"a": {"b": 1}, "c": 2}),
+        ('{"a": [0]}', '["a", "0"]', {"a": {"0": 1}}),
+    ]:
+        found = ask(q, contents, f"withField(path: {path}, value: {one}) {{ contents }}")
+        assert json.loads(found["withField"]["contents"]) == expected
+    assert "empty" in fails(q, "{}", f"withField(path: [], value: {one}) {{ contents }}")
 
 
 @pytest.mark.parametrize(

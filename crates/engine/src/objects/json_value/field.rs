@@ -15,7 +15,7 @@ use crate::operation::Run;
 #[example(r#"json.withContents(contents: "{\"server\": {\"port\": 80}}").field(path: ["server", "port"]).asInteger"# => r#"80"#)]
 #[example(r#"json.withContents(contents: "{\"server\": {}}").field(path: ["server", "port"]).asInteger"# => r#"raises "no such field""#)]
 pub struct Field {
-    /// Names of fields, from outside inwards; at least one.
+    /// Names of fields, from outside inwards; with none, the value itself is given.
     path: Vec<String>,
 }
 

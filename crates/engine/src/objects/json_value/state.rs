@@ -61,9 +61,8 @@ impl JsonValue {
         OpError::new(format!("value is not {wanted}: it is {is}"))
     }
 
-    /// The value of a field inside objects.
+    /// The value of a field inside objects; of an empty path, the value itself.
     pub fn field(&self, path: &[String]) -> Result<Self, OpError> {
-        check(path, 0)?;
         let mut value = &*self.value;
         for name in path {
             value = value.get(name).ok_or_else(|| OpError::new(format!("no such field: '{name}'")))?;
@@ -71,19 +70,16 @@ impl JsonValue {
         Ok(Self::of(value.clone()))
     }
 
-    /// With a field inside objects.
+    /// With a field inside objects, which take the place of whatever else is on the way.
     pub fn with_field(&self, path: &[String], field: &Self) -> Result<Self, OpError> {
         check(path, depth(&field.value))?;
         let mut root = Value::clone(&self.value);
         let mut value = &mut root;
         for name in path {
-            if value.is_null() {
+            if !value.is_object() {
                 *value = Value::Object(Map::new());
             }
-            let Value::Object(fields) = value else {
-                return Err(OpError::new(format!("field '{name}' cannot be set in what is not an object")));
-            };
-            value = fields.entry(name.clone()).or_insert(Value::Null);
+            value = &mut value[name.as_str()];
         }
         *value = Value::clone(&field.value);
         Ok(Self::of(root))
@@ -129,11 +125,11 @@ mod tests {
             (path(&["user", "age"]), "no such field: 'age'"),
             (path(&["user", "name", "x"]), "no such field: 'x'"),
             (path(&["user", "tags", "0"]), "no such field: '0'"),
-            (path(&[]), "path of the field is empty"),
         ] {
             let error = user.field(&names).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
+        assert_eq!(user.field(&[]).unwrap().value, user.value);
     }
 
     #[test]
@@ -141,8 +137,15 @@ mod tests {
         let value = JsonValue::default().with_field(&path(&["a", "b"]), &json("1")).unwrap();
         let value = value.with_field(&path(&["a", "c"]), &json("[2]")).unwrap();
         assert_eq!(value.value.to_string(), r#"{"a":{"b":1,"c":[2]}}"#);
-        let error = value.with_field(&path(&["a", "b", "x"]), &json("1")).unwrap_err().to_string();
-        assert!(error.contains("'x' cannot be set"), "{error}");
+        // An object takes the place of what is none.
+        let value = value.with_field(&path(&["a", "c", "x"]), &json("1")).unwrap();
+        assert_eq!(value.value.to_string(), r#"{"a":{"b":1,"c":{"x":1}}}"#);
+        for text in ["[1, 2]", "7", "\"text\"", "true"] {
+            let value = json(text).with_field(&path(&["a"]), &json("null")).unwrap();
+            assert_eq!(value.value.to_string(), r#"{"a":null}"#);
+        }
+        let error = value.with_field(&[], &json("1")).unwrap_err().to_string();
+        assert!(error.contains("path of the field is empty"), "{error}");
     }
 
     #[test]

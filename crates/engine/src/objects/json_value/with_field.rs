@@ -1,4 +1,4 @@
-//! `JSONValue.withField`: sets a field, however deep inside objects; objects on the way are made, also in place of `null`.
+//! `JSONValue.withField`: sets a field, however deep inside objects; objects on the way are made, also in place of values that are none.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 
-/// Sets a field, however deep inside objects; objects on the way are made, also in place of `null`.
+/// Sets a field, however deep inside objects; objects on the way are made, also in place of values that are none.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "JSONValue!")]
 #[example(r#"json.withField(path: ["server", "port"], value: json.newInteger(value: 80)).contents"# => r#""{\"server\":{\"port\":80}}""#)]
