@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,67 @@ def test_5_3_redirected_output(q: Any) -> None:
     assert q.sh("echo out; echo err >&2", config, again, **options) == "600:65534\n600:65534\nout\nerr\n"
     look = 'withUser(name: "root")\nwithExec(args: ["cat", "/cache/log"])'
     assert q.sh("echo to the cache", config, look, redirectStdout='"/cache/log"') == "to the cache\n"
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_5_3_a_working_directory_that_is_made_for_the_output_belongs_to_the_user(q: Any, mounted: bool) -> None:
+    """5.1: the missing working directory is owned by the user, also if nothing but the output lies in it."""
+    mount = f'withMountedDirectory(path: "/w", source: {q.dir_id(a="1")}, owner: "1000")' if mounted else ""
+    config = f'{mount}\nwithUser(name: "1000:1001")\nwithWorkdir(path: "/w/x/y")'
+    again = 'withExec(args: ["sh", "-c", "stat -c %a:%u:%g /w/x /w/x/y out; cat out; touch more"])'
+    found = q.sh("echo kept", config, again, redirectStdout='"out"')
+    assert found.split()[1:] == ["755:1000:1001", "600:1000:1001", "kept"]
+    # Without an output in it, it goes away again.
+    assert q.sh("true", config, leaf='exists(path: "/w/x")', redirectStdout='"/tmp/out"') is False
+
+
+def test_5_3_an_output_goes_where_links_lead(q: Any) -> None:
+    """As with a shell: the file at the end of links is written, in whatever mount it lies."""
+    mounted, volume = q.dir_id(a="1"), q.id('cacheVolume(key: "redirects by links")')
+    config = f"""
+        withMountedDirectory(path: "/mnt", source: {mounted})
+        withMountedDirectory(path: "/ro", source: {mounted}, readOnly: true)
+        withMountedCache(path: "/cache", cache: {volume})
+        withNewFile(path: "/real/f", contents: "old")
+        withSymlink(target: "real", linkName: "/dir")
+        withSymlink(target: "/dir/f", linkName: "/file")
+        withSymlink(target: "dir/dangling", linkName: "/new")
+        withSymlink(target: "/mnt/a", linkName: "/into-mount")
+        withSymlink(target: "../real/back", linkName: "/mnt/out-of-mount")
+        withSymlink(target: "/cache/log", linkName: "/into-volume")
+        withSymlink(target: "/ro/a", linkName: "/read-only")
+        withSymlink(target: "loop", linkName: "/loop")
+    """
+    for path, where in [
+        ("/file", "/real/f"),
+        ("/dir/f", "/real/f"),
+        ("/new", "/real/dangling"),
+        ("/into-mount", "/mnt/a"),
+        ("/mnt/out-of-mount", "/real/back"),
+        ("/into-volume", "/cache/log"),
+    ]:
+        look = f'withExec(args: ["sh", "-c", "cat {where}; test -L /into-mount && ls -d {path}"])'
+        found = q.sh(f"echo to {path}", config, look, redirectStdout=json.dumps(path))
+        assert found == f"to {path}\n{path}\n"
+    error = q.fails("sh", "echo x", config, redirectStdout='"/read-only"')
+    assert error.message.startswith("redirectStdout: /ro/a lies in /ro, which is mounted read-only: ")
+    assert "/loop: too many levels" in q.fails("sh", "echo x", config, redirectStderr='"/loop"').message
+
+
+def test_5_4_who_waits_for_a_locked_volume_finds_the_output_of_the_one_before(q: Any) -> None:
+    volume = q.id(f'cacheVolume(key: "outputs {time.time_ns()}")')
+    seen: list[int] = []
+
+    def use(number: int) -> None:
+        config = f'withMountedCache(path: "/c", cache: {volume}, sharing: LOCKED)'
+        seen.append(int(q.sh("ls /c | wc -l", config, redirectStdout=f'"/c/{number}"')))
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == list(range(8))
 
 
 @pytest.mark.parametrize("name", ["redirectStdout", "redirectStderr"])

@@ -12,6 +12,7 @@ use kukri_tree::TreeId;
 
 use super::TreeHandle;
 use super::edit::Source;
+use crate::error::OpError;
 use crate::objects::cache_volume::VolumeUse;
 use crate::objects::container::with_exec::ReturnType;
 use crate::objects::port::PortDetail;
@@ -117,6 +118,22 @@ pub struct ExecMount {
     pub path: Arc<str>,
     /// What.
     pub kind: MountKind,
+}
+
+/// Fails if an output cannot be written to `path`, which is absolute, because of what is mounted there.
+pub fn check_writable(mounts: &[ExecMount], argument: &str, path: &str) -> Result<(), OpError> {
+    let covers = |mount: &&ExecMount| {
+        path.strip_prefix(&*mount.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    match mounts.iter().filter(covers).max_by_key(|mount| mount.path.len()) {
+        Some(ExecMount { path: mount, kind: MountKind::Directory { read_only: true, .. } }) => {
+            Err(OpError::new(format!(
+                "{argument}: {path} lies in {mount}, which is mounted read-only: give a path elsewhere, or mount the \
+                 directory without readOnly"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What is mounted.

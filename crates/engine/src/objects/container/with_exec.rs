@@ -5,12 +5,11 @@ use std::sync::Arc;
 use kukri_engine_macros::{ApiEnum, Operation};
 
 use super::Container;
-use super::state::Place;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 use crate::vertex::edit::Source;
-use crate::vertex::exec::{Described, Exec, ExecMount, MountKind};
+use crate::vertex::exec::{Described, Exec, ExecMount, MountKind, check_writable};
 use crate::vertex::{Slot, TreeHandle, Vertex, VertexOp};
 
 /// Which exit statuses are no failure.
@@ -135,7 +134,7 @@ impl Run for WithExec {
         let redirects =
             [("redirectStdout", &self.redirect_stdout), ("redirectStderr", &self.redirect_stderr)];
         for (name, path) in redirects.into_iter().filter(|(_, path)| !path.is_empty()) {
-            on.check_writable(name, &on.absolute(path))?;
+            check_writable(&on.mounts, name, &on.absolute(path))?;
         }
         let vertex = Vertex::new(VertexOp::Exec(Box::new(Exec {
             rootfs: on.rootfs.clone(),
@@ -165,21 +164,6 @@ impl Run for WithExec {
 }
 
 impl Container {
-    /// Fails if an output cannot be written to `path`, which is absolute.
-    fn check_writable(&self, argument: &str, path: &str) -> Result<(), OpError> {
-        match self.place(path) {
-            Place::Mount(
-                _,
-                ExecMount { path: mount, kind: MountKind::Directory { read_only: true, .. } },
-                _,
-            ) => Err(OpError::new(format!(
-                "{argument}: {path} lies in {mount}, which is mounted read-only: give a path elsewhere, or mount \
-                     the directory without readOnly"
-            ))),
-            _ => Ok(()),
-        }
-    }
-
     /// The mounts, each after those that it lies below.
     fn mounts_in_order(&self) -> Vec<ExecMount> {
         let mut mounts = self.mounts.to_vec();

@@ -13,6 +13,17 @@ pub fn behind_dangling(store: &Store, tree: &TreeId, path: &str) -> Option<Strin
     if !matches!(try_exists(store, tree, path, Follow::All), Ok(false)) {
         return None;
     }
+    let (target, links) = followed(store, path, |path| Some((*tree, path.to_owned())))?;
+    (links > 0).then_some(target)
+}
+
+/// Where an absolute path leads, also if nothing is there, and through how many links. `tree_at` gives the tree in which a
+/// path without links lies, and the path there; `None` where no links are looked for. Nothing if there are too many links.
+pub fn followed(
+    store: &Store,
+    path: &str,
+    tree_at: impl Fn(&str) -> Option<(TreeId, String)>,
+) -> Option<(String, usize)> {
     let (mut way, mut links): (Vec<String>, usize) = (Vec::new(), 0);
     let names = |text: &str| text.split('/').rev().map(str::to_owned).collect::<Vec<_>>();
     let mut todo = names(path);
@@ -25,8 +36,9 @@ pub fn behind_dangling(store: &Store, tree: &TreeId, path: &str) -> Option<Strin
             }
             _ => way.push(name),
         }
+        let Some((tree, inner)) = tree_at(&format!("/{}", way.join("/"))) else { continue };
         // What is missing has no links.
-        let Ok(found) = lookup(store, tree, way.join("/"), Follow::Parents) else { continue };
+        let Ok(found) = lookup(store, &tree, inner, Follow::Parents) else { continue };
         let FoundKind::Entry(EntryKind::Symlink { target, .. }) = found.kind else { continue };
         let target = std::str::from_utf8(&target).ok()?;
         links += 1;
@@ -39,5 +51,5 @@ pub fn behind_dangling(store: &Store, tree: &TreeId, path: &str) -> Option<Strin
         }
         todo.extend(names(target));
     }
-    (links > 0).then(|| format!("/{}", way.join("/")))
+    Some((format!("/{}", way.join("/")), links))
 }

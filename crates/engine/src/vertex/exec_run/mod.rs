@@ -77,7 +77,8 @@ impl Exec {
         engine.watchers().tell(run.vertex, &usage(run.vertex, &exit.usage));
         let captured = captured
             .map_err(|error| OpError::new(format!("cannot keep the output of the command: {error}")))?;
-        drop(locks);
+        // An output file in a volume is written later, and whoever waits for the volume must find it.
+        let locks = self.writes_into_volume().then_some(locks);
         let code = match exit.status {
             ExitStatus::Code(code) => code,
             ExitStatus::Signal(signal) => 128 + signal,
@@ -87,6 +88,7 @@ impl Exec {
             return Err(self.failure(code, &captured, &exit, engine.store()));
         }
         let output = settle::settle(self, engine, prepared, &user, captured, &exit, code).await?;
+        drop(locks);
         Ok(VertexValue::Exec(Arc::new(output)))
     }
 
@@ -118,6 +120,13 @@ impl Exec {
                 .ok_or_else(|| OpError::new(format!("redirectStdin: {path}: no such file or directory")))
         })
         .await
+    }
+
+    /// Whether an output goes into a file of a volume.
+    fn writes_into_volume(&self) -> bool {
+        let mounts = place::places(self);
+        let volume = |path: &String| matches!(place::place(&mounts, path), (place::Place::Volume(_), _));
+        self.redirect_stdout.iter().chain(&self.redirect_stderr).any(volume)
     }
 
     /// The command could not be started. As in a shell, 127 is "not found" and 126 "found, but cannot be executed".

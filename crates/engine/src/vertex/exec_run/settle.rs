@@ -10,8 +10,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use kukri_store::Store;
 use kukri_tree::owner::User;
 use kukri_tree::walk::Walk;
-use kukri_tree::{Editor, Entry, EntryKind, FileSource, Meta, Node, NodeReader, TreeId};
+use kukri_tree::{Editor, Entry, EntryKind, FileSource, Meta, Node, NodeReader, TreeError, TreeId};
 
+use super::links;
 use super::mounts::{MountedTree, Prepared};
 use super::output::Captured;
 use super::place::{Place, place, places};
@@ -19,7 +20,7 @@ use super::stubs;
 use crate::engine::Engine;
 use crate::error::{OpError, OrFail};
 use crate::progress::now;
-use crate::vertex::exec::Exec;
+use crate::vertex::exec::{Exec, check_writable};
 use crate::vertex::{BlobRef, ExecOutput};
 
 /// Turns what is on disk into an output.
@@ -34,13 +35,17 @@ pub async fn settle(
 ) -> Result<ExecOutput, OpError> {
     let store = engine.store().clone();
     let created = exit.created.clone();
-    let redirects = [exec.redirect_stdout.clone(), exec.redirect_stderr.clone()];
-    let mounts = places(exec);
+    let redirects = [
+        ("redirectStdout", exec.redirect_stdout.clone()),
+        ("redirectStderr", exec.redirect_stderr.clone()),
+    ];
+    let mounted = exec.mounts.clone();
+    let (mounts, outputs) = (places(exec), stubs::Outputs::of(exec));
     let (uid, gid) = (user.uid, user.gid);
     crate::blocking(move || {
         let [stdout, stderr, combined] = captured.keep(&store)?;
-        stubs::remove_created(prepared.workspace.upper(), &created);
-        stubs::remove(&prepared);
+        stubs::remove_created(prepared.workspace.upper(), &created, &outputs);
+        stubs::remove(&prepared, &outputs);
         let volumes = prepared.volumes;
         let mut rootfs = store.commit_upper(&prepared.root_tree, prepared.workspace).or_fail()?;
         let mut trees = Vec::with_capacity(prepared.trees.len());
@@ -53,8 +58,17 @@ pub async fn settle(
             });
         }
         for (path, blob) in redirects.iter().zip([stdout, stderr]) {
-            let Some(path) = path else { continue };
-            match place(&mounts, path) {
+            let (argument, Some(path)) = path else { continue };
+            let tree_at = |path: &str| match place(&mounts, path) {
+                (Place::Root, inner) => Some((rootfs, inner)),
+                (Place::Tree(index), inner) => Some((trees[index], inner)),
+                (Place::File(..) | Place::Volume(_) | Place::Memory, _) => None,
+            };
+            // As a shell does: what a link leads to is written, wherever that is.
+            let (path, _) = links::followed(&store, path, tree_at)
+                .ok_or_else(|| OpError::new(TreeError::TooManyLinks(path.clone()).to_string()))?;
+            check_writable(&mounted, argument, &path)?;
+            match place(&mounts, &path) {
                 (Place::Root, inner) => rootfs = with_output(&store, &rootfs, &inner, blob, uid, gid)?,
                 (Place::Tree(index), inner) => {
                     trees[index] = with_output(&store, &trees[index], &inner, blob, uid, gid)?;

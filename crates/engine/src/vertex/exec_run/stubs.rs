@@ -61,9 +61,33 @@ pub fn missing_below<'a>(
     prefixes.filter(missing).map(str::to_owned)
 }
 
+/// Where the output files of a command are going to lie. They are written when it has ended, and so what they lie in stays,
+/// empty as it is, with its owner.
+pub struct Outputs(Vec<Stub>);
+
+impl Outputs {
+    /// Of a command.
+    pub fn of(exec: &Exec) -> Self {
+        let mounts = places(exec);
+        let paths = [&exec.redirect_stdout, &exec.redirect_stderr].into_iter().flatten();
+        let outputs = paths.filter_map(|path| match place(&mounts, path) {
+            (Place::Root, inner) => Some((None, inner)),
+            (Place::Tree(index), inner) => Some((Some(index), inner)),
+            (Place::File(..) | Place::Volume(_) | Place::Memory, _) => None,
+        });
+        Self(outputs.collect())
+    }
+
+    fn lie_in(&self, index: Option<usize>, path: &str) -> bool {
+        let inside = |inner: &str| inner.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        self.0.iter().any(|(place, inner)| *place == index && inside(inner))
+    }
+}
+
 /// Removes those that are still empty.
-pub fn remove(prepared: &Prepared) {
-    for (index, path) in prepared.stubs.iter().rev() {
+pub fn remove(prepared: &Prepared, outputs: &Outputs) {
+    let stubs = prepared.stubs.iter().rev().filter(|(index, path)| !outputs.lie_in(*index, path));
+    for (index, path) in stubs {
         let upper = match index {
             None => prepared.workspace.upper(),
             Some(index) => match prepared.trees.get(*index) {
@@ -76,9 +100,12 @@ pub fn remove(prepared: &Prepared) {
 }
 
 /// Removes what the sandbox says that it made in the root, as far as it is still empty.
-pub fn remove_created(upper: &Path, created: &[PathBuf]) {
+pub fn remove_created(upper: &Path, created: &[PathBuf], outputs: &Outputs) {
     for path in created.iter().rev() {
-        remove_one(&upper.join(path.strip_prefix("/").unwrap_or(path)));
+        let path = path.strip_prefix("/").unwrap_or(path);
+        if !path.to_str().is_some_and(|path| outputs.lie_in(None, path)) {
+            remove_one(&upper.join(path));
+        }
     }
 }
 
