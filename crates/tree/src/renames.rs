@@ -93,7 +93,10 @@ struct Profile {
 }
 
 impl Profile {
-    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash; contents have 128 MiB at most")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "half of a hash is a hash; contents have 128 MiB at most"
+    )]
     fn of(content: &[u8]) -> Self {
         use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
@@ -268,7 +271,8 @@ mod tests {
 
     fn large(files: &[(&str, u64)]) -> Vec<Candidate> {
         let each = files.iter().enumerate();
-        each.map(|(at, (name, size))| Candidate { at, blob: Digest::of(name.as_bytes()), size: *size }).collect()
+        each.map(|(at, (name, size))| Candidate { at, blob: Digest::of(name.as_bytes()), size: *size })
+            .collect()
     }
 
     #[test]

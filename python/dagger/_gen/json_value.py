@@ -154,7 +154,7 @@ class JSONValue(Object):
         """The value of a field, however deep inside objects.
 
         Args:
-            path: Names of fields, from outside inwards; at least one.
+            path: Names of fields, from outside inwards; with none, the value itself is given.
 
         Example:
             ```python
@@ -304,7 +304,8 @@ class JSONValue(Object):
         path: list[str],
         value: JSONValue,
     ) -> JSONValue:
-        """Sets a field, however deep inside objects; objects on the way are made, also in place of `null`.
+        """Sets a field, however deep inside objects; objects on the way are made, also in place of values
+        that are none.
 
         Args:
             path: Names of fields, from outside inwards; at least one.

@@ -101,7 +101,8 @@ def register(client: sync.Client) -> None:
             begins(client, name)
             os.kill(os.getpid(), signal.SIGINT)
 
-        # What Ctrl-C does to a program that waits.
+        # What Ctrl-C does to a program that waits. A shell starts what runs in its background without it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         helper = threading.Thread(target=interrupt, daemon=True)
         helper.start()
         with raises(KeyboardInterrupt):

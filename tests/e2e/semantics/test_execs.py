@@ -87,7 +87,9 @@ def test_5_3_redirected_output(q: Any) -> None:
 
 
 @pytest.mark.parametrize("mounted", [False, True])
-def test_5_3_a_working_directory_that_is_made_for_the_output_belongs_to_the_user(q: Any, mounted: bool) -> None:
+def test_5_3_a_working_directory_that_is_made_for_the_output_belongs_to_the_user(
+    q: Any, mounted: bool
+) -> None:
     """5.1: the missing working directory is owned by the user, also if nothing but the output lies in it."""
     mount = f'withMountedDirectory(path: "/w", source: {q.dir_id(a="1")}, owner: "1000")' if mounted else ""
     config = f'{mount}\nwithUser(name: "1000:1001")\nwithWorkdir(path: "/w/x/y")'

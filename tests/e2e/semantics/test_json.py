@@ -105,9 +105,7 @@ def test_5_17_with_field_makes_objects_on_the_way(q: Any) -> None:
 
 
 def test_5_17_with_field_puts_an_object_where_there_is_none(q: Any) -> None:
-    one = json.dumps(
-        q.session.query("{ json { newInteger(value: 1) { id } } }")["json"]["newInteger"]["id"]
-    )
+    one = json.dumps(q.session.query("{ json { newInteger(value: 1) { id } } }")["json"]["newInteger"]["id"])
     for contents, path, expected in [
         ("[1, 2]", '["a"]', {"a": 1}),
         ('"text"', '["a", "b"]', {"a": {"b": 1}}),

@@ -113,7 +113,9 @@ impl Store {
     /// Prunes to the budget the store was opened with.
     pub fn gc(&self) -> Result<PruneReport> {
         let budget = self.space()?.budget;
-        self.forget_calls(SystemTime::now().checked_sub(self.calls_kept()).unwrap_or(SystemTime::UNIX_EPOCH))?;
+        self.forget_calls(
+            SystemTime::now().checked_sub(self.calls_kept()).unwrap_or(SystemTime::UNIX_EPOCH),
+        )?;
         self.prune(&PruneOptions {
             max_bytes: Some(budget.max_bytes),
             min_free_bytes: Some(budget.min_free_bytes),

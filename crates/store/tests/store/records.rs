@@ -72,7 +72,10 @@ fn calls_survive_a_restart() {
     let store = store.reopen();
     for (digest, bytes) in calls {
         let found = store.get_calls(&digest, 0).unwrap();
-        assert_eq!(found.iter().map(|call| (call.digest, &call.bytes)).collect::<Vec<_>>(), [(digest, &bytes)]);
+        assert_eq!(
+            found.iter().map(|call| (call.digest, &call.bytes)).collect::<Vec<_>>(),
+            [(digest, &bytes)]
+        );
     }
     assert_eq!(store.get_calls(&Digest::of(b"none"), 9).unwrap(), []);
 }

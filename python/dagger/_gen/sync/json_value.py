@@ -145,7 +145,7 @@ class JSONValue(SyncObject):
         """The value of a field, however deep inside objects.
 
         Args:
-            path: Names of fields, from outside inwards; at least one.
+            path: Names of fields, from outside inwards; with none, the value itself is given.
 
         Example:
             ```python
@@ -286,7 +286,8 @@ class JSONValue(SyncObject):
         path: list[str],
         value: JSONValue,
     ) -> JSONValue:
-        """Sets a field, however deep inside objects; objects on the way are made, also in place of `null`.
+        """Sets a field, however deep inside objects; objects on the way are made, also in place of values
+        that are none.
 
         Args:
             path: Names of fields, from outside inwards; at least one.

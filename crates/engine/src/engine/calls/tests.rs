@@ -1,3 +1,5 @@
+//! Calls that are stored, found again, forgotten and stored anew, in a store on disk.
+
 use std::time::Duration;
 
 use kukri_store::StoreConfig;

@@ -35,10 +35,8 @@ pub async fn settle(
 ) -> Result<ExecOutput, OpError> {
     let store = engine.store().clone();
     let created = exit.created.clone();
-    let redirects = [
-        ("redirectStdout", exec.redirect_stdout.clone()),
-        ("redirectStderr", exec.redirect_stderr.clone()),
-    ];
+    let redirects =
+        [("redirectStdout", exec.redirect_stdout.clone()), ("redirectStderr", exec.redirect_stderr.clone())];
     let mounted = exec.mounts.clone();
     let (mounts, outputs) = (places(exec), stubs::Outputs::of(exec));
     let (uid, gid) = (user.uid, user.gid);
