@@ -32,6 +32,9 @@ pub enum Command {
     Query(QueryArgs),
     /// Call functions of the API, one after the other.
     Core(CoreArgs),
+    /// Open a session at an address, for programs that find it by port and token; serve until Ctrl-C or SIGTERM.
+    #[command(visible_alias = "l")]
+    Listen(ListenArgs),
     /// Open a session for an SDK: print its port and token, serve until standard input ends.
     #[command(hide = true)]
     Session(SessionArgs),
@@ -246,6 +249,32 @@ pub struct SessionArgs {
     /// Accepted for compatibility.
     #[arg(long, hide = true, conflicts_with = "load_workspace_modules")]
     pub skip_workspace_modules: bool,
+}
+
+const LISTEN_HELP: &str = "\
+Prints the variables by which programs find it. The token is DAGGER_SESSION_TOKEN, where that is set; else one is made and \
+printed as well. An address that other machines can reach is refused without DAGGER_SESSION_TOKEN: who has the token can do \
+here what your user can.
+
+  kukri listen --listen=127.0.0.1:0
+  DAGGER_SESSION_TOKEN=$(openssl rand -hex 16) kukri listen --listen=10.0.0.5:8080 --disable-host-read-write";
+
+/// `kukri listen`.
+#[derive(clap::Args, Debug)]
+#[command(disable_version_flag = true, after_help = LISTEN_HELP)]
+pub struct ListenArgs {
+    /// Session.
+    #[command(flatten)]
+    pub session: SessionFlags,
+    /// Address and port; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// Let pages in browsers use it, from any origin; they need the token as well.
+    #[arg(long)]
+    pub allow_cors: bool,
+    /// Refuse whatever needs files, secrets or programs of this machine.
+    #[arg(long)]
+    pub disable_host_read_write: bool,
 }
 
 /// `kukri engine`.

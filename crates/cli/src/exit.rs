@@ -82,7 +82,7 @@ pub const TABLE: &[(&str, &str, &str)] = &[
     (
         "0",
         "0",
-        "All that was asked for is done. `kukri session` and `kukri engine` also end so when they are asked to end",
+        "All that was asked for is done. `kukri session`, `kukri listen` and `kukri engine` also end so when they are asked to end",
     ),
     (
         "1",

@@ -212,6 +212,7 @@ async fn open(
         home: None,
         cache_dir: Some(scratch.join("cache")),
         env: HashMap::new(),
+        host_access: true,
         timeout: Duration::from_secs(10),
     })
     .await?;

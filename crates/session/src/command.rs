@@ -1,19 +1,21 @@
-//! The life of `kukri session`, except printing and signals.
+//! The life of `kukri session` and `kukri listen`, except printing and signals.
 
 use std::io::{self, Read};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::net::TcpListener;
 
 use crate::EngineHello;
 use crate::client::{Client, ConnectConfig, ConnectError, connect};
 use crate::launch::{LaunchConfig, LaunchError, ensure_engine};
-use crate::proxy::{LoopbackServer, ProxyConfig, TelemetrySink, serve};
+use crate::proxy::{ProxyConfig, ProxyServer, TelemetrySink, loopback, serve};
 
 /// How often a session is opened anew when the engine ends (because it was idle) just before.
 const ATTEMPTS: usize = 3;
 
-/// What `kukri session` needs.
+/// What a session needs.
 #[derive(Clone)]
 pub struct SessionConfig {
     /// How to start an engine; none: there must be one.
@@ -32,6 +34,30 @@ impl std::fmt::Debug for SessionConfig {
     }
 }
 
+/// Where a session is served, and for whom.
+pub struct Door {
+    /// Where SDKs connect.
+    pub listener: TcpListener,
+    /// What they must present; none: one is made.
+    pub token: Option<String>,
+    /// Whether pages in browsers may come from any origin. They need the token like everybody else.
+    pub allow_cors: bool,
+}
+
+impl Door {
+    /// A free port of 127.0.0.1, for who knows a token that nobody else had.
+    pub async fn loopback() -> io::Result<Self> {
+        Ok(Self { listener: loopback().await?, token: None, allow_cors: false })
+    }
+}
+
+/// Leaves out the token.
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
 /// Why the session could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionCommandError {
@@ -41,8 +67,8 @@ pub enum SessionCommandError {
     /// No session.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// No loopback server, or no random bytes.
-    #[error("cannot serve on 127.0.0.1: {0}")]
+    /// Nothing to listen on, or no random bytes.
+    #[error("cannot serve the session: {0}")]
     Serve(#[from] io::Error),
 }
 
@@ -50,20 +76,26 @@ pub enum SessionCommandError {
 #[derive(Debug)]
 pub struct RunningSession {
     client: Client,
-    server: LoopbackServer,
+    server: ProxyServer,
     token: String,
 }
 
 impl RunningSession {
     /// Finds or starts the engine, opens the session, serves `/query` on loopback.
     pub async fn start(config: SessionConfig) -> Result<Self, SessionCommandError> {
+        let door = Door::loopback().await?;
+        Self::start_at(door, config).await
+    }
+
+    /// Finds or starts the engine, opens the session, serves `/query` at a door.
+    pub async fn start_at(door: Door, config: SessionConfig) -> Result<Self, SessionCommandError> {
         let client = open(&config).await?;
-        let token = random_token()?;
+        let token = door.token.map_or_else(random_token, Ok)?;
         let log_path = match (client.engine().log_path.as_str(), &config.launch) {
             ("", Some(launch)) => launch.log_path.to_string_lossy().into_owned(),
             (log_path, _) => log_path.to_owned(),
         };
-        let server = serve(ProxyConfig {
+        let proxy = ProxyConfig {
             token: token.clone(),
             engine_socket: config.connect.socket.clone(),
             session_id: config.connect.hello.session_id.clone(),
@@ -71,15 +103,22 @@ impl RunningSession {
             engine_gone: client.ended(),
             max_connections: config.max_connections,
             telemetry: config.telemetry.clone(),
-        })
-        .await?;
+            allow_cors: door.allow_cors,
+        };
+        let server = serve(door.listener, proxy)?;
         Ok(Self { client, server, token })
     }
 
-    /// The port on 127.0.0.1.
+    /// Where it is served.
     #[must_use]
-    pub fn port(&self) -> u16 {
-        self.server.port()
+    pub const fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The port where it is served.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.address().port()
     }
 
     /// The token SDKs must present.

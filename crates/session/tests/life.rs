@@ -52,6 +52,7 @@ fn connecting(socket: PathBuf, session: &str) -> ConnectConfig {
         home: None,
         cache_dir: None,
         env: HashMap::from([("TOKEN".into(), "the value".into())]),
+        host_access: true,
         timeout: Duration::from_secs(10),
     }
 }
@@ -112,6 +113,17 @@ async fn ten_at_the_same_moment_share_one_engine() {
     drop(sessions.pop());
     assert_eq!(query(&sessions[0], "secret env://TOKEN").await, (200, "the value".to_owned()));
     query(&sessions[0], "die").await;
+}
+
+#[tokio::test]
+async fn a_session_may_keep_its_machine_to_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = session_on(launch(dir.path()), "s");
+    config.connect.host_access = false;
+    let session = RunningSession::start(config).await.unwrap();
+    let (_, text) = query(&session, "secret env://TOKEN").await;
+    assert!(text.contains("--disable-host-read-write") && !text.contains("the value"), "{text}");
+    query(&session, "die").await;
 }
 
 #[tokio::test]

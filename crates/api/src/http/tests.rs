@@ -85,6 +85,7 @@ impl Setup {
             home: None,
             cache_dir: None,
             env: std::collections::HashMap::new(),
+            host_access: true,
             timeout: Duration::from_secs(5),
         })
         .await

@@ -38,10 +38,6 @@ const ABSENT: &[(&[&str], &str)] = &[
         ],
         "modules are not there yet; the core API is: `NAME core --help`",
     ),
-    (
-        &["listen"],
-        "`NAME run PROGRAM` gives a program a session, `NAME session` opens one until its input ends",
-    ),
     (&["shell", "mcp", "agent", "llm"], "write the pipeline as a program, or as a chain: `NAME core --help`"),
     (&["login", "logout", "cloud"], "there is no cloud behind it, and nothing to log in to"),
 ];

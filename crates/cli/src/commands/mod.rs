@@ -5,6 +5,7 @@ mod core;
 mod doctor;
 mod engine;
 mod help;
+mod listen;
 mod man;
 pub mod open;
 mod query;
@@ -29,6 +30,7 @@ pub async fn run(args: Args, dialect: Dialect) -> Outcome {
         // These have an end of their own for each signal.
         Command::Run(args) => run::run(args, dialect).await,
         Command::Session(args) => session::session(args).await,
+        Command::Listen(args) => listen::listen(args).await,
         Command::Engine(args) if args.ask.is_none() => engine::engine(args).await,
         command => {
             let (mut interrupt, mut terminate) =
@@ -47,6 +49,7 @@ async fn short(command: Command, dialect: Dialect) -> Outcome {
     match command {
         Command::Run(args) => run::run(args, dialect).await,
         Command::Session(args) => session::session(args).await,
+        Command::Listen(args) => listen::listen(args).await,
         Command::Query(args) => query::query(args).await,
         Command::Core(args) => core::core(args).await,
         Command::Engine(args) => engine::engine(args).await,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kukri_session::ClientHello;
 use kukri_session::client::ConnectConfig;
-use kukri_session::command::{RunningSession, SessionConfig};
+use kukri_session::command::{Door, RunningSession, SessionConfig};
 use kukri_session::launch::{LaunchConfig, RunningEngine, ensure_engine};
 
 use crate::args::SessionFlags;
@@ -72,8 +72,18 @@ fn no_engine(error: &(dyn std::error::Error + 'static), places: &Places) -> Fail
     if hints.is_empty() { failure } else { failure.hint(hints.join("; ")) }
 }
 
-/// Opens a session.
+/// Opens a session for programs that this command starts, or that have started it.
 pub async fn open(flags: &SessionFlags, progress: &Progress) -> Result<RunningSession, Failure> {
+    open_at(Door::loopback().await?, true, flags, progress).await
+}
+
+/// Opens a session at a door. `host_access`: whether it may use this machine's files, secrets and programs.
+pub async fn open_at(
+    door: Door,
+    host_access: bool,
+    flags: &SessionFlags,
+    progress: &Progress,
+) -> Result<RunningSession, Failure> {
     let places = settings::from_environment()?.places()?;
     let workdir = match &flags.workdir {
         Some(path) => std::fs::canonicalize(path)
@@ -102,12 +112,18 @@ pub async fn open(flags: &SessionFlags, progress: &Progress) -> Result<RunningSe
             home: settings::home(),
             cache_dir: cache_dir(),
             env: std::env::vars_os().collect(),
+            host_access,
             timeout: HELLO_TIMEOUT,
         },
         max_connections: MAX_CONNECTIONS,
         telemetry: progress.telemetry().map(Telemetry::sink),
     };
-    RunningSession::start(config).await.map_err(|error| no_engine(&error, &places))
+    RunningSession::start_at(door, config).await.map_err(|error| no_engine(&error, &places))
+}
+
+/// What is wrong where the engine is no longer there, though nobody has asked it to end.
+pub fn engine_gone(session: &RunningSession) -> Failure {
+    Failure::new(format!("the engine ended unexpectedly; its log is {}", session.engine().log_path))
 }
 
 /// Ends a session, showing what still comes.

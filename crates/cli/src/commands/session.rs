@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::open;
 use crate::args::{ProgressMode, SessionArgs};
+use crate::exit::Dialect;
 use crate::fail::{Failure, Outcome};
 use crate::progress::{FRAME, Progress};
 use crate::runs;
@@ -44,7 +45,8 @@ pub async fn session(mut args: SessionArgs) -> Outcome {
                 // The SDK learns of it with its next request; it must still be able to end this in its own way.
                 None => {
                     gone = true;
-                    progress.say(&format!("error: the engine ended unexpectedly; its log is {}\n", session.engine().log_path));
+                    progress.say("");
+                    open::engine_gone(&session).report(Dialect::Kukri);
                 }
             },
         }

@@ -274,7 +274,7 @@ pub const SETTINGS: &[Setting] = &[
         "DAGGER_SESSION_TOKEN",
         Kind::Text("TOKEN"),
         "open a session",
-        "The token of that session",
+        "The token of that session; without DAGGER_SESSION_PORT, the one that `kukri listen` shall ask for",
     ),
     Setting::variable(
         Reader::Client,

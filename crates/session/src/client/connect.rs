@@ -41,6 +41,8 @@ pub struct ConnectConfig {
     pub cache_dir: Option<PathBuf>,
     /// The environment for `env://` and `cmd://` secrets.
     pub env: HashMap<OsString, OsString>,
+    /// Whether the engine may use this machine at all: files, secrets, programs. Without, all of that is refused.
+    pub host_access: bool,
     /// How long to wait for the engine's answer to the hello.
     pub timeout: Duration,
 }

@@ -18,6 +18,9 @@ use crate::wire::{
 };
 use crate::{ErrorCode, RemoteError};
 
+const NO_ACCESS: &str = "this session may use no files, secrets or programs of its client's machine: it was opened with \
+                         --disable-host-read-write";
+
 /// This machine, as far as the engine may use it.
 pub(super) struct Host {
     facts: Arc<Facts>,
@@ -27,12 +30,18 @@ pub(super) struct Facts {
     pub bases: paths::Bases,
     pub env: HashMap<OsString, OsString>,
     pub cache_dir: Option<PathBuf>,
+    pub host_access: bool,
 }
 
 impl Host {
     pub fn new(config: &ConnectConfig) -> Self {
         let bases = paths::Bases { workdir: config.hello.workdir.clone().into(), home: config.home.clone() };
-        let facts = Facts { bases, env: config.env.clone(), cache_dir: config.cache_dir.clone() };
+        let facts = Facts {
+            bases,
+            env: config.env.clone(),
+            cache_dir: config.cache_dir.clone(),
+            host_access: config.host_access,
+        };
         Self { facts: Arc::new(facts) }
     }
 }
@@ -44,6 +53,10 @@ impl Handler for Host {
 }
 
 async fn answer(facts: Arc<Facts>, request: Request) -> Result<Message, RemoteError> {
+    // Whatever is asked here is about this machine.
+    if !facts.host_access {
+        return Err(RemoteError::new(ErrorCode::PermissionDenied, NO_ACCESS));
+    }
     match request.kind.as_str() {
         SYNC => sync::serve(&facts, parse(&request)?, request.channel).await,
         EXPORT_TREE => export::serve_tree(&facts, parse(&request)?, request.channel).await,

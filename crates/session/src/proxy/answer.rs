@@ -10,7 +10,7 @@ use hyper::header::{
 };
 use hyper::{Request, Response, StatusCode};
 
-use super::{ClientTelemetry, ProxyConfig, auth, upstream::Upstream};
+use super::{ClientTelemetry, ProxyConfig, auth, cors, upstream::Upstream};
 
 pub(super) type Body = BoxBody<Bytes, hyper::Error>;
 
@@ -21,6 +21,18 @@ pub(super) async fn answer(
     config: &ProxyConfig,
     upstream: &Upstream,
 ) -> Response<Body> {
+    if !config.allow_cors {
+        return allowed(request, config, upstream).await;
+    }
+    if let Some(response) = cors::preflight(&request) {
+        return response;
+    }
+    let mut response = allowed(request, config, upstream).await;
+    cors::allow(&mut response);
+    response
+}
+
+async fn allowed(request: Request<Incoming>, config: &ProxyConfig, upstream: &Upstream) -> Response<Body> {
     if !auth::is_allowed(request.headers().get(AUTHORIZATION), &config.token) {
         let mut response =
             text(StatusCode::UNAUTHORIZED, "unauthorized: the session token is missing or wrong\n");

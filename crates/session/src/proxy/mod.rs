@@ -1,7 +1,9 @@
-//! The loopback HTTP server which SDKs talk to: checks the token, hands `/query` on to the engine.
+//! The HTTP server which SDKs talk to, on loopback unless it is asked to listen elsewhere: checks the token, hands `/query`
+//! on to the engine.
 
 mod answer;
 mod auth;
+mod cors;
 mod upstream;
 
 use std::convert::Infallible;
@@ -39,6 +41,8 @@ pub struct ProxyConfig {
     pub max_connections: usize,
     /// Takes telemetry of clients; none: it is dropped.
     pub telemetry: Option<TelemetrySink>,
+    /// Whether pages of any origin may use it from a browser. They need the token like everybody else.
+    pub allow_cors: bool,
 }
 
 /// Takes what a client sends to its collector; an error says what is wrong with it. Must not block.
@@ -66,16 +70,16 @@ impl std::fmt::Debug for ProxyConfig {
 
 /// The running server. Dropping it stops it, and drops running requests.
 #[derive(Debug)]
-pub struct LoopbackServer {
+pub struct ProxyServer {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
-impl LoopbackServer {
-    /// The port on 127.0.0.1.
+impl ProxyServer {
+    /// Where it listens.
     #[must_use]
-    pub fn port(&self) -> u16 {
-        self.address.port()
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Stops accepting, and drops running requests, which cancels their work.
@@ -85,18 +89,22 @@ impl LoopbackServer {
     }
 }
 
-impl Drop for LoopbackServer {
+impl Drop for ProxyServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// Listens on a free port of 127.0.0.1 and serves in the background.
-pub async fn serve(config: ProxyConfig) -> io::Result<LoopbackServer> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+/// Listens on a free port of 127.0.0.1.
+pub async fn loopback() -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+}
+
+/// Serves in the background whoever connects.
+pub fn serve(listener: TcpListener, config: ProxyConfig) -> io::Result<ProxyServer> {
     let address = listener.local_addr()?;
     let task = tokio::spawn(accept(listener, config));
-    Ok(LoopbackServer { address, task })
+    Ok(ProxyServer { address, task })
 }
 
 async fn accept(listener: TcpListener, config: ProxyConfig) {

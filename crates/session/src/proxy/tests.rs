@@ -57,10 +57,14 @@ struct Setup {
     seen: Arc<Seen>,
     engine: JoinHandle<()>,
     gone: CancellationToken,
-    proxy: LoopbackServer,
+    proxy: ProxyServer,
 }
 
 async fn setup() -> Setup {
+    setup_with(false).await
+}
+
+async fn setup_with(allow_cors: bool) -> Setup {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("engine.sock");
     let listener = UnixListener::bind(&socket).unwrap();
@@ -82,7 +86,7 @@ async fn setup() -> Setup {
         }
     });
     let gone = CancellationToken::new();
-    let proxy = serve(ProxyConfig {
+    let config = ProxyConfig {
         token: "token".into(),
         engine_socket: socket,
         session_id: "session-1".into(),
@@ -90,9 +94,9 @@ async fn setup() -> Setup {
         engine_gone: gone.clone(),
         max_connections: 50,
         telemetry: None,
-    })
-    .await
-    .unwrap();
+        allow_cors,
+    };
+    let proxy = serve(loopback().await.unwrap(), config).unwrap();
     Setup { _dir: dir, seen, engine, gone, proxy }
 }
 
@@ -126,7 +130,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 async fn queries_reach_the_engine_with_their_session_and_without_the_token() {
     let setup = setup().await;
     let body = "{\"query\":\"{ version }\"}".repeat(100_000);
-    let answer = ask(setup.proxy.port(), "POST", "/query", TOKEN, &body).await;
+    let answer = ask(setup.proxy.address().port(), "POST", "/query", TOKEN, &body).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{}", &answer[..200]);
     assert!(answer.contains("x-session: session-1\r\n") && answer.ends_with(&body));
 }
@@ -137,7 +141,7 @@ async fn a_wrong_token_is_refused_for_every_path() {
     for (path, headers) in
         [("/query", ""), ("/query", "Authorization: Basic eDo=\r\n"), ("/v1/traces", ""), ("/x", "")]
     {
-        let answer = ask(setup.proxy.port(), "POST", path, headers, "{}").await;
+        let answer = ask(setup.proxy.address().port(), "POST", path, headers, "{}").await;
         assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
         let header = "www-authenticate: Basic realm=\"Access to the Dagger engine session\"\r\n";
         assert!(answer.contains(header), "{answer}");
@@ -149,11 +153,11 @@ async fn a_wrong_token_is_refused_for_every_path() {
 async fn telemetry_is_taken_and_other_paths_are_unknown() {
     let setup = setup().await;
     for path in ["/v1/traces", "/v1/logs", "/v1/metrics"] {
-        assert!(ask(setup.proxy.port(), "POST", path, TOKEN, "x").await.starts_with("HTTP/1.1 201 "));
+        assert!(ask(setup.proxy.address().port(), "POST", path, TOKEN, "x").await.starts_with("HTTP/1.1 201 "));
     }
     for path in ["/", "/v1/session", "/queryx"] {
         assert!(
-            ask(setup.proxy.port(), "POST", path, TOKEN, "x").await.starts_with("HTTP/1.1 404 "),
+            ask(setup.proxy.address().port(), "POST", path, TOKEN, "x").await.starts_with("HTTP/1.1 404 "),
             "{path}"
         );
     }
@@ -162,7 +166,7 @@ async fn telemetry_is_taken_and_other_paths_are_unknown() {
 #[tokio::test]
 async fn a_client_that_goes_away_cancels_its_work() {
     let setup = setup().await;
-    let stream = send(setup.proxy.port(), "POST", "/query", TOKEN, "hang").await;
+    let stream = send(setup.proxy.address().port(), "POST", "/query", TOKEN, "hang").await;
     until("the request arrives", || setup.seen.running.load(Ordering::SeqCst) == 1).await;
     drop(stream);
     until("the work is cancelled", || setup.seen.cancelled.load(Ordering::SeqCst) == 1).await;
@@ -171,7 +175,7 @@ async fn a_client_that_goes_away_cancels_its_work() {
 #[tokio::test]
 async fn stopping_cancels_what_runs() {
     let setup = setup().await;
-    let _stream = send(setup.proxy.port(), "POST", "/query", TOKEN, "hang").await;
+    let _stream = send(setup.proxy.address().port(), "POST", "/query", TOKEN, "hang").await;
     until("the request arrives", || setup.seen.running.load(Ordering::SeqCst) == 1).await;
     setup.proxy.stop().await;
     until("the work is cancelled", || setup.seen.cancelled.load(Ordering::SeqCst) == 1).await;
@@ -180,7 +184,7 @@ async fn stopping_cancels_what_runs() {
 #[tokio::test]
 async fn the_end_of_the_engine_answers_running_and_later_requests_at_once() {
     let setup = setup().await;
-    let port = setup.proxy.port();
+    let port = setup.proxy.address().port();
     let running = tokio::spawn(async move { ask(port, "POST", "/query", TOKEN, "hang").await });
     until("the request arrives", || setup.seen.running.load(Ordering::SeqCst) == 1).await;
     let start = Instant::now();
@@ -195,7 +199,7 @@ async fn the_end_of_the_engine_answers_running_and_later_requests_at_once() {
 #[tokio::test]
 async fn a_lost_engine_is_told_even_before_the_session_notices() {
     let setup = setup().await;
-    let port = setup.proxy.port();
+    let port = setup.proxy.address().port();
     assert!(ask(port, "POST", "/query", TOKEN, "{}").await.starts_with("HTTP/1.1 200 "));
     let running = tokio::spawn(async move { ask(port, "POST", "/query", TOKEN, "hang").await });
     until("the request arrives", || setup.seen.running.load(Ordering::SeqCst) == 1).await;
@@ -209,7 +213,7 @@ async fn a_lost_engine_is_told_even_before_the_session_notices() {
 async fn connections_to_the_engine_are_used_again() {
     let setup = setup().await;
     for _ in 0..20 {
-        ask(setup.proxy.port(), "POST", "/query", TOKEN, "{}").await;
+        ask(setup.proxy.address().port(), "POST", "/query", TOKEN, "{}").await;
     }
     let connections = setup.seen.connections.load(Ordering::SeqCst);
     assert!(connections < 10, "{connections} connections for 20 requests one after the other");
@@ -218,7 +222,7 @@ async fn connections_to_the_engine_are_used_again() {
 #[tokio::test]
 async fn more_clients_than_places_wait_and_get_their_turn() {
     let setup = setup().await;
-    let port = setup.proxy.port();
+    let port = setup.proxy.address().port();
     let mut hanging = Vec::new();
     for _ in 0..60 {
         hanging.push(send(port, "POST", "/query", TOKEN, "hang").await);
@@ -238,7 +242,7 @@ async fn idle_connections_leave_room() {
     let setup = setup().await;
     let mut kept = Vec::new();
     for number in 0..60 {
-        let mut stream = TcpStream::connect(("127.0.0.1", setup.proxy.port())).await.unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", setup.proxy.address().port())).await.unwrap();
         let request = format!("GET /nothing HTTP/1.1\r\nHost: x\r\n{TOKEN}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut start = [0; 12];
@@ -246,4 +250,38 @@ async fn idle_connections_leave_room() {
         assert!(matches!(answered, Ok(Ok(_))), "connection {number} is not answered");
         kept.push(stream);
     }
+}
+
+const PREFLIGHT: &str =
+    "Origin: http://page.example\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n";
+
+/// A browser asks without the token, and then sends it.
+#[tokio::test]
+async fn pages_may_use_it_where_that_is_allowed() {
+    let setup = setup_with(true).await;
+    let port = setup.proxy.address().port();
+    let answer = ask(port, "OPTIONS", "/query", PREFLIGHT, "").await;
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+    for header in [
+        "access-control-allow-origin: *\r\n",
+        "access-control-allow-methods: POST\r\n",
+        "access-control-allow-headers: authorization\r\n",
+    ] {
+        assert!(answer.contains(header), "{answer}");
+    }
+    assert_eq!(setup.seen.connections.load(Ordering::SeqCst), 0);
+    let answer = ask(port, "POST", "/query", "Origin: http://page.example\r\n", "{}").await;
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("access-control-allow-origin: *"), "{answer}");
+    let answer = ask(port, "POST", "/query", &format!("{TOKEN}Origin: http://page.example\r\n"), "{}").await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("access-control-allow-origin: *"), "{answer}");
+}
+
+#[tokio::test]
+async fn pages_may_not_use_it_elsewhere() {
+    let setup = setup().await;
+    let port = setup.proxy.address().port();
+    let answer = ask(port, "OPTIONS", "/query", PREFLIGHT, "").await;
+    assert!(answer.starts_with("HTTP/1.1 401 ") && !answer.contains("access-control"), "{answer}");
+    let answer = ask(port, "POST", "/query", &format!("{TOKEN}Origin: http://page.example\r\n"), "{}").await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && !answer.contains("access-control"), "{answer}");
 }

@@ -34,6 +34,7 @@ pub async fn setup() -> Setup {
         home: Some(dir.path().to_owned()),
         cache_dir: Some(dir.path().join("cache")),
         env: HashMap::new(),
+        host_access: true,
         timeout: Duration::from_secs(10),
     })
     .await
