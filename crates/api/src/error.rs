@@ -1,5 +1,7 @@
 //! Errors as they stand in an answer.
 
+pub mod kinds;
+
 use kukri_engine::OpError;
 use serde_json::{Map, Value as Json, json};
 
@@ -50,7 +52,7 @@ impl GraphqlError {
             message: error.message.clone(),
             location: Some(error.location(text)),
             path: Vec::new(),
-            extensions: code("GRAPHQL_PARSE_FAILED"),
+            extensions: kinds::fixed(&kinds::SYNTAX),
         }
     }
 
@@ -62,7 +64,7 @@ impl GraphqlError {
             message: message.into(),
             location,
             path: Vec::new(),
-            extensions: code("GRAPHQL_VALIDATION_FAILED"),
+            extensions: kinds::fixed(&kinds::INVALID),
         }
     }
 
@@ -70,17 +72,17 @@ impl GraphqlError {
     #[must_use]
     pub fn failed(error: &OpError, path: Vec<PathKey>) -> Self {
         let extensions = match error {
-            OpError::Exec(exec) => match json!({
-                "_type": "EXEC_ERROR",
-                "cmd": exec.cmd,
-                "exitCode": exec.exit_code,
-                "stdout": exec.stdout,
-                "stderr": exec.stderr,
-            }) {
-                Json::Object(map) => Some(map),
-                _ => None,
-            },
-            _ => None,
+            OpError::Exec(exec) => {
+                let mut map = kinds::fixed(&kinds::EXEC).unwrap_or_default();
+                map.extend([
+                    ("cmd".to_owned(), json!(exec.cmd)),
+                    ("exitCode".to_owned(), json!(exec.exit_code)),
+                    ("stdout".to_owned(), json!(exec.stdout)),
+                    ("stderr".to_owned(), json!(exec.stderr)),
+                ]);
+                Some(map)
+            }
+            _ => kinds::fixed(&kinds::FAILED),
         };
         Self { stage: Stage::Execute, message: error.to_string(), location: None, path, extensions }
     }
@@ -103,10 +105,6 @@ impl GraphqlError {
     }
 }
 
-fn code(code: &str) -> Option<Map<String, Json>> {
-    Some(Map::from_iter([("code".to_owned(), json!(code))]))
-}
-
 impl std::fmt::Display for GraphqlError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.message)
@@ -114,3 +112,35 @@ impl std::fmt::Display for GraphqlError {
 }
 
 impl std::error::Error for GraphqlError {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kukri_engine::ExecError;
+
+    use super::*;
+
+    #[test]
+    fn answers_have_what_is_said_of_their_kind() {
+        let exec = ExecError {
+            cmd: vec!["false".to_owned()],
+            exit_code: 1,
+            stdout: String::new(),
+            stderr: String::new(),
+            note: None,
+        };
+        let syntax = SyntaxError { message: "m".to_owned(), at: 0 };
+        for (error, kind) in [
+            (GraphqlError::failed(&OpError::Exec(Arc::new(exec)), Vec::new()), kinds::EXEC),
+            (GraphqlError::failed(&OpError::new("no"), Vec::new()), kinds::FAILED),
+            (GraphqlError::syntax(&syntax, "{"), kinds::SYNTAX),
+            (GraphqlError::invalid("no", None), kinds::INVALID),
+        ] {
+            let found: Vec<String> = error.extensions.unwrap_or_default().keys().cloned().collect();
+            let mut said: Vec<&str> = kind.extensions.iter().map(kinds::Extension::key).collect();
+            said.sort_unstable();
+            assert_eq!(found, said, "{}", kind.name);
+        }
+    }
+}

@@ -6,12 +6,14 @@
 //! * [`link`]: frames and concurrent, cancellable, flow-controlled calls in both directions over one connection.
 //! * [`engine`]: the engine's half; the engine asks, through a [`engine::SessionHandle`].
 //! * [`client`]: the client's half; it answers from its own machine.
+//! * [`answers`]: kinds of answers by which a request fails.
 //! * [`proxy`]: the loopback HTTP server which SDKs talk to.
 //! * [`launch`]: finding the running engine, or starting one.
 //! * [`command`]: the life of `kukri session`, made of the three above.
 //! * [`socket`]: unix sockets with owner-only rights.
 #![forbid(unsafe_code)]
 
+pub mod answers;
 pub mod client;
 pub mod command;
 pub mod engine;

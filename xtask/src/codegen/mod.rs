@@ -5,6 +5,7 @@
 //! built again before it can know the operations that are new.
 
 mod cli;
+mod errors;
 mod examples;
 mod files;
 mod literal;
@@ -58,6 +59,7 @@ pub fn run(check: bool) -> Result<(), String> {
     }
     out.file("docs/reference/api-coverage.md", &coverage.page())?;
     cli::write(&mut out)?;
+    errors::write(&mut out)?;
     python::write(&schema, &examples, &coverage, &mut out)?;
     out.finish().map(drop)
 }

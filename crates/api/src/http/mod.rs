@@ -39,6 +39,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::error::kinds;
 use crate::{Api, ApiConfig, View};
 use answer::{Answer, errors, json};
 use sessions::Place;
@@ -206,7 +207,7 @@ impl Server {
         match (request.method(), path) {
             (_, "/query") => tokio::select! {
                 answer = query::answer(&self, request) => answer,
-                () = shutdown.cancelled() => errors(StatusCode::SERVICE_UNAVAILABLE, "the engine is shutting down"),
+                () = shutdown.cancelled() => errors(kinds::ENDED.status, "the engine is shutting down"),
             },
             (_, SESSION_PATH) => self.open(request, tasks).await,
             (&Method::GET, "/v1/ping") => self.ping(),

@@ -13,6 +13,7 @@ use kukri_session::SESSION_HEADER;
 use super::answer::{Answer, error_body, errors, typed};
 use super::{Server, request};
 use crate::Stage;
+use crate::error::kinds;
 
 const JSON: &str = "application/json";
 const GRAPHQL: &str = "application/graphql-response+json";
@@ -53,13 +54,13 @@ async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, (StatusCo
         Err(error) if error.is::<LengthLimitError>() => {
             drain(body).await;
             Err((
-                StatusCode::PAYLOAD_TOO_LARGE,
+                kinds::TOO_LARGE.status,
                 format!(
                     "the request is larger than {limit} bytes: pass large contents as files of the host instead of texts"
                 ),
             ))
         }
-        Err(error) => Err((StatusCode::BAD_REQUEST, format!("the request's body broke off: {error}"))),
+        Err(error) => Err((kinds::BAD_REQUEST.status, format!("the request's body broke off: {error}"))),
     }
 }
 
@@ -71,7 +72,7 @@ pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> A
     if !get && (head.method != Method::POST || !is_json(headers)) {
         drain(&mut body).await;
         return errors(
-            StatusCode::BAD_REQUEST,
+            kinds::BAD_REQUEST.status,
             "transport not supported: POST a JSON body as application/json, or GET /query?query=…",
         );
     }
@@ -83,7 +84,7 @@ pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> A
         let message =
             format!("the body has the Content-Encoding {encoding:?}: send it as it is, without compression");
         drain(&mut body).await;
-        return typed(StatusCode::UNSUPPORTED_MEDIA_TYPE, content_type, error_body(&message));
+        return typed(kinds::ENCODED.status, content_type, error_body(&message));
     }
     let id = headers.get(SESSION_HEADER).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let fail = |status, message: &str| typed(status, content_type, error_body(message));
@@ -98,7 +99,7 @@ pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> A
         let message =
             format!("the session {id:?} is not known: it has ended, or this engine was started after it");
         drain(&mut body).await;
-        return fail(StatusCode::SERVICE_UNAVAILABLE, &message);
+        return fail(kinds::ENDED.status, &message);
     };
     let read = if get {
         drain(&mut body).await;
@@ -111,7 +112,7 @@ pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> A
     };
     let request = match read {
         Ok(request) => request,
-        Err(message) => return fail(StatusCode::BAD_REQUEST, &message),
+        Err(message) => return fail(kinds::BAD_REQUEST.status, &message),
     };
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let trace =
@@ -119,12 +120,14 @@ pub(super) async fn answer(server: &Server, request: HttpRequest<Incoming>) -> A
     let execution = server.api.execute(&seat.session, seat.view, &request);
     let response = tokio::select! {
         response = trace::of_request(&seat.session, trace, execution) => response,
-        () = seat.ended.cancelled() => return fail(StatusCode::SERVICE_UNAVAILABLE, "the session has ended"),
+        () = seat.ended.cancelled() => return fail(kinds::ENDED.status, "the session has ended"),
     };
     let status = match (response.failed, content_type) {
-        (None | Some(Stage::Execute), _) => StatusCode::OK,
+        (None, _) => StatusCode::OK,
+        (Some(Stage::Execute), _) => kinds::FAILED.status,
         (Some(Stage::Parse | Stage::Validate), GRAPHQL) => StatusCode::BAD_REQUEST,
-        (Some(Stage::Parse | Stage::Validate), _) => StatusCode::UNPROCESSABLE_ENTITY,
+        (Some(Stage::Parse), _) => kinds::SYNTAX.status,
+        (Some(Stage::Validate), _) => kinds::INVALID.status,
     };
     typed(status, content_type, response.body)
 }

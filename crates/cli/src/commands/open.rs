@@ -42,28 +42,46 @@ pub async fn engine(places: &Places) -> Result<RunningEngine, Failure> {
     ensure_engine(&launch(places)?).await.map_err(|error| no_engine(&error, places))
 }
 
+/// Why an engine cannot begin, as far as a next step is known.
+struct Cause {
+    kinds: &'static [ErrorKind],
+    what: &'static str,
+    next: &'static str,
+}
+
+const CAUSES: &[Cause] = &[
+    Cause {
+        kinds: &[ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem],
+        what: "The directory of its data cannot be written to",
+        next: "set KUKRI_ROOT to a directory that this user may write to",
+    },
+    Cause {
+        // As below /proc, where nothing can be made, or below a file.
+        kinds: &[ErrorKind::NotFound, ErrorKind::NotADirectory],
+        what: "The directory of its data cannot be made",
+        next: "set KUKRI_ROOT to a directory on a disk",
+    },
+    Cause {
+        kinds: &[ErrorKind::StorageFull, ErrorKind::QuotaExceeded],
+        what: "There is no space for its data",
+        next: "free space on the disk of {root}",
+    },
+];
+
+/// What can be wrong, and what to do, for the reference.
+pub fn causes() -> impl Iterator<Item = (&'static str, String)> {
+    CAUSES.iter().map(|cause| (cause.what, cause.next.replace("{root}", "that directory")))
+}
+
 /// Why there is no engine, with its log, and with the next step where that is known.
 fn no_engine(error: &(dyn std::error::Error + 'static), places: &Places) -> Failure {
     let text = error.to_string();
     let kinds = std::iter::successors(Some(error), |error| error.source())
         .filter_map(|error| error.downcast_ref::<std::io::Error>())
         .map(std::io::Error::kind);
-    let mut hints = Vec::new();
-    for kind in kinds {
-        match kind {
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                hints.push("set KUKRI_ROOT to a directory that this user may write to".to_owned());
-            }
-            // As below /proc, where nothing can be made, or below a file.
-            ErrorKind::NotFound | ErrorKind::NotADirectory => {
-                hints.push("set KUKRI_ROOT to a directory on a disk".to_owned());
-            }
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-                hints.push(format!("free space on the disk of {}", places.root.display()));
-            }
-            _ => {}
-        }
-    }
+    let next = |kind| CAUSES.iter().find(|cause| cause.kinds.contains(&kind)).map(|cause| cause.next);
+    let root = places.root.display().to_string();
+    let mut hints: Vec<String> = kinds.filter_map(next).map(|next| next.replace("{root}", &root)).collect();
     let log = places.log.display().to_string();
     if !text.contains(&log) {
         hints.push(format!("the engine's log is {log}"));

@@ -8,6 +8,7 @@ mod settings;
 pub use commands::page as commands_page;
 pub use exit_codes::{page as exit_codes_page, text as exit_codes};
 pub use manual::pages as manual_pages;
+pub use crate::commands::open::causes as engine_causes;
 pub use settings::{environment, page as settings_page};
 
 /// Stands at the top of each page.

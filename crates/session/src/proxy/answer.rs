@@ -10,6 +10,7 @@ use hyper::header::{
 };
 use hyper::{Request, Response, StatusCode};
 
+use crate::answers;
 use super::{ClientTelemetry, ProxyConfig, auth, cors, upstream::Upstream};
 
 pub(super) type Body = BoxBody<Bytes, hyper::Error>;
@@ -35,14 +36,14 @@ pub(super) async fn answer(
 async fn allowed(request: Request<Incoming>, config: &ProxyConfig, upstream: &Upstream) -> Response<Body> {
     if !auth::is_allowed(request.headers().get(AUTHORIZATION), &config.token) {
         let mut response =
-            text(StatusCode::UNAUTHORIZED, "unauthorized: the session token is missing or wrong\n");
+            text(answers::UNAUTHORIZED.status, "unauthorized: the session token is missing or wrong\n");
         response.headers_mut().insert(WWW_AUTHENTICATE, REALM);
         return response;
     }
     match request.uri().path() {
         "/query" => forward(request, config, upstream).await,
         "/v1/traces" | "/v1/logs" | "/v1/metrics" => take_telemetry(request, config).await,
-        _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
+        _ => text(answers::NO_PATH.status, "404 page not found\n"),
     }
 }
 
@@ -114,7 +115,7 @@ fn bad_gateway(reason: &str, config: &ProxyConfig) -> Response<Body> {
         format!("; the engine's log is {}", config.log_path)
     };
     let answer = serde_json::json!({ "data": null, "errors": [{ "message": format!("{reason}{log}") }] });
-    let mut response = text(StatusCode::BAD_GATEWAY, format!("{answer}\n"));
+    let mut response = text(answers::NO_ENGINE.status, format!("{answer}\n"));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
