@@ -33,13 +33,17 @@ LONGEST_HEAD = 64 * 1024
 """Most bytes of status line and headers, so that a server that is none cannot fill the memory."""
 
 
+def authorization(token: str) -> str:
+    """The value of the header by which a session knows its clients."""
+    return "Basic " + base64.b64encode(f"{token}:".encode()).decode()
+
+
 def head(port: int, token: str) -> bytes:
     """The part of all requests that is the same for a session."""
-    user = base64.b64encode(f"{token}:".encode()).decode()
     return (
         "POST /query HTTP/1.1\r\n"
         f"Host: 127.0.0.1:{port}\r\n"
-        f"Authorization: Basic {user}\r\n"
+        f"Authorization: {authorization(token)}\r\n"
         f"User-Agent: kukri-python/{__version__}\r\n"
         "Accept: application/json\r\n"
         "Content-Type: application/json\r\n"

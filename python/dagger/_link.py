@@ -6,16 +6,20 @@ used in it.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 from typing import TYPE_CHECKING, Any
 
 from dagger._config import SOURCE_LINES
-from dagger._errors import ClientConnectionError, ExecuteTimeoutError, TransportError
+from dagger._errors import ClientConnectionError, DaggerError, ExecuteTimeoutError, TransportError
 from dagger._http import data
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dagger._errors import QueryError
+    from dagger._params import Params
     from dagger._pool import AsyncHttp
     from dagger._process import SessionProcess
     from dagger._query.plan import Plan
@@ -77,6 +81,19 @@ class Link:
     places = SOURCE_LINES
     """Whether calls remember where the program made them."""
 
+    def params(self) -> Params:
+        """Where the session listens."""
+        raise self.missing()
+
+    def annotate(self, error: QueryError) -> None:
+        """Lets GitHub show an error next to the line of the program that it comes from."""
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from dagger._annotate import annotate
+
+            # The session may be closed meanwhile; the error is what matters.
+            with contextlib.suppress(DaggerError):
+                annotate(self.params(), error)
+
     def missing(self) -> ClientConnectionError | TransportError:
         """Why there is no session."""
         if self.ended:
@@ -102,6 +119,10 @@ class AsyncLink(Link):
         """
         raise self.missing()
 
+    def params(self) -> Params:
+        """Where the session listens."""
+        return self.session().http.params
+
     async def run(self, start: Callable[[int], Plan]) -> tuple[Any, int]:
         """The result of a plan, and the number of the session in which it was found."""
         session = self.session()
@@ -125,6 +146,10 @@ class SyncLink(Link):
             TransportError: There is none any more.
         """
         raise self.missing()
+
+    def params(self) -> Params:
+        """Where the session listens."""
+        return self.session().http.params
 
     def run(self, start: Callable[[int], Plan]) -> tuple[Any, int]:
         """The result of a plan, and the number of the session in which it was found."""

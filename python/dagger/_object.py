@@ -83,6 +83,7 @@ class Base:
 
             _, refs = cut(call(self._type, field, args))
             blame(error, (self._step, *refs))
+            self._link.annotate(error)
 
     def _loaded(self, kind: type[B], session: int, id_: Any, where: str) -> B:
         return kind(self._link, Step.loaded(kind._type, required(id_, where), session))

@@ -143,7 +143,7 @@ class AsyncHttp:
     """The kept connections to a session. Event loops of several threads may share it."""
 
     def __init__(self, params: Params, timeout: Timeout, retry: Retry | None) -> None:
-        self._params = params
+        self.params = params
         self._head = head(params.port, params.token)
         self._timeout = timeout
         self._retry = retry
@@ -166,7 +166,7 @@ class AsyncHttp:
         if found is None:
             self._forget_ended()
             guard = self._until_the_loop_ends(loop)
-            found = self._pools[loop] = library.pool(self._params, self._timeout, self._retry), guard
+            found = self._pools[loop] = library.pool(self.params, self._timeout, self._retry), guard
             await guard.__anext__()
         return await found[0].post(request(self._head, document))
 

@@ -35,7 +35,7 @@ class SyncHttp:
     """The kept connections to a session."""
 
     def __init__(self, params: Params, timeout: Timeout, retry: Retry | None) -> None:
-        self._params = params
+        self.params = params
         self._head = head(params.port, params.token)
         self._timeout = timeout
         self._retry = retry
@@ -113,14 +113,14 @@ class SyncHttp:
         while True:
             tries -= 1
             try:
-                connection = socket.create_connection(("127.0.0.1", self._params.port), self._timeout.connect)
+                connection = socket.create_connection(("127.0.0.1", self.params.port), self._timeout.connect)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return connection
             except TimeoutError:
-                raise not_taken(self._params.port, self._timeout.connect) from None
+                raise not_taken(self.params.port, self._timeout.connect) from None
             except OSError as error:
                 if not tries:
-                    raise refused(self._params.port, error) from None
+                    raise refused(self.params.port, error) from None
             time.sleep(CONNECT_PAUSE)
 
     def close(self) -> None:

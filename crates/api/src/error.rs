@@ -79,6 +79,7 @@ impl GraphqlError {
                     ("exitCode".to_owned(), json!(exec.exit_code)),
                     ("stdout".to_owned(), json!(exec.stdout)),
                     ("stderr".to_owned(), json!(exec.stderr)),
+                    ("step".to_owned(), json!(exec.step)),
                 ]);
                 Some(map)
             }
@@ -128,6 +129,7 @@ mod tests {
             exit_code: 1,
             stdout: String::new(),
             stderr: String::new(),
+            step: 1,
             note: None,
         };
         let syntax = SyntaxError { message: "m".to_owned(), at: 0 };

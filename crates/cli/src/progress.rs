@@ -72,7 +72,9 @@ fn service() -> Option<ci::Service> {
     if variable("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         // From the system's random numbers.
         let word = || RandomState::new().build_hasher().finish();
-        return Some(ci::Service::GitHub { token: format!("{:016x}{:016x}", word(), word()) });
+        let token = format!("{:016x}{:016x}", word(), word());
+        let workspace = variable("GITHUB_WORKSPACE").unwrap_or_default();
+        return Some(ci::Service::GitHub { token, workspace });
     }
     variable("GITLAB_CI").is_some_and(|value| value == "true").then_some(ci::Service::GitLab)
 }
@@ -145,6 +147,9 @@ impl Progress {
     pub fn tick(&mut self) {
         if let Some(telemetry) = &mut self.telemetry {
             telemetry.tick();
+        }
+        if let Mode::Ci(ci) = &mut self.mode {
+            write(&ci.tick());
         }
         let Mode::Tty(painter) = &mut self.mode else { return };
         if self.in_line {

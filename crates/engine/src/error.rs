@@ -13,6 +13,8 @@ pub struct ExecError {
     pub stdout: String,
     /// The last 100 KiB of standard error, trimmed, secrets replaced.
     pub stderr: String,
+    /// Number of the run in progress events.
+    pub step: u64,
     /// What else is known, in words (for instance that the command was killed for memory).
     pub note: Option<String>,
 }

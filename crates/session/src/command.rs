@@ -103,6 +103,7 @@ impl RunningSession {
             engine_gone: client.ended(),
             max_connections: config.max_connections,
             telemetry: config.telemetry.clone(),
+            events: Some(client.own_events()),
             allow_cors: door.allow_cors,
         };
         let server = serve(door.listener, proxy)?;

@@ -6,11 +6,14 @@
 //! #1 0.531 12 passed
 //! ::endgroup::
 //! #1 ERROR exit code 1
-//! ::error title=withExec pytest -q::exit code 1
+//! ::error file=ci.py,line=12,title=withExec pytest -q::exit code 1
 //! ```
 //!
 //! The lines are those of [`Plain`], so what finds something there finds it here. Groups cannot be nested and belong to one
 //! step each; so one step at a time shows what it writes at once, and what others write meanwhile comes when they end.
+//!
+//! The annotation waits a moment for the client to say which line of its program made the step ([`Event::SpanSource`]): it is
+//! shown there, next to the code.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -28,6 +31,8 @@ pub enum Service {
         /// A word that nobody can guess: with it, commands of the workflow are switched on again after lines that could be
         /// taken for commands.
         token: String,
+        /// Directory of the repository, below which the service knows files; empty: not known.
+        workspace: String,
     },
     /// GitLab CI.
     GitLab,
@@ -37,6 +42,8 @@ pub enum Service {
 const WAITING: usize = 256 * 1024;
 /// Lines of the log that an annotation quotes.
 const QUOTED: usize = 10;
+/// Calls of [`Ci::tick`] for which an annotation waits for its line.
+const PATIENCE: u8 = 10;
 
 /// The state of the writer: which group is open, and what waits.
 #[derive(Clone, Debug)]
@@ -47,8 +54,18 @@ pub struct Ci {
     open: Option<(SpanId, String)>,
     /// Lines that belong into no group and wait for the end of the open one.
     outside: String,
+    /// Annotations whose line may still be told.
+    annotations: Vec<Annotation>,
     /// Seconds since 1970, of the latest event.
     time_s: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Annotation {
+    id: SpanId,
+    title: String,
+    text: String,
+    patience: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +80,15 @@ impl Ci {
     /// For one service, with lines of this writer.
     #[must_use]
     pub fn new(service: Service, plain: Plain) -> Self {
-        Self { service, plain, steps: HashMap::new(), open: None, outside: String::new(), time_s: 0 }
+        Self {
+            service,
+            plain,
+            steps: HashMap::new(),
+            open: None,
+            outside: String::new(),
+            annotations: Vec::new(),
+            time_s: 0,
+        }
     }
 
     /// What to write for this event, which the view has taken in.
@@ -83,8 +108,28 @@ impl Ci {
                 self.steps.insert(id, Step { title, waiting: String::new(), has_log: false, groups: 0 });
             }
             Event::SpanFinished { .. } => self.finished(&mut out, id, &lines, view),
+            Event::SpanSource { file, line, .. } => {
+                if let Some(at) = self.annotations.iter().position(|annotation| annotation.id == id) {
+                    let annotation = self.annotations.remove(at);
+                    self.close(&mut out);
+                    self.write(&mut out, &annotation, Some((file, *line)));
+                }
+            }
             _ if lines.is_empty() => {}
             _ => self.line(&mut out, id, &lines, matches!(event, Event::SpanLog { .. })),
+        }
+        out
+    }
+
+    /// Some time has passed: about a tenth of a second. What to write because of that.
+    pub fn tick(&mut self) -> String {
+        for annotation in &mut self.annotations {
+            annotation.patience = annotation.patience.saturating_sub(1);
+        }
+        let mut out = String::new();
+        if self.annotations.iter().any(|annotation| annotation.patience == 0) {
+            self.close(&mut out);
+            self.write_all(&mut out, |annotation| annotation.patience == 0);
         }
         out
     }
@@ -93,6 +138,7 @@ impl Ci {
     pub fn finish(&mut self) -> String {
         let mut out = String::new();
         self.close(&mut out);
+        self.write_all(&mut out, |_| true);
         let mut rest: Vec<_> = std::mem::take(&mut self.steps).into_values().collect();
         rest.sort_by(|a, b| a.title.len().cmp(&b.title.len()).then_with(|| a.title.cmp(&b.title)));
         for step in rest.into_iter().filter(|step| step.groups == 0 || !step.waiting.is_empty()) {
@@ -195,7 +241,7 @@ impl Ci {
     }
 
     /// One line that the page of the run shows as an error.
-    fn annotate(&self, out: &mut String, id: SpanId, view: &View) {
+    fn annotate(&mut self, out: &mut String, id: SpanId, view: &View) {
         let Some(span) = view.span(id) else { return };
         let SpanState::Failed { message, exit_code } = &span.state else { return };
         let why = why_failed(message, *exit_code);
@@ -206,7 +252,8 @@ impl Ci {
                     text.push('\n');
                     text.push_str(&line.text);
                 }
-                let _ = writeln!(out, "::error title={}::{}", property(&span.label), data(&text));
+                let title = span.label.clone();
+                self.annotations.push(Annotation { id, title, text, patience: PATIENCE });
             }
             Service::GitLab => {
                 let _ = writeln!(out, "\u{1b}[31;1mERROR: {}: {why}\u{1b}[0;m", span.label);
@@ -215,11 +262,33 @@ impl Ci {
     }
 }
 
+impl Ci {
+    fn write_all(&mut self, out: &mut String, which: impl Fn(&Annotation) -> bool) {
+        let (now, later) = std::mem::take(&mut self.annotations).into_iter().partition(which);
+        self.annotations = later;
+        let now: Vec<Annotation> = now;
+        for annotation in &now {
+            self.write(out, annotation, None);
+        }
+    }
+
+    fn write(&self, out: &mut String, annotation: &Annotation, place: Option<(&str, u32)>) {
+        let Service::GitHub { workspace, .. } = &self.service else { return };
+        let place = place.map(|(file, line)| {
+            let below = file.strip_prefix(workspace.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+            let file = below.filter(|_| !workspace.is_empty()).unwrap_or(file);
+            format!("file={},line={line},", property(file))
+        });
+        let (title, text) = (property(&annotation.title), data(&annotation.text));
+        let _ = writeln!(out, "::error {}title={title}::{text}", place.unwrap_or_default());
+    }
+}
+
 impl Service {
     /// Lines that a step or an error wrote, so that the service takes none of them for a command.
     #[must_use]
     pub fn guard(&self, lines: &str) -> String {
-        let Self::GitHub { token } = self else { return lines.to_owned() };
+        let Self::GitHub { token, .. } = self else { return lines.to_owned() };
         // Commands begin a line with `::`, those of the older form are anywhere in it.
         let command = |line: &str| line.trim_start().starts_with("::") || line.contains("##[");
         if !lines.lines().any(command) {
@@ -248,7 +317,7 @@ mod tests {
     use crate::testing::{cached, failure, finished, log, message, span};
 
     fn github() -> Service {
-        Service::GitHub { token: "T0KEN".into() }
+        Service::GitHub { token: "T0KEN".into(), workspace: "/home/runner/work/".into() }
     }
 
     fn shown(service: Service, events: &[Event]) -> String {
@@ -297,7 +366,6 @@ mod tests {
 #3 CACHED
 warning: old client
 #2 ERROR exit code 2
-::error title=withExec a%2C b%3A 100%25::exit code 2%0Atwo%0Athree
 ::group::#1 withExec make
 #1 not cached: first run
 #1 1.500 one
@@ -306,14 +374,42 @@ warning: old client
 #4 pull x
 #4 ERROR not found
 #4 ERROR try y
-::error title=pull x::not found
 ::group::#1 withExec make (continued)
 #1 6.000 five
 #1 DONE 7.0s
 ::endgroup::
+::error title=withExec a%2C b%3A 100%25::exit code 2%0Atwo%0Athree
+::error title=pull x::not found
 #5 withExec long
 "
         );
+    }
+
+    /// A line that comes soon is named; one that does not is not waited for.
+    #[test]
+    fn annotations_name_lines_of_the_program() {
+        for (file, expected) in [
+            ("/home/runner/work/a,b:c%/ci.py", "::error file=a%2Cb%3Ac%25/ci.py,line=12,title=withExec make::exit code 2\n"),
+            ("/home/runner/worker/ci.py", "::error file=/home/runner/worker/ci.py,line=12,title=withExec make::exit code 2\n"),
+        ] {
+            let (mut ci, mut view) = (Ci::new(github(), Plain::new(PlainConfig::default())), View::default());
+            let mut show = |event: &Event| {
+                view.apply(event);
+                ci.render(event, &view)
+            };
+            show(&span(1, None, "withExec make", SpanKind::Exec, 10.0));
+            show(&span(2, None, "withExec more", SpanKind::Exec, 10.0));
+            show(&log(2, Stream::Stdout, "open\n", 10.0));
+            assert!(!show(&finished(1, failure("exit code: 2", Some(2)), 13.0)).contains("::error"));
+            let source = Event::SpanSource { id: 1, file: file.into(), line: 12 };
+            // Not in a group that folds.
+            assert_eq!(show(&source), format!("::endgroup::\n{expected}"));
+            assert_eq!(show(&source), "", "once");
+            show(&finished(2, failure("exit code: 3", Some(3)), 13.0));
+            let later: String = (0..20).map(|_| ci.tick()).collect();
+            assert_eq!(later, "::error title=withExec more::exit code 3%0Aopen\n");
+            assert!(!ci.finish().contains("::error"));
+        }
     }
 
     #[test]

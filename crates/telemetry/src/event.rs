@@ -90,6 +90,15 @@ pub enum Event {
         #[serde(default)]
         reason: String,
     },
+    /// Which line of the client's program made it. Told by the client, when it has failed.
+    SpanSource {
+        /// Which span.
+        id: SpanId,
+        /// Path of the file, absolute.
+        file: String,
+        /// Number of the line, from 1.
+        line: u32,
+    },
     /// What it has cost, told before its end.
     SpanUsage {
         /// Which span.
@@ -233,6 +242,7 @@ impl Event {
             | Self::SpanProgress { id, .. }
             | Self::SpanCached { id, .. }
             | Self::SpanNotCached { id, .. }
+            | Self::SpanSource { id, .. }
             | Self::SpanUsage { id, .. }
             | Self::SpanFinished { id, .. } => Some(*id),
             Self::SpanMoment(moment) => Some(moment.id),

@@ -111,7 +111,8 @@ impl Plain {
                     out.push('\n');
                 }
             }
-            Event::SpanUsage { .. }
+            Event::SpanSource { .. }
+            | Event::SpanUsage { .. }
             | Event::SpanMoment(_)
             | Event::Telemetry(_)
             | Event::Message { .. }

@@ -231,7 +231,11 @@ impl View {
                     self.messages.pop_front();
                 }
             }
-            Event::SpanUsage { .. } | Event::SpanMoment(_) | Event::Telemetry(_) | Event::Other(_) => {}
+            Event::SpanSource { .. }
+            | Event::SpanUsage { .. }
+            | Event::SpanMoment(_)
+            | Event::Telemetry(_)
+            | Event::Other(_) => {}
         }
     }
 

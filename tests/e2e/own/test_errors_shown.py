@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from engine import Engine
 
 ASYNC = """
 import asyncio
@@ -75,3 +76,25 @@ def test_an_image_that_is_not_there(tmp_path: Path) -> None:
         '  File "ci.py", line 5, in <module>',
         '    base = client.container().from_("no-such-image")',
     ]
+
+
+@pytest.mark.parametrize("program", [ASYNC, SYNC])
+def test_github_shows_it_next_to_the_line(engine: Engine, tmp_path: Path, program: str) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "ci.py").write_text(program)
+    number = next(number for number, line in enumerate(program.splitlines(), 1) if "# this step" in line)
+    env = {**engine.env, "GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(tmp_path)}
+    command = ["run", sys.executable, "ci.py"]
+    done = engine.kukri(*command, env=env, cwd=tmp_path / "sub", check=False)
+    shown = [line for line in done.stderr.splitlines() if line.startswith("::error")]
+    expected = f"::error file=sub/ci.py,line={number},title=sh -c 'seq 30; echo wrong >&2; exit 3'::exit code 3%0A"
+    assert len(shown) == 1 and shown[0].startswith(expected) and shown[0].endswith("%0Awrong"), shown
+
+    # Without the line it is shown all the same.
+    env["KUKRI_SOURCE_LINES"] = "0"
+    done = engine.kukri(*command, env=env, cwd=tmp_path / "sub", check=False)
+    assert "::error title=sh -c 'seq 30; echo wrong" in done.stderr
+    # GitLab has no place for it.
+    env = {**engine.env, "GITLAB_CI": "true"}
+    done = engine.kukri(*command, env=env, cwd=tmp_path / "sub", check=False)
+    assert "::error" not in done.stderr and "ERROR: sh -c 'seq 30;" in done.stderr

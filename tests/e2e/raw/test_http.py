@@ -4,10 +4,12 @@ import json
 import re
 import threading
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from engine import Engine
 from session import GraphQLError, Session
 
 
@@ -163,3 +165,18 @@ def test_requests_run_at_the_same_time(session: Session) -> None:
     for thread in threads:
         thread.join()
     assert time.monotonic() - started < 3
+
+
+def test_lines_of_programs_become_events(engine: Engine, tmp_path: Path) -> None:
+    """A client may say which line made a step that has failed."""
+    with engine.session("--progress", "json", workdir=tmp_path) as session:
+        said = {"step": 7, "file": "/a b.py", "line": 3}
+        assert session.request(json.dumps(said).encode(), path="/v1/source")[0] == 201
+        for wrong in (b"", b"{}", b"[]", b'{"step": -1, "file": "x", "line": 1}', b"x" * 100_000):
+            assert session.request(wrong, path="/v1/source")[0] == 400
+        assert session.request(json.dumps(said).encode(), path="/v1/source", token="x")[0] == 401
+        session.close()
+        events = [json.loads(line) for line in session.stderr().splitlines()]
+    assert [event for event in events if event["event"] == "span_source"] == [
+        {"event": "span_source", "id": 7, "file": "/a b.py", "line": 3}
+    ]

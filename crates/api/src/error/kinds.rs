@@ -14,6 +14,7 @@ pub const EXEC: FailedAnswer = FailedAnswer {
         Extension::Holds("exitCode", "its exit status; 128 + n after signal n; -1 if it is not known"),
         Extension::Holds("stdout", "the last 100 KiB of its standard output"),
         Extension::Holds("stderr", "the last 100 KiB of its standard error"),
+        Extension::Holds("step", "the number of its step in the events of `--progress json`"),
     ],
     python: "ExecError",
     meaning: "A command in a container ended with a status that its `withExec` does not expect, which is any but 0 unless \

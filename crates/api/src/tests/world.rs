@@ -225,6 +225,7 @@ fn operations() -> Vec<(&'static OperationDef, Run)> {
                 exit_code: 7,
                 stdout: "out".to_owned(),
                 stderr: "err".to_owned(),
+                step: 3,
                 note: None,
             };
             Box::pin(std::future::ready(Err(OpError::Exec(Arc::new(error)))))

@@ -479,7 +479,15 @@ pub const SETTINGS: &[Setting] = &[
         "GITHUB_ACTIONS",
         Kind::Switch,
         "off",
-        "If `true`, lines of progress have groups and error annotations for GitHub Actions",
+        "If `true`, lines of progress have groups and error annotations for GitHub Actions, and the Python package says \
+         which line of the program a failed step comes from",
+    ),
+    Setting::variable(
+        Reader::System,
+        "GITHUB_WORKSPACE",
+        Kind::Dir,
+        "none",
+        "Directory of the repository: annotations name files relative to it",
     ),
     Setting::variable(
         Reader::System,

@@ -101,7 +101,22 @@ pub struct Client {
     link: LinkGuard,
     engine: EngineHello,
     events: mpsc::UnboundedReceiver<(Bytes, usize)>,
+    own_events: OwnEvents,
     taken: usize,
+}
+
+/// Adds events of the client's own to those of the engine.
+#[derive(Clone, Debug)]
+pub struct OwnEvents(mpsc::WeakUnboundedSender<(Bytes, usize)>);
+
+impl OwnEvents {
+    /// Adds one; nothing happens if the session has ended.
+    pub fn tell(&self, event: Bytes) {
+        if let Some(events) = self.0.upgrade() {
+            // Only the engine's events are waited for by somebody who counts their bytes.
+            let _ = events.send((event, 0));
+        }
+    }
 }
 
 struct LinkGuard {
@@ -132,6 +147,12 @@ impl Client {
     #[must_use]
     pub fn ended(&self) -> CancellationToken {
         self.link.link.closed_token()
+    }
+
+    /// A way to add events that [`Client::next_event`] gives.
+    #[must_use]
+    pub fn own_events(&self) -> OwnEvents {
+        self.own_events.clone()
     }
 
     /// The next progress event; none when the session has ended. Events wait (up to 8 MiB, at the engine) until they are
@@ -202,9 +223,10 @@ pub async fn connect(config: ConnectConfig) -> Result<Client, ConnectError> {
     negotiate(&config.hello, &engine)?;
 
     let (events_in, events) = mpsc::unbounded_channel();
+    let own_events = OwnEvents(events_in.downgrade());
     let (link, driver) = link::drive(io, Peer::Client { events: events_in }, Arc::new(Host::new(&config)));
     let driver = tokio::spawn(driver);
-    Ok(Client { link: LinkGuard { link, driver }, engine, events, taken: 0 })
+    Ok(Client { link: LinkGuard { link, driver }, engine, events, own_events, taken: 0 })
 }
 
 fn request(hello: &ClientHello) -> Request<Full<Bytes>> {

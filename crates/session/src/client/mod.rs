@@ -17,4 +17,4 @@ mod stat_cache;
 mod sync;
 mod walk;
 
-pub use connect::{Client, ConnectConfig, ConnectError, connect};
+pub use connect::{Client, ConnectConfig, ConnectError, OwnEvents, connect};

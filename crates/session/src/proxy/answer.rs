@@ -11,7 +11,7 @@ use hyper::header::{
 use hyper::{Request, Response, StatusCode};
 
 use crate::answers;
-use super::{ClientTelemetry, ProxyConfig, auth, cors, upstream::Upstream};
+use super::{ClientTelemetry, ProxyConfig, auth, cors, source, upstream::Upstream};
 
 pub(super) type Body = BoxBody<Bytes, hyper::Error>;
 
@@ -43,6 +43,7 @@ async fn allowed(request: Request<Incoming>, config: &ProxyConfig, upstream: &Up
     match request.uri().path() {
         "/query" => forward(request, config, upstream).await,
         "/v1/traces" | "/v1/logs" | "/v1/metrics" => take_telemetry(request, config).await,
+        "/v1/source" => source::take(request, config).await,
         _ => text(answers::NO_PATH.status, "404 page not found\n"),
     }
 }
@@ -146,7 +147,7 @@ fn drop_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Full::new(body.into()).map_err(|never| match never {}).boxed());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

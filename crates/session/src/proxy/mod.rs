@@ -4,6 +4,7 @@
 mod answer;
 mod auth;
 mod cors;
+mod source;
 mod upstream;
 
 use std::convert::Infallible;
@@ -21,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::client::OwnEvents;
 use upstream::Upstream;
 
 /// What to serve, and where it goes.
@@ -41,6 +43,8 @@ pub struct ProxyConfig {
     pub max_connections: usize,
     /// Takes telemetry of clients; none: it is dropped.
     pub telemetry: Option<TelemetrySink>,
+    /// Takes what clients say of their progress; none: it is dropped.
+    pub events: Option<OwnEvents>,
     /// Whether pages of any origin may use it from a browser. They need the token like everybody else.
     pub allow_cors: bool,
 }

@@ -94,6 +94,7 @@ async fn setup_with(allow_cors: bool) -> Setup {
         engine_gone: gone.clone(),
         max_connections: 50,
         telemetry: None,
+        events: None,
         allow_cors,
     };
     let proxy = serve(loopback().await.unwrap(), config).unwrap();
@@ -155,7 +156,7 @@ async fn telemetry_is_taken_and_other_paths_are_unknown() {
     for path in ["/v1/traces", "/v1/logs", "/v1/metrics"] {
         assert!(ask(setup.proxy.address().port(), "POST", path, TOKEN, "x").await.starts_with("HTTP/1.1 201 "));
     }
-    for path in ["/", "/v1/session", "/queryx"] {
+    for path in ["/", "/v1/session", "/v1/sources", "/queryx"] {
         assert!(
             ask(setup.proxy.address().port(), "POST", path, TOKEN, "x").await.starts_with("HTTP/1.1 404 "),
             "{path}"

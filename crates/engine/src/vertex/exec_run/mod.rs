@@ -65,7 +65,7 @@ impl Exec {
         happened("Container created", None);
         let mut running = match engine.runtime().run(request).await {
             Ok(running) => running,
-            Err(error) => return Err(self.not_started(&error)),
+            Err(error) => return Err(self.not_started(run.vertex, &error)),
         };
         happened("Container started", None);
         let follow = output::follow(streams.stdout, streams.stderr, secrets.values(), engine, run.vertex);
@@ -85,7 +85,7 @@ impl Exec {
         };
         happened("Container exited", Some(code));
         if !self.expect.accepts(code) {
-            return Err(self.failure(code, &captured, &exit, engine.store()));
+            return Err(self.failure(run.vertex, code, &captured, &exit, engine.store()));
         }
         let output = settle::settle(self, engine, prepared, &user, captured, &exit, code).await?;
         drop(locks);
@@ -130,7 +130,7 @@ impl Exec {
     }
 
     /// The command could not be started. As in a shell, 127 is "not found" and 126 "found, but cannot be executed".
-    fn not_started(&self, error: &SandboxError) -> OpError {
+    fn not_started(&self, step: u64, error: &SandboxError) -> OpError {
         let exit_code = match error {
             SandboxError::CommandNotFound { .. } => 127,
             SandboxError::NotExecutable { .. }
@@ -146,12 +146,14 @@ impl Exec {
             exit_code,
             stdout: String::new(),
             stderr: error.to_string(),
+            step,
             note: Some(error.to_string()),
         }))
     }
 
     fn failure(
         &self,
+        step: u64,
         exit_code: i32,
         captured: &Captured,
         exit: &kukri_sandbox::Exit,
@@ -172,6 +174,7 @@ impl Exec {
             exit_code,
             stdout: captured.stdout.window(),
             stderr: captured.stderr.window(),
+            step,
             note,
         }))
     }
