@@ -7,6 +7,7 @@ pub use read::{command, parse, with_functions};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
 
 /// Run CI pipelines that are written as code, in containers, on this machine.
 ///
@@ -150,8 +151,8 @@ pub struct VersionArgs {
 #[derive(clap::Args, Debug)]
 #[command(disable_version_flag = true)]
 pub struct HelpArgs {
-    /// A command, with its own commands; or `environment`: all variables; or `exit-codes`.
-    #[arg(value_name = "COMMAND|TOPIC")]
+    /// A command, with its own commands; or the name of a variable; or `environment`: all of them; or `exit-codes`.
+    #[arg(value_name = "COMMAND|TOPIC", add = ArgValueCandidates::new(crate::commands::help::candidates))]
     pub topic: Vec<String>,
 }
 
@@ -388,6 +389,7 @@ pub enum TraceCommand {
     /// Print the steps of a run: when, how long, and why they ran.
     Show {
         /// The run, or the beginning of its name [default: the latest].
+        #[arg(add = ArgValueCandidates::new(crate::runs::candidates))]
         run: Option<String>,
         /// Print what the steps wrote that have this in their name.
         #[arg(long, value_name = "TEXT")]
@@ -399,9 +401,10 @@ pub enum TraceCommand {
     /// Open the page of a run in the browser; where there is none, print the path of the page.
     Open {
         /// The run, or the beginning of its name [default: the latest].
+        #[arg(add = ArgValueCandidates::new(crate::runs::candidates))]
         run: Option<String>,
         /// Write the page to this file, and open nothing.
-        #[arg(short, long, value_name = "FILE")]
+        #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
         output: Option<PathBuf>,
     },
 }

@@ -102,6 +102,10 @@ mod tests {
         assert_eq!(candidates("kukri core container from --addr"), ["--address"]);
         assert!(candidates("kukri core container with-exec --expect ").contains(&"SUCCESS".to_owned()));
         assert_eq!(candidates("kukri run --progress pl"), ["plain"]);
+        assert_eq!(candidates("kukri engine --network b"), ["bridge"]);
+        assert_eq!(candidates("kukri help KUKRI_PRO"), ["KUKRI_PROGRESS"]);
+        assert_eq!(candidates("kukri help exit"), ["exit-codes"]);
+        assert_eq!(candidates("kukri help cac"), ["cache"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use clap_complete::engine::CompletionCandidate;
 use jiff::Timestamp;
 use kukri_telemetry::{Event, Run, Trace};
 use serde::{Deserialize, Serialize};
@@ -134,6 +135,12 @@ pub fn paths() -> io::Result<Vec<PathBuf>> {
     // Names begin with the time.
     paths.sort_unstable_by(|one, other| other.cmp(one));
     Ok(paths)
+}
+
+/// Names of the runs that are kept, for completion.
+pub fn candidates() -> Vec<CompletionCandidate> {
+    let paths = paths().unwrap_or_default();
+    paths.iter().filter_map(|path| path.file_stem()).map(CompletionCandidate::new).collect()
 }
 
 /// Reads a run. Lines that are not understood are passed over.

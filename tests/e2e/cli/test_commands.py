@@ -91,6 +91,7 @@ def test_help_has_every_topic(engine: Engine) -> None:
     assert "KUKRI_ROOT=DIR  --root" in engine.kukri("help", "environment").stdout
     assert "127" in engine.kukri("help", "exit-codes").stdout
     assert "--deep" in engine.kukri("help", "cache", "verify").stdout
+    assert engine.kukri("help", "DAGGER_PROGRESS").stdout.startswith("KUKRI_PROGRESS, else DAGGER_PROGRESS=")
 
 
 def test_under_the_other_name(engine: Engine, tmp_path: Path) -> None:
@@ -111,43 +112,3 @@ def test_under_the_other_name(engine: Engine, tmp_path: Path) -> None:
     assert dagger("--progress", "plain", "-s", "run", "echo", "hi") == "hi\n"
     assert json.loads(dagger("-s", "query", "{ version }"))["version"].startswith("v0.21")
     assert "Usage: dagger" in dagger("--help")
-
-
-def bash(script: str, path: Path) -> str:
-    """What a shell prints that has our completion and no configuration of anybody."""
-    env = {"PATH": f"{path}:{os.environ['PATH']}", "HOME": str(path), "TERM": "dumb"}
-    done = subprocess.run(
-        ["bash", "--norc", "-c", script], env=env, capture_output=True, text=True, check=True, timeout=60
-    )
-    return done.stdout
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["kukri", "cach"], "cache"),
-        (["kukri", "core", "container", "from", "--address", "=", "alpine", "with-exe"], "with-exec"),
-        (["kukri", "run", "--progress", "pla"], "plain"),
-        (["dagger", "core", "direct"], "directory"),
-    ],
-)
-def test_completion_in_bash(tmp_path: Path, words: list[str], expected: str) -> None:
-    for name in ("kukri", "dagger"):
-        (tmp_path / name).symlink_to(Path(binary()).resolve())
-    listed = " ".join(f"'{word}'" for word in words)
-    script = f"""
-        source <({words[0]} completion bash)
-        COMP_WORDS=({listed}); COMP_CWORD={len(words) - 1}; COMP_TYPE=9
-        _clap_complete_{words[0]} {words[0]} '{words[-1]}' '{words[-2]}' 2>/dev/null
-        echo "${{COMPREPLY[@]}}"
-    """
-    assert bash(script, tmp_path).split() == [expected]
-
-
-def test_manual(engine: Engine, tmp_path: Path) -> None:
-    engine.kukri("man", str(tmp_path / "new" / "man1"))
-    pages = {path.name for path in (tmp_path / "new" / "man1").iterdir()}
-    assert {"kukri.1", "kukri-run.1", "kukri-core.1", "kukri-cache-prune.1"} <= pages
-    (tmp_path / "file").write_text("")
-    assert engine.kukri("man", str(tmp_path / "file"), check=False).returncode == 1
-    assert engine.kukri("completion", "tcsh", check=False).returncode == 2

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, Command, CommandFactory, FromArgMatches, ValueHint};
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use kukri_api::Schema;
 
 use super::Args;
@@ -59,7 +60,18 @@ fn describe(command: Command) -> Command {
         let Some(setting) = setting_of(&arg) else { return arg };
         let shown = !arg.get_default_values().is_empty();
         let arg = arg.help(setting.help(shown)).hide_env_values(true);
-        if setting.kind == registry::Kind::Switch { arg } else { arg.value_name(setting.kind.placeholder()) }
+        if setting.kind == registry::Kind::Switch {
+            return arg;
+        }
+        let arg = arg.value_name(setting.kind.placeholder());
+        match setting.kind {
+            registry::Kind::Dir => arg.value_hint(ValueHint::DirPath),
+            registry::Kind::Path => arg.value_hint(ValueHint::AnyPath),
+            registry::Kind::Choice(words) if arg.get_possible_values().is_empty() => {
+                arg.add(ArgValueCandidates::new(move || words.iter().map(CompletionCandidate::new).collect()))
+            }
+            _ => arg,
+        }
     };
     command.mut_args(of_setting).mut_subcommands(describe)
 }

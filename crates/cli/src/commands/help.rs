@@ -2,16 +2,32 @@
 
 use std::process::ExitCode;
 
+use clap_complete::engine::CompletionCandidate;
+
 use crate::args::{self, HelpArgs};
 use crate::exit::Dialect;
 use crate::fail::{Failure, Outcome, out};
 use crate::reference;
+use crate::settings::registry;
 
 /// A name, and its text.
 type Topic = (&'static str, fn() -> String);
 
 /// What can be explained besides commands.
 const TOPICS: &[Topic] = &[("environment", reference::environment), ("exit-codes", reference::exit_codes)];
+
+/// What can be explained, for completion: topics, variables, commands.
+pub fn candidates() -> Vec<CompletionCandidate> {
+    let topics = TOPICS.iter().map(|(name, _)| CompletionCandidate::new(name));
+    let settings = registry::SETTINGS
+        .iter()
+        .map(|setting| CompletionCandidate::new(setting.name).help(Some(setting.doc.into())));
+    let commands = args::command(Dialect::Kukri);
+    let commands = commands.get_subcommands().filter(|command| !command.is_hide_set()).map(|command| {
+        CompletionCandidate::new(command.get_name()).help(command.get_about().cloned())
+    });
+    topics.chain(commands).chain(settings).collect()
+}
 
 /// Prints the help of a command, or a topic.
 pub fn help(args: &HelpArgs, dialect: Dialect) -> Outcome {
@@ -21,6 +37,12 @@ pub fn help(args: &HelpArgs, dialect: Dialect) -> Outcome {
         out(&text())?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let [name] = args.topic.as_slice()
+        && let Some(setting) = registry::find(name)
+    {
+        out(&reference::setting(setting))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut command = args::command(dialect);
     command.build();
     let mut found = &mut command;
@@ -28,7 +50,7 @@ pub fn help(args: &HelpArgs, dialect: Dialect) -> Outcome {
         found = found.find_subcommand_mut(word).ok_or_else(|| {
             let topics: Vec<&str> = TOPICS.iter().map(|(name, _)| *name).collect();
             Failure::usage(format!("there is no command or topic {:?}", args.topic.join(" ")))
-                .hint(format!("commands are in `kukri --help`; topics are {}", topics.join(", ")))
+                .hint(format!("commands are in `kukri --help`; topics are {}, and the names of variables", topics.join(", ")))
         })?;
     }
     out(&found.render_long_help().to_string())?;

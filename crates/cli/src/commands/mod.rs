@@ -4,7 +4,7 @@ mod cache;
 mod core;
 mod doctor;
 mod engine;
-mod help;
+pub mod help;
 mod listen;
 mod man;
 pub mod open;

@@ -72,6 +72,15 @@ fn value(kind: Kind) -> String {
     }
 }
 
+/// One variable, for a terminal.
+#[must_use]
+pub fn setting(setting: &Setting) -> String {
+    let also: String = setting.also.iter().map(|name| format!(", else {name}")).collect();
+    let flag = setting.flag.map(|flag| format!("  --{flag}")).unwrap_or_default();
+    let text = format!("{} (default: {})", setting.doc, setting.default).replace('`', "");
+    format!("{}{also}={}{flag}\n    {text}\n", setting.name, setting.kind.placeholder())
+}
+
 /// All variables, for a terminal.
 #[must_use]
 pub fn environment() -> String {
@@ -88,15 +97,9 @@ pub fn environment() -> String {
     ] {
         let _ = writeln!(out, "\n{title}:");
         for setting in of(reader) {
-            let also: String = setting.also.iter().map(|name| format!(", else {name}")).collect();
-            let flag = setting.flag.map(|flag| format!("  --{flag}")).unwrap_or_default();
-            let _ = writeln!(out, "  {}{also}={}{flag}", setting.name, setting.kind.placeholder());
-            let _ = writeln!(
-                out,
-                "      {} (default: {})",
-                setting.doc.replace('`', ""),
-                setting.default.replace('`', "")
-            );
+            for line in self::setting(setting).lines() {
+                let _ = writeln!(out, "  {line}");
+            }
         }
     }
     let _ = writeln!(out, "\n{}", VALUES.replace('`', ""));

@@ -1,0 +1,136 @@
+"""Completion in the shells themselves: what they offer, and what they put into the line."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from engine import Engine, binary
+
+#: What is written, and what stands in its place when the key for completion was pressed.
+LINES = [
+    ("kukri cach", "cache"),
+    ("kukri listen --allow", "--allow-cors"),
+    ("kukri run --progress pla", "plain"),
+    ("kukri run --progress=pla", "--progress=plain"),
+    ("kukri engine --network bri", "bridge"),
+    ("kukri help KUKRI_PIDS", "KUKRI_PIDS_MAX"),
+    ("kukri core container from --address=alpine:3.20 with-exe", "with-exec"),
+    ("kukri core container with-exec --expect SUC", "SUCCESS"),
+    ("kukri query --doc some-f", "some-file"),
+    ("dagger core direct", "directory"),
+]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory with the command under both of its names, and a file."""
+    for name in ("kukri", "dagger"):
+        (tmp_path / name).symlink_to(Path(binary()).resolve())
+    (tmp_path / "some-file").write_text("")
+    return tmp_path
+
+
+def environment(place: Path) -> dict[str, str]:
+    """Our command first, and no configuration of anybody."""
+    return {"PATH": f"{place}:{os.environ['PATH']}", "HOME": str(place), "TERM": "dumb", "PS1": "% "}
+
+
+def output(command: list[str], place: Path) -> str:
+    done = subprocess.run(
+        command, env=environment(place), cwd=place, capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout
+
+
+def in_bash(line: str, place: Path) -> str:
+    # Bash takes words apart at `=` and `:`.
+    words = [word for word in re.split(r"([=: ])", line) if word.strip()]
+    listed = " ".join(f"'{word}'" for word in words)
+    script = f"""
+        source <({words[0]} completion bash)
+        COMP_WORDS=({listed}); COMP_CWORD={len(words) - 1}; COMP_TYPE=9
+        _clap_complete_{words[0]} {words[0]} '{words[-1]}' '{words[-2]}' 2>/dev/null
+        echo "${{COMPREPLY[@]}}"
+    """
+    return output(["bash", "--norc", "-c", script], place).strip()
+
+
+def in_fish(line: str, place: Path) -> str:
+    script = f"{line.split()[0]} completion fish | source; complete -C '{line}'"
+    # Behind a tab there is what the word means.
+    return "\n".join(
+        row.partition("\t")[0] for row in output(["fish", "--no-config", "-c", script], place).splitlines()
+    )
+
+
+def in_zsh(line: str, place: Path) -> str:
+    """What stands in the line editor after the key: it is printed in place of being run."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(place)
+        os.execvpe("zsh", ["zsh", "-f", "-i"], environment(place))
+    shown = ""
+
+    def until(what: str) -> None:
+        nonlocal shown
+        deadline = time.monotonic() + 30
+        while what not in shown:
+            assert time.monotonic() < deadline, shown
+            if select.select([terminal], [], [], 0.1)[0]:
+                shown += os.read(terminal, 65536).decode(errors="replace")
+
+    try:
+        # The mark is put together by the shell, so that the line as it is typed does not have it.
+        name = line.split()[0]
+        start = f"autoload -U compinit; compinit -u -D; source <({name} completion zsh)"
+        bind = "show() { print; print -r -- \"=\"\"<$BUFFER>=\"; BUFFER=; zle accept-line }; zle -N show; bindkey '^X' show"
+        os.write(terminal, f"{start}; {bind}; print rea''dy\n".encode())
+        until("ready")
+        shown = ""
+        os.write(terminal, f"{line}\t\x18".encode())
+        until(">=")
+    finally:
+        os.close(terminal)
+        os.waitpid(pid, 0)
+    found = re.search(r"=<(.*?)>=", shown, re.DOTALL)
+    assert found, shown
+    return found[1].split()[-1]
+
+
+@pytest.mark.parametrize(("line", "expected"), LINES)
+@pytest.mark.parametrize("ask", [in_bash, in_fish, in_zsh], ids=["bash", "fish", "zsh"])
+def test_shells(place: Path, ask: Callable[[str, Path], str], line: str, expected: str) -> None:
+    shell = ask.__name__.removeprefix("in_")
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here; scripts/setup.sh installs it")
+    found = ask(line, place)
+    if shell == "bash":
+        # What is before the last `=` stands in the line already.
+        expected = expected.rpartition("=")[2]
+    assert found == expected
+
+
+def test_runs_are_offered(engine: Engine, place: Path) -> None:
+    document = '{ container { from(address: "busybox") { withExec(args: ["true"]) { stdout } } } }'
+    engine.kukri("query", document)
+    names = [line.split()[0] for line in engine.kukri("trace", "ls").stdout.splitlines()[1:]]
+    done = engine.kukri(
+        "--", "kukri", "trace", "show", "", env={**engine.env, "KUKRI_COMPLETE": "fish"}, check=False
+    )
+    offered = [line.partition("\t")[0] for line in done.stdout.splitlines()]
+    assert names and set(names) <= set(offered)
+
+
+def test_shells_that_are_not_known(engine: Engine) -> None:
+    for shell in ("powershell", "elvish"):
+        assert "KUKRI_COMPLETE" in engine.kukri("completion", shell).stdout
+    assert engine.kukri("completion", "tcsh", check=False).returncode == 2
