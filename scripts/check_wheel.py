@@ -9,7 +9,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent.parent / "python" / "dagger"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "python" / "dagger"
+DATA = ROOT / "crates" / "cli" / "wheel"
 METADATA = {
     "Name": "kukri",
     "License-Expression": "Apache-2.0",
@@ -30,7 +32,10 @@ def expected(stem: str) -> set[str]:
         f"{stem}.dist-info/{name}"
         for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
     }
-    return modules | info | {f"{stem}.data/scripts/kukri"}
+    data = {
+        f"{stem}.data/{path.relative_to(DATA).as_posix()}" for path in DATA.rglob("*") if path.is_file()
+    }
+    return modules | info | data | {f"{stem}.data/scripts/kukri"}
 
 
 def problems(path: Path) -> list[str]:

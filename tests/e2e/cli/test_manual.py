@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from engine import Engine
+from engine import ROOT, Engine
+
+WHEEL = ROOT / "crates" / "cli" / "wheel" / "data" / "share" / "man"
 
 
 def test_manual(engine: Engine, tmp_path: Path) -> None:
@@ -16,3 +18,28 @@ def test_manual(engine: Engine, tmp_path: Path) -> None:
     assert {"kukri.1", "kukri-run.1", "kukri-core.1", "kukri-cache-prune.1"} <= pages
     (tmp_path / "file").write_text("")
     assert engine.kukri("man", str(tmp_path / "file"), check=False).returncode == 1
+
+
+def test_the_pages_of_the_package_are_those_of_the_command(engine: Engine, tmp_path: Path) -> None:
+    engine.kukri("man", str(tmp_path))
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert written == {path.name: path.read_bytes() for path in (WHEEL / "man1").iterdir()}
+
+
+def test_man_shows_them(tmp_path: Path) -> None:
+    """As in an environment with the package: `man` looks beside the directories of `PATH`."""
+    if shutil.which("man") is None:
+        pytest.skip("there is no man here; scripts/setup.sh installs it")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "share").mkdir()
+    (tmp_path / "share" / "man").symlink_to(WHEEL)
+    pages = sorted(path.stem for path in (WHEEL / "man1").iterdir())
+    env = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "80", "HOME": str(tmp_path)}
+    for page in pages:
+        done = subprocess.run(
+            ["man", "--warnings", page], env=env, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert (done.returncode, done.stderr) == (0, ""), page
+        assert page.upper() in done.stdout.splitlines()[0].upper()
+    shown = subprocess.run(["man", "kukri"], env=env, capture_output=True, text=True, check=True, timeout=60)
+    assert "KUKRI_ROOT" in shown.stdout and "EXIT STATUS" in shown.stdout
