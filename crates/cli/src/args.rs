@@ -1,5 +1,6 @@
 //! What can be written on the command line.
 
+mod foreign;
 mod read;
 
 pub use read::{command, parse, with_functions};
@@ -105,6 +106,26 @@ pub struct SessionFlags {
     /// Show internals. Accepted for compatibility.
     #[arg(short, long, hide = true)]
     pub debug: bool,
+    /// Apply the changes that the chain gives to the working directory without asking.
+    #[arg(short = 'y', long, hide = true)]
+    pub auto_apply: bool,
+    /// What only scripts for the original have.
+    #[command(flatten)]
+    pub foreign: foreign::ForeignFlags,
+}
+
+impl Command {
+    /// Flags of the session, where the command opens one.
+    pub const fn session(&self) -> Option<&SessionFlags> {
+        match self {
+            Self::Run(args) => Some(&args.session),
+            Self::Query(args) => Some(&args.session),
+            Self::Core(args) => Some(&args.session),
+            Self::Listen(args) => Some(&args.session),
+            Self::Session(args) => Some(&args.session),
+            _ => None,
+        }
+    }
 }
 
 /// `kukri completion`.
@@ -220,12 +241,6 @@ pub struct CoreArgs {
     /// Print JSON.
     #[arg(short, long, global = true)]
     pub json: bool,
-    /// Apply the changes that the chain gives to the working directory without asking.
-    #[arg(short = 'y', long, global = true)]
-    pub auto_apply: bool,
-    /// Accepted for compatibility: there are no modules.
-    #[arg(short = 'M', long, hide = true, global = true)]
-    pub no_mod: bool,
     /// The functions.
     #[arg(skip)]
     pub chain: Option<crate::core::chain::Chain>,

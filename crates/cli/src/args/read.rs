@@ -46,6 +46,8 @@ const ABSENT: &[(&[&str], &str)] = &[
 /// The command line as it is without what the environment says.
 pub fn command(dialect: Dialect) -> Command {
     let command = describe(Args::command());
+    // Of the commands that take it, this one does something.
+    let command = command.mut_subcommand("core", |core| core.mut_arg("auto_apply", |arg| arg.hide(false)));
     match dialect {
         Dialect::Kukri => command,
         Dialect::Dagger => command.name("dagger").bin_name("dagger").before_help(
@@ -106,6 +108,9 @@ pub fn parse(words: Vec<OsString>, dialect: Dialect) -> Result<Args, ExitCode> {
         Ok((args, matches))
     });
     let (mut args, matches) = read.map_err(|error| report_usage(&error, dialect))?;
+    if let Some(flags) = args.command.session() {
+        flags.foreign.check().map_err(|failure| failure.report(dialect))?;
+    }
     if let (super::Command::Core(core), Some(api), Some(found)) =
         (&mut args.command, api, matches.subcommand_matches("core"))
     {
@@ -125,7 +130,7 @@ pub fn with_functions(command: Command, words: &[OsString]) -> (Command, Option<
 }
 
 /// Moves flags of the session that stand before the command behind it: `kukri --progress plain query` is
-/// `kukri query --progress plain`.
+/// `kukri query --progress plain`. Before a command that opens no session they mean nothing, and are left out.
 fn flags_after_command(command: &Command, words: Vec<OsString>) -> Vec<OsString> {
     let Some(session) = command.find_subcommand("session") else { return words };
     let mut at = 1;
@@ -140,15 +145,12 @@ fn flags_after_command(command: &Command, words: Vec<OsString>) -> Vec<OsString>
         let Some(found) = found else { break };
         at += if found.get_action().takes_values() && value.is_none() { 2 } else { 1 };
     }
-    let takes_them = |word: &OsString| {
-        let found = word.to_str().and_then(|word| command.find_subcommand(word));
-        found.is_some_and(|found| found.get_arguments().any(|arg| arg.get_long() == Some("progress")))
-    };
-    if at == 1 || !words.get(at).is_some_and(takes_them) {
-        return words;
-    }
+    let found = words.get(at).and_then(|word| word.to_str()).and_then(|word| command.find_subcommand(word));
+    let Some(found) = found.filter(|_| at > 1) else { return words };
     let mut moved = vec![words[0].clone(), words[at].clone()];
-    moved.extend_from_slice(&words[1..at]);
+    if found.get_arguments().any(|arg| arg.get_long() == Some("progress")) {
+        moved.extend_from_slice(&words[1..at]);
+    }
     moved.extend_from_slice(&words[at + 1..]);
     moved
 }
@@ -181,7 +183,8 @@ mod tests {
             ("dagger --workdir /a run ls -s", "dagger run --workdir /a ls -s"),
             ("dagger --nope query", "dagger --nope query"),
             ("dagger --version", "dagger --version"),
-            ("dagger -s cache du", "dagger -s cache du"),
+            ("dagger -s --progress plain cache du", "dagger cache du"),
+            ("dagger -i --interactive-command sh -m . query", "dagger query -i --interactive-command sh -m ."),
             ("dagger --progress", "dagger --progress"),
         ] {
             assert_eq!(moved(line), expected, "{line}");

@@ -26,7 +26,7 @@ pub async fn core(args: CoreArgs) -> Outcome {
     let outcome = match args.output.as_deref() {
         Some(path) => export(&mut connection, chain, path, args.json).await,
         None if gives(&chain, "Changeset") && !args.json => {
-            apply(&mut connection, chain, args.auto_apply).await
+            apply(&mut connection, chain, args.session.auto_apply).await
         }
         None => value(&mut connection, chain, args.json).await.map(|text| (text, String::new())),
     };

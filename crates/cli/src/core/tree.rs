@@ -13,7 +13,7 @@ use super::{functions, next};
 pub fn extend(command: Command, schema: &Schema, words: &[String]) -> Command {
     let command = command.mut_args(|arg| match arg.get_id().as_str() {
         // The same at each point.
-        "progress" | "silent" | "verbose" | "quiet" | "debug" => arg.global(true),
+        "progress" | "silent" | "verbose" | "quiet" | "debug" | "auto_apply" => arg.global(true),
         _ => arg,
     });
     let everywhere: Vec<Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();

@@ -1,0 +1,97 @@
+"""Flags that scripts for the original carry: the same here, without effect, or refused with what to use instead."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from engine import ROOT, Engine, binary
+
+QUIET = [["-v"], ["-vvv"], ["-q"], ["-qq"], ["-s"], ["--silent"], ["-d"], ["--debug"], ["-M"], ["--no-mod"], ["-y"], ["--auto-apply"]]
+NOTED = [
+    (["-i"], "--interactive"),
+    (["--interactive"], "--interactive"),
+    (["--interactive-command", "bash"], "--interactive-command"),
+    (["-w"], "--trace FILE"),
+    (["--web"], "--trace FILE"),
+    (["-E"], "--no-exit"),
+    (["--no-exit"], "--no-exit"),
+    (["--allow-llm", "all"], "--allow-llm"),
+    (["--eager-runtime"], "--eager-runtime"),
+    (["--dot-focus-field=x", "--dot-show-internal"], "--dot-"),
+]
+REFUSED = [
+    (["--cloud"], "without the flag steps run on this machine"),
+    (["--scale-out"], "--parallelism"),
+    (["-m", "."], "core"),
+    (["--mod=github.com/x/y"], "core"),
+    (["--dot-output", "graph.dot"], "--trace FILE"),
+    (["--x-release", "v0.21.8"], "package"),
+    (["--lock", "pinned"], "digests"),
+]
+
+
+@pytest.fixture(scope="module")
+def dagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command under its other name."""
+    path = tmp_path_factory.mktemp("bin") / "dagger"
+    path.symlink_to(Path(binary()).resolve())
+    return path
+
+
+def run(engine: Engine, *command: object) -> subprocess.CompletedProcess[str]:
+    words = [str(word) for word in command]
+    return subprocess.run(
+        words,
+        env={**engine.env, "KUKRI_PROGRESS": "none"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("flags", QUIET, ids=" ".join)
+def test_without_effect(engine: Engine, dagger: Path, flags: list[str]) -> None:
+    for words in ([*flags, "query"], ["query", *flags]):
+        done = run(engine, dagger, *words, "{ version }")
+        assert (done.returncode, done.stderr) == (0, ""), words
+        assert "version" in json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(("flags", "said"), NOTED, ids=[" ".join(flags) for flags, _ in NOTED])
+def test_with_a_note(engine: Engine, dagger: Path, flags: list[str], said: str) -> None:
+    for words in ([*flags, "query"], ["query", *flags]):
+        done = run(engine, dagger, *words, "{ version }")
+        assert done.returncode == 0 and "version" in json.loads(done.stdout), done.stderr
+        lines = done.stderr.splitlines()
+        assert len(lines) == 1 and lines[0].startswith("note: ") and said in lines[0], done.stderr
+    # Standard output of a program is its own, and so are its flags.
+    done = run(engine, binary(), *flags, "run", "echo", *flags)
+    assert done.stdout == " ".join(flags) + "\n" and done.stderr.count("note: ") == 1
+
+
+@pytest.mark.parametrize(("flags", "said"), REFUSED, ids=[" ".join(flags) for flags, _ in REFUSED])
+def test_refused(engine: Engine, dagger: Path, flags: list[str], said: str) -> None:
+    for name, status in ((str(dagger), 1), (binary(), 2)):
+        for words in ([*flags, "run", "true"], ["run", *flags, "true"], ["core", *flags, "version"]):
+            done = run(engine, name, *words)
+            assert done.returncode == status and done.stdout == "", words
+            assert " is a flag of another implementation" in done.stderr
+            assert "hint: " in done.stderr and said in done.stderr
+
+
+def test_before_commands_without_a_session(engine: Engine, dagger: Path) -> None:
+    done = run(engine, dagger, "-s", "--progress", "plain", "-i", "version")
+    assert done.returncode == 0 and done.stdout.startswith("dagger v") and done.stderr == ""
+
+
+def test_all_of_them_are_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "guides" / "command-line.md").read_text()
+    flags = [*QUIET, *(flags for flags, _ in NOTED), *(flags for flags, _ in REFUSED)]
+    for flag in (word.partition("=")[0] for words in flags for word in words if word.startswith("-")):
+        name = flag if flag.startswith("--") else flag[:2]
+        assert f"`{name}`" in guide, name
