@@ -109,10 +109,11 @@ impl Connection {
         }
     }
 
-    /// Ends the session, if it is our own.
-    pub async fn close(self) {
-        if let Some(Own { session, mut progress, .. }) = self.own {
-            open::close(session, &mut progress).await;
+    /// Ends the session, if it is our own. An error: what was asked for besides the work itself could not be done.
+    pub async fn close(self) -> Result<(), Failure> {
+        match self.own {
+            Some(Own { session, mut progress, .. }) => open::close(session, &mut progress).await,
+            None => Ok(()),
         }
     }
 }

@@ -54,13 +54,30 @@ impl Failure {
 
     /// Writes it to standard error; gives the status.
     pub fn report(self, dialect: Dialect) -> ExitCode {
+        self.tell();
+        ExitCode::from(self.status.number(dialect))
+    }
+
+    /// Writes it to standard error.
+    pub fn tell(&self) {
         if !self.message.is_empty() {
             err(&format!("{} {}\n", label("error:", "31"), self.message));
         }
-        if let Some(hint) = self.hint {
+        if let Some(hint) = &self.hint {
             err(&format!("{} {hint}\n", label("hint:", "36")));
         }
-        ExitCode::from(self.status.number(dialect))
+    }
+}
+
+/// What a command ends with that has ended its session. Of two failures that of the work counts, and both are told.
+pub fn ended<T>(outcome: Result<T, Failure>, closed: Result<(), Failure>) -> Result<T, Failure> {
+    match (outcome, closed) {
+        (Ok(value), closed) => closed.map(|()| value),
+        (outcome, Ok(())) => outcome,
+        (outcome, Err(also)) => {
+            also.tell();
+            outcome
+        }
     }
 }
 

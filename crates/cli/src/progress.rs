@@ -10,7 +10,6 @@ use kukri_telemetry::{
 };
 
 use crate::args::{ProgressMode, SessionFlags};
-use crate::exit::Dialect;
 use crate::fail::Failure;
 use crate::runs::{self, Recorder};
 use crate::settings::{self, variable};
@@ -198,18 +197,21 @@ impl Progress {
         }
     }
 
-    /// The end: failures and the summary, and what is kept of the run.
-    pub fn finish(&mut self) {
+    /// The end: failures and the summary, and what is kept of the run. A page that cannot be written is a failure: it was
+    /// asked for.
+    pub fn finish(&mut self) -> Result<(), Failure> {
         self.clear();
         if std::mem::take(&mut self.in_line) {
             write("\n");
         }
         self.recorder.finish();
-        if let Some((path, trace)) = self.page.take()
-            && let Err(failure) = runs::write_page(&trace, &path)
-        {
-            failure.report(Dialect::Kukri);
-        }
+        let written = self.page.take().map_or(Ok(()), |(path, trace)| runs::write_page(&trace, &path));
+        self.sum_up();
+        written
+    }
+
+    /// Shows what failed, and the summary.
+    fn sum_up(&mut self) {
         let terminal = std::io::stderr().is_terminal();
         let width = size().filter(|_| terminal).map_or(usize::MAX, |(width, _)| width);
         let colour = terminal && crate::fail::colours();

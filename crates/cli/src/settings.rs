@@ -169,7 +169,7 @@ impl EngineSettings {
 
     /// How long the engine waits for work before it ends.
     pub fn idle_timeout(&self) -> Result<Option<std::time::Duration>, Failure> {
-        let duration = size::duration(&self.idle_timeout)?;
+        let duration = size::duration(&self.idle_timeout).map_err(|error| wrong("idle-timeout", &error))?;
         Ok((!duration.is_zero()).then_some(duration))
     }
 
@@ -181,12 +181,13 @@ impl EngineSettings {
         let disk = || disk_size(&places.root);
         let given = |flag: &Option<String>, file: Option<SizeText>| flag.clone().or(file.map(SizeText::text));
         if let Some(text) = given(&self.max_size, file.gc.max_used_space) {
-            options.max_bytes = Some(size::parse(&text, disk())?);
+            options.max_bytes = Some(size::parse(&text, disk()).map_err(|error| wrong("max-size", &error))?);
         }
         if let Some(text) = given(&self.min_free, file.gc.min_free_space) {
-            options.min_free_bytes = Some(size::parse(&text, disk())?);
+            options.min_free_bytes = Some(size::parse(&text, disk()).map_err(|error| wrong("min-free", &error))?);
         }
-        options.keep_duration = self.keep.as_deref().map(size::duration).transpose()?;
+        let keep = self.keep.as_deref().map(size::duration).transpose();
+        options.keep_duration = keep.map_err(|error| wrong("keep", &error))?;
         if let Some(count) = self.parallelism {
             options.parallelism = count.max(1);
         }
@@ -196,7 +197,7 @@ impl EngineSettings {
             "none" => NetworkMode::None,
             "bridge" => NetworkMode::Bridge,
             other => {
-                return Err(Failure::new(format!(
+                return Err(Failure::usage(format!(
                     "network {other:?}: expected \"bridge\", \"host\" or \"none\""
                 )));
             }
@@ -220,7 +221,7 @@ impl EngineSettings {
             self.registry_mirrors.iter().flat_map(|text| text.split(';')).filter(|entry| !entry.is_empty())
         {
             let (host, url) = entry.split_once('=').ok_or_else(|| {
-                Failure::new(format!(
+                Failure::usage(format!(
                     "registry mirror {entry:?}: expected HOST=URL, as in docker.io=http://mirror:5000"
                 ))
             })?;
@@ -230,7 +231,7 @@ impl EngineSettings {
         options.proxy = proxy_variables();
         options.pids_max = self.pids_max;
         if let Some(text) = &self.memory_max {
-            let bytes = size::parse(text, None)?;
+            let bytes = size::parse(text, None).map_err(|error| wrong("memory-max", &error))?;
             options.memory_max = Some(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
         Ok(options)
@@ -258,6 +259,11 @@ impl EngineSettings {
             Err(error) => Err(Failure::new(format!("settings file {}: {error}", path.display()))),
         }
     }
+}
+
+/// A flag, or the variable that stands for it, has a value that it cannot have.
+fn wrong(flag: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::usage(format!("--{flag}: {error}"))
 }
 
 /// Values of a keyword of `resolv.conf`.

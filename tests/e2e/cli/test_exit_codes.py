@@ -65,7 +65,58 @@ CASES: list[tuple[str, list[str], dict[str, str], int, int, str]] = [
         1,
         "DAGGER_SESSION_PORT",
     ),
-    ("prune by nonsense", ["cache", "prune", "--max-size", "much"], {}, 1, 1, "much"),
+    ("prune by nonsense", ["cache", "prune", "--max-size", "much"], {}, 2, 1, "--max-size"),
+    ("prune of an age", ["cache", "prune", "--keep", "old"], {}, 2, 1, "--keep"),
+    ("program killed", ["run", "sh", "-c", "kill -KILL $$"], {}, 137, 137, ""),
+    ("a directory as program", ["run", "/tmp"], {}, 126, 126, "/tmp"),
+    (
+        "a wrong chain in a document",
+        ["query", "{ directory { file(path: \"no\") { contents } } }"],
+        {},
+        1,
+        1,
+        "no: no such file",
+    ),
+    ("no such operation", ["query", "--doc", "/dev/stdin", "Nope"], {}, 1, 1, "error:"),
+    ("no port", ["query", "{ version }"], {"DAGGER_SESSION_PORT": "x", "DAGGER_SESSION_TOKEN": "x"}, 2, 1, "port"),
+    ("core without a function", ["core"], {}, 2, 1, "--help"),
+    ("core: no such function", ["core", "contaner"], {}, 2, 1, "contaner"),
+    ("core: no such flag", ["core", "directory", "--nope"], {}, 2, 1, "--nope"),
+    ("core: a required flag", ["core", "container", "from"], {}, 2, 1, "--address"),
+    (
+        "core: exec",
+        ["core", "container", "from", "--address=busybox", "with-exec", "--args=sh,-c,exit 9", "stdout"],
+        {},
+        9,
+        9,
+        "exit code: 9",
+    ),
+    (
+        "core: a text that cannot be written",
+        ["core", "-o", "/proc/nope/x", "version"],
+        {},
+        1,
+        1,
+        "/proc/nope/x",
+    ),
+    (
+        "core: a file that cannot be written",
+        ["core", "-o", "/proc/nope/x", "directory", "with-new-file", "--path=a", "--contents=b", "file", "--path=a"],
+        {},
+        1,
+        1,
+        "/proc/nope/x",
+    ),
+    ("page nowhere", ["run", "--trace", "/proc/nope/page.html", "echo", "not run"], {}, 1, 1, "/proc/nope"),
+    ("number of runs", ["query", "{ version }"], {"KUKRI_RUNS": "few"}, 1, 1, "KUKRI_RUNS"),
+    ("no such run", ["trace", "show", "nope"], {}, 1, 1, "nope"),
+    ("run as a page nowhere", ["trace", "open", "-o", "/proc/nope/x"], {"XDG_STATE_HOME": "/nope"}, 1, 1, "no run"),
+    ("manual nowhere", ["man", "/proc/nope"], {}, 1, 1, "/proc/nope"),
+    ("no such shell", ["completion", "tcsh"], {}, 2, 1, "tcsh"),
+    ("engine: no such network", ["engine", "--network", "nope"], {}, 2, 1, "nope"),
+    ("engine: no size", ["engine", "--max-size", "much"], {}, 2, 1, "--max-size"),
+    ("engine: no number", ["engine", "--parallelism", "many"], {}, 2, 1, "--parallelism"),
+    ("engine: no settings", ["engine", "--config", "/nope"], {}, 1, 1, "/nope"),
 ]
 
 
@@ -186,6 +237,72 @@ def test_output_that_cannot_be_written(engine: Engine, command: list[str]) -> No
         )
     assert done.returncode == 1, done.stderr
     assert "panicked" not in done.stderr
+
+
+def test_nobody_reads(engine: Engine) -> None:
+    """A pipe whose other end is closed, as after `| head -1`."""
+    for command in (["version"], ["query", "{ version }"], ["core", "version"], ["help", "environment"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [binary(), *command], env=engine.env, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+        )
+        os.close(writing)
+        assert done.returncode == 1 and "panicked" not in done.stderr, (command, done.stderr)
+        assert "standard output" in done.stderr
+
+
+def test_a_second_engine(engine: Engine) -> None:
+    with engine.session():
+        done = engine.kukri("engine", check=False)
+    assert done.returncode == 1 and "already" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(("status", "expected"), [(0, 1), (7, 7)])
+def test_a_page_that_cannot_be_written_at_the_end(
+    engine: Engine, tmp_path: Path, status: int, expected: int
+) -> None:
+    """The work is done, but not all that was asked for; where the work fails, its status is what counts."""
+    (tmp_path / "gone").mkdir()
+    program = f"rm -r gone; echo done; exit {status}"
+    done = engine.kukri("run", "--trace", "gone/page.html", "sh", "-c", program, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (expected, "done\n")
+    assert "error: cannot write the trace to gone/page.html" in done.stderr
+
+
+def test_a_page_of_a_query_that_cannot_be_written_at_the_end(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    process = subprocess.Popen(
+        [binary(), "query", "--trace", "gone/page.html", EXEC % "sleep 2; echo done"],
+        env=engine.env,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "gone" / "page.html").exists():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    (tmp_path / "gone" / "page.html").unlink()
+    (tmp_path / "gone").rmdir()
+    printed, said = process.communicate(timeout=60)
+    assert process.returncode == 1 and "cannot write the trace" in said
+    assert "done" in printed
+
+
+def test_damage_is_a_failure(fresh: Engine) -> None:
+    with fresh.session() as session:
+        session.run("sh", "-c", "head -c 100000 /dev/urandom | base64 > /made")
+    fresh.stop()
+    large = [path for path in fresh.root.rglob("*") if path.is_file() and path.stat().st_size > 100_000]
+    large = [path for path in large if path.read_bytes()[76:77] == b"\n"]  # base64
+    assert large, "the store does not keep what was made in files of its own"
+    for path in large:
+        path.write_bytes(b"damaged")
+    for flags in ([], ["--json"]):
+        done = fresh.kukri("cache", "verify", "--deep", *flags, check=False)
+        assert done.returncode == 1 and done.stdout, done.stderr
 
 
 def processes(part: str) -> list[str]:

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::open;
 use crate::admin;
 use crate::args::{CacheArgs, CacheCommand};
-use crate::fail::{Outcome, err, out};
+use crate::fail::{Failure, Outcome, err, out};
 use crate::settings::{self, Places};
 use crate::size;
 
@@ -25,12 +25,16 @@ pub async fn cache(args: CacheArgs) -> Outcome {
         CacheCommand::Why { step, json } => ("why", json!({ "step": step }), *json),
         CacheCommand::Prune { max_size, min_free, keep, volumes, dry_run, json } => {
             let disk = rustix::fs::statvfs(&places.root).ok().map(|found| found.f_blocks * found.f_frsize);
-            let bytes =
-                |text: &Option<String>| text.as_deref().map(|text| size::parse(text, disk)).transpose();
-            let keep = keep.as_deref().map(size::duration).transpose()?;
+            let wrong = |flag: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{flag}: {error}"));
+            let bytes = |flag: &str, text: &Option<String>| {
+                let read = text.as_deref().map(|text| size::parse(text, disk)).transpose();
+                read.map_err(|error| wrong(flag, &error))
+            };
+            let keep = keep.as_deref().map(size::duration).transpose();
+            let keep = keep.map_err(|error| wrong("--keep", &error))?;
             let body = json!({
-                "maxBytes": bytes(max_size)?,
-                "minFreeBytes": bytes(min_free)?,
+                "maxBytes": bytes("--max-size", max_size)?,
+                "minFreeBytes": bytes("--min-free", min_free)?,
                 "keepSeconds": keep.map(|keep| keep.as_secs()),
                 "volumes": volumes,
                 "dryRun": dry_run,

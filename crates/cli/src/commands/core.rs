@@ -11,7 +11,7 @@ use crate::connection::Connection;
 use crate::core::chain::{Chain, Given, Step};
 use crate::core::value::{Value, quoted};
 use crate::core::{document, show};
-use crate::fail::{Failure, Outcome, err, out};
+use crate::fail::{Failure, Outcome, ended, err, out};
 
 /// Runs the chain and prints what it gives, or writes it to a file.
 pub async fn core(args: CoreArgs) -> Outcome {
@@ -30,13 +30,14 @@ pub async fn core(args: CoreArgs) -> Outcome {
         }
         None => value(&mut connection, chain, args.json).await.map(|text| (text, String::new())),
     };
-    connection.close().await;
-    let (text, note) = outcome?;
-    let newline =
-        if !text.is_empty() && !text.ends_with('\n') && std::io::stdout().is_terminal() { "\n" } else { "" };
-    out(&format!("{text}{newline}"))?;
-    err(&note);
-    Ok(ExitCode::SUCCESS)
+    let closed = connection.close().await;
+    let printed = outcome.and_then(|(text, note)| {
+        let line = text.is_empty() || text.ends_with('\n') || !std::io::stdout().is_terminal();
+        out(&format!("{text}{}", if line { "" } else { "\n" }))?;
+        err(&note);
+        Ok(())
+    });
+    ended(printed, closed).map(|()| ExitCode::SUCCESS)
 }
 
 /// Whether the chain gives one object of a type.

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::open;
 use crate::args::{ListenArgs, ProgressMode};
 use crate::exit::Signal;
-use crate::fail::{Failure, Outcome, err, out};
+use crate::fail::{Failure, Outcome, ended, err, out};
 use crate::progress::{FRAME, Progress};
 use crate::settings::variable;
 
@@ -46,8 +46,8 @@ pub async fn listen(mut args: ListenArgs) -> Outcome {
             },
         }
     }
-    open::close(session, &mut progress).await;
-    outcome.map(|()| ExitCode::SUCCESS)
+    let closed = open::close(session, &mut progress).await;
+    ended(outcome, closed).map(|()| ExitCode::SUCCESS)
 }
 
 /// The token that the user has chosen. Inside of another session the variable is that one's, and says nothing about this.

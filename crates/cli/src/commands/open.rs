@@ -144,8 +144,8 @@ pub fn engine_gone(session: &RunningSession) -> Failure {
     Failure::new(format!("the engine ended unexpectedly; its log is {}", session.engine().log_path))
 }
 
-/// Ends a session, showing what still comes.
-pub async fn close(session: RunningSession, progress: &mut Progress) {
+/// Ends a session, showing what still comes. An error: what was asked for besides the work itself could not be done.
+pub async fn close(session: RunningSession, progress: &mut Progress) -> Result<(), Failure> {
     let mut client = session.begin_shutdown().await;
     let rest = async {
         while let Some(event) = client.next_event().await {
@@ -154,8 +154,9 @@ pub async fn close(session: RunningSession, progress: &mut Progress) {
     };
     let _ = tokio::time::timeout(END_TIMEOUT, rest).await;
     client.close(Duration::from_secs(1)).await;
-    progress.finish();
+    let finished = progress.finish();
     progress.close().await;
+    finished
 }
 
 fn cache_dir() -> Option<PathBuf> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::args::QueryArgs;
 use crate::connection::Connection;
-use crate::fail::{Failure, Outcome, out};
+use crate::fail::{Failure, Outcome, ended, out};
 
 /// Sends the document; prints the data of the answer as JSON.
 pub async fn query(args: QueryArgs) -> Outcome {
@@ -30,11 +30,13 @@ pub async fn query(args: QueryArgs) -> Outcome {
     let mut connection = Connection::open(&args.session, &["kukri query".to_owned()]).await?;
     let body = json!({ "query": document, "variables": variables, "operationName": operation });
     let answer = connection.request(&body).await;
-    connection.close().await;
-    let mut text = indented(answer?.data()?);
-    text.push('\n');
-    out(&text)?;
-    Ok(ExitCode::SUCCESS)
+    let closed = connection.close().await;
+    let printed = answer.and_then(|answer| {
+        let mut text = indented(answer.data()?);
+        text.push('\n');
+        out(&text)
+    });
+    ended(printed, closed).map(|()| ExitCode::SUCCESS)
 }
 
 fn document(args: &QueryArgs) -> Result<(String, Option<String>), Failure> {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::args::RunArgs;
 use crate::connection::Connection;
 use crate::exit::{Dialect, Signal, Status};
-use crate::fail::{Failure, Outcome};
+use crate::fail::{Failure, Outcome, ended};
 use crate::shared_terminal::SharedTerminal;
 use crate::size;
 
@@ -44,11 +44,11 @@ pub async fn run(args: RunArgs, dialect: Dialect) -> Outcome {
     let mut child = match started {
         Ok(child) => child,
         Err(error) => {
-            connection.close().await;
+            let closed = connection.close().await;
             let status =
                 if error.kind() == ErrorKind::NotFound { Status::NotFound } else { Status::CannotRun };
             let text = format!("cannot run {}: {error}", program.to_string_lossy());
-            return Err(Failure::new(text).status(status));
+            return ended(Err(Failure::new(text).status(status)), closed);
         }
     };
     let mut deadline = None;
@@ -83,9 +83,12 @@ pub async fn run(args: RunArgs, dialect: Dialect) -> Outcome {
             connection.pass(&piece);
         }
     }
-    connection.close().await;
+    let closed = connection.close().await;
     if status.success() {
-        return Ok(ExitCode::SUCCESS);
+        return closed.map(|()| ExitCode::SUCCESS);
+    }
+    if let Err(failure) = closed {
+        failure.tell();
     }
     Ok(ExitCode::from(Status::of_process(status.code(), status.signal()).number(dialect)))
 }

@@ -8,7 +8,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::open;
 use crate::args::{ProgressMode, SessionArgs};
-use crate::exit::Dialect;
 use crate::fail::{Failure, Outcome};
 use crate::progress::{FRAME, Progress};
 use crate::runs;
@@ -46,13 +45,12 @@ pub async fn session(mut args: SessionArgs) -> Outcome {
                 None => {
                     gone = true;
                     progress.say("");
-                    open::engine_gone(&session).report(Dialect::Kukri);
+                    open::engine_gone(&session).tell();
                 }
             },
         }
     }
-    open::close(session, &mut progress).await;
-    Ok(ExitCode::SUCCESS)
+    open::close(session, &mut progress).await.map(|()| ExitCode::SUCCESS)
 }
 
 fn announce(line: &str) -> Result<(), Failure> {
