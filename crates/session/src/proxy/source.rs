@@ -1,7 +1,7 @@
 //! `POST /v1/source`: a client says which line of its program made the step that failed. It becomes a progress event.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -34,10 +34,18 @@ struct Told<'a> {
 
 pub(super) async fn take(request: Request<Incoming>, config: &ProxyConfig) -> Response<Body> {
     let refuse = |reason: String| text(StatusCode::BAD_REQUEST, format!("{reason}\n"));
-    let body = match Limited::new(request.into_body(), MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) => return refuse(error.to_string()),
-    };
+    let mut incoming = request.into_body();
+    let mut body = Vec::new();
+    // Read to its end in any case: who is still sending might never see the answer.
+    while let Some(Ok(frame)) = incoming.frame().await {
+        let Ok(chunk) = frame.into_data() else { continue };
+        if body.len() <= MAX_BODY {
+            body.extend_from_slice(&chunk);
+        }
+    }
+    if body.len() > MAX_BODY {
+        return refuse(format!("more than {MAX_BODY} bytes"));
+    }
     let source: Source = match serde_json::from_slice(&body) {
         Ok(source) => source,
         Err(error) => return refuse(format!("expected step, file and line: {error}")),
