@@ -32,9 +32,7 @@ def expected(stem: str) -> set[str]:
         f"{stem}.dist-info/{name}"
         for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
     }
-    data = {
-        f"{stem}.data/{path.relative_to(DATA).as_posix()}" for path in DATA.rglob("*") if path.is_file()
-    }
+    data = {f"{stem}.data/{path.relative_to(DATA).as_posix()}" for path in DATA.rglob("*") if path.is_file()}
     return modules | info | data | {f"{stem}.data/scripts/kukri"}
 
 

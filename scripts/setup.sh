@@ -17,7 +17,7 @@ esac
 # Other runtimes and image tools that tests use where they are there.
 wanted=()
 [[ "$purpose" == test ]] && wanted=(crun:crun runc:runc skopeo:skopeo newuidmap:uidmap git:git rg:ripgrep chromium:chromium
-  chromedriver:chromium-driver zsh:zsh fish:fish man:man-db)
+  chromedriver:chromium-driver zsh:zsh fish:fish man:man-db groff:groff-base)
 
 # Debian packages for those of `command:package` that are not there.
 packages() {

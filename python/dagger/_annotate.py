@@ -1,4 +1,4 @@
-"""Tells the session which line of the program a failed step comes from, so that the page of a CI service shows it there."""
+"""Tells the session which line of the program a failed step comes from, for the page of a CI service."""
 
 from __future__ import annotations
 

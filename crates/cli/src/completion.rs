@@ -24,8 +24,35 @@ pub fn registration(shell: &str, dialect: Dialect) -> Result<String, Failure> {
         dialect.name(),
         &mut script,
     )?;
-    Ok(String::from_utf8_lossy(&script).into_owned())
+    let script = String::from_utf8_lossy(&script).into_owned();
+    Ok(if shell == "bash" { script.replace(BASH_ASKS, &format!("{BASH_JOINS}{BASH_ASKS}")) } else { script })
 }
+
+/// Where the script for bash asks.
+const BASH_ASKS: &str = "    COMPREPLY=( $( \\\n";
+
+/// Bash takes words apart at `=` and `:`: flags with their values become whole again, and a value at the cursor stands alone,
+/// because only it is replaced.
+const BASH_JOINS: &str = r#"    local joined=() at last
+    for ((at = 0; at < ${#words[@]}; at++)); do
+        last=$((${#joined[@]} - 1))
+        if [[ $at -gt 0 && $at -ne $COMP_CWORD && "${words[at]}" == [=:] && "${joined[last]}" == --* ]]; then
+            if [[ $((at + 1)) -ne $COMP_CWORD ]]; then
+                joined[last]+="${words[at]}${words[at + 1]}"
+                if [[ $at -lt $COMP_CWORD ]]; then
+                    _CLAP_COMPLETE_INDEX=$((_CLAP_COMPLETE_INDEX - 2))
+                fi
+                at=$((at + 1))
+                continue
+            elif [[ "${words[at]}" == "=" ]]; then
+                _CLAP_COMPLETE_INDEX=$((_CLAP_COMPLETE_INDEX - 1))
+                continue
+            fi
+        fi
+        joined+=("${words[at]}")
+    done
+    words=("${joined[@]}")
+"#;
 
 /// Answers a shell, if one asks; then the command ends.
 pub fn answer(words: &[OsString], dialect: Dialect) -> Option<ExitCode> {
@@ -113,6 +140,7 @@ mod tests {
         for shell in ["bash", "zsh", "fish", "powershell"] {
             let script = registration(shell, Dialect::Kukri).unwrap();
             assert!(script.contains("KUKRI_COMPLETE") && script.contains("kukri"), "{shell}: {script}");
+            assert_eq!(script.contains(BASH_JOINS), shell == "bash", "{script}");
         }
         assert!(registration("tcsh", Dialect::Kukri).is_err());
     }

@@ -401,13 +401,14 @@ warning: old client
             show(&span(2, None, "withExec more", SpanKind::Exec, 10.0));
             show(&log(2, Stream::Stdout, "open\n", 10.0));
             assert!(!show(&finished(1, failure("exit code: 2", Some(2)), 13.0)).contains("::error"));
+            show(&log(2, Stream::Stdout, "more\n", 14.0));
             let source = Event::SpanSource { id: 1, file: file.into(), line: 12 };
             // Not in a group that folds.
             assert_eq!(show(&source), format!("::endgroup::\n{expected}"));
             assert_eq!(show(&source), "", "once");
             show(&finished(2, failure("exit code: 3", Some(3)), 13.0));
             let later: String = (0..20).map(|_| ci.tick()).collect();
-            assert_eq!(later, "::error title=withExec more::exit code 3%0Aopen\n");
+            assert_eq!(later, "::error title=withExec more::exit code 3%0Aopen%0Amore\n");
             assert!(!ci.finish().contains("::error"));
         }
     }

@@ -21,6 +21,8 @@ LINES = [
     ("kukri listen --allow", "--allow-cors"),
     ("kukri run --progress pla", "plain"),
     ("kukri run --progress=pla", "--progress=plain"),
+    ("kukri run --progress=plain --work", "--workdir"),
+    ("kukri query --var=a=b --progress=pla", "--progress=plain"),
     ("kukri engine --network bri", "bridge"),
     ("kukri help KUKRI_PIDS", "KUKRI_PIDS_MAX"),
     ("kukri core container from --address=alpine:3.20 with-exe", "with-exec"),
@@ -65,7 +67,7 @@ def in_bash(line: str, place: Path) -> str:
 
 
 def in_fish(line: str, place: Path) -> str:
-    script = f"{line.split()[0]} completion fish | source; complete -C '{line}'"
+    script = f"{line.split(maxsplit=1)[0]} completion fish | source; complete -C '{line}'"
     # Behind a tab there is what the word means.
     return "\n".join(
         row.partition("\t")[0] for row in output(["fish", "--no-config", "-c", script], place).splitlines()
@@ -90,9 +92,9 @@ def in_zsh(line: str, place: Path) -> str:
 
     try:
         # The mark is put together by the shell, so that the line as it is typed does not have it.
-        name = line.split()[0]
+        name = line.split(maxsplit=1)[0]
         start = f"autoload -U compinit; compinit -u -D; source <({name} completion zsh)"
-        bind = "show() { print; print -r -- \"=\"\"<$BUFFER>=\"; BUFFER=; zle accept-line }; zle -N show; bindkey '^X' show"
+        bind = 'show() { print; print -r -- "=""<$BUFFER>="; BUFFER=; zle accept-line }; zle -N show; bindkey \'^X\' show'
         os.write(terminal, f"{start}; {bind}; print rea''dy\n".encode())
         until("ready")
         shown = ""

@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 from engine import ROOT, Engine, binary
 
-QUIET = [["-v"], ["-vvv"], ["-q"], ["-qq"], ["-s"], ["--silent"], ["-d"], ["--debug"], ["-M"], ["--no-mod"], ["-y"], ["--auto-apply"]]
+QUIET = [
+    ["-v"],
+    ["-vvv"],
+    ["-q"],
+    ["-qq"],
+    ["-s"],
+    ["--silent"],
+    ["-d"],
+    ["--debug"],
+    ["-M"],
+    ["--no-mod"],
+    ["-y"],
+    ["--auto-apply"],
+]
 NOTED = [
     (["-i"], "--interactive"),
     (["--interactive"], "--interactive"),
@@ -70,8 +83,8 @@ def test_with_a_note(engine: Engine, dagger: Path, flags: list[str], said: str) 
         lines = done.stderr.splitlines()
         assert len(lines) == 1 and lines[0].startswith("note: ") and said in lines[0], done.stderr
     # Standard output of a program is its own, and so are its flags.
-    done = run(engine, binary(), *flags, "run", "echo", *flags)
-    assert done.stdout == " ".join(flags) + "\n" and done.stderr.count("note: ") == 1
+    done = run(engine, binary(), *flags, "run", "sh", "-c", 'echo "x $*"', "sh", *flags)
+    assert done.stdout == f"x {' '.join(flags)}\n" and done.stderr.count("note: ") == 1
 
 
 @pytest.mark.parametrize(("flags", "said"), REFUSED, ids=[" ".join(flags) for flags, _ in REFUSED])

@@ -105,7 +105,13 @@ def run_program(engine: Engine, python: str, directory: Path, variables: dict[st
     with Listening(engine, "--workdir", str(directory)) as server:
         env = {**engine.env, **server.printed, **variables, "_EXPERIMENTAL_DAGGER_CLI_BIN": "/nope"}
         done = subprocess.run(
-            [python, "-c", PROGRAM], env=env, cwd="/", capture_output=True, text=True, timeout=120, check=False
+            [python, "-c", PROGRAM],
+            env=env,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert (done.stdout, done.returncode) == ("hi\n['seen']\n", 0), done.stderr
         # It is still there for the next one.
@@ -117,7 +123,9 @@ def test_clients_share_it(engine: Engine) -> None:
     """All of them are in one session, with its working directory and what it knows."""
     with Listening(engine) as server:
         name = json.dumps("t" + os.urandom(8).hex())
-        secret = server.query(f'{{ setSecret(name: {name}, plaintext: "value") {{ id }} }}')["setSecret"]["id"]
+        secret = server.query(f'{{ setSecret(name: {name}, plaintext: "value") {{ id }} }}')["setSecret"][
+            "id"
+        ]
         steps = f'from(address: "busybox") withSecretVariable(name: "S", secret: "{secret}")'
         steps = steps.replace(") with", ")\nwith") + '\nwithExec(args: ["sh", "-c", "echo ${#S}"])'
         assert server.chain(steps, "stdout") == "5\n"
@@ -151,7 +159,9 @@ def test_addresses_that_others_can_reach(engine: Engine) -> None:
 def test_inside_of_a_session_it_has_a_token_of_its_own(engine: Engine, session: Session) -> None:
     inherited = {"DAGGER_SESSION_PORT": str(session.port), "DAGGER_SESSION_TOKEN": session.token}
     env = {**engine.env, **inherited}
-    process = subprocess.Popen([binary(), "listen", "--listen", "127.0.0.1:0"], env=env, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [binary(), "listen", "--listen", "127.0.0.1:0"], env=env, stdout=subprocess.PIPE
+    )
     assert process.stdout is not None
     printed = dict(process.stdout.readline().decode().strip().split("=") for _ in range(2))
     process.terminate()

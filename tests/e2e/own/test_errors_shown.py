@@ -87,7 +87,9 @@ def test_github_shows_it_next_to_the_line(engine: Engine, tmp_path: Path, progra
     command = ["run", sys.executable, "ci.py"]
     done = engine.kukri(*command, env=env, cwd=tmp_path / "sub", check=False)
     shown = [line for line in done.stderr.splitlines() if line.startswith("::error")]
-    expected = f"::error file=sub/ci.py,line={number},title=sh -c 'seq 30; echo wrong >&2; exit 3'::exit code 3%0A"
+    expected = (
+        f"::error file=sub/ci.py,line={number},title=sh -c 'seq 30; echo wrong >&2; exit 3'::exit code 3%0A"
+    )
     assert len(shown) == 1 and shown[0].startswith(expected) and shown[0].endswith("%0Awrong"), shown
 
     # Without the line it is shown all the same.

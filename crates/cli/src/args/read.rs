@@ -45,9 +45,11 @@ const ABSENT: &[(&[&str], &str)] = &[
 
 /// The command line as it is without what the environment says.
 pub fn command(dialect: Dialect) -> Command {
-    let command = describe(Args::command());
-    // Of the commands that take it, this one does something.
-    let command = command.mut_subcommand("core", |core| core.mut_arg("auto_apply", |arg| arg.hide(false)));
+    // Of the commands that take `-y`, this one does something.
+    let command = describe(Args::command()).mut_subcommands(|command| match command.get_name() {
+        "core" => command.mut_arg("auto_apply", |arg| arg.hide(false)),
+        _ => command,
+    });
     match dialect {
         Dialect::Kukri => command,
         Dialect::Dagger => command.name("dagger").bin_name("dagger").before_help(
