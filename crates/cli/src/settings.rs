@@ -184,7 +184,8 @@ impl EngineSettings {
             options.max_bytes = Some(size::parse(&text, disk()).map_err(|error| wrong("max-size", &error))?);
         }
         if let Some(text) = given(&self.min_free, file.gc.min_free_space) {
-            options.min_free_bytes = Some(size::parse(&text, disk()).map_err(|error| wrong("min-free", &error))?);
+            options.min_free_bytes =
+                Some(size::parse(&text, disk()).map_err(|error| wrong("min-free", &error))?);
         }
         let keep = self.keep.as_deref().map(size::duration).transpose();
         options.keep_duration = keep.map_err(|error| wrong("keep", &error))?;

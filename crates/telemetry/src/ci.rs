@@ -275,7 +275,8 @@ impl Ci {
     fn write(&self, out: &mut String, annotation: &Annotation, place: Option<(&str, u32)>) {
         let Service::GitHub { workspace, .. } = &self.service else { return };
         let place = place.map(|(file, line)| {
-            let below = file.strip_prefix(workspace.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+            let below =
+                file.strip_prefix(workspace.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
             let file = below.filter(|_| !workspace.is_empty()).unwrap_or(file);
             format!("file={},line={line},", property(file))
         });
@@ -389,8 +390,14 @@ warning: old client
     #[test]
     fn annotations_name_lines_of_the_program() {
         for (file, expected) in [
-            ("/home/runner/work/a,b:c%/ci.py", "::error file=a%2Cb%3Ac%25/ci.py,line=12,title=withExec make::exit code 2\n"),
-            ("/home/runner/worker/ci.py", "::error file=/home/runner/worker/ci.py,line=12,title=withExec make::exit code 2\n"),
+            (
+                "/home/runner/work/a,b:c%/ci.py",
+                "::error file=a%2Cb%3Ac%25/ci.py,line=12,title=withExec make::exit code 2\n",
+            ),
+            (
+                "/home/runner/worker/ci.py",
+                "::error file=/home/runner/worker/ci.py,line=12,title=withExec make::exit code 2\n",
+            ),
         ] {
             let (mut ci, mut view) = (Ci::new(github(), Plain::new(PlainConfig::default())), View::default());
             let mut show = |event: &Event| {

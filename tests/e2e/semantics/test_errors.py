@@ -62,6 +62,8 @@ def test_an_exec_error_has_its_five_keys(session: Session) -> None:
         session, f'{{ container {{ from(address: "busybox") {{ withExec(args: {command}) {{ sync }} }} }} }}'
     )
     assert error.status == 200 and error.message.startswith("exit code: 7")
+    # One more that is ours: the number of the step in progress events.
+    assert error.extensions.pop("step") > 0
     assert error.extensions == {
         "_type": "EXEC_ERROR",
         "cmd": json.loads(command),

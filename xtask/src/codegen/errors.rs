@@ -37,20 +37,28 @@ pub fn write(out: &mut Output<'_>) -> Result<(), String> {
 
 fn page(python: &str) -> Result<String, String> {
     let classes = classes(python);
-    let mut page = format!("{}# Errors\n\n{INTRODUCTION}\n\n## Answers of the API\n\n{ANSWERS}\n", reference::NOTE);
+    let mut page =
+        format!("{}# Errors\n\n{INTRODUCTION}\n\n## Answers of the API\n\n{ANSWERS}\n", reference::NOTE);
     for kind in kinds::OF_ENGINES.iter().chain(OF_SESSIONS) {
         if !classes.iter().any(|class| class.name == kind.python) {
             return Err(format!("{:?}: the Python package has no exception {}", kind.name, kind.python));
         }
         section(kind, &mut page);
     }
-    let _ = writeln!(page, "\n## Exit statuses of commands in containers\n\n{STATUSES}\n\n| status | hint |\n|---|---|");
+    let _ = writeln!(
+        page,
+        "\n## Exit statuses of commands in containers\n\n{STATUSES}\n\n| status | hint |\n|---|---|"
+    );
     for (status, hint) in hints(python) {
         let _ = writeln!(page, "| {status} | {hint} |");
     }
-    let _ = writeln!(page, "\n## Exceptions of the Python package\n\n{PYTHON}\n\n| exception | is a | when |\n|---|---|---|");
+    let _ = writeln!(
+        page,
+        "\n## Exceptions of the Python package\n\n{PYTHON}\n\n| exception | is a | when |\n|---|---|---|"
+    );
     for class in &classes {
-        let _ = writeln!(page, "| `{}` | `{}` | {} |", class.name, class.base, class.when.trim_end_matches('.'));
+        let _ =
+            writeln!(page, "| `{}` | `{}` | {} |", class.name, class.base, class.when.trim_end_matches('.'));
     }
     let _ = writeln!(page, "\n## No engine\n\n{ENGINE}\n\n| what | next |\n|---|---|");
     for (what, next) in reference::engine_causes() {
@@ -130,7 +138,9 @@ mod tests {
         assert_eq!(bases("ExecError"), Some("QueryError"));
         assert_eq!(bases("QueryErrorValue"), None);
         assert!(classes.iter().all(|class| class.when.len() > 10), "each has a description");
-        assert!(hints(PYTHON_FILE).iter().any(|(status, hint)| *status == "127" && hint.contains("not found")));
+        assert!(
+            hints(PYTHON_FILE).iter().any(|(status, hint)| *status == "127" && hint.contains("not found"))
+        );
     }
 
     #[test]

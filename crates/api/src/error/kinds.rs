@@ -99,7 +99,8 @@ pub const ENDED: FailedAnswer = FailedAnswer {
 };
 
 /// All of the engine.
-pub const OF_ENGINES: &[FailedAnswer] = &[EXEC, FAILED, SYNTAX, INVALID, BAD_REQUEST, TOO_LARGE, ENCODED, ENDED];
+pub const OF_ENGINES: &[FailedAnswer] =
+    &[EXEC, FAILED, SYNTAX, INVALID, BAD_REQUEST, TOO_LARGE, ENCODED, ENDED];
 
 /// The part of `extensions` that is always the same; none if there is nothing to say.
 pub(crate) fn fixed(kind: &FailedAnswer) -> Option<Map<String, Json>> {

@@ -45,24 +45,52 @@ impl ForeignFlags {
     /// Says on standard error which flags change nothing; an error for one that would have to change something.
     pub fn check(&self) -> Result<(), Failure> {
         let refused = [
-            (self.cloud, "--cloud", "there is no cloud behind this command; without the flag steps run on this machine"),
-            (self.scale_out, "--scale-out", "steps run on one engine; `--parallelism` says how many of them at a time"),
-            (self.module.is_some(), "--mod", "modules are not there yet; write the pipeline as a program, or as a chain of `core`"),
-            (self.dot_output.is_some(), "--dot-output", "`--trace FILE` writes a page with the graph, `kukri trace show --json` prints the steps"),
+            (
+                self.cloud,
+                "--cloud",
+                "there is no cloud behind this command; without the flag steps run on this machine",
+            ),
+            (
+                self.scale_out,
+                "--scale-out",
+                "steps run on one engine; `--parallelism` says how many of them at a time",
+            ),
+            (
+                self.module.is_some(),
+                "--mod",
+                "modules are not there yet; write the pipeline as a program, or as a chain of `core`",
+            ),
+            (
+                self.dot_output.is_some(),
+                "--dot-output",
+                "`--trace FILE` writes a page with the graph, `kukri trace show --json` prints the steps",
+            ),
             (self.x_release.is_some(), "--x-release", "install the package in the version that is wanted"),
-            (self.lock.is_some(), "--lock", "there are no lock files; pin images by their digests, as in alpine@sha256:…"),
+            (
+                self.lock.is_some(),
+                "--lock",
+                "there are no lock files; pin images by their digests, as in alpine@sha256:…",
+            ),
         ];
         if let Some((_, flag, instead)) = refused.into_iter().find(|(given, ..)| *given) {
             return Err(Failure::usage(format!("{flag} is a flag of another implementation")).hint(instead));
         }
         let ignored = [
             (self.interactive, "--interactive", "no terminal is opened where a step fails"),
-            (self.interactive_command.is_some(), "--interactive-command", "no terminal is opened where a step fails"),
+            (
+                self.interactive_command.is_some(),
+                "--interactive-command",
+                "no terminal is opened where a step fails",
+            ),
             (self.web, "--web", "no page is opened; --trace FILE writes one"),
             (self.no_exit, "--no-exit", "the command ends when its work does"),
             (!self.allow_llm.is_empty(), "--allow-llm", "there are no modules and no models"),
             (self.eager_runtime, "--eager-runtime", "there are no modules"),
-            (self.dot_focus_field.is_some() || self.dot_show_internal, "--dot-…", "no graph is written in that format"),
+            (
+                self.dot_focus_field.is_some() || self.dot_show_internal,
+                "--dot-…",
+                "no graph is written in that format",
+            ),
         ];
         for (_, flag, why) in ignored.into_iter().filter(|(given, ..)| *given) {
             err(&format!("note: {flag} changes nothing here: {why}\n"));

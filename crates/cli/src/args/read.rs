@@ -186,7 +186,10 @@ mod tests {
             ("dagger --nope query", "dagger --nope query"),
             ("dagger --version", "dagger --version"),
             ("dagger -s --progress plain cache du", "dagger cache du"),
-            ("dagger -i --interactive-command sh -m . query", "dagger query -i --interactive-command sh -m ."),
+            (
+                "dagger -i --interactive-command sh -m . query",
+                "dagger query -i --interactive-command sh -m .",
+            ),
             ("dagger --progress", "dagger --progress"),
         ] {
             assert_eq!(moved(line), expected, "{line}");

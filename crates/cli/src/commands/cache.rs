@@ -25,7 +25,8 @@ pub async fn cache(args: CacheArgs) -> Outcome {
         CacheCommand::Why { step, json } => ("why", json!({ "step": step }), *json),
         CacheCommand::Prune { max_size, min_free, keep, volumes, dry_run, json } => {
             let disk = rustix::fs::statvfs(&places.root).ok().map(|found| found.f_blocks * found.f_frsize);
-            let wrong = |flag: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{flag}: {error}"));
+            let wrong =
+                |flag: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{flag}: {error}"));
             let bytes = |flag: &str, text: &Option<String>| {
                 let read = text.as_deref().map(|text| size::parse(text, disk)).transpose();
                 read.map_err(|error| wrong(flag, &error))

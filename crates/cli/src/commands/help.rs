@@ -23,9 +23,10 @@ pub fn candidates() -> Vec<CompletionCandidate> {
         .iter()
         .map(|setting| CompletionCandidate::new(setting.name).help(Some(setting.doc.into())));
     let commands = args::command(Dialect::Kukri);
-    let commands = commands.get_subcommands().filter(|command| !command.is_hide_set()).map(|command| {
-        CompletionCandidate::new(command.get_name()).help(command.get_about().cloned())
-    });
+    let commands = commands
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .map(|command| CompletionCandidate::new(command.get_name()).help(command.get_about().cloned()));
     topics.chain(commands).chain(settings).collect()
 }
 
@@ -49,8 +50,10 @@ pub fn help(args: &HelpArgs, dialect: Dialect) -> Outcome {
     for word in &args.topic {
         found = found.find_subcommand_mut(word).ok_or_else(|| {
             let topics: Vec<&str> = TOPICS.iter().map(|(name, _)| *name).collect();
-            Failure::usage(format!("there is no command or topic {:?}", args.topic.join(" ")))
-                .hint(format!("commands are in `kukri --help`; topics are {}, and the names of variables", topics.join(", ")))
+            Failure::usage(format!("there is no command or topic {:?}", args.topic.join(" "))).hint(format!(
+                "commands are in `kukri --help`; topics are {}, and the names of variables",
+                topics.join(", ")
+            ))
         })?;
     }
     out(&found.render_long_help().to_string())?;

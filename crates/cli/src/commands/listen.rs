@@ -73,7 +73,9 @@ async fn bind(text: &str, has_token: bool) -> Result<TcpListener, Failure> {
         let failure = Failure::new(format!("cannot listen on {text}: {error}"));
         match error.kind() {
             ErrorKind::AddrInUse => failure.hint("choose another port with --listen, or 0 for a free one"),
-            ErrorKind::AddrNotAvailable => failure.hint("choose an address of this machine, as `ip address` lists them"),
+            ErrorKind::AddrNotAvailable => {
+                failure.hint("choose an address of this machine, as `ip address` lists them")
+            }
             ErrorKind::PermissionDenied => failure.hint("choose a port from 1024 on"),
             _ => failure,
         }
@@ -89,8 +91,10 @@ fn announce(session: &RunningSession, show_token: bool) -> Result<(), Failure> {
     out(&variables)?;
     err(&format!("listening on http://{}/query; Ctrl-C or SIGTERM ends it\n", session.address()));
     if !session.address().ip().is_loopback() {
-        err("note: who knows the token can do here what your user can, and what is sent can be read on its way: \
-             do not use it across networks that you do not trust\n");
+        err(
+            "note: who knows the token can do here what your user can, and what is sent can be read on its way: \
+             do not use it across networks that you do not trust\n",
+        );
     }
     Ok(())
 }

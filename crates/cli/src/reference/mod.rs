@@ -5,10 +5,10 @@ mod exit_codes;
 mod manual;
 mod settings;
 
+pub use crate::commands::open::causes as engine_causes;
 pub use commands::page as commands_page;
 pub use exit_codes::{page as exit_codes_page, text as exit_codes};
 pub use manual::pages as manual_pages;
-pub use crate::commands::open::causes as engine_causes;
 pub use settings::{environment, page as settings_page, setting};
 
 /// Stands at the top of each page.

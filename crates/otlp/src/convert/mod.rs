@@ -153,7 +153,10 @@ impl Converter {
                 return !was_call;
             }
             Event::Message { level, text } => self.message(*level, text),
-            Event::SpanStarted { .. } | Event::SpanSource { .. } | Event::SpanNotCached { .. } | Event::Other(_) => {}
+            Event::SpanStarted { .. }
+            | Event::SpanSource { .. }
+            | Event::SpanNotCached { .. }
+            | Event::Other(_) => {}
         }
         true
     }

@@ -10,8 +10,8 @@ use hyper::header::{
 };
 use hyper::{Request, Response, StatusCode};
 
-use crate::answers;
 use super::{ClientTelemetry, ProxyConfig, auth, cors, source, upstream::Upstream};
+use crate::answers;
 
 pub(super) type Body = BoxBody<Bytes, hyper::Error>;
 

@@ -154,7 +154,9 @@ async fn a_wrong_token_is_refused_for_every_path() {
 async fn telemetry_is_taken_and_other_paths_are_unknown() {
     let setup = setup().await;
     for path in ["/v1/traces", "/v1/logs", "/v1/metrics"] {
-        assert!(ask(setup.proxy.address().port(), "POST", path, TOKEN, "x").await.starts_with("HTTP/1.1 201 "));
+        assert!(
+            ask(setup.proxy.address().port(), "POST", path, TOKEN, "x").await.starts_with("HTTP/1.1 201 ")
+        );
     }
     for path in ["/", "/v1/session", "/v1/sources", "/queryx"] {
         assert!(
@@ -253,8 +255,7 @@ async fn idle_connections_leave_room() {
     }
 }
 
-const PREFLIGHT: &str =
-    "Origin: http://page.example\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n";
+const PREFLIGHT: &str = "Origin: http://page.example\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n";
 
 /// A browser asks without the token, and then sends it.
 #[tokio::test]
@@ -272,9 +273,15 @@ async fn pages_may_use_it_where_that_is_allowed() {
     }
     assert_eq!(setup.seen.connections.load(Ordering::SeqCst), 0);
     let answer = ask(port, "POST", "/query", "Origin: http://page.example\r\n", "{}").await;
-    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("access-control-allow-origin: *"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 401 ") && answer.contains("access-control-allow-origin: *"),
+        "{answer}"
+    );
     let answer = ask(port, "POST", "/query", &format!("{TOKEN}Origin: http://page.example\r\n"), "{}").await;
-    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("access-control-allow-origin: *"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains("access-control-allow-origin: *"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
