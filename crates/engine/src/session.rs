@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kukri_model::{Digest, Platform};
 use kukri_oci::{Reference, RegistryClient, Resolved};
 use kukri_session::engine::SessionHandle;
-use kukri_store::Store;
+use kukri_store::{Stay, Store};
 use tokio::sync::OnceCell;
 
 use crate::args::Args;
@@ -44,22 +44,24 @@ pub struct Session {
     progress: Progress,
     auth: Arc<SessionAuth>,
     registry: Mutex<Option<RegistryClient>>,
+    /// Values of the session refer to what is in the store, however long it lasts.
+    _stay: Option<Stay>,
 }
 
 impl Session {
     /// A session without a client's machine: for work of the engine's own and for tests.
     #[must_use]
     pub fn new(id: String) -> Self {
-        Self::build(id, None)
+        Self::build(id, None, None)
     }
 
     /// The session of a client.
     #[must_use]
-    pub fn of_client(handle: SessionHandle) -> Self {
-        Self::build(handle.hello().session_id.clone(), Some(handle))
+    pub fn of_client(handle: SessionHandle, store: &Store) -> Self {
+        Self::build(handle.hello().session_id.clone(), Some(handle), Some(store.stay()))
     }
 
-    fn build(id: String, handle: Option<SessionHandle>) -> Self {
+    fn build(id: String, handle: Option<SessionHandle>, stay: Option<Stay>) -> Self {
         Self {
             id,
             known: KnownObjects::default(),
@@ -72,6 +74,7 @@ impl Session {
             handle,
             auth: Arc::default(),
             registry: Mutex::default(),
+            _stay: stay,
         }
     }
 
@@ -223,4 +226,35 @@ impl Session {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kukri_session::engine::EngineLink;
+    use kukri_session::{ClientHello, EngineHello};
+    use kukri_store::{PruneOptions, StoreConfig};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_in_the_store_stays_as_long_as_the_session() {
+        let dir = tempfile::tempdir().unwrap();
+        let grace = Duration::from_millis(100);
+        let store = Store::open(StoreConfig { grace, ..StoreConfig::new(dir.path().join("store")) }).unwrap();
+        let (io, _client) = tokio::io::duplex(1 << 16);
+        let (handle, _driver) =
+            EngineLink::accept(io, ClientHello::new("c", "s", "/"), &EngineHello::new("")).unwrap();
+        let session = Session::of_client(handle, &store);
+        let blob = store.put_blob(b"made by an early step, used by a late one").unwrap();
+        let is_there_later = || {
+            std::thread::sleep(grace * 3);
+            store.prune(&PruneOptions::default()).unwrap();
+            store.has_blobs(&[blob]).unwrap()[0]
+        };
+        assert!(is_there_later());
+        drop(session);
+        assert!(!is_there_later());
+    }
 }

@@ -47,8 +47,8 @@ impl Store {
             writer.push(&content)?;
             writer.store(&mut sink)?;
         }
-        inner.recent.touch_all(small.iter().map(|(digest, _)| digest));
         let _gate = inner.enter();
+        inner.recent.touch_all(small.iter().map(|(digest, _)| digest));
         let packed = inner.put_small(small)?;
         sink.flush(inner, Rows { packed, ..Rows::default() }, |_| Ok(()))
     }
@@ -73,7 +73,7 @@ impl Store {
     /// Which of the contents are there, in the order of the digests. What is there stays for the time of grace.
     pub fn has_blobs(&self, digests: &[Digest]) -> Result<Vec<bool>> {
         let inner = &*self.inner;
-        inner.recent.touch_all(digests.iter());
+        inner.touch(digests);
         let packed = inner.packed(digests)?;
         let missing: Vec<usize> = (0..digests.len())
             .filter(|at| packed[*at].is_none() && !is_empty_content(&digests[*at]))
@@ -117,7 +117,7 @@ impl Store {
         visit: &mut dyn FnMut(usize, &[u8]),
     ) -> Result<Vec<bool>> {
         let inner = &*self.inner;
-        inner.recent.touch_all(digests.iter());
+        inner.touch(digests);
         let places = inner.packed(digests)?.into_iter().enumerate();
         let mut places: Vec<(Place, usize)> =
             places.filter_map(|(at, place)| place.map(|place| (place, at))).collect();
@@ -145,7 +145,7 @@ impl Store {
     /// Opens a content for reading. Small ones are checked against their digest here; of long ones only the length is.
     pub fn open_blob(&self, digest: &Digest) -> Result<BlobReader> {
         let inner = &*self.inner;
-        inner.recent.touch(digest);
+        inner.touch([digest]);
         if is_empty_content(digest) {
             return Ok(BlobReader { len: 0, source: Source::Memory(Cursor::default()) });
         }
@@ -164,7 +164,7 @@ impl Store {
     /// Length of a content in bytes.
     pub fn blob_size(&self, digest: &Digest) -> Result<u64> {
         let inner = &*self.inner;
-        inner.recent.touch(digest);
+        inner.touch([digest]);
         if is_empty_content(digest) {
             return Ok(0);
         }
@@ -383,7 +383,7 @@ impl BlobWriter {
             Some((_, path)) => {
                 let fail = |source| StoreError::io("write", path)(source);
                 self.spill().map_err(fail)?;
-                self.inner.recent.touch(&digest);
+                self.inner.touch([&digest]);
                 if self.inner.open_object(&digest).unwrap_or_default().is_none() {
                     let row = ObjectRow { key: raw_key(&digest), digest, size: self.size };
                     let name = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());

@@ -36,7 +36,8 @@ pub struct StoreConfig {
     /// Results unused for longer are dropped by [`crate::Store::gc`] even when there is room. `None`: no limit.
     pub keep_duration: Option<Duration>,
     /// Whatever was written or asked for within this time is never collected, since a caller may be about to refer to
-    /// it. Default: one hour. Zero only where nothing else uses the store: in tests.
+    /// it. While somebody stays ([`crate::Store::stay`]) the time does not pass. Default: one hour. Zero only where nothing
+    /// else uses the store: in tests.
     pub grace: Duration,
     /// Attributes for opaque directories in layers.
     pub overlay_xattr: OverlayXattr,

@@ -61,9 +61,9 @@ impl Intake {
             .filter(|(_, content)| is_small(content))
             .map(|(digest, content)| (*digest, content.as_ref()))
             .collect();
-        inner.recent.touch_all(small.iter().map(|(digest, _)| digest));
         let full = {
             let _gate = inner.enter();
+            inner.recent.touch_all(small.iter().map(|(digest, _)| digest));
             let mut places = inner.write_packed(&small)?;
             let mut waiting = lock(&self.waiting);
             if let Some((_, place)) = places.first()
@@ -103,7 +103,7 @@ impl Intake {
         let Waiting { rows: mut packed, packs } = std::mem::take(&mut *lock(&self.waiting));
         // Sorted, the index is walked once from front to back.
         packed.sort_unstable_by_key(|(digest, _)| *digest);
-        self.inner.recent.touch_all(packed.iter().map(|(digest, _)| digest));
+        self.inner.touch(packed.iter().map(|(digest, _)| digest));
         let written = Sink::default().finish(&self.inner, Rows { packed, nodes, ..Rows::default() });
         packs.into_iter().for_each(|pack| self.inner.packs.release(pack));
         written

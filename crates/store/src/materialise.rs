@@ -81,15 +81,17 @@ impl Store {
         }
         let (below, _kept) = inner.below(tree, base.as_ref().map(|(base, _)| base))?;
         let stack = inner.build(tree, below)?;
+        let made = inner.materialisation(tree, &stack);
+        // Only now: the tree has a holder at every moment.
         drop(guard);
-        Ok(inner.materialisation(tree, &stack))
+        Ok(made)
     }
 
     /// Keeps a tree and all it refers to from being collected as long as the guard lives.
     #[must_use]
     pub fn lease(&self, tree: &TreeId) -> Lease {
         let guard = self.inner.leases.trees(vec![*tree], Vec::new());
-        self.inner.recent.touch(&tree.stored);
+        self.inner.touch([&tree.stored]);
         Lease { _guard: guard }
     }
 }
@@ -184,7 +186,7 @@ impl Inner {
             (None, None) => None,
         };
         if let Some((base, _)) = &below {
-            self.recent.touch(base);
+            self.recent.touch_all(std::iter::once(base));
         }
         let layers = below.as_ref().map(|(_, stack)| stack.layers.clone()).unwrap_or_default();
         Ok((below, self.leases.trees(Vec::new(), layers)))

@@ -206,7 +206,7 @@ impl<'a> Placer<'a> {
     fn large(&mut self, dir: &OwnedFd, name: &CStr, meta: &Meta, blob: &Digest, size: u64) -> Result<()> {
         let key = object_key(blob, meta);
         let row = ObjectRow { key, digest: *blob, size };
-        self.inner.recent.touch_all([blob, &key].into_iter());
+        self.inner.touch([blob, &key]);
         if !self.used.insert(key) {
             self.copy(dir, name, meta, blob)?;
             self.bytes += size;

@@ -80,7 +80,7 @@ impl Store {
     /// The value of a result; counts as a use of it. A result whose tree or content is not there any more is a miss.
     pub fn get_result(&self, key: &Digest) -> Result<Option<Vec<u8>>> {
         let inner = &*self.inner;
-        inner.recent.touch(key);
+        inner.touch([key]);
         let found: Option<(Vec<u8>, Vec<u8>)> = inner.index.read("look up a result", |connection| {
             let mut query = connection.prepare_cached("SELECT value, roots FROM results WHERE key=?")?;
             query.query_row([key.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
@@ -90,7 +90,7 @@ impl Store {
         for root in &roots {
             let there = match root {
                 Root::Tree(tree) => {
-                    inner.recent.touch(&tree.stored);
+                    inner.touch([&tree.stored]);
                     inner.nodes.get(&tree.stored).is_some() || self.has_nodes(&[tree.stored])?[0]
                 }
                 Root::Blob(blob) => self.has_blobs(&[*blob])?[0],
@@ -114,11 +114,11 @@ impl Store {
     pub fn put_results(&self, results: Vec<(Digest, ResultRecord)>) -> Result<()> {
         let inner = &*self.inner;
         for (key, record) in &results {
-            inner.recent.touch(key);
-            inner.recent.touch_all(record.roots.iter().map(|root| match root {
+            inner.touch(record.roots.iter().map(|root| match root {
                 Root::Tree(tree) => &tree.stored,
                 Root::Blob(blob) => blob,
             }));
+            inner.touch([key]);
         }
         inner.index.write("store results", |transaction| {
             let mut insert =

@@ -86,7 +86,7 @@ impl Sink {
 
     /// Links a finished file into the objects. The file must never be written again.
     pub(crate) fn link(&mut self, inner: &Inner, row: ObjectRow, dir: impl AsFd, name: &CStr) -> Result<()> {
-        inner.recent.touch_all([&row.digest, &row.key].into_iter());
+        inner.touch([&row.digest, &row.key]);
         if link_object(inner, &row.key, dir, name)? {
             self.objects.push(row);
             self.flush_if_full(inner)?;

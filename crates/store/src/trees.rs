@@ -80,7 +80,7 @@ impl Store {
     /// Which of the nodes are there, in the order of the digests. What is there stays, with all below it, for the time
     /// of grace.
     pub fn has_nodes(&self, digests: &[Digest]) -> Result<Vec<bool>> {
-        self.inner.recent.touch_all(digests.iter());
+        self.inner.touch(digests);
         self.inner.index.read_many("look up nodes", |connection| {
             let mut query = connection.prepare_cached("SELECT 1 FROM nodes WHERE digest=?")?;
             digests

@@ -102,7 +102,7 @@ impl Store {
             return Ok(tree);
         }
         let Commit { mut sink, rows, entries, bytes, .. } = commit;
-        inner.recent.touch(&tree.stored);
+        inner.touch([&tree.stored]);
         let _gate = inner.enter();
         match inner.stack(&base.stored)? {
             // The same tree was made before: one stack is enough.

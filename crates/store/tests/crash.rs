@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test without the usual harness")]
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,6 +14,9 @@ use kukri_store::{PruneOptions, ResultRecord, Root, Store, StoreConfig, VerifyOp
 use kukri_tree::{Entry, EntryKind, Meta, Node, NodeReader, TreeId};
 
 const ROUNDS: u32 = 20;
+/// On a busy machine it takes more rounds until so many results were confirmed, but not more than that.
+const CONFIRMED: usize = 20;
+const MOST_ROUNDS: u32 = 400;
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -23,8 +27,11 @@ fn main() {
     }
 }
 
+/// The exit status of a worker that did not get what it had just stored.
+const WORK_FAILED: i32 = 70;
+
 fn config(root: &Path) -> StoreConfig {
-    StoreConfig { grace: Duration::from_secs(1), max_layers: 5, ..StoreConfig::new(root) }
+    StoreConfig { max_layers: 5, ..StoreConfig::new(root) }
 }
 
 fn kill_at_random_moments() {
@@ -33,24 +40,42 @@ fn kill_at_random_moments() {
     let mut confirmed: Vec<Digest> = Vec::new();
     let mut random = Digest::of(&std::process::id().to_le_bytes());
     let mut total = 0;
-    for round in 0..ROUNDS {
+    let mut rounds = 0;
+    for round in 0..MOST_ROUNDS {
+        if round >= ROUNDS && total >= CONFIRMED && round % 4 == 0 {
+            break;
+        }
+        rounds = round + 1;
         random = Digest::of(random.as_bytes());
         let delay = 5 + u64::from(u16::from_le_bytes([random.as_bytes()[0], random.as_bytes()[1]])) % 250;
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--work-on", root.to_str().unwrap(), &round.to_string()])
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let output = child.stdout.take().unwrap();
+        let (output, errors) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let (begun, begins) = std::sync::mpsc::channel();
         let reader = std::thread::spawn(move || {
-            BufReader::new(output).lines().map_while(Result::ok).collect::<Vec<String>>()
+            let lines = BufReader::new(output).lines().map_while(Result::ok);
+            // Nobody waits for more than the first.
+            let tell = |_: &String| _ = begun.send(());
+            lines.inspect(tell).collect::<Vec<String>>()
         });
+        // Every fourth time it is killed while it opens the store.
+        if round % 4 > 0 {
+            begins.recv().unwrap();
+        }
         std::thread::sleep(Duration::from_millis(delay));
         child.kill().unwrap();
-        child.wait().unwrap();
+        // It ends for no other reason: the store does what it is asked for as long as it lives.
+        let status = child.wait().unwrap();
+        let errors = std::io::read_to_string(errors).unwrap();
+        assert_eq!(status.signal(), Some(9), "round {round}: the worker ended with {status}:\n{errors}");
+        let before = confirmed.len();
         // A line is printed after the call returned, so what it names must be there; the last may be cut off.
         confirmed.extend(reader.join().unwrap().iter().filter_map(|line| Digest::from_hex(line)));
-        total += confirmed.len();
+        total += confirmed.len() - before;
 
         let start = Instant::now();
         let store = Store::open(config(&root)).unwrap();
@@ -73,12 +98,20 @@ fn kill_at_random_moments() {
             confirmed.clear();
         }
     }
-    println!("{ROUNDS} rounds, {total} confirmed results looked up");
+    assert!(total >= CONFIRMED, "{total} results confirmed in {rounds} rounds");
+    println!("{rounds} rounds, {total} results confirmed and looked up");
 }
 
 /// All kinds of work, until the parent kills this process.
 fn work(root: &Path, round: u32) {
+    // A panic in one thread would be seen by nobody: the others go on until they are killed.
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        std::process::exit(WORK_FAILED);
+    }));
     let store = Store::open(config(root)).unwrap();
+    println!("open");
     std::thread::scope(|scope| {
         for thread in 0..2_u32 {
             let store = store.clone();

@@ -122,7 +122,7 @@ impl Engine {
 
     /// The session of a client.
     pub fn open_session(&self, handle: SessionHandle) -> Arc<Session> {
-        let session = Arc::new(Session::of_client(handle));
+        let session = Arc::new(Session::of_client(handle, self.store()));
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.retain(|session| session.strong_count() > 0);
         sessions.push(Arc::downgrade(&session));

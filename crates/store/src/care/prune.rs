@@ -1,6 +1,7 @@
 //! Which results and volumes go, and why.
 
 use std::collections::HashSet;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
 use kukri_model::Digest;
@@ -132,10 +133,7 @@ impl Store {
         if !options.dry_run {
             reserve::give_up_when_full(self.root());
         }
-        if options.ignore_recent && !options.dry_run {
-            inner.recent.forget();
-        }
-        let _log = Watching::start(inner);
+        let _log = Watching::start(inner, options.ignore_recent && !options.dry_run);
         let before = inner.data_bytes()?;
         let mut report = PruneReport::default();
         let mut marks = Marks::default();
@@ -257,7 +255,11 @@ struct Watching<'a> {
 }
 
 impl<'a> Watching<'a> {
-    fn start(inner: &'a Inner) -> Self {
+    fn start(inner: &'a Inner, forget: bool) -> Self {
+        let _gate = inner.gate.write().unwrap_or_else(PoisonError::into_inner);
+        if forget {
+            inner.recent.forget();
+        }
         Self { inner, recent: inner.recent.start() }
     }
 }

@@ -19,7 +19,7 @@ impl LayerWriter {
     pub fn finish(mut self, base: Option<&TreeId>) -> Result<TreeId> {
         let inner = Arc::clone(&self.inner);
         let _lease = base.map(|base| inner.leases.trees(vec![*base], Vec::new()));
-        base.iter().for_each(|base| inner.recent.touch(&base.stored));
+        base.iter().for_each(|base| inner.touch([&base.stored]));
         let node = base.map(|base| inner.node(&base.stored)).transpose()?;
         self.resolve_foreign(node.as_deref())?;
         let mut rows = Rows::default();
@@ -27,7 +27,7 @@ impl LayerWriter {
         if base == Some(&tree) {
             return Ok(tree);
         }
-        inner.recent.touch(&tree.stored);
+        inner.touch([&tree.stored]);
         let below = match base {
             Some(base) => inner.stack(&base.stored)?,
             None => Some(Arc::new(Stack { layers: Vec::new(), parent: None })),

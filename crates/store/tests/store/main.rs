@@ -8,5 +8,6 @@ mod intake;
 mod layers;
 mod open;
 mod overlay;
+mod race;
 mod records;
 mod room;
