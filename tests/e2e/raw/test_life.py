@@ -169,6 +169,22 @@ def test_a_damaged_blob_is_made_again(fresh: Engine) -> None:
         assert first
 
 
+def test_the_hint_about_damage_can_be_followed(fresh: Engine) -> None:
+    with fresh.session() as session:
+        session.run("sh", "-c", "head -c 100000 /dev/urandom > /made")
+    fresh.stop()
+    (large,) = [path for path in fresh.root.rglob("objects/*/*") if path.stat().st_size == 100_000]
+    # Of the same length, so that only reading it tells.
+    large.write_bytes(bytes(100_000))
+    assert fresh.kukri("cache", "verify").stdout.endswith(" 0 damaged\n")
+    told = fresh.kukri("cache", "verify", "--deep", check=False)
+    assert told.returncode == 1 and "1 damaged" in told.stdout
+    hint = told.stdout.splitlines()[-1].partition("`kukri ")[2].partition("`")[0]
+    done = fresh.kukri(*hint.split())
+    assert "it will be made again" in done.stdout
+    assert fresh.problems() == []
+
+
 @pytest.mark.parametrize("extra", [[], ["--dry-run"]])
 def test_pruning(fresh: Engine, extra: list[str]) -> None:
     with fresh.session() as session:

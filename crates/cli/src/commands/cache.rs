@@ -50,7 +50,7 @@ pub async fn cache(args: CacheArgs) -> Outcome {
         err(&format!("nothing is kept in {}: no pipeline has run there yet\n", places.root.display()));
         of_nothing(verb)
     };
-    let shown = if as_json { answer.to_string() } else { text(verb, &answer) };
+    let shown = if as_json { answer.to_string() } else { text(verb, &body, &answer) };
     out(&format!("{}\n", shown.trim_end()))?;
     let damaged = verb == "verify"
         && answer["problems"]
@@ -109,10 +109,10 @@ fn number(value: &Json) -> u64 {
     value.as_u64().unwrap_or(0)
 }
 
-fn text(verb: &str, answer: &Json) -> String {
+fn text(verb: &str, asked: &Json, answer: &Json) -> String {
     match verb {
         "du" => usage(answer),
-        "verify" => verified(answer),
+        "verify" => verified(answer, verify_options(asked).deep),
         "why" => why(answer),
         _ => pruned(answer),
     }
@@ -133,7 +133,7 @@ fn usage(answer: &Json) -> String {
     out
 }
 
-fn verified(answer: &Json) -> String {
+fn verified(answer: &Json, deep: bool) -> String {
     let problems = answer["problems"].as_array().cloned().unwrap_or_default();
     let mut out = format!("{} records checked, {} damaged\n", number(&answer["checked"]), problems.len());
     for problem in &problems {
@@ -142,7 +142,11 @@ fn verified(answer: &Json) -> String {
         out.push_str(&format!("{} {}: {}{repaired}\n", text("kind"), text("id"), text("reason")));
     }
     if problems.iter().any(|problem| problem["repaired"] != true) {
-        out.push_str("hint: `kukri cache verify --repair` drops what is damaged, so that it is made again when needed\n");
+        // What only reading everything finds is found again only so.
+        let deep = if deep { " --deep" } else { "" };
+        out.push_str(&format!(
+            "hint: `kukri cache verify{deep} --repair` drops what is damaged, so that it is made again when needed\n"
+        ));
     }
     out
 }
@@ -168,7 +172,7 @@ fn pruned(answer: &Json) -> String {
     if sessions > 0 {
         let open = if sessions == 1 { "1 session is open" } else { &format!("{sessions} sessions are open") };
         out.push_str(&format!(
-            "\nhint: {open}, so what was written within the last hour was spared; prune again when none is"
+            "\nhint: {open}, so what was written lately was spared; prune again when none is"
         ));
     }
     out
