@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use kukri_model::Digest;
 use kukri_session::engine::SessionHandle;
 use kukri_telemetry::{Event, Moment, SpanKind, SpanOutcome, Traced};
@@ -22,6 +23,8 @@ pub struct Progress {
     /// Values of secrets, longest first.
     hidden: Mutex<Vec<String>>,
     trace: Option<Trace>,
+    /// Where events are written before they are sent.
+    written: Mutex<Vec<u8>>,
 }
 
 /// Shorter values are left in names of steps: nearly every one has them, and nobody could read it.
@@ -36,7 +39,13 @@ impl Progress {
             let hello = handle.hello();
             Trace::new(&hello.session_id, hello.telemetry.as_ref()?)
         });
-        Self { handle, trace, lineage: Lineage::default(), hidden: Mutex::default() }
+        Self {
+            handle,
+            trace,
+            lineage: Lineage::default(),
+            hidden: Mutex::default(),
+            written: Mutex::default(),
+        }
     }
 
     /// Whether anybody listens.
@@ -117,8 +126,11 @@ impl Progress {
     pub fn tell(&self, event: &Event) {
         let Some(handle) = &self.handle else { return };
         let masked = self.masked(event);
-        if let Ok(bytes) = serde_json::to_vec(masked.as_ref().unwrap_or(event)) {
-            handle.emit(bytes.into());
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.clear();
+        if serde_json::to_writer(&mut *written, masked.as_ref().unwrap_or(event)).is_ok() {
+            // Events wait for slow clients, so they take the memory that they need and not what a buffer that grows has.
+            handle.emit(Bytes::copy_from_slice(&written));
         }
     }
 
