@@ -1,7 +1,8 @@
 """A client and an engine of different versions work together, and neither ends what the other runs.
 
 The versions are pretended: `KUKRI_PRETEND_VERSION` is what client or engine say of themselves when they meet, the rest of
-the negotiation is the real one. With `KUKRI_OLD_BIN`, an older build takes part as well.
+the negotiation is the real one. With `KUKRI_OLD_BIN`, an older build takes part as well; without one, `test_wire.py`
+speaks as the first version did.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from session import Session
 
 OLD, NEW, FAR, LAST = "0.0.1:1-1", "9.9.9:1-7", "10.0.0:2-7", "0.0.0:0-0"
 _OLD_BUILD = os.environ.get("KUKRI_OLD_BIN")
+_NEEDS_OLD = pytest.mark.skipif(not _OLD_BUILD, reason="KUKRI_OLD_BIN names no older build")
 
 Pair = tuple[Engine, Callable[[Path], Session], str]
 
@@ -31,12 +33,8 @@ def _pretending(engine: Engine, version: str) -> dict[str, str]:
     params=[
         "an older client",
         "a newer client",
-        pytest.param(
-            "an older build as client", marks=pytest.mark.skipif(not _OLD_BUILD, reason="KUKRI_OLD_BIN")
-        ),
-        pytest.param(
-            "an older build as engine", marks=pytest.mark.skipif(not _OLD_BUILD, reason="KUKRI_OLD_BIN")
-        ),
+        pytest.param("an older build as client", marks=_NEEDS_OLD),
+        pytest.param("an older build as engine", marks=_NEEDS_OLD),
     ]
 )
 def pair(request: pytest.FixtureRequest, make_engine: Callable[..., Engine]) -> Iterator[Pair]:
