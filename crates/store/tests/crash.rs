@@ -27,9 +27,6 @@ fn main() {
     }
 }
 
-/// The exit status of a worker that did not get what it had just stored.
-const WORK_FAILED: i32 = 70;
-
 fn config(root: &Path) -> StoreConfig {
     StoreConfig { max_layers: 5, ..StoreConfig::new(root) }
 }
@@ -108,7 +105,7 @@ fn work(root: &Path, round: u32) {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         tell(panic);
-        std::process::exit(WORK_FAILED);
+        std::process::abort();
     }));
     let store = Store::open(config(root)).unwrap();
     println!("open");

@@ -82,8 +82,9 @@ class EngineCache(Object):
         """Drops what is not in use: everything, or what goes beyond limits.
 
         Without arguments all results and all cache volumes go. With limits, results go that were not used
-        for longest, and volumes stay. What was written within the last hour keeps its place on the disk
-        until that is over: clients that are connected may be about to use it.
+        for longest, and volumes stay. What was written within the last hour, or since the first of the
+        clients that are connected came, keeps its place on the disk until that is over: they may be about
+        to use it.
 
         Args:
             use_default_policy: Keep to the limits that the engine was started with, as its collector does:

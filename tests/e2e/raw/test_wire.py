@@ -78,7 +78,8 @@ def ask(path: Path, session: str, document: str) -> Any:
         connection.connect(str(path))
         connection.sendall(
             b"POST /query HTTP/1.1\r\nHost: kukri\r\nConnection: close\r\nkukri-session: %s\r\n"
-            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (session.encode(), len(body))
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            % (session.encode(), len(body))
             + body
         )
         head, _, answer = connection.makefile("rb").read().partition(b"\r\n\r\n")
@@ -127,7 +128,9 @@ def test_a_client_of_another_version_is_served(engine: Engine, hello: dict[str, 
         secret = ask(path, name, '{ secret(uri: "env://TOKEN") { id } }')["data"]["secret"]["id"]
         step = f'withSecretVariable(name: "T", secret: "{secret}")'
         command = 'withExec(args: ["sh", "-c", "echo ${#T}; echo said"]) { stdout }'
-        answer = ask(path, name, f'{{ container {{ from(address: "busybox") {{ {step} {{ {command} }} }} }} }}')
+        answer = ask(
+            path, name, f'{{ container {{ from(address: "busybox") {{ {step} {{ {command} }} }} }} }}'
+        )
         assert answer["data"]["container"]["from"]["withSecretVariable"]["withExec"]["stdout"] == "13\nsaid\n"
     thread.join(20)
     assert any(b"said" in event for event in events)
