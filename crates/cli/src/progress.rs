@@ -25,6 +25,8 @@ pub struct Progress {
     /// A program has written part of a line, below which there is no place for a picture.
     in_line: bool,
     github: Option<ci::Service>,
+    /// [`Progress::finish`] was called.
+    ended: bool,
     recorder: Recorder,
     page: Option<(PathBuf, Trace)>,
     telemetry: Option<Telemetry>,
@@ -97,7 +99,16 @@ impl Progress {
         let mode = Mode::new(flags.progress, flags.silent);
         let limits = if matches!(mode, Mode::Report) { report::LIMITS } else { Limits::default() };
         let github = service().filter(|service| matches!(service, ci::Service::GitHub { .. }));
-        Ok(Self { mode, view: View::new(limits), in_line: false, github, recorder, page, telemetry })
+        Ok(Self {
+            mode,
+            view: View::new(limits),
+            in_line: false,
+            github,
+            ended: false,
+            recorder,
+            page,
+            telemetry,
+        })
     }
 
     /// Whether events are wanted at all.
@@ -161,9 +172,7 @@ impl Progress {
         // What the program has said before stays in sight.
         let height = (height - 1).min((height * 2 / 3).max(8));
         let screen = Screen { width, height, colour: crate::fail::colours(), ..Screen::default() };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-        write(&painter.paint(tty::render(&self.view, &screen, now), width));
+        write(&painter.paint(tty::render(&self.view, &screen, now()), width));
     }
 
     /// Writes something of its own lines, which stays.
@@ -200,6 +209,7 @@ impl Progress {
     /// The end: failures and the summary, and what is kept of the run. A page that cannot be written is a failure: it was
     /// asked for.
     pub fn finish(&mut self) -> Result<(), Failure> {
+        self.ended = true;
         self.clear();
         if std::mem::take(&mut self.in_line) {
             write("\n");
@@ -224,7 +234,10 @@ impl Progress {
                 write(dots.finish());
                 lines = tty::failures(&self.view, width, colour);
             }
-            Mode::Tty(_) => lines = tty::failures(&self.view, width, colour),
+            Mode::Tty(_) => {
+                lines = tty::failures(&self.view, width, colour);
+                lines.extend(tty::cancelled(&self.view, width, colour));
+            }
             Mode::Report => lines = report::render(&self.view, width, colour),
         }
         let summary = Summary::of(&self.view);
@@ -253,6 +266,28 @@ impl Progress {
             write(&painter.clear(size().map_or(80, |(width, _)| width)));
         }
     }
+}
+
+/// A command that is interrupted has no other end: what ran then is cancelled.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.ended || !self.is_on() {
+            return;
+        }
+        for event in self.view.cancellations(now()) {
+            if let Ok(bytes) = serde_json::to_vec(&event) {
+                self.event(&bytes);
+            }
+        }
+        if let Err(failure) = self.finish() {
+            failure.report(Dialect::Kukri);
+        }
+    }
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Columns and rows of the terminal. Asked for each picture: it may change at any time.

@@ -32,9 +32,15 @@ impl Painter {
         out.push_str(&self.to_top(columns));
         for (index, line) in lines.iter().enumerate() {
             if resized || self.lines.get(index) != Some(line) {
-                // Erased first: after a line that fills the width, the cursor stands on its last character.
-                out.push_str(ERASE_LINE);
-                out.push_str(line);
+                if width(&clean(line)) < columns {
+                    // Nothing is empty in between, also on terminals that show it piece by piece.
+                    out.push_str(line);
+                    out.push_str(ERASE_LINE);
+                } else {
+                    // After a line that fills the width, the cursor stands on its last character.
+                    out.push_str(ERASE_LINE);
+                    out.push_str(line);
+                }
             }
             out.push_str("\r\n");
         }
@@ -81,11 +87,16 @@ mod tests {
     fn only_what_differs_is_written() {
         let mut painter = Painter::default();
         let frame = |inner: &str| format!("{BEGIN}{inner}{END}");
-        assert_eq!(painter.paint(lines("a|b|c"), 80), frame("\x1b[Ka\r\n\x1b[Kb\r\n\x1b[Kc\r\n"));
+        assert_eq!(painter.paint(lines("a|b|c"), 80), frame("a\x1b[K\r\nb\x1b[K\r\nc\x1b[K\r\n"));
         assert_eq!(painter.paint(lines("a|b|c"), 80), "", "nothing has changed");
-        assert_eq!(painter.paint(lines("a|B|c"), 80), frame("\r\x1b[3A\r\n\x1b[KB\r\n\r\n"));
+        assert_eq!(painter.paint(lines("a|B|c"), 80), frame("\r\x1b[3A\r\nB\x1b[K\r\n\r\n"));
         assert_eq!(painter.paint(lines("a|B"), 80), frame("\r\x1b[3A\r\n\r\n\x1b[J"));
-        assert_eq!(painter.paint(lines("a|B|d"), 80), frame("\r\x1b[2A\r\n\r\n\x1b[Kd\r\n"));
+        assert_eq!(painter.paint(lines("a|B|d"), 80), frame("\r\x1b[2A\r\n\r\nd\x1b[K\r\n"));
+        assert_eq!(
+            painter.paint(lines("a|B|d"), 1),
+            frame("\r\x1b[3A\x1b[Ka\r\n\x1b[KB\r\n\x1b[Kd\r\n\x1b[J")
+        );
+        painter.paint(lines("a|B|d"), 80);
         assert_eq!(painter.clear(80), frame("\r\x1b[3A\x1b[K\r\n\x1b[J\x1b[1A"));
         assert_eq!(painter.clear(80), "");
     }
@@ -99,6 +110,6 @@ mod tests {
         assert!(narrow.starts_with(&format!("{BEGIN}\r\x1b[5A\x1b[K012…")), "{narrow:?}");
         assert!(narrow.ends_with(&format!("\r\n\x1b[J{END}")), "{narrow:?}");
         let wide = painter.paint(lines("012…|ab|"), 300);
-        assert!(wide.starts_with(&format!("{BEGIN}\r\x1b[3A\x1b[K012…")), "{wide:?}");
+        assert!(wide.starts_with(&format!("{BEGIN}\r\x1b[3A012…\x1b[K")), "{wide:?}");
     }
 }

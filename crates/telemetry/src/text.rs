@@ -94,11 +94,16 @@ fn last_written(line: &str) -> &str {
     line.rfind('\r').map_or(line, |at| &line[at + 1..])
 }
 
+/// Whether a character is none that is written, but changes where or in which order others are.
+fn moves(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Takes out escape sequences and control characters, and turns tabs into spaces: a log must not move the cursor or
 /// recolour what comes after it.
 #[must_use]
 pub fn clean(line: &str) -> Cow<'_, str> {
-    if !line.chars().any(char::is_control) {
+    if !line.chars().any(moves) {
         return Cow::Borrowed(line);
     }
     let mut out = String::with_capacity(line.len());
@@ -123,7 +128,7 @@ pub fn clean(line: &str) -> Cow<'_, str> {
                 }
                 _ => {}
             },
-            c if c.is_control() => {}
+            c if moves(c) => {}
             c => out.push(c),
         }
     }
@@ -185,5 +190,6 @@ mod tests {
         assert_eq!(clean("\u{1b}[1;31mred\u{1b}[0m\tx\u{7}"), "red    x");
         assert_eq!(clean("\u{1b}]0;title\u{7}a\u{1b}]8;;http://x\u{1b}\\b"), "ab");
         assert_eq!(clean("\u{1b}(Bx\u{1b}"), "x");
+        assert_eq!(clean("a\u{8}\u{b}b\u{85}\u{2028}c\u{202e}d\u{2066}é"), "abcdé");
     }
 }

@@ -106,6 +106,16 @@ pub fn failures(view: &View, width: usize, colour: bool) -> Vec<String> {
     failed.flat_map(|span| failure("", span, usize::MAX)).map(|line| line.render(width, colour)).collect()
 }
 
+/// Most steps that were cancelled which stay on the screen.
+const CANCELLED: usize = 10;
+
+/// The steps that were cancelled, as far as they ended last: what they had got to.
+#[must_use]
+pub fn cancelled(view: &View, width: usize, colour: bool) -> Vec<String> {
+    let cancelled = view.recent().filter(|span| span.state == SpanState::Cancelled).take(CANCELLED);
+    cancelled.map(|span| head("", span, 0).render(width, colour)).collect()
+}
+
 fn more(add: &mut impl FnMut(Styled, Expendable), count: usize, what: &str) {
     if count > 0 {
         let mut line = Styled::default();
@@ -309,6 +319,22 @@ warning: old client
   └ bad reference
 0 running, 1 failed of 1 step  5.0s"
         );
+    }
+
+    #[test]
+    fn what_was_interrupted_stays() {
+        let mut view = view(&[
+            call(1, None, "stdout", 0.0),
+            span(2, Some(1), "withExec make", SpanKind::Exec, 0.5),
+            span(3, Some(1), "withExec old", SpanKind::Exec, 0.5),
+            finished(3, SpanOutcome::Ok, 1.0),
+        ]);
+        for event in view.cancellations(at(4.0)) {
+            view.apply(&event);
+        }
+        assert_eq!(view.running_count(), 0);
+        assert_eq!(cancelled(&view, 60, false), ["- withExec make  3.5s  cancelled"]);
+        assert_eq!(crate::Summary::of(&view).cancelled, 1);
     }
 
     #[test]

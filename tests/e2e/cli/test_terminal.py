@@ -50,6 +50,15 @@ class Tmux:
         """The lines on the screen."""
         return self._tmux("capture-pane", "-p").rstrip().splitlines()
 
+    def press(self, key: str) -> None:
+        """A key, as tmux calls it."""
+        self._tmux("send-keys", key)
+
+    def cursor(self) -> tuple[bool, int]:
+        """Whether the cursor is shown, and in which row."""
+        flag, row = self._tmux("display-message", "-p", "#{cursor_flag} #{cursor_y}").split()
+        return flag == "1", int(row)
+
     def scrolled(self) -> int:
         """How many lines have been scrolled out of the screen."""
         return int(self._tmux("display-message", "-p", "#{history_size}"))
@@ -181,6 +190,80 @@ def test_resize(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path) -> No
         assert FOOTER.match(lines[-1]) and len(lines) < rows, lines
 
 
+@pytest.mark.parametrize("way", ["query", "run"])
+def test_interrupt(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path, way: str) -> None:
+    """What ran stays on the screen, with the summary; the cursor is below it, and is shown."""
+    terminal = tmux(100, 40)
+    path = document(tmp_path, [f": {uuid.uuid4().hex}; echo waiting; sleep 60"])
+    command = query(path)
+    if way == "run":
+        inner = f"{binary()} query --doc {shlex.quote(str(path))} >/dev/null"
+        command = f"{binary()} run --progress tty sh -c {shlex.quote(inner)}"
+    # The shell of the terminal goes on.
+    terminal.start(engine, f"trap : INT; echo BEFORE; {command}; echo status $?")
+    terminal.wait(lambda lines: "    │ waiting" in lines)
+    terminal.press("C-c")
+    lines = terminal.wait(lambda lines: "END" in lines)
+    assert lines[0] == "BEFORE", lines
+    (cancelled,) = [at for at, line in enumerate(lines) if line.startswith("- sh -c ")]
+    assert re.match(r"^- sh -c ': \w+; echo waiting; sleep 60'  \d+\.\ds  cancelled$", lines[cancelled])
+    assert re.match(r"^2 steps, .*1 cancelled.* in \d+\.\ds", lines[cancelled + 1]), lines
+    assert "status 130" in lines, lines
+    assert not any(FOOTER.match(line) or line.startswith("●") for line in lines), lines
+    shown, row = terminal.cursor()
+    assert shown and row == lines.index("END") + 1
+
+
+def test_what_commands_write_cannot_break_the_picture(
+    engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path
+) -> None:
+    """Progress bars of carriage returns, colours, tabs, escape sequences, wide and joined characters, long lines."""
+    terminal = tmux(80, 30)
+    odd = (
+        r"printf '10%%\r50%%\r100%%\n'; printf '\033[31mred\033[0m\tend\n'; "
+        r"printf '\033[2J\033[H\033[?25l\033[?1049h\033]0;title\007a\b\b\b\vb\n'; "
+        r"printf '👨‍👩‍👧 é 字字 \342\200\256rtl\n'; printf '\377\376bytes\n'; "
+        "i=0; while [ $i -lt 50 ]; do printf '字é\\t'; i=$((i+1)); done; echo"
+    )
+    scripts = [f": {uuid.uuid4().hex}; sleep 1; {part}; sleep 3" for part in (odd, "echo fine")]
+    terminal.start(engine, f"echo BEFORE; {query(document(tmp_path, scripts))}")
+    lines = terminal.wait(lambda lines: "    │ fine" in lines and any("bytes" in line for line in lines))
+    assert lines[0] == "BEFORE"
+    shown = [line.removeprefix("    │ ") for line in lines if line.startswith("    │ ")]
+    # Of each step the last three lines.
+    shown.remove("fine")
+    assert shown[:2] == ["👨‍👩‍👧 é 字字 rtl", "��bytes"], shown
+    assert re.match(r"^字é    字é    .*…$", shown[2]), shown
+    assert FOOTER.match(lines[-1]) and terminal.cursor()[0]
+    lines = terminal.wait(lambda lines: "END" in lines)
+    assert lines[0] == "BEFORE" and re.match(r"^3 steps, ", lines[1]), lines
+    assert terminal.scrolled() == 0
+
+
+def test_thousands_of_steps_on_a_terminal_of_changing_size(
+    engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path
+) -> None:
+    """One picture at a time, whatever the size becomes while it changes."""
+    terminal = tmux(80, 30)
+    steps = 1_500
+    path = document(tmp_path, [f": {uuid.uuid4().hex}; echo {'line ' * 30}{n}" for n in range(steps)])
+    terminal.start(engine, f"echo BEFORE; {query(path)}")
+    terminal.wait(lambda lines: bool(lines) and bool(FOOTER.match(lines[-1])))
+    for columns, rows in ((60, 20), (300, 50), (80, 30)):
+        terminal.resize(columns, rows)
+        for _ in range(5):
+            time.sleep(0.15)
+            lines = terminal.screen()
+            if "END" in lines:
+                break
+            footers = [at for at, line in enumerate(lines) if re.match(r"^\d+ running", line)]
+            assert footers == [len(lines) - 1], lines
+            assert all(len(line) <= columns for line in lines) and len(lines) <= rows
+    lines = terminal.wait(lambda lines: "END" in lines, seconds=120)
+    assert not any("running" in line or line.startswith("●") for line in lines), lines
+    assert any(re.match(rf"^({steps}|{steps + 1}) steps, ", line) for line in lines), lines
+
+
 @dataclass
 class Seen:
     """What a command wrote on a terminal, and what that cost it."""
@@ -214,18 +297,27 @@ def on_terminal(engine: Engine, command: list[str], columns: int, rows: int) -> 
     return Seen(text.decode(), usage.ru_utime + usage.ru_stime, time.monotonic() - start)
 
 
-def test_thousands_of_steps(engine: Engine, tmp_path: Path) -> None:
-    """5,000 steps in one session: few frames, each a small synchronized update, and hardly any work for the client."""
-    steps, columns, rows = 5_000, 300, 50
+@pytest.mark.parametrize(("steps", "columns", "rows"), [(5_000, 300, 50), (1_000, 80, 24), (1_000, 60, 24)])
+def test_thousands_of_steps(engine: Engine, tmp_path: Path, steps: int, columns: int, rows: int) -> None:
+    """In one session: few frames, each a small synchronized update, and hardly any work for the client."""
     with engine.session():
         pass
     path = document(tmp_path, [f": {uuid.uuid4().hex}; echo {n}" for n in range(steps)])
     seen = on_terminal(engine, [binary(), "query", "--progress", "tty", "--doc", str(path)], columns, rows)
     assert f"{steps + 1} steps" in seen.text or f"{steps} steps" in seen.text
     frames = re.findall(r"\x1b\[\?2026h.*?\x1b\[\?2026l", seen.text, re.DOTALL)
-    assert 10 < len(frames) <= seen.wall_s * 10 + 2
+    assert 5 < len(frames) <= seen.wall_s * 10 + 2
+    # Nothing is cleared, no cursor is hidden, no other screen is used.
+    assert not re.search(r"\x1b\[(2J|3J|H|\?25l|\?1049h)", seen.text)
+    # What is written outside of frames is the end: no picture, but the summary.
+    outside = re.sub(r"\x1b\[\?2026h.*?\x1b\[\?2026l", "", seen.text, flags=re.DOTALL)
+    assert outside.count("\n") < 12 and "\x1b" not in outside, outside
     # A whole picture of lines that are all new, with colours.
     assert max(map(len, frames)) < rows * (columns + 50)
     # A share of a processor would depend on how quickly the engine is; builds for debugging take 0.5 ms.
     assert seen.cpu_s / steps < 0.0025, f"{seen.cpu_s} s"
-    print(f"{len(frames)} frames, {len(seen.text)} bytes, {seen.cpu_s:.2f} s of {seen.wall_s:.1f} s")
+    share = 100 * seen.cpu_s / seen.wall_s
+    print(
+        f"{steps} steps: {len(frames)} frames, {len(seen.text)} bytes, "
+        f"{seen.cpu_s:.2f} s of {seen.wall_s:.1f} s, {share:.1f} %"
+    )

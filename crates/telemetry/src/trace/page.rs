@@ -51,18 +51,20 @@ mod tests {
 
     #[test]
     fn what_commands_write_is_never_markup() {
-        let command = "</title><script>alert(1)</script>".to_owned();
+        let command = "</title><script>alert(1)</script>\u{2028}".to_owned();
         let mut trace = Trace::new(Run { command, ..Run::default() });
         trace.apply(&span(1, None, "<!--<script>", crate::SpanKind::Exec, 0.0));
-        trace.apply(&log(1, Stream::Stdout, "</script><b>{{style}}\u{2028}\n", 0.0));
+        trace.apply(&log(1, Stream::Stdout, "</script><b>{{style}}\n", 0.0));
         let page = trace.html();
         assert_eq!(page.matches("</script>").count(), 2, "the data and the program");
         assert_eq!(page.matches("</title>").count(), 1);
-        assert!(page.contains("&lt;/title&gt;") && page.contains("\\u003c/script>\\u003cb>{{style}}\\u2028"));
+        assert!(page.contains("&lt;/title&gt;") && page.contains("\\u003c/script>\\u003cb>{{style}}\""));
         let data = page.split_once("id=\"run\">").unwrap().1.split_once("</script>").unwrap().0;
         let data: serde_json::Value = serde_json::from_str(data).unwrap();
         assert_eq!(data["steps"][0]["label"], "<!--<script>");
-        assert_eq!(data["steps"][0]["log"][0][2], "</script><b>{{style}}\u{2028}");
+        assert_eq!(data["steps"][0]["log"][0][2], "</script><b>{{style}}");
+        assert_eq!(data["run"]["command"], "</title><script>alert(1)</script>\u{2028}");
+        assert!(page.contains("\\u2028\""));
     }
 
     #[test]
