@@ -59,6 +59,17 @@ def test_the_run_at_a_glance(page: Any) -> None:
     assert len(find(page, "#axis span")) >= 3
 
 
+def test_what_the_run_cost(page: Any) -> None:
+    """In the facts, and over time above the bars, which the axis is in line with."""
+    assert re.search(r"· [\d.]+ .?s of processor time · (.* moved · )?kukri", one(page, "#facts").text)
+    load = one(page, "#load")
+    assert re.fullmatch(r"\d+\.\d processors at most", load.text)
+    assert one(page, "#load path").get_attribute("d").count("V") > 100
+    lane = find(page, ".row .lane")[0].rect
+    for above in (load.rect, one(page, "#axis").rect):
+        assert abs(above["x"] - lane["x"]) < 1 and abs(above["width"] - lane["width"]) < 1
+
+
 def test_a_failure_is_what_is_seen_first(page: Any) -> None:
     detail = one(page, "#detail")
     assert "✗ failed, exit code 3" in detail.text
@@ -191,8 +202,15 @@ def test_twenty_thousand_steps(browser: Any, recorded: Recorded, tmp_path: Path)
     browser.get(large.as_uri())
     assert one(browser, "#detail h2").text == "withExec step 15000"
     assert len(find(browser, ".row")) < 100
+    # Beside a scroll bar as well.
+    lane, axis = find(browser, ".row .lane")[0].rect, one(browser, "#axis").rect
+    assert abs(axis["x"] - lane["x"]) < 1 and abs(axis["width"] - lane["width"]) < 1
+    assert not one(browser, "#load").is_displayed(), "nobody counted what they cost"
     press(browser, "j")
     assert one(browser, "#detail h2").text == "withExec step 15001"
     press(browser, "g")
     assert 100 < len(find(browser, "#graph .node")) <= 400
+    note = one(browser, "#graph p")
+    browser.execute_script("document.getElementById('graph').scrollLeft = 500")
+    assert "too many to read" in note.text and note.rect["x"] >= 0, "it stays in sight"
     assert browser.get_log("browser") == []

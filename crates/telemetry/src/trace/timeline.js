@@ -5,6 +5,10 @@ const Timeline = (() => {
   const rows = document.getElementById("rows");
   const space = document.getElementById("space");
   const axis = document.getElementById("axis");
+  const load = document.getElementById("load");
+  const BINS = 200;
+  // Share of the width that names have, as in the style.
+  const NAMES = 0.38;
   let steps = [];
   let selected = null;
   let whole = 1;
@@ -21,7 +25,7 @@ const Timeline = (() => {
     }
     steps = list;
     space.style.height = `${steps.length * ROW}px`;
-    draw();
+    view();
   }
 
   function draw() {
@@ -32,6 +36,11 @@ const Timeline = (() => {
     space.replaceChildren(...shown);
     rows.setAttribute("aria-activedescendant", selected === null ? "" : `row-${selected}`);
     ticks();
+  }
+
+  function view() {
+    draw();
+    busy();
   }
 
   function row(step, place) {
@@ -70,12 +79,43 @@ const Timeline = (() => {
     const power = 10 ** Math.floor(Math.log10(rough));
     const unit = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
     const made = [];
+    // Where the lanes are, which may have a scroll bar beside them.
+    for (const above of [axis, load]) {
+      above.style.marginLeft = `${NAMES * rows.clientWidth}px`;
+      above.style.marginRight = `${rows.offsetWidth - rows.clientWidth}px`;
+    }
+    const room = axis.clientWidth;
     for (let time = Math.ceil(from / unit) * unit; time <= to; time += unit) {
-      const tick = Text.element("span", {}, time === 0 ? "0" : Text.duration(time));
-      tick.style.left = `${(100 * (time - from)) / (to - from)}%`;
+      const at = (time - from) / (to - from);
+      // What would be cut off says nothing.
+      const label = time === 0 ? "0" : Text.duration(time);
+      const tick = Text.element("span", {}, room * (1 - at) < 8 * label.length ? "" : label);
+      tick.style.left = `${100 * at}%`;
       made.push(tick);
     }
     axis.replaceChildren(...made);
+  }
+
+  // How many processors the steps kept busy: what each cost, spread over the time that it took.
+  function busy() {
+    const used = steps.filter((step) => step.usage && step.end > step.start);
+    load.hidden = !used.length;
+    if (load.hidden) return;
+    const sums = new Float64Array(BINS + 1);
+    const bin = (to - from) / BINS;
+    for (const step of used) {
+      const share = (step.usage.user_ns + step.usage.system_ns) / (step.end - step.start);
+      const [first, last] = [(step.start - from) / bin, (step.end - from) / bin];
+      for (let at = Math.max(0, Math.floor(first)); at < Math.min(BINS, last); at += 1) {
+        sums[at] += share * (Math.min(at + 1, last) - Math.max(at, first));
+      }
+    }
+    const most = Math.max(...sums);
+    const height = (at) => (most ? 30 - (28 * sums[at]) / most : 30).toFixed(2);
+    let line = "M0 30";
+    for (let at = 0; at < BINS; at += 1) line += `V${height(at)}H${at + 1}`;
+    load.querySelector("path").setAttribute("d", `${line}V30Z`);
+    load.querySelector("span").textContent = `${most.toFixed(1)} processors at most`;
   }
 
   // factor < 1: closer. Around the chosen step, if it is in sight.
@@ -88,13 +128,13 @@ const Timeline = (() => {
       from = Math.max(0, Math.min(whole - width, middle - width / 2));
       to = from + width;
     }
-    draw();
+    view();
   }
 
   function move(direction) {
     const by = Math.max(-from, Math.min(whole - to, (direction * (to - from)) / 4));
     [from, to] = [from + by, to + by];
-    draw();
+    view();
   }
 
   function reveal(place) {
