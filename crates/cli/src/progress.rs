@@ -10,6 +10,7 @@ use kukri_telemetry::{
 };
 
 use crate::args::{ProgressMode, SessionFlags};
+use crate::exit::Dialect;
 use crate::fail::Failure;
 use crate::runs::{self, Recorder};
 use crate::settings::{self, variable};

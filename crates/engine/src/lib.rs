@@ -16,6 +16,7 @@ pub mod session;
 pub mod size;
 pub mod text;
 pub mod trace;
+pub mod transfer;
 pub mod value;
 pub mod vertex;
 

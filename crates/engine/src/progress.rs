@@ -14,6 +14,7 @@ use crate::call::Call;
 use crate::engine::{Engine, Lineage};
 use crate::error::OpError;
 use crate::trace::{self, Place, Trace};
+use crate::transfer::Meter;
 use crate::vertex::TreeHandle;
 
 /// Where one session's events go.
@@ -224,6 +225,14 @@ pub struct Span<'a> {
 }
 
 impl Span<'_> {
+    /// Waits for work, and tells how far it has got by what is counted on its way.
+    pub async fn watch<T>(&self, meter: &Meter, work: impl Future<Output = T>) -> T {
+        if !self.progress.is_on() {
+            return work.await;
+        }
+        meter.watch(self.id, |event| self.progress.tell(event), work).await
+    }
+
     /// A tree comes from it.
     pub fn made(&self, tree: &TreeId) {
         self.progress.lineage.note(tree.stored, self.id);

@@ -68,6 +68,11 @@ impl<R: Read + Seek> ImageArchive<R> {
         self.find(path).is_some()
     }
 
+    /// Length of a file, if it is there.
+    pub(crate) fn size(&self, path: &str) -> Option<u64> {
+        self.find(path).map(|(_, size)| size)
+    }
+
     /// A file to be read from its start, and its length.
     pub(crate) fn content(&mut self, path: &str) -> Result<(Take<&mut R>, u64), ImportError> {
         let (offset, size) =

@@ -17,7 +17,7 @@ use crate::image::ImageConfig;
 use crate::known;
 use crate::layer_out::Compression;
 use crate::manifest::{Descriptor, Document, Index, Manifest, MediaTypes, REF_NAME};
-use crate::pull::{LayerInfo, PulledImage};
+use crate::pull::{LayerInfo, PullProgress, PulledImage};
 use crate::reference::Reference;
 use crate::unpack::{Outcome, UnpackError, keep_only, unpack};
 
@@ -58,19 +58,21 @@ pub enum ImportError {
 const MAX_DEPTH: usize = 4;
 
 /// Brings an image from an archive (a tar, which may be compressed) into the store. `tag` picks one of several images:
-/// a tag, or a whole name. `None` takes the first image for the platform. Blocks.
+/// a tag, or a whole name. `None` takes the first image for the platform. `progress` is told of layers, all of them
+/// present, and how far they are unpacked. Blocks.
 pub fn import<R: Read + Seek>(
     store: &Store,
     mut archive: R,
     platform: &Platform,
     tag: Option<&str>,
+    progress: &dyn PullProgress,
 ) -> Result<PulledImage, ImportError> {
     let mut start = [0; 4];
     archive.seek(SeekFrom::Start(0))?;
     let is_compressed = archive.read_exact(&mut start).is_ok() && compress::is_compressed(&start);
     archive.seek(SeekFrom::Start(0))?;
     if !is_compressed {
-        return import_plain(store, archive, platform, tag);
+        return import_plain(store, archive, platform, tag, progress);
     }
     let mut plain = store.blob_writer();
     let mut written = Ok(());
@@ -80,7 +82,7 @@ pub fn import<R: Read + Seek>(
     })?;
     written?;
     let (plain, _) = plain.finish()?;
-    import_plain(store, store.open_blob(&plain)?, platform, tag)
+    import_plain(store, store.open_blob(&plain)?, platform, tag, progress)
 }
 
 fn import_plain<R: Read + Seek>(
@@ -88,6 +90,7 @@ fn import_plain<R: Read + Seek>(
     archive: R,
     platform: &Platform,
     tag: Option<&str>,
+    progress: &dyn PullProgress,
 ) -> Result<PulledImage, ImportError> {
     let mut archive = ImageArchive::open(archive)?;
     let chosen = if archive.has("index.json") {
@@ -104,7 +107,7 @@ fn import_plain<R: Read + Seek>(
             chosen.config.diff_ids.len()
         )));
     }
-    take(store, &mut archive, chosen)
+    take(store, &mut archive, chosen, progress)
 }
 
 /// The image that was picked.
@@ -121,6 +124,30 @@ struct ChosenLayer {
     path: String,
     /// `None`: not told, but computed.
     descriptor: Option<Descriptor>,
+}
+
+impl ChosenLayer {
+    /// What it is called in messages: by its digest, or by that of what is in it.
+    fn name(&self, diff_id: &Sha256Digest) -> Sha256Digest {
+        self.descriptor.as_ref().map_or(*diff_id, |descriptor| descriptor.digest)
+    }
+}
+
+/// Tells how much of a layer has been read.
+struct Watched<'a, R> {
+    inner: R,
+    read: u64,
+    layer: Sha256Digest,
+    progress: &'a dyn PullProgress,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.read += count as u64;
+        self.progress.extracted(&self.layer, self.read);
+        Ok(count)
+    }
 }
 
 fn from_layout<R: Read + Seek>(
@@ -254,20 +281,27 @@ fn take<R: Read + Seek>(
     store: &Store,
     archive: &mut ImageArchive<R>,
     chosen: Chosen,
+    progress: &dyn PullProgress,
 ) -> Result<PulledImage, ImportError> {
     let Chosen { config, layers: chosen_layers, manifest_digest, annotations, config_bytes } = chosen;
     let chain = known::chain_ids(&config.diff_ids);
     let mut layers: Vec<LayerInfo> = Vec::with_capacity(chosen_layers.len());
     let mut base: Option<TreeId> = None;
+    for (layer, diff_id) in chosen_layers.iter().zip(&config.diff_ids) {
+        if let Some(size) = archive.size(&layer.path) {
+            progress.layer(&layer.name(diff_id), size, true);
+        }
+    }
     for ((layer, diff_id), chain) in chosen_layers.into_iter().zip(&config.diff_ids).zip(chain) {
         let start = Instant::now();
+        let name = layer.name(diff_id);
         let (descriptor, blob, tree) = match known::tree(store, &chain)? {
             Some(tree) => {
                 let (descriptor, blob) = keep(store, archive, layer)?;
                 (descriptor, blob, tree)
             }
             None => {
-                let (descriptor, blob, writer) = unpack_layer(store, archive, layer, *diff_id)?;
+                let (descriptor, blob, writer) = unpack_layer(store, archive, layer, *diff_id, progress)?;
                 let tree = writer.finish(base.as_ref())?;
                 known::remember_tree(store, &chain, &tree, start.elapsed())?;
                 (descriptor, blob, tree)
@@ -275,6 +309,7 @@ fn take<R: Read + Seek>(
         };
         let Descriptor { media_type, digest, size, .. } = descriptor;
         layers.push(LayerInfo { media_type, digest, size, diff_id: *diff_id, blob, tree });
+        progress.unpacked(&name);
         base = Some(tree);
     }
     let tree = match base {
@@ -313,6 +348,7 @@ fn unpack_layer<R: Read + Seek>(
     archive: &mut ImageArchive<R>,
     layer: ChosenLayer,
     expected: Sha256Digest,
+    progress: &dyn PullProgress,
 ) -> Result<(Descriptor, Digest, LayerWriter), ImportError> {
     let start = Instant::now();
     if let Some(Descriptor { media_type, digest, .. }) = &layer.descriptor
@@ -321,7 +357,8 @@ fn unpack_layer<R: Read + Seek>(
         return Err(UnpackError::MediaType { layer: *digest, media_type: media_type.clone() }.into());
     }
     let (content, size) = archive.content(&layer.path)?;
-    let name = layer.descriptor.as_ref().map_or(expected, |descriptor| descriptor.digest);
+    let name = layer.name(&expected);
+    let content = Watched { inner: content, read: 0, layer: name, progress };
     let content = BufReader::with_capacity(compress::CHUNK, content);
     let Outcome { sha256, kept, unpacked } = unpack(store, name, content, store.blob_writer())?;
     let descriptor = checked(archive, layer, sha256, size)?;

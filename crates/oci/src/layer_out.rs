@@ -86,7 +86,7 @@ pub enum LayerError {
 /// Writes what leads from `base` (nothing if `None`) to `tree` as a layer into the store. `equality` says whether what only
 /// has another modification time is part of it. The same trees always give
 /// the same bytes; those that the store still has from an earlier time are not made again. `Ok(None)`: there is no
-/// difference, so no layer. Blocks.
+/// difference, so no layer. `packed` is told of each piece that goes into the layer, in bytes before compression. Blocks.
 pub fn layer_out(
     store: &Store,
     base: Option<&TreeId>,
@@ -94,6 +94,7 @@ pub fn layer_out(
     equality: Equality,
     compression: Compression,
     media_types: MediaTypes,
+    packed: &dyn Fn(u64),
 ) -> Result<Option<LayerInfo>, LayerError> {
     let mut differences = TreeDiff::new(store, base, tree, equality)?.peekable();
     if differences.peek().is_none() {
@@ -113,12 +114,12 @@ pub fn layer_out(
         return Ok(Some(info(made)));
     }
     let start = std::time::Instant::now();
-    let mut tar = TarWriter::new(LayerSink::new(store, compression)?);
+    let mut tar = TarWriter::new(Told { sink: LayerSink::new(store, compression)?, packed });
     let mut groups = std::collections::HashMap::new();
     for difference in differences {
         write(store, &mut tar, difference?, &mut groups)?;
     }
-    let made = tar.finish()?.finish(store)?;
+    let made = tar.finish()?.sink.finish(store)?;
     known::remember_made(store, &key, &made, start.elapsed())?;
     Ok(Some(info(made)))
 }
@@ -162,7 +163,7 @@ pub(crate) fn retyped(layer: &LayerInfo, media_types: MediaTypes) -> LayerInfo {
 
 fn write(
     store: &Store,
-    tar: &mut TarWriter<LayerSink>,
+    tar: &mut TarWriter<Told<'_>>,
     difference: Difference,
     groups: &mut std::collections::HashMap<u64, Vec<u8>>,
 ) -> Result<(), LayerError> {
@@ -213,6 +214,24 @@ fn check_name(path: &[u8]) -> Result<(), LayerError> {
         return Err(LayerError::ReservedName(String::from_utf8_lossy(path).into_owned()));
     }
     Ok(())
+}
+
+/// Tells how much has been written.
+struct Told<'a> {
+    sink: LayerSink,
+    packed: &'a dyn Fn(u64),
+}
+
+impl Write for Told<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.sink.write(bytes)?;
+        (self.packed)(count as u64);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
 }
 
 /// Takes plain bytes: hashes, compresses, hashes, stores.

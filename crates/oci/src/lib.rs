@@ -31,7 +31,7 @@ pub use import::{ImportError, import};
 pub use layer_out::{Compression, LayerError, layer_out, recompress};
 pub use manifest::{Descriptor, Index, Manifest, MediaTypes};
 pub use pull::{LayerInfo, NoProgress, PullError, PullProgress, PulledImage, pull};
-pub use push::{PushError, push};
+pub use push::{PushError, PushProgress, push};
 pub use reference::{ParseReferenceError, Reference};
 pub use registry::{
     AuthProvider, BlobDownload, Credentials, NoAuth, ProxyConfig, RegistryClient, RegistryConfig,

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -11,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::assemble::{Document, Source, assemble};
 use crate::export::{ExportError, ExportImage, ExportOptions};
-use crate::pull::joined;
+use crate::pull::{NoProgress, joined};
 use crate::reference::Reference;
 use crate::registry::{Payload, RegistryClient, RegistryError};
 
@@ -38,6 +39,25 @@ pub enum PushError {
     },
 }
 
+/// Is told how a push goes on. Called often; must return at once.
+pub trait PushProgress: Send + Sync + 'static {
+    /// So many bytes are the images, in all.
+    fn total(&self, bytes: u64);
+    /// The registry has so many of them.
+    fn present(&self, bytes: u64);
+    /// `bytes` more are on their way.
+    fn sent(&self, bytes: u64);
+    /// `bytes` that were on their way did not arrive, and are sent once more.
+    fn lost(&self, bytes: u64);
+}
+
+impl PushProgress for NoProgress {
+    fn total(&self, _: u64) {}
+    fn present(&self, _: u64) {}
+    fn sent(&self, _: u64) {}
+    fn lost(&self, _: u64) {}
+}
+
 /// Blobs on their way at once.
 const BLOBS_AT_ONCE: usize = 3;
 const PIECE: usize = 256 << 10;
@@ -45,12 +65,14 @@ const DEFAULT_TAG: &str = "latest";
 
 /// Publishes images, one per platform, as `reference`. Returns the reference pinned to what was pushed. Blobs that the
 /// repository has are not sent. `options.name` is not used.
+/// `progress` is told how it goes on.
 pub async fn push(
     client: &RegistryClient,
     store: &Store,
     images: Vec<ExportImage>,
     options: ExportOptions,
     reference: &Reference,
+    progress: Arc<dyn PushProgress>,
 ) -> Result<Reference, PushError> {
     let registry =
         |source| PushError::Registry { reference: reference.to_string(), source: Box::new(source) };
@@ -62,12 +84,22 @@ pub async fn push(
 
     // Collected first: a closure that makes futures of borrowed arguments keeps `push` from being `Send`.
     let mut uploads = Vec::with_capacity(assembly.blobs.len());
+    progress.total(assembly.blobs.values().map(|(size, _)| size).sum());
     for (digest, (size, source)) in &assembly.blobs {
         let payload = match source {
             Source::Bytes(bytes) => Payload::Bytes(bytes.clone().into()),
-            Source::Stored(blob) => streamed(store, *blob, *size),
+            Source::Stored(blob) => streamed(store, *blob, *size, &progress),
         };
-        uploads.push(client.put_blob(reference, digest, payload));
+        let is_streamed = matches!(source, Source::Stored(_));
+        let (upload, progress) = (client.put_blob(reference, digest, payload), &progress);
+        uploads.push(async move {
+            match upload.await? {
+                false => progress.present(*size),
+                true if is_streamed => {}
+                true => progress.sent(*size),
+            }
+            Ok::<_, RegistryError>(())
+        });
     }
     let mut uploads = stream::iter(uploads).buffer_unordered(BLOBS_AT_ONCE);
     while let Some(uploaded) = uploads.next().await {
@@ -94,11 +126,14 @@ fn with_default_tag(reference: &Reference) -> Reference {
 }
 
 /// A stored blob as the body of a request, read on a blocking thread.
-fn streamed(store: &Store, blob: Digest, length: u64) -> Payload {
-    let store = store.clone();
+fn streamed(store: &Store, blob: Digest, length: u64, progress: &Arc<dyn PushProgress>) -> Payload {
+    let (store, progress) = (store.clone(), Arc::clone(progress));
+    // What the attempt before has sent of it.
+    let attempt = Arc::new(AtomicU64::new(0));
     let make = move || {
+        progress.lost(attempt.swap(0, Ordering::Relaxed));
         let (pieces, incoming) = mpsc::channel::<io::Result<Bytes>>(4);
-        let store = store.clone();
+        let (store, progress, attempt) = (store.clone(), Arc::clone(&progress), Arc::clone(&attempt));
         tokio::task::spawn_blocking(move || {
             let send = |piece| pieces.blocking_send(piece).is_ok();
             let mut reader = match store.open_blob(&blob) {
@@ -121,9 +156,17 @@ fn streamed(store: &Store, blob: Digest, length: u64) -> Payload {
                 }
             }
         });
-        reqwest::Body::wrap_stream(stream::unfold(incoming, |mut incoming| async {
-            incoming.recv().await.map(|piece| (piece, incoming))
-        }))
+        let send = move |mut incoming: mpsc::Receiver<io::Result<Bytes>>| {
+            let (progress, attempt) = (Arc::clone(&progress), Arc::clone(&attempt));
+            async move {
+                let piece = incoming.recv().await?;
+                let bytes = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+                attempt.fetch_add(bytes, Ordering::Relaxed);
+                progress.sent(bytes);
+                Some((piece, incoming))
+            }
+        };
+        reqwest::Body::wrap_stream(stream::unfold(incoming, send))
     };
     Payload::Stream { length, make: Arc::new(make) }
 }

@@ -55,8 +55,12 @@ pub(crate) enum SyncUp {
     Offer,
     /// Contents: a stream of records, cut anywhere.
     Blobs,
-    /// Everything was walked: the root.
-    Root { id: WireTree },
+    /// Everything was walked: the root, and how many files it has; 0 if that is not told.
+    Root {
+        id: WireTree,
+        #[serde(default)]
+        files: u64,
+    },
     /// Instead of contents that were asked for: a file has changed; everything is walked anew, with offers and a root.
     Restart,
     /// Nodes that were asked for: records as in `blobs`.
@@ -99,8 +103,14 @@ pub(crate) struct ExportBody {
 pub(crate) enum ExportUp {
     /// Asks for nodes: stored digests in the payload.
     WantNodes,
-    /// Asks for contents: digests and lengths in the payload. They are sent in this order.
-    WantBlobs,
+    /// Asks for contents: digests and lengths in the payload. They are sent in this order. How much will be asked for
+    /// after that; 0 if that is not told.
+    WantBlobs {
+        #[serde(default)]
+        later_files: u64,
+        #[serde(default)]
+        later_bytes: u64,
+    },
 }
 
 /// Engine to client, within `export-tree`, `export-file` and `load-image`.

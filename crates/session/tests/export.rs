@@ -67,6 +67,23 @@ async fn what_is_exported_is_what_was_taken() {
     );
 }
 
+/// All of it, before the first byte, though it is asked for in several messages.
+#[tokio::test]
+async fn how_much_is_wanted_is_told() {
+    let setup = setup().await;
+    for n in 0..5_000 {
+        setup.write(&format!("src/f{n}"), format!("{n:04}"));
+    }
+    let tree = setup.sync("src").await;
+    setup.store.told.lock().unwrap().clear();
+    setup.export(tree, "out", false).await;
+    assert_eq!(*setup.store.told.lock().unwrap(), [("files", 5_000), ("bytes", 20_000)].repeat(2));
+    setup.store.told.lock().unwrap().clear();
+    setup.write("out/f7", "spoiled");
+    setup.export(tree, "out", false).await;
+    assert_eq!(*setup.store.told.lock().unwrap(), [("files", 1), ("bytes", 4)]);
+}
+
 #[tokio::test]
 async fn only_what_differs_is_written() {
     let setup = setup().await;

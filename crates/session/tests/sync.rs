@@ -84,6 +84,28 @@ async fn everything_is_taken_as_it_is() {
     );
 }
 
+/// Files as they are found, and bytes once it is known which ones are missing.
+#[tokio::test]
+async fn how_much_there_is_to_come_is_told() {
+    let setup = setup().await;
+    for n in 0..700 {
+        setup.write(&format!("d{}/f{n}", n % 7), format!("content {n}"));
+    }
+    setup.write("big", vec![b'B'; 3 << 20]);
+    setup.write("same", "content 5");
+    setup.sync(".").await;
+    let small: u64 = (0..700).map(|n| format!("content {n}").len() as u64).sum();
+    let told = std::mem::take(&mut *setup.store.told.lock().unwrap());
+    assert_eq!(told[told.len() - 2..], [("found", 702), ("expected", small + (3 << 20))]);
+    let found: Vec<u64> = told.iter().filter(|(what, _)| *what == "found").map(|(_, files)| *files).collect();
+    assert!(found.len() > 1 && found.is_sorted(), "{told:?}");
+
+    // Nothing has to come, and it is as many files. Those that were written just now are read again.
+    setup.sync(".").await;
+    let told = std::mem::take(&mut *setup.store.told.lock().unwrap());
+    assert_eq!(told[told.len() - 2..], [("found", 702), ("expected", 0)]);
+}
+
 #[tokio::test]
 async fn only_what_changed_is_sent() {
     let setup = setup().await;

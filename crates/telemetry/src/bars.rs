@@ -2,6 +2,7 @@
 
 use crate::format;
 use crate::style::{Style, Styled, width};
+use crate::text::clean;
 use crate::view::{Phase, Progress};
 
 /// Columns of a bar.
@@ -10,11 +11,18 @@ const LEAST: usize = 5;
 
 /// The lines of one step, each with `left` before it, for so many columns.
 pub(crate) fn bars(progress: &Progress, left: &str, columns: usize, now_ns: u64) -> Vec<Styled> {
-    let phases = match &progress.extraction {
-        Some(extraction) => vec![("download ", &progress.transfer), ("extract  ", extraction)],
-        None => vec![("", &progress.transfer)],
-    };
     let total = progress.total.filter(|total| *total > 0);
+    let phases = match &progress.extraction {
+        // Nothing had to come.
+        Some(extraction) if total.is_some_and(|total| progress.present >= total) => {
+            vec![("extract  ".to_owned(), extraction)]
+        }
+        Some(extraction) => {
+            vec![("download ".to_owned(), &progress.transfer), ("extract  ".to_owned(), extraction)]
+        }
+        None if progress.phase.is_empty() => vec![(String::new(), &progress.transfer)],
+        None => vec![(format!("{} ", clean(&progress.phase)), &progress.transfer)],
+    };
     let lines: Vec<_> = phases
         .into_iter()
         .map(|(name, phase)| (format!("{left}{name}"), phase, numbers(progress, phase, total, now_ns)))
@@ -34,30 +42,32 @@ pub(crate) fn bars(progress: &Progress, left: &str, columns: usize, now_ns: u64)
         line.add(Style::Dim, numbers);
         line
     };
-    lines.iter().map(styled).collect()
+    lines.iter().filter(|(_, _, numbers)| !numbers.is_empty()).map(styled).collect()
 }
 
-/// How much, how quickly, how long still.
-fn numbers(progress: &Progress, phase: &Phase, total: Option<u64>, now_ns: u64) -> String {
+/// How much, how quickly, how long still, and of how many files.
+pub(crate) fn numbers(progress: &Progress, phase: &Phase, total: Option<u64>, now_ns: u64) -> String {
     let unit = &progress.unit;
-    let mut text = format::progress(phase.done, total, unit);
-    if total.is_some_and(|total| phase.done >= total) {
-        return text;
+    let mut parts = Vec::new();
+    // Files that are only looked at move nothing.
+    if phase.done > 0 || total.is_some() || progress.files.is_none() {
+        parts.push(format::progress(phase.done, total, unit));
     }
-    if let Some(rate) = phase.per_second(now_ns).filter(|rate| *rate > 0) {
-        text.push_str(&format!("  {}/s", format::progress(rate, None, unit)));
+    if total.is_none_or(|total| phase.done < total) {
+        let rate = phase.per_second(now_ns).filter(|rate| *rate > 0);
+        parts.extend(rate.map(|rate| format!("{}/s", format::progress(rate, None, unit))));
+        let left = total.and_then(|total| phase.left_ns(total, now_ns));
+        parts.extend(left.map(|left| format!("{} left", format::rounded(left))));
     }
-    if let Some(left) = total.and_then(|total| phase.left_ns(total, now_ns)) {
-        text.push_str(&format!("  {} left", format::rounded(left)));
-    }
-    text
+    parts.extend(progress.files.map(format::files));
+    parts.join("  ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::{Event, SpanKind};
-    use crate::testing::{at, pulled, span, view};
+    use crate::testing::{at, pulled, so_far, span, view, with};
 
     fn shown(events: &[Event], columns: usize, now: f64) -> Vec<String> {
         let view = view(events);
@@ -93,14 +103,7 @@ mod tests {
 
     #[test]
     fn nothing_is_made_up() {
-        let unknown = |current, total| Event::SpanProgress {
-            id: 1,
-            current,
-            total,
-            unit: "files".into(),
-            extracted: None,
-            time_ns: 0,
-        };
+        let unknown = |current, total| so_far(1, current, total, "files", 0.0);
         let start = span(1, None, "sync", SpanKind::Sync, 1.0);
         assert_eq!(shown(&[start.clone(), unknown(12, None)], 60, 9.0), ["  12 files"]);
         assert_eq!(shown(&[start.clone(), unknown(12, Some(0))], 60, 9.0), ["  12 files"]);
@@ -108,6 +111,38 @@ mod tests {
             shown(&[start, unknown(90, Some(40))], 60, 9.0),
             ["  ██████████████████████████████  90 / 40 files"],
             "more than there was to do"
+        );
+    }
+
+    #[test]
+    fn files_and_what_is_no_transfer() {
+        let start = span(1, None, "sync", SpanKind::Sync, 1.0);
+        let told = |current, total, time, phase| {
+            with(so_far(1, current, total, "bytes", time), 0, Some(1_204), phase)
+        };
+        assert_eq!(
+            shown(&[start.clone(), told(0, Some(0), 1.0, "")], 80, 2.0),
+            ["  1204 files"],
+            "nothing to send"
+        );
+        let sent =
+            [start.clone(), told(0, Some(40_000_000), 1.0, ""), told(10_000_000, Some(40_000_000), 2.0, "")];
+        assert_eq!(
+            shown(&sent, 80, 2.0),
+            ["  ██████░░░░░░░░░░░░░░░░░░░░░  10.0 MB / 40.0 MB  10.0 MB/s  3s left  1204 files"]
+        );
+        assert_eq!(shown(&sent, 60, 2.0), ["  █░░░░░░  10.0 MB / 40.0 MB  10.0 MB/s  3s left  1204 files"]);
+        let packed = [start, told(5_000, None, 1.0, "pack"), told(10_000, None, 2.0, "pack")];
+        assert_eq!(shown(&packed, 80, 2.0), ["  pack 10.0 kB  5.0 kB/s  1204 files"], "no end is known");
+    }
+
+    #[test]
+    fn what_is_there_already_is_only_unpacked() {
+        let start = span(1, None, "import", SpanKind::Pull, 1.0);
+        let there = |unpacked, time| with(pulled(1, 4_000, unpacked, 4_000, time), 4_000, None, "");
+        assert_eq!(
+            shown(&[start, there(1_000, 1.0), there(2_000, 2.0)], 60, 2.0),
+            ["  extract  ██████░░░░░░░  2.0 kB / 4.0 kB  1.0 kB/s  2s left"]
         );
     }
 }

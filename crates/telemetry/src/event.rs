@@ -67,6 +67,15 @@ pub enum Event {
         /// How much of `total` is unpacked as well, where something is unpacked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         extracted: Option<u64>,
+        /// How much of `current` was there already, so that nothing was moved.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        present: u64,
+        /// How many files it is, as far as that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        files: Option<u64>,
+        /// What is done, where it is not a transfer: `pack`. Amounts of another phase begin anew.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        phase: String,
         /// When; 0 if that is not known.
         #[serde(default, skip_serializing_if = "is_zero")]
         time_ns: u64,
@@ -81,6 +90,10 @@ pub enum Event {
         /// How long the earlier run took, nanoseconds; 0 if that is not known.
         #[serde(default, skip_serializing_if = "is_zero")]
         saved_ns: u64,
+        /// How long this and the steps before it took that nobody had to look at because of it, nanoseconds, without those
+        /// that were in this of other steps. Engines of before do not tell it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spared_ns: Option<u64>,
     },
     /// It has to run, because no earlier result could be used.
     SpanNotCached {
@@ -288,6 +301,13 @@ mod tests {
             trace: None,
         };
         assert_eq!(event, expected);
+    }
+
+    /// Engines of before say less of how far something has got.
+    #[test]
+    fn short_progress_is_understood_and_stays_short() {
+        let json = r#"{"event":"span_progress","id":1,"current":5,"unit":"bytes"}"#;
+        assert_eq!(serde_json::to_string(&round_trip(json)).unwrap(), json);
     }
 
     #[test]

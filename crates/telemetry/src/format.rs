@@ -61,6 +61,12 @@ pub fn progress(current: u64, total: Option<u64>, unit: &str) -> String {
     text
 }
 
+/// A number of files.
+#[must_use]
+pub fn files(count: u64) -> String {
+    format!("{count} file{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +99,6 @@ mod tests {
         assert_eq!(progress(1_000_000, Some(3_000_000), "bytes"), "1.0 MB / 3.0 MB");
         assert_eq!(progress(12, Some(40), "files"), "12 / 40 files");
         assert_eq!(progress(12, None, ""), "12");
+        assert_eq!((files(1), files(2)), ("1 file".to_owned(), "2 files".to_owned()));
     }
 }

@@ -7,6 +7,9 @@
 //! #3 DONE 1.2s
 //! #4 CACHED
 //! #5 ERROR exit code 1
+//! #6 pull alpine:3.20
+//! #6 moved 3.6 MB, 6.0 MB/s
+//! #6 DONE 0.6s
 //! ```
 //!
 //! Every line starts with the number of its step, so lines of steps that run at the same time may alternate; a line is
@@ -14,9 +17,14 @@
 
 use std::collections::HashMap;
 
+use crate::bars::numbers;
 use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
 use crate::format;
 use crate::text::{Lines, clean, one_line};
+use crate::view::Progress;
+
+/// Least time between two lines about how far a step has got, nanoseconds.
+const EVERY_NS: u64 = 10_000_000_000;
 
 /// What [`Plain`] writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +58,9 @@ struct Step {
     cached: bool,
     lines: [Lines; 2],
     last_log_ns: u64,
-    quarters: u64,
+    progress: Option<Progress>,
+    /// When something was last said of how far it has got.
+    told_ns: u64,
 }
 
 impl Plain {
@@ -76,9 +86,10 @@ impl Plain {
                     step.log(&mut out, lines);
                 }
             }
-            Event::SpanProgress { id, current, total, unit, .. } => {
+            Event::SpanProgress { id, time_ns, .. } => {
                 if let Some(step) = self.open.get_mut(id) {
-                    step.progress(&mut out, *current, *total, unit);
+                    step.progress.get_or_insert_default().apply(event);
+                    step.sign_of_life(&mut out, *time_ns);
                 }
             }
             Event::SpanCached { id, .. } => {
@@ -133,7 +144,8 @@ impl Plain {
             cached: false,
             lines: Default::default(),
             last_log_ns: time_ns,
-            quarters: 0,
+            progress: None,
+            told_ns: time_ns,
         };
         step.line(out, &step.label);
         self.open.insert(id, step);
@@ -158,13 +170,37 @@ impl Step {
         }
     }
 
-    /// One line per quarter: a log is no place for a moving bar.
-    fn progress(&mut self, out: &mut String, current: u64, total: Option<u64>, unit: &str) {
-        let Some(total) = total.filter(|total| *total > 0) else { return };
-        let quarters = (u128::from(current) * 4 / u128::from(total)).min(4) as u64;
-        if quarters > self.quarters {
-            self.quarters = quarters;
-            self.line(out, &format::progress(current, Some(total), unit));
+    /// Now and then a line of what takes long: a log is no place for a moving bar.
+    fn sign_of_life(&mut self, out: &mut String, time_ns: u64) {
+        let Some(progress) = &self.progress else { return };
+        if time_ns < self.told_ns.saturating_add(EVERY_NS) {
+            return;
+        }
+        self.told_ns = time_ns;
+        let total = progress.total.filter(|total| *total > 0);
+        let phases = [Some((progress.phase.as_str(), &progress.transfer))]
+            .into_iter()
+            .chain([progress.extraction.as_ref().map(|extraction| ("extract", extraction))]);
+        // Of what comes and is unpacked, that which is behind says how far it is.
+        let Some((name, phase)) = phases.flatten().min_by_key(|(_, phase)| phase.done) else { return };
+        let numbers = numbers(progress, phase, total, time_ns);
+        if !numbers.is_empty() {
+            self.line(out, &format!("{} {numbers}", clean(name)).trim_start().replace("  ", ", "));
+        }
+    }
+
+    /// How much was moved, in all.
+    fn moved(&self, out: &mut String, took_ns: u64) {
+        let Some(progress) = &self.progress else { return };
+        let mut parts = Vec::new();
+        if progress.moved > 0 {
+            let rate = u128::from(progress.moved) * 1_000_000_000 / u128::from(took_ns.max(1));
+            let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+            parts.push(format!("moved {}, {}/s", format::bytes(progress.moved), format::bytes(rate)));
+        }
+        parts.extend(progress.files.map(format::files));
+        if !parts.is_empty() {
+            self.line(out, &parts.join(", "));
         }
     }
 
@@ -173,7 +209,9 @@ impl Step {
             let rest = self.lines[stream as usize].finish();
             self.log(out, rest);
         }
-        let took = format::duration(time_ns.saturating_sub(self.started_ns));
+        let took_ns = time_ns.saturating_sub(self.started_ns);
+        self.moved(out, took_ns);
+        let took = format::duration(took_ns);
         match outcome {
             SpanOutcome::Cached => self.line(out, "CACHED"),
             SpanOutcome::Ok | SpanOutcome::Other(_) if self.cached => self.line(out, "CACHED"),
@@ -208,7 +246,7 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{cached, call, failure, finished, log, message, progress, span};
+    use crate::testing::{cached, call, failure, finished, log, message, pulled, so_far, span, with};
 
     fn lines(config: PlainConfig, events: &[Event]) -> String {
         let mut plain = Plain::new(config);
@@ -293,13 +331,55 @@ warning: update it
         );
     }
 
+    /// One line at the end, and one every ten seconds before that.
     #[test]
     fn progress_is_a_few_lines() {
-        let mut events = vec![span(1, None, "pull", SpanKind::Pull, 0.0)];
-        events.extend((0..=1000).map(|n| progress(1, n * 1000, 1_000_000, "bytes")));
+        let mut events = vec![span(1, None, "pull", SpanKind::Pull, 100.0)];
+        events.extend((0..=1_000).map(|n| {
+            pulled(1, n * 1_000, (n * 1_000).saturating_sub(100_000), 1_000_000, 100.0 + n as f64 / 40.0)
+        }));
+        events
+            .extend([pulled(1, 1_000_000, 1_000_000, 1_000_000, 125.0), finished(1, SpanOutcome::Ok, 125.0)]);
         assert_eq!(
             lines(PlainConfig::default(), &events),
-            "#1 pull\n#1 250.0 kB / 1.0 MB\n#1 500.0 kB / 1.0 MB\n#1 750.0 kB / 1.0 MB\n#1 1.0 MB / 1.0 MB\n"
+            "\
+#1 pull
+#1 extract 300.0 kB / 1.0 MB, 40.0 kB/s, 18s left
+#1 extract 700.0 kB / 1.0 MB, 40.0 kB/s, 8s left
+#1 moved 1.0 MB, 40.0 kB/s
+#1 DONE 25.0s
+"
+        );
+    }
+
+    #[test]
+    fn only_what_moves_is_said_to_have_moved() {
+        let told = |id, current, files, phase| {
+            with(so_far(id, current, Some(9_000), "bytes", 1.0), 1_000, files, phase)
+        };
+        let events = [
+            span(1, None, "sync /src", SpanKind::Sync, 0.0),
+            told(1, 5_000, Some(12), ""),
+            finished(1, failure("no", None), 2.0),
+            span(2, None, "sync /src", SpanKind::Sync, 0.0),
+            told(2, 1_000, Some(1), ""),
+            finished(2, SpanOutcome::Ok, 2.0),
+            span(3, None, "archive", SpanKind::Tree, 0.0),
+            told(3, 5_000, None, "pack"),
+            finished(3, SpanOutcome::Ok, 2.0),
+        ];
+        assert_eq!(
+            lines(PlainConfig::default(), &events),
+            "\
+#1 sync /src
+#1 moved 4.0 kB, 2.0 kB/s, 12 files
+#1 ERROR no
+#2 sync /src
+#2 1 file
+#2 DONE 2.0s
+#3 archive
+#3 DONE 2.0s
+"
         );
     }
 }

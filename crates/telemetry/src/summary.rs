@@ -23,7 +23,7 @@ pub struct Summary {
     pub bytes: u64,
     /// From the first to the latest event, nanoseconds.
     pub total_ns: u64,
-    /// How long the cached steps took when they ran, nanoseconds.
+    /// How long the cached steps took when they ran, with those before them that were not needed, nanoseconds.
     pub saved_ns: u64,
     /// The slowest steps, slowest first: nanoseconds and label.
     pub slowest: Vec<(u64, String)>,

@@ -36,7 +36,7 @@ pub(crate) fn after(id: SpanId, inputs: &[SpanId], label: &str, time: f64) -> Ev
 
 /// A result that was there.
 pub(crate) fn cached(id: SpanId, reason: &str, saved: f64) -> Event {
-    Event::SpanCached { id, reason: reason.into(), saved_ns: at(saved) }
+    Event::SpanCached { id, reason: reason.into(), saved_ns: at(saved), spared_ns: None }
 }
 
 pub(crate) fn call(id: SpanId, parent: Option<SpanId>, label: &str, time: f64) -> Event {
@@ -48,13 +48,40 @@ pub(crate) fn log(id: SpanId, stream: Stream, text: &str, time: f64) -> Event {
 }
 
 pub(crate) fn progress(id: SpanId, current: u64, total: u64, unit: &str) -> Event {
-    Event::SpanProgress { id, current, total: Some(total), unit: unit.into(), extracted: None, time_ns: 0 }
+    so_far(id, current, Some(total), unit, 0.0)
+}
+
+/// How far a step has got, by a time.
+pub(crate) fn so_far(id: SpanId, current: u64, total: Option<u64>, unit: &str, time: f64) -> Event {
+    Event::SpanProgress {
+        id,
+        current,
+        total,
+        unit: unit.into(),
+        extracted: None,
+        present: 0,
+        files: None,
+        phase: String::new(),
+        time_ns: at(time),
+    }
+}
+
+/// The same, with more to say.
+pub(crate) fn with(event: Event, present_bytes: u64, file_count: Option<u64>, done: &str) -> Event {
+    let mut event = event;
+    if let Event::SpanProgress { present, files, phase, .. } = &mut event {
+        (*present, *files, *phase) = (present_bytes, file_count, done.to_owned());
+    }
+    event
 }
 
 /// Bytes of a pull that came and were unpacked, by a time.
 pub(crate) fn pulled(id: SpanId, current: u64, extracted: u64, total: u64, time: f64) -> Event {
-    let (total, extracted, unit) = (Some(total), Some(extracted), "bytes".into());
-    Event::SpanProgress { id, current, total, unit, extracted, time_ns: at(time) }
+    let mut event = so_far(id, current, Some(total), "bytes", time);
+    if let Event::SpanProgress { extracted: unpacked, .. } = &mut event {
+        *unpacked = Some(extracted);
+    }
+    event
 }
 
 pub(crate) fn finished(id: SpanId, outcome: SpanOutcome, time: f64) -> Event {

@@ -7,8 +7,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
 use crate::paths::Paths;
-use crate::rate::Rate;
 use crate::text::{Lines, one_line};
+
+mod progress;
+#[cfg(test)]
+mod tests;
+
+pub use progress::{Phase, Progress};
 
 /// How much a [`View`] keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,48 +87,6 @@ pub struct Span {
     settled: bool,
 }
 
-/// How far a span has got.
-#[derive(Clone, Debug, Default)]
-pub struct Progress {
-    /// How much there is to do, if known.
-    pub total: Option<u64>,
-    /// What is counted.
-    pub unit: String,
-    /// What has been moved or done.
-    pub transfer: Phase,
-    /// What of it has been unpacked, where something is unpacked.
-    pub extraction: Option<Phase>,
-}
-
-/// One of the things that are done to all that a span has to do.
-#[derive(Clone, Debug, Default)]
-pub struct Phase {
-    /// How much is done.
-    pub done: u64,
-    rate: Rate,
-}
-
-impl Phase {
-    /// How much is done in a second, of late; none while that is not known.
-    #[must_use]
-    pub fn per_second(&self, now_ns: u64) -> Option<u64> {
-        self.rate.per_second(self.done, now_ns)
-    }
-
-    /// How long the rest will take at that rate, nanoseconds; none while that is not known.
-    #[must_use]
-    pub fn left_ns(&self, total: u64, now_ns: u64) -> Option<u64> {
-        let rate = u128::from(self.per_second(now_ns).filter(|rate| *rate > 0)?);
-        let left = u128::from(total.saturating_sub(self.done));
-        u64::try_from(left * 1_000_000_000 / rate).ok()
-    }
-
-    fn reach(&mut self, done: u64, time_ns: u64) {
-        self.done = done;
-        self.rate.sample(done, time_ns);
-    }
-}
-
 /// One line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
@@ -148,11 +111,12 @@ pub struct Counters {
     pub failed: u64,
     /// Steps and transfers that nobody wanted any more.
     pub cancelled: u64,
-    /// Bytes moved: the sum of all progress in `bytes`.
+    /// Bytes moved: what all transfers in `bytes` have moved, without what was there already.
     pub bytes: u64,
     /// Bytes of logs.
     pub log_bytes: u64,
-    /// How long the steps whose result was there took when they ran, nanoseconds.
+    /// How long the steps whose result was there took when they ran, and those before them that were not needed,
+    /// nanoseconds.
     pub saved_ns: u64,
 }
 
@@ -206,22 +170,14 @@ impl View {
                 self.start(*id, *parent, label, kind, inputs, *time_ns);
             }
             Event::SpanLog { id, stream, text, .. } => self.log(*id, *stream, text),
-            Event::SpanProgress { id, current, total, unit, extracted, time_ns } => {
+            Event::SpanProgress { id, .. } => {
                 if let Some(span) = self.spans.get_mut(id) {
-                    let progress = span.progress.get_or_insert_default();
-                    if unit == "bytes" {
-                        self.counters.bytes += current.saturating_sub(progress.transfer.done);
-                    }
-                    (progress.total, progress.unit) = (*total, unit.clone());
-                    progress.transfer.reach(*current, *time_ns);
-                    if let Some(extracted) = extracted {
-                        progress.extraction.get_or_insert_default().reach(*extracted, *time_ns);
-                    }
+                    self.counters.bytes += span.progress.get_or_insert_default().apply(event);
                 }
             }
-            Event::SpanCached { id, reason, saved_ns } => {
+            Event::SpanCached { id, reason, saved_ns, spared_ns } => {
                 self.mark(*id, true, reason);
-                self.counters.saved_ns += saved_ns;
+                self.counters.saved_ns += spared_ns.unwrap_or(*saved_ns);
             }
             Event::SpanNotCached { id, reason } => self.mark(*id, false, reason),
             Event::SpanFinished { id, outcome, time_ns } => self.finish(*id, outcome, *time_ns),
@@ -338,6 +294,16 @@ impl View {
     #[must_use]
     pub const fn first_ns(&self) -> Option<u64> {
         self.first_ns
+    }
+
+    /// The events by which all that runs ends at a time because nobody wants it any more, parts before what they are
+    /// parts of.
+    #[must_use]
+    pub fn cancellations(&self, time_ns: u64) -> Vec<Event> {
+        let outcome = || SpanOutcome::Cancelled;
+        let ends =
+            self.running().rev().map(|span| Event::SpanFinished { id: span.id, outcome: outcome(), time_ns });
+        ends.collect()
     }
 
     fn all<'a>(&'a self, ids: &'a Ordered) -> impl DoubleEndedIterator<Item = &'a Span> {
@@ -535,6 +501,3 @@ impl Span {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import uuid
+from pathlib import Path
+from typing import Any
 
 import pytest
-from engine import Engine
+from engine import ROOT, Engine
+from registry import Registry
 
 MODES = ["auto", "tty", "plain", "json", "dots", "logs", "report", "none"]
 
@@ -160,3 +164,166 @@ def test_bytes_of_a_pull_add_up(fresh: Engine) -> None:
     for before, after in itertools.pairwise(told):
         assert before["current"] <= after["current"] and before["extracted"] <= after["extracted"]
         assert before["time_ns"] < after["time_ns"]
+
+
+def test_events_are_those_of_the_guide(engine: Engine, tmp_path: Path) -> None:
+    """Names and fields."""
+    table = (ROOT / "docs/guides/progress.md").read_text().partition("## Events")[2].partition("## In CI")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \|", table, re.MULTILINE)
+    documented = {
+        name: {*re.findall(r"`(\w+)`", fields), "event"} for name, fields in rows if name != "event"
+    }
+    document = steps(f"echo {unique()}", f"exit 3; {unique()}", "true")
+    (tmp_path / "f").write_text("x")
+    document = document.replace("{", '{ host { directory(path: ".", noCache: true) { entries } }', 1)
+    env = {**engine.env, "KUKRI_PROGRESS": "json"}
+    seen: set[str] = set()
+    for _ in range(2):
+        done = engine.kukri("query", document, env=env, check=False, cwd=tmp_path)
+        for line in done.stderr.splitlines():
+            if line.startswith("{"):
+                event = json.loads(line)
+                seen.add(event["event"])
+                assert set(event) <= documented[event["event"]], event
+    assert seen >= {name for name in documented if name != "message"}, seen
+
+
+def told(engine: Engine, document: str, workdir: Path) -> dict[str, list[dict[str, Any]]]:
+    """How far steps told that they had got, by label."""
+    env = {**engine.env, "KUKRI_PROGRESS": "json"}
+    done = engine.kukri("query", document, env=env, cwd=workdir)
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    labels = {event["id"]: event["label"] for event in events if event["event"] == "span_started"}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        if event["event"] == "span_progress":
+            found.setdefault(labels[event["id"]], []).append(event)
+    return found
+
+
+def test_every_transfer_tells_how_far_it_is(fresh: Engine, registry: Registry, tmp_path: Path) -> None:
+    """In one form: bytes done, in all, those that need not be moved, files; and with the right numbers."""
+    source = tmp_path / "src"
+    source.mkdir()
+    for number in range(50):
+        (source / f"f{number}").write_bytes(os.urandom(1_000))
+    (source / "large").write_bytes(os.urandom(3_000_000))
+    size, files = 3_050_000, 51
+    name = f"127.0.0.1:{registry.port}/moved/{unique()}:1"
+    with fresh.session(workdir=tmp_path) as session:
+        directory = session.query('{ host { directory(path: "src") { id } } }')["host"]["directory"]["id"]
+
+    def image(step: str) -> str:
+        return (
+            f'{{ container {{ withDirectory(path: "/d", source: {json.dumps(directory)}) {{ {step} }} }} }}'
+        )
+
+    # What was taken over is not taken over again, and is as many files.
+    again = told(fresh, '{ host { directory(path: "src", noCache: true) { entries } } }', tmp_path)
+    (last,) = again["sync src"]
+    assert (last["current"], last["total"], last["files"]) == (0, 0, files)
+    (source / "large").write_bytes(os.urandom(3_000_000))
+    (source / "f0").write_bytes(os.urandom(1_000))
+    last = told(fresh, '{ host { directory(path: "src", noCache: true) { entries } } }', tmp_path)[
+        "sync src"
+    ][-1]
+    assert (last["current"], last["total"], last["files"]) == (3_001_000, 3_001_000, files)
+
+    out = tmp_path / "out"
+    document = f'{{ host {{ directory(path: "src") {{ export(path: "{out}") }} }} }}'
+    last = told(fresh, document, tmp_path)[f"export directory to {out}"][-1]
+    assert (last["current"], last["total"], last["files"]) == (size, size, files)
+    # Only what differs is written.
+    (out / "f1").write_text("spoiled")
+    last = told(fresh, document, tmp_path)[f"export directory to {out}"][-1]
+    assert (last["current"], last["total"], last["files"]) == (1_000, 1_000, 1)
+
+    document = f'{{ host {{ file(path: "src/large") {{ export(path: "{tmp_path}/one") }} }} }}'
+    last = told(fresh, document, tmp_path)[f"export file to {tmp_path}/one"][-1]
+    assert (last["current"], last["total"], last.get("files")) == (3_000_000, 3_000_000, None)
+
+    # An archive: layers are packed, which has no end that is known, then written; then the archive goes to the host.
+    archive = told(fresh, image(f'export(path: "{tmp_path}/image.tar")'), tmp_path)
+    made = archive["write image"]
+    packed = [event for event in made if event.get("phase") == "pack"]
+    assert all("total" not in event for event in packed)
+    assert made[-1].get("phase") is None and made[-1]["current"] == made[-1]["total"] > 3_000_000
+    last = archive[f"export file to {tmp_path}/image.tar"][-1]
+    assert last["current"] == last["total"] == (tmp_path / "image.tar").stat().st_size
+
+    # To a registry, and once more: then nothing has to go.
+    publish = image(f'publish(address: "{name}")')
+    first, second = (told(fresh, publish, tmp_path)[f"publish {name}"][-1] for _ in range(2))
+    assert first["current"] == first["total"] > 3_000_000 and "present" not in first
+    assert second["current"] == second["total"] == second["present"] == first["total"]
+
+    # Layers of an archive are there, and are unpacked.
+    with fresh.session(workdir=tmp_path) as session:
+        file = session.query('{ host { file(path: "image.tar") { id } } }')["host"]["file"]["id"]
+    document = f"{{ container {{ import(source: {json.dumps(file)}) {{ rootfs {{ entries }} }} }} }}"
+    last = told(fresh, document, tmp_path)["import image"][-1]
+    assert last["current"] == last["total"] == last["present"] == last["extracted"] > 3_000_000
+
+
+def sleeping(word: str) -> str:
+    """A chain of two steps, a step beside it, and one that needs both: as a document."""
+
+    def step(name: str, seconds: float) -> str:
+        return f'withExec(args: ["sh", "-c", ": {word} {name}; sleep {seconds}; echo > /{name}"])'
+
+    base = 'container { from(address: "busybox")'
+    return (
+        f"{{ left: {base} {{ {step('first', 0.3)} {{ {step('second', 0.9)} {{ sync }} }} }} }} "
+        f"right: {base} {{ {step('beside', 0.7)} {{ sync }} }} }} }}"
+    )
+
+
+def summary(text: str) -> tuple[str, dict[str, list[tuple[float, str]]]]:
+    """The first line of a summary, and what is below each of its headings, in seconds."""
+    start = re.search(r"^\d+ steps?", text, re.MULTILINE)
+    assert start, text
+    lines = text[start.start() :].splitlines()
+    parts: dict[str, list[tuple[float, str]]] = {}
+    name = ""
+    for line in lines[1:]:
+        if line and not line.startswith(" "):
+            name = line
+            parts[name] = []
+        elif took := re.match(r" +([\d.]+)s  (.*)$", line):
+            parts[name].append((float(took[1]), took[2]))
+    return lines[0], parts
+
+
+def test_the_summary_is_right(fresh: Engine) -> None:
+    """Steps, share, time saved, bytes, the critical path, the slowest: of a run, and of one that finds results."""
+    word = unique()
+    document = sleeping(word)
+    first, parts = summary(progress(fresh, document, "plain"))
+    counted = re.fullmatch(r"4 steps, ([\d.]+) MB moved in (\d\.\d)s", first)
+    assert counted and float(counted[1]) > 0.5, first
+    assert 1.2 <= float(counted[2]) < 10
+    (longest, second, third) = parts["slowest:"]
+    assert "second" in longest[1] and 0.9 <= longest[0] < 1.5
+    assert "beside" in second[1] and 0.7 <= second[0] < 1.3
+    assert third[0] < 0.7
+    # Not the slowest steps, but those of which each needed the one before it.
+    (path,) = [name for name in parts if name.startswith("critical path:")]
+    names = [re.sub(r".* (first|second|beside);.*", r"\1", label) for _, label in parts[path]]
+    assert names[-2:] == ["first", "second"] and "beside" not in names, parts
+    took = float(path.removeprefix("critical path: ").rstrip("s"))
+    assert abs(took - sum(seconds for seconds, _ in parts[path])) < 0.2
+    assert took <= float(counted[2]) + 0.1
+
+    # The last steps are found; those before them are not even looked at, and their time is saved too, each once.
+    again, parts = summary(progress(fresh, document, "plain"))
+    found = re.fullmatch(r"2 steps, 2 cached \(100%\) in \d\.\ds, (\d\.\d)s saved", again)
+    assert found, again
+    saved = float(found[1])
+    assert 1.9 <= saved < 5, saved
+    assert parts == {}
+    # One is new, the other is found: half of the steps. What both need was pulled, and that was not needed again.
+    changed = document.replace("beside;", "beside; :;")
+    third_run, _ = summary(progress(fresh, changed, "plain"))
+    found = re.match(r"3 steps, 2 cached \(66%\).*, (\d\.\d)s saved$", third_run)
+    assert found, third_run
+    assert 1.2 <= float(found[1]) < saved

@@ -1,6 +1,7 @@
 //! The store as the solver's memory of results.
 
-use std::time::SystemTime;
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 use kukri_model::{Digest, Encoder};
 use kukri_solver::{ContentKey, Earlier, Lookup, Record, ResultCache};
@@ -41,6 +42,17 @@ fn link_record(
         created: SystemTime::now(),
     };
     Some((link_key(definition), record))
+}
+
+/// How long the runs took together to whose results these recipes lead, as far as they are known.
+pub fn took(store: &Store, definitions: &[Digest]) -> Duration {
+    let links: Vec<Digest> = definitions.iter().map(link_key).collect();
+    let Ok(links) = store.peek_results(&links) else { return Duration::ZERO };
+    let key = |(value, _): (Vec<u8>, u64)| Some(serde_json::from_slice::<Link>(&value).ok()?.key);
+    // Two recipes may lead to one run.
+    let keys: BTreeSet<Digest> = links.into_iter().flatten().filter_map(key).collect();
+    let runs = store.peek_results(&keys.into_iter().collect::<Vec<_>>()).unwrap_or_default();
+    Duration::from_millis(runs.into_iter().flatten().map(|(_, took_ms)| took_ms).sum())
 }
 
 impl ResultCache<VertexValue> for StoreCache {

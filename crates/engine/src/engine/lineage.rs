@@ -19,11 +19,42 @@ const FAR: usize = 10_000;
 /// Changes to files are too many to be told: what is between two steps is passed over. So it is looked up when a step is
 /// told, and costs nothing where nobody listens.
 #[derive(Default)]
-pub struct Lineage(Mutex<HashMap<Digest, SpanId>>);
+pub struct Lineage {
+    made: Mutex<HashMap<Digest, SpanId>>,
+    spared: Mutex<HashSet<Digest>>,
+}
 
 impl Lineage {
     fn made(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, SpanId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The steps that nobody has to do, or to look at, because the result of this one is known: those before it and it
+    /// itself, as far as they were not given for another step of the session. Their recipes.
+    pub fn spares(&self, vertex: &Vertex) -> Vec<Digest> {
+        let made = self.made();
+        let mut spared = self.spared.lock().unwrap_or_else(PoisonError::into_inner);
+        if spared.len() >= MOST || !spared.insert(vertex.digest) {
+            return Vec::new();
+        }
+        let mut recipes = vec![vertex.digest];
+        let mut seen: HashSet<*const Vertex> = HashSet::new();
+        let mut todo = vertex.trees();
+        while let Some(tree) = todo.pop() {
+            let TreeHandle::Output(next, _) = tree else { continue };
+            if seen.len() >= FAR || !seen.insert(Arc::as_ptr(&next)) {
+                continue;
+            }
+            if !matches!(next.op, VertexOp::Edit(_)) {
+                // Those that the session has been told of have run, or have been counted.
+                if made.contains_key(&next.digest) || !spared.insert(next.digest) {
+                    continue;
+                }
+                recipes.push(next.digest);
+            }
+            todo.extend(next.trees());
+        }
+        recipes
     }
 
     /// A vertex, or a tree that came from elsewhere, is the work of a span.
@@ -73,7 +104,9 @@ mod tests {
     use kukri_tree::Node;
 
     use super::*;
+    use crate::vertex::Slot;
     use crate::vertex::edit::{Source, Step, edit};
+    use crate::vertex::pull::Import;
 
     fn edited(tree: TreeHandle, other: TreeHandle) -> TreeHandle {
         edit(tree, Step::Diff(Source { tree: other, path: "".into() }))
@@ -94,5 +127,27 @@ mod tests {
         assert_eq!(lineage.of(vec![first.clone()]), [7]);
         assert_eq!(lineage.of(vec![second.clone(), second, first]), [5, 7]);
         assert_eq!(lineage.of(vec![tree(3)]), [0_u64; 0]);
+    }
+
+    /// Each step once in a session, whatever leads to it.
+    #[test]
+    fn what_was_before_a_known_step_is_spared_once() {
+        let tar = |source| {
+            let (path, tag, platform) = ("x".into(), String::new(), "linux/amd64".parse().unwrap());
+            Vertex::new(VertexOp::Import(Import { source, path, tag, platform }))
+        };
+        let output = |vertex: &Arc<Vertex>| TreeHandle::Output(Arc::clone(vertex), Slot::Tree);
+        let first = tar(TreeHandle::empty());
+        let second = tar(edited(output(&first), TreeHandle::empty()));
+        let one = tar(edited(output(&second), output(&first)));
+        let other = tar(edited(output(&second), output(&second)));
+        let lineage = Lineage::default();
+        let spared = |vertex: &Arc<Vertex>| lineage.spares(vertex).len();
+        assert_eq!((spared(&one), spared(&one)), (3, 0));
+        assert_eq!((spared(&other), spared(&second)), (1, 0));
+        let lineage = Lineage::default();
+        lineage.note(second.digest, 1);
+        assert_eq!(lineage.spares(&one), [one.digest, first.digest], "what was told is not told again");
+        assert_eq!(lineage.spares(&second), [second.digest]);
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use kukri_solver::{Decision, HitBy, MissReason, Observer, Outcome, SolveError, Vertex as Solved};
 use kukri_telemetry::{Event, SpanId, SpanKind, SpanOutcome};
 
+use super::cache;
 use crate::error::OpError;
 use crate::progress::{failed, now};
 use crate::session::Session;
@@ -114,7 +115,15 @@ impl Observer<Vertex> for Reporter {
                     HitBy::Definition => format!("the same step ran {} ago", ago(run.age)),
                     HitBy::Content => format!("a step with the same content ran {} ago", ago(run.age)),
                 };
-                progress.tell(&Event::SpanCached { id, reason, saved_ns: saved_ns(run.took) });
+                let (took, store) = (saved_ns(run.took), vertex.context.engine.store());
+                // Its own run is known more exactly; the rest is what was before it.
+                let mut spared = progress.lineage().spares(vertex.op);
+                let all = spared.len();
+                spared.retain(|recipe| *recipe != vertex.op.digest);
+                let is_counted = spared.len() < all;
+                let before = if spared.is_empty() { Duration::ZERO } else { cache::took(store, &spared) };
+                let spared_ns = saved_ns(before) + if is_counted { took } else { 0 };
+                progress.tell(&Event::SpanCached { id, reason, saved_ns: took, spared_ns: Some(spared_ns) });
                 progress.tell(&Event::SpanFinished { id, outcome: SpanOutcome::Cached, time_ns: now() });
             }
             Outcome::Miss { .. } => {}
@@ -146,6 +155,7 @@ impl Observer<Vertex> for Reporter {
         let outcome = match result {
             Ok(_) => SpanOutcome::Ok,
             Err(SolveError::Failed { error, .. }) => failed(error),
+            Err(SolveError::Cancelled { .. }) => SpanOutcome::Cancelled,
             Err(error) => SpanOutcome::Failed { message: error.to_string(), exit_code: None },
         };
         session.progress().tell(&Event::SpanFinished { id: vertex.id, outcome, time_ns: now() });

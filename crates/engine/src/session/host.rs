@@ -12,6 +12,7 @@ use super::Session;
 use super::sink::{StoreSink, StoreSource};
 use crate::context::Cx;
 use crate::error::{OpError, OrFail};
+use crate::transfer::{Meter, Metered};
 use crate::vertex::TreeHandle;
 
 /// What of the client's files is wanted.
@@ -43,8 +44,10 @@ impl Session {
             gitignore: wanted.gitignore,
             single_file,
         };
-        let sink = Arc::new(StoreSink::new(cx.engine.store()));
-        let result = self.client()?.sync_directory(request, sink).await.or_fail();
+        let meter = Arc::new(Meter::default());
+        let sink = Arc::new(StoreSink::new(cx.engine.store(), Arc::clone(&meter)));
+        let client = self.client()?;
+        let result = span.watch(&meter, client.sync_directory(request, sink)).await.or_fail();
         if let Ok(tree) = &result {
             span.made(tree);
         }
@@ -68,9 +71,11 @@ impl Session {
             vec![from],
         );
         let request = ExportRequest { path, wipe, remove: Vec::new() };
-        let source = Arc::new(StoreSource(cx.engine.store().clone()));
+        let meter = Arc::new(Meter::default());
+        let source = Arc::new(StoreSource::new(cx.engine.store(), Arc::clone(&meter)));
         let _lease = cx.engine.store().lease(&tree);
-        let result = self.client()?.export_tree(request, tree, source).await.or_fail();
+        let client = self.client()?;
+        let result = span.watch(&meter, client.export_tree(request, tree, source)).await.or_fail();
         span.end(&result);
         result
     }
@@ -92,9 +97,11 @@ impl Session {
             vec![from],
         );
         let request = ExportRequest { path, wipe: false, remove };
-        let source = Arc::new(StoreSource(cx.engine.store().clone()));
+        let meter = Arc::new(Meter::default());
+        let source = Arc::new(StoreSource::new(cx.engine.store(), Arc::clone(&meter)));
         let _lease = cx.engine.store().lease(&tree);
-        let result = self.client()?.export_tree(request, tree, source).await.or_fail();
+        let client = self.client()?;
+        let result = span.watch(&meter, client.export_tree(request, tree, source)).await.or_fail();
         span.end(&result);
         result
     }
@@ -105,7 +112,7 @@ impl Session {
         cx: &Cx,
         from: TreeHandle,
         name: &str,
-        (digest, mode, _): (Digest, u32, u64),
+        (digest, mode, size): (Digest, u32, u64),
         path: String,
         allow_parent_dir: bool,
     ) -> Result<String, OpError> {
@@ -115,24 +122,32 @@ impl Session {
             ExportFileRequest { path, allow_parent_dir, name: name.to_owned(), mode, mtime_ns: None };
         let store = cx.engine.store().clone();
         let content = crate::blocking(move || store.open_blob(&digest).or_fail()).await?;
-        let result = self.client()?.export_file(request, Box::new(content)).await.or_fail();
+        let meter = Arc::new(Meter::default());
+        meter.set_total(size);
+        let content = Box::new(Metered::new(content, &meter));
+        let client = self.client()?;
+        let result = span.watch(&meter, client.export_file(request, content)).await.or_fail();
         span.end(&result);
         result
     }
 
-    /// Puts an image archive of `from`, given by its digest, into a container engine of the client's machine.
+    /// Puts an image archive of `from`, given by its digest and length, into a container engine of the client's machine.
     pub async fn load_image(
         &self,
         cx: &Cx,
         from: TreeHandle,
         name: &str,
-        archive: Digest,
+        (archive, size): (Digest, u64),
     ) -> Result<(), OpError> {
         let span =
             self.progress().begin(&cx.engine, format!("load image {name}"), SpanKind::Export, vec![from]);
         let store = cx.engine.store().clone();
         let content = crate::blocking(move || store.open_blob(&archive).or_fail()).await?;
-        let result = self.client()?.load_image(name.to_owned(), Box::new(content)).await.or_fail();
+        let meter = Arc::new(Meter::default());
+        meter.set_total(size);
+        let content = Box::new(Metered::new(content, &meter));
+        let client = self.client()?;
+        let result = span.watch(&meter, client.load_image(name.to_owned(), content)).await.or_fail();
         span.end(&result);
         result.map(|_| ())
     }
@@ -141,8 +156,10 @@ impl Session {
     pub async fn save_image(&self, cx: &Cx, name: &str) -> Result<TreeId, OpError> {
         let span =
             self.progress().begin(&cx.engine, format!("save image {name}"), SpanKind::Sync, Vec::new());
-        let sink = Arc::new(StoreSink::new(cx.engine.store()));
-        let result = self.client()?.save_image(name.to_owned(), sink).await.or_fail();
+        let meter = Arc::new(Meter::default());
+        let sink = Arc::new(StoreSink::new(cx.engine.store(), Arc::clone(&meter)));
+        let client = self.client()?;
+        let result = span.watch(&meter, client.save_image(name.to_owned(), sink)).await.or_fail();
         if let Ok(tree) = &result {
             span.made(tree);
         }

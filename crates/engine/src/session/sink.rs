@@ -1,6 +1,7 @@
 //! The store as the end of file transfers.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use kukri_model::Digest;
@@ -8,16 +9,19 @@ use kukri_session::engine::{BlobWriter, StoreFailure, SyncSink, TreeSource};
 use kukri_store::{Intake, Store};
 use kukri_tree::{NodeReader, TreeId};
 
+use crate::transfer::{Meter, Metered};
+
 /// Takes what a client sends in one go.
 pub struct StoreSink {
     store: Store,
     intake: Intake,
+    meter: Arc<Meter>,
 }
 
 impl StoreSink {
-    /// Into this store.
-    pub fn new(store: &Store) -> Self {
-        Self { store: store.clone(), intake: store.intake() }
+    /// Into this store; counts what comes.
+    pub fn new(store: &Store, meter: Arc<Meter>) -> Self {
+        Self { store: store.clone(), intake: store.intake(), meter }
     }
 }
 
@@ -38,17 +42,28 @@ impl SyncSink for StoreSink {
     }
 
     fn put_blobs(&self, blobs: Vec<(Digest, Bytes)>) -> Result<(), StoreFailure> {
-        Ok(self.intake.put_blobs(&blobs)?)
+        self.intake.put_blobs(&blobs)?;
+        self.meter.add(blobs.iter().map(|(_, bytes)| bytes.len() as u64).sum());
+        Ok(())
     }
 
     fn blob_writer(&self, digest: Digest, _: u64) -> Result<Box<dyn BlobWriter>, StoreFailure> {
-        Ok(Box::new(LargeBlob { expected: digest, writer: self.store.blob_writer() }))
+        let writer = Metered::new(self.store.blob_writer(), &self.meter);
+        Ok(Box::new(LargeBlob { expected: digest, writer }))
+    }
+
+    fn found(&self, files: u64) {
+        self.meter.set_files(files);
+    }
+
+    fn expected(&self, bytes: u64) {
+        self.meter.set_total(bytes);
     }
 }
 
 struct LargeBlob {
     expected: Digest,
-    writer: kukri_store::BlobWriter,
+    writer: Metered<kukri_store::BlobWriter>,
 }
 
 impl BlobWriter for LargeBlob {
@@ -57,7 +72,7 @@ impl BlobWriter for LargeBlob {
     }
 
     fn finish(self: Box<Self>) -> Result<(), StoreFailure> {
-        let (digest, _) = self.writer.finish()?;
+        let (digest, _) = self.writer.into_inner().finish()?;
         if digest != self.expected {
             return Err(format!("a content of {} arrived as {digest}", self.expected).into());
         }
@@ -65,15 +80,30 @@ impl BlobWriter for LargeBlob {
     }
 }
 
-/// Gives what a client writes.
-pub struct StoreSource(pub Store);
+/// Gives what a client writes, and counts it.
+pub struct StoreSource {
+    store: Store,
+    meter: Arc<Meter>,
+}
+
+impl StoreSource {
+    /// From this store.
+    pub fn new(store: &Store, meter: Arc<Meter>) -> Self {
+        Self { store: store.clone(), meter }
+    }
+}
 
 impl TreeSource for StoreSource {
     fn node(&self, digest: &Digest) -> Result<Bytes, StoreFailure> {
-        Ok(NodeReader::node(&self.0, digest)?.encode().into())
+        Ok(NodeReader::node(&self.store, digest)?.encode().into())
     }
 
     fn blob(&self, digest: &Digest) -> Result<Box<dyn Read + Send>, StoreFailure> {
-        Ok(Box::new(self.0.open_blob(digest)?))
+        Ok(Box::new(Metered::new(self.store.open_blob(digest)?, &self.meter)))
+    }
+
+    fn wanted(&self, files: u64, bytes: u64) {
+        self.meter.set_files(files);
+        self.meter.set_total(bytes);
     }
 }

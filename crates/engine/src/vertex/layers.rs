@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::edit::Step;
 use super::{ImageOutput, Slot, TreeHandle, Vertex, VertexOp};
 use crate::error::{OpError, OrFail};
+use crate::transfer::Meter;
 
 /// So many layers an image has at most: Docker stacks 125, and others can be put on top of ours.
 const MAX_LAYERS: usize = 120;
@@ -105,7 +106,7 @@ fn label(mut text: String) -> String {
 }
 
 /// The layers of the base image, and one for each step that left something else than the one before. Times alone make
-/// no layer. `history` becomes that of the base image with these steps. Blocks.
+/// no layer. `history` becomes that of the base image with these steps; `meter` counts what goes into new layers. Blocks.
 pub fn write(
     store: &Store,
     base: Option<&ImageOutput>,
@@ -113,6 +114,7 @@ pub fn write(
     compression: Option<Compression>,
     media_types: MediaTypes,
     history: &mut Vec<Value>,
+    meter: &Meter,
 ) -> Result<Vec<LayerInfo>, OpError> {
     let (mut layers, mut below) = match base {
         Some(base) => (base.layers.clone(), base.tree),
@@ -129,9 +131,9 @@ pub fn write(
         }
         let equality = strictest(steps[since..=at].iter().map(|(_, _, equality)| *equality));
         let compression = compression.unwrap_or_default();
-        if let Some(layer) =
-            layer_out(store, Some(&below), tree, equality, compression, media_types).or_fail()?
-        {
+        let packed = |bytes| meter.add(bytes);
+        let layer = layer_out(store, Some(&below), tree, equality, compression, media_types, &packed);
+        if let Some(layer) = layer.or_fail()? {
             layers.push(layer);
             history.push(json!({"created_by": label}));
             (below, since) = (*tree, at + 1);

@@ -84,7 +84,8 @@ impl Import {
 
     /// Does it.
     pub async fn run(&self, trees: &[TreeId], run: &RunContext<Vertex>) -> Result<VertexValue, OpError> {
-        let store = run.context.engine.store().clone();
+        let (engine, vertex) = (Arc::clone(&run.context.engine), run.vertex);
+        let store = engine.store().clone();
         let tree =
             *trees.first().ok_or_else(|| OpError::new("internal error: an import without a source"))?;
         let source = Source { tree: TreeHandle::Known(tree), path: Arc::clone(&self.path) };
@@ -96,7 +97,8 @@ impl Import {
             };
             let archive = store.open_blob(&blob).or_fail()?;
             let tag = (!tag.is_empty()).then_some(tag.as_str());
-            let image = kukri_oci::import(&store, archive, &platform, tag).or_fail()?;
+            let progress = PullReport::new(engine.watchers(), vertex);
+            let image = kukri_oci::import(&store, archive, &platform, tag, &progress).or_fail()?;
             Ok(VertexValue::Image(Arc::new(ImageOutput {
                 tree: image.tree,
                 platform: image.config.platform.clone(),

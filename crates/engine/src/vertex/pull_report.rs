@@ -1,4 +1,4 @@
-//! How a pull goes on, as events.
+//! How a pull, or an import, goes on, as events.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -34,6 +34,7 @@ struct Layer {
     size: u64,
     done: u64,
     extracted: u64,
+    present: u64,
 }
 
 impl<'a> PullReport<'a> {
@@ -62,6 +63,9 @@ impl<'a> PullReport<'a> {
             total: Some(sum(|layer| layer.size)),
             unit: "bytes".to_owned(),
             extracted: Some(sum(|layer| layer.extracted)),
+            present: sum(|layer| layer.present),
+            files: None,
+            phase: String::new(),
             time_ns: now(),
         };
         self.watchers.tell(self.span, &event);
@@ -72,7 +76,7 @@ impl PullProgress for PullReport<'_> {
     fn layer(&self, digest: &Sha256Digest, size: u64, present: bool) {
         let done = if present { size } else { 0 };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.layers.insert(*digest, Layer { size, done, extracted: 0 });
+        state.layers.insert(*digest, Layer { size, done, extracted: 0, present: done });
     }
 
     fn downloaded(&self, digest: &Sha256Digest, bytes: u64) {

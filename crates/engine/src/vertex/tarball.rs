@@ -8,11 +8,12 @@ use kukri_oci::export::{ExportImage, ExportOptions};
 use kukri_oci::{Compression, ImageConfig, MediaTypes, Reference};
 use kukri_solver::RunContext;
 use kukri_store::Store;
-use kukri_tree::{Editor, FileSource, Meta, TreeId};
+use kukri_tree::{Editor, Equality, FileSource, Meta, TreeId};
 
 use super::layers::{self, LayerHistory, LayerStep};
-use super::{SolveContext, TreeHandle, Vertex, VertexOp, VertexValue};
+use super::{ImageOutput, SolveContext, TreeHandle, Vertex, VertexOp, VertexValue};
 use crate::error::{OpError, OrFail};
+use crate::transfer::{Meter, Metered};
 
 /// Name of the archive in the tree that comes out.
 pub const FILE_NAME: &str = "container.tar";
@@ -100,28 +101,31 @@ impl Tarball {
 
     /// Does it.
     pub async fn run(&self, trees: &[TreeId], run: &RunContext<Vertex>) -> Result<VertexValue, OpError> {
-        let exports = self.exports(trees, &run.context).await?;
-        let store = run.context.engine.store().clone();
+        let parts = self.parts(trees, &run.context).await?;
+        let engine = &run.context.engine;
+        let store = engine.store().clone();
         let options = ExportOptions {
             media_types: self.media_types,
             forced_compression: self.compression,
             name: self.name.clone(),
         };
-        crate::blocking(move || {
-            let mut out = store.blob_writer();
+        let meter = Arc::new(Meter::default());
+        let counted = Arc::clone(&meter);
+        let work = crate::blocking(move || {
+            let exports = parts.pack(&store, &counted)?;
+            let layers = exports.iter().flat_map(|export| &export.layers);
+            let sizes: BTreeMap<_, _> = layers.map(|layer| (layer.digest, layer.size)).collect();
+            counted.set_total(sizes.values().sum());
+            let mut out = Metered::new(store.blob_writer(), &counted);
             kukri_oci::export(&store, &exports, &options, &mut out).or_fail()?;
-            let (blob, size) = out.finish().or_fail()?;
+            let (blob, size) = out.into_inner().finish().or_fail()?;
             single_file(&store, FILE_NAME, blob, size).map(VertexValue::Tree)
-        })
-        .await
+        });
+        meter.watch(run.vertex, |event| engine.watchers().tell(run.vertex, event), work).await
     }
 
-    /// The images with their layers. `trees` starts with what their steps left.
-    pub async fn exports(
-        &self,
-        trees: &[TreeId],
-        context: &SolveContext,
-    ) -> Result<Vec<ExportImage>, OpError> {
+    /// The images, and what their layers are made of. `trees` starts with what their steps left.
+    pub async fn parts(&self, trees: &[TreeId], context: &SolveContext) -> Result<Parts, OpError> {
         let mut images = Vec::with_capacity(self.images.len());
         let mut trees = trees.iter().copied();
         for image in &self.images {
@@ -138,28 +142,45 @@ impl Tarball {
                 }
             };
             let step = |step: &LayerStep| Some((trees.next()?, step.label.clone(), step.equality));
-            let steps: Vec<_> = image.history.steps.iter().map_while(step).collect();
-            images.push((Arc::clone(&image.config), Arc::clone(&image.annotations), steps, base));
+            images.push(Part {
+                config: Arc::clone(&image.config),
+                annotations: Arc::clone(&image.annotations),
+                steps: image.history.steps.iter().map_while(step).collect(),
+                base,
+            });
         }
-        let store = context.engine.store().clone();
-        let (compression, media_types) = (self.compression, self.media_types);
-        crate::blocking(move || {
-            let mut exports = Vec::with_capacity(images.len());
-            for (config, annotations, steps, base) in images {
-                let mut config = ImageConfig::clone(&config);
-                let layers = layers::write(
-                    &store,
-                    base.as_deref(),
-                    &steps,
-                    compression,
-                    media_types,
-                    &mut config.history,
-                )?;
-                exports.push(ExportImage { config, layers, annotations: BTreeMap::clone(&annotations) });
-            }
-            Ok(exports)
-        })
-        .await
+        Ok(Parts { images, compression: self.compression, media_types: self.media_types })
+    }
+}
+
+/// Images whose steps are done and whose layers are not made yet.
+pub struct Parts {
+    images: Vec<Part>,
+    compression: Option<Compression>,
+    media_types: MediaTypes,
+}
+
+struct Part {
+    config: Arc<ImageConfig>,
+    annotations: Arc<BTreeMap<String, String>>,
+    steps: Vec<(TreeId, String, Equality)>,
+    base: Option<Arc<ImageOutput>>,
+}
+
+impl Parts {
+    /// Makes the layers. `meter` counts what goes into them, and then starts anew for what is done with them. Blocks.
+    pub fn pack(self, store: &Store, meter: &Meter) -> Result<Vec<ExportImage>, OpError> {
+        meter.set_packs(true);
+        let mut exports = Vec::with_capacity(self.images.len());
+        for Part { config, annotations, steps, base } in self.images {
+            let mut config = ImageConfig::clone(&config);
+            let (base, history) = (base.as_deref(), &mut config.history);
+            let layers =
+                layers::write(store, base, &steps, self.compression, self.media_types, history, meter)?;
+            exports.push(ExportImage { config, layers, annotations: BTreeMap::clone(&annotations) });
+        }
+        meter.set_packs(false);
+        Ok(exports)
     }
 }
 

@@ -49,20 +49,20 @@ impl Payload {
 }
 
 impl RegistryClient {
-    /// Uploads a blob unless the repository has it.
+    /// Uploads a blob unless the repository has it. Whether it was sent.
     pub(crate) async fn put_blob(
         &self,
         reference: &Reference,
         digest: &Sha256Digest,
         payload: Payload,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<bool, RegistryError> {
         let endpoint = Endpoint::origin(self.config(), reference);
         let name = format!("{}@{digest}", reference.name());
         let path = format!("/blobs/{digest}");
         let mut head = pushing(Method::HEAD, &path);
         head.also = &[StatusCode::NOT_FOUND];
         if self.call(&endpoint, &name, head).await?.status().is_success() {
-            return Ok(());
+            return Ok(false);
         }
         let mut attempt = 0;
         loop {
@@ -74,7 +74,7 @@ impl RegistryClient {
             // An upload that broke off cannot be sent again to the same place: a new one is started.
             put.once = true;
             match self.call(&endpoint, &name, put).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(error) if error.may_pass() && attempt < self.config().retries => {
                     tracing::debug!(%digest, %error, "upload failed, starting anew");
                     tokio::time::sleep(self.config().backoff.saturating_mul(1 << attempt.min(5))).await;

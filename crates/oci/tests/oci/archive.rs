@@ -7,14 +7,14 @@ use std::process::Command;
 use kukri_model::Platform;
 use kukri_oci::{
     Compression, ExportError, ExportImage, ExportOptions, ImageConfig, ImportError, LayerError, MediaTypes,
-    PulledImage, Sha256Digest, export, import, layer_out, recompress,
+    NoProgress, PulledImage, Sha256Digest, export, import, layer_out, recompress,
 };
 use kukri_store::Store;
 use kukri_tree::{Equality, Meta, TreeId};
 use serde_json::{Value, json};
 
 use crate::image::{Layer, gzip};
-use crate::pull::{layers, layers_with, listing, skipped, store};
+use crate::pull::{Log, layers, layers_with, listing, skipped, store};
 
 fn amd64() -> Platform {
     "linux/amd64".parse().unwrap()
@@ -41,7 +41,8 @@ fn docker_save(tars: &[Vec<u8>], tag: &str, platform: &str) -> Vec<u8> {
 }
 
 fn imported(store: &Store, tars: &[Vec<u8>]) -> PulledImage {
-    import(store, Cursor::new(docker_save(tars, "app:1", "linux/amd64")), &amd64(), None).unwrap()
+    import(store, Cursor::new(docker_save(tars, "app:1", "linux/amd64")), &amd64(), None, &NoProgress)
+        .unwrap()
 }
 
 fn image(pulled: &PulledImage) -> ExportImage {
@@ -84,7 +85,7 @@ fn unpacked_elsewhere(from: &Store, layers: &[kukri_oci::LayerInfo]) -> TreeId {
     let image = ExportImage { config, layers: layers.to_vec(), annotations: BTreeMap::new() };
     let (bytes, _) = exported(from, &[image], &ExportOptions::default());
     let (other, _dir) = store();
-    import(&other, Cursor::new(bytes), &amd64(), None).unwrap().tree
+    import(&other, Cursor::new(bytes), &amd64(), None, &NoProgress).unwrap().tree
 }
 
 #[test]
@@ -97,11 +98,13 @@ fn privileged_layers_out_give_the_same_tree() {
     let trees: Vec<TreeId> = image.layers.iter().map(|layer| layer.tree).collect();
     for compression in [Compression::Gzip, Compression::Zstd, Compression::Uncompressed] {
         let out = |base: Option<&TreeId>, tree: &TreeId| {
-            let layer = layer_out(&store, base, tree, Equality::Stored, compression, MediaTypes::Oci)
-                .unwrap()
-                .unwrap();
+            let layer =
+                layer_out(&store, base, tree, Equality::Stored, compression, MediaTypes::Oci, &|_| ())
+                    .unwrap()
+                    .unwrap();
             let again =
-                layer_out(&store, base, tree, Equality::Stored, compression, MediaTypes::Oci).unwrap();
+                layer_out(&store, base, tree, Equality::Stored, compression, MediaTypes::Oci, &|_| ())
+                    .unwrap();
             assert_eq!(Some(&layer), again.as_ref(), "deterministic");
             layer
         };
@@ -115,8 +118,16 @@ fn privileged_layers_out_give_the_same_tree() {
         assert_eq!(found.content, trees[0].content);
     }
     assert_eq!(
-        layer_out(&store, Some(&trees[0]), &trees[0], Equality::Stored, Compression::Gzip, MediaTypes::Oci)
-            .unwrap(),
+        layer_out(
+            &store,
+            Some(&trees[0]),
+            &trees[0],
+            Equality::Stored,
+            Compression::Gzip,
+            MediaTypes::Oci,
+            &|_| ()
+        )
+        .unwrap(),
         None
     );
 }
@@ -129,9 +140,10 @@ fn privileged_hard_links_stay_together() {
     let (store, _dir) = store();
     let image = imported(&store, &layers());
     let tree = image.layers[0].tree;
-    let layer = layer_out(&store, None, &tree, Equality::Stored, Compression::Uncompressed, MediaTypes::Oci)
-        .unwrap()
-        .unwrap();
+    let layer =
+        layer_out(&store, None, &tree, Equality::Stored, Compression::Uncompressed, MediaTypes::Oci, &|_| ())
+            .unwrap()
+            .unwrap();
     let archive = store.read_blob(&layer.blob).unwrap();
     let links = tar::Archive::new(&archive[..])
         .entries()
@@ -157,8 +169,8 @@ fn privileged_names_that_mean_something_in_layers_are_refused() {
     let mut writer = store.layer_writer().unwrap();
     writer.add_file(b"d/.wh.x", &Meta::new(0o644), 0, &mut std::io::empty()).unwrap();
     let tree = writer.finish(None).unwrap();
-    let error =
-        layer_out(&store, None, &tree, Equality::Stored, Compression::Gzip, MediaTypes::Oci).unwrap_err();
+    let error = layer_out(&store, None, &tree, Equality::Stored, Compression::Gzip, MediaTypes::Oci, &|_| ())
+        .unwrap_err();
     assert!(matches!(&error, LayerError::ReservedName(path) if path == "d/.wh.x"), "{error}");
 }
 
@@ -195,24 +207,34 @@ fn privileged_an_archive_comes_back_as_it_was() {
     }
 
     let (other, _other_dir) = self::store();
+    let log = Log::default();
+    import(&other, Cursor::new(bytes.clone()), &amd64(), None, &log).unwrap();
+    let layers = original.layers.len();
+    let expected = [vec!["layer true"; layers], vec!["unpacked"; layers]].concat();
+    assert_eq!(*log.0.lock().unwrap(), expected);
+    let largest = original.layers.iter().map(|layer| layer.size).max();
+    assert_eq!(Some(log.2.into_inner()), largest, "all of each layer is unpacked");
+    let (other, _other_dir) = self::store();
     for tag in [None, Some("7"), Some("registry.example/team/app:7")] {
-        let back = import(&other, Cursor::new(bytes.clone()), &amd64(), tag).unwrap();
+        let back = import(&other, Cursor::new(bytes.clone()), &amd64(), tag, &NoProgress).unwrap();
         assert_eq!((back.manifest_digest, back.tree), (digest, original.tree));
         assert_eq!(back.config.env, original.config.env);
         assert_eq!(listing(&other, &back.tree), listing(&store, &original.tree));
         let digests = |image: &PulledImage| image.layers.iter().map(|layer| layer.digest).collect::<Vec<_>>();
         assert_eq!(digests(&back), digests(&original), "byte for byte");
     }
-    let error = import(&other, Cursor::new(bytes.clone()), &amd64(), Some("8")).unwrap_err().to_string();
+    let error =
+        import(&other, Cursor::new(bytes.clone()), &amd64(), Some("8"), &NoProgress).unwrap_err().to_string();
     assert!(error.contains("no image \"8\"") && error.contains("registry.example/team/app:7, 7"), "{error}");
     let error =
-        import(&other, Cursor::new(bytes.clone()), &"linux/arm64".parse().unwrap(), None).unwrap_err();
+        import(&other, Cursor::new(bytes.clone()), &"linux/arm64".parse().unwrap(), None, &NoProgress)
+            .unwrap_err();
     assert!(
         matches!(&error, ImportError::NoPlatform { available, .. } if available == "linux/amd64"),
         "{error}"
     );
     // Compressed as a whole.
-    let back = import(&other, Cursor::new(gzip(&bytes)), &amd64(), None).unwrap();
+    let back = import(&other, Cursor::new(gzip(&bytes)), &amd64(), None, &NoProgress).unwrap();
     assert_eq!(back.tree, original.tree);
 
     skopeo_reads(&bytes, "7");
@@ -245,7 +267,8 @@ fn privileged_several_platforms_media_types_and_compressions() {
     let arm_tar = Layer::new().file("arm", b"arm").tar();
     let arm_archive = docker_save(&[arm_tar.clone(), arm_tar], "app:1", "linux/arm64");
     let arm =
-        import(&store, Cursor::new(arm_archive), &"linux/arm64".parse().unwrap(), Some("app:1")).unwrap();
+        import(&store, Cursor::new(arm_archive), &"linux/arm64".parse().unwrap(), Some("app:1"), &NoProgress)
+            .unwrap();
     let images = [image(&amd), image(&arm)];
     for (media_types, forced, layer_type) in [
         (MediaTypes::Docker, None, "application/vnd.docker.image.rootfs.diff.tar"),
@@ -266,7 +289,9 @@ fn privileged_several_platforms_media_types_and_compressions() {
         assert_eq!(manifest["layers"][0]["mediaType"], layer_type);
         let (other, _other_dir) = self::store();
         for (pulled, platform) in [(&amd, "linux/amd64"), (&arm, "linux/arm64")] {
-            let back = import(&other, Cursor::new(bytes.clone()), &platform.parse().unwrap(), None).unwrap();
+            let back =
+                import(&other, Cursor::new(bytes.clone()), &platform.parse().unwrap(), None, &NoProgress)
+                    .unwrap();
             assert_eq!(back.tree, pulled.tree);
         }
     }
@@ -279,7 +304,10 @@ fn privileged_several_platforms_media_types_and_compressions() {
     let scratch =
         ExportImage { config: ImageConfig::empty(amd64()), layers: vec![], annotations: BTreeMap::new() };
     let (bytes, _) = exported(&store, &[scratch], &options);
-    assert!(listing(&store, &import(&store, Cursor::new(bytes), &amd64(), None).unwrap().tree).is_empty());
+    assert!(
+        listing(&store, &import(&store, Cursor::new(bytes), &amd64(), None, &NoProgress).unwrap().tree)
+            .is_empty()
+    );
 }
 
 #[test]
@@ -325,7 +353,7 @@ fn privileged_what_is_no_image_archive_is_refused() {
         (bad_layer, "the archive is damaged"),
     ] {
         let (store, _dir) = self::store();
-        let error = import(&store, Cursor::new(bytes), &amd64(), None).unwrap_err().to_string();
+        let error = import(&store, Cursor::new(bytes), &amd64(), None, &NoProgress).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
 }

@@ -162,7 +162,7 @@ fn unpack_error(error: &PullError) -> &UnpackError {
 }
 
 #[derive(Default)]
-struct Log(Mutex<Vec<String>>, AtomicU64, AtomicU64);
+pub struct Log(pub Mutex<Vec<String>>, pub AtomicU64, pub AtomicU64);
 
 impl PullProgress for Log {
     fn layer(&self, _: &Sha256Digest, _: u64, present: bool) {

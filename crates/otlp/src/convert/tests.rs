@@ -126,7 +126,7 @@ fn what_has_not_ended_is_told_as_cancelled_and_what_was_known_as_cached() {
     let mut converter = converter(&[]);
     let root = converter.root.context;
     converter.apply(&started(1, root, SpanKind::Exec, vec![], true));
-    converter.apply(&Event::SpanCached { id: 1, reason: String::new(), saved_ns: 0 });
+    converter.apply(&Event::SpanCached { id: 1, reason: String::new(), saved_ns: 0, spared_ns: None });
     converter.apply(&finished(1, SpanOutcome::Cached, 11));
     converter.apply(&started(2, root, SpanKind::Exec, vec![], true));
     converter.finish("s", 5, 60);

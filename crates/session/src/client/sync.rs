@@ -54,7 +54,9 @@ pub(super) async fn serve(
     let mut changed = PathBuf::new();
     for _ in 0..ATTEMPTS {
         let (walked, nodes) = walk_and_offer(Arc::clone(&source), &mut channel).await?;
-        channel.send(&SyncUp::Root { id: nodes.root.into() }, Bytes::new()).await.map_err(lost)?;
+        let files = walked.dirs.iter().map(|dir| dir.files.len() as u64).sum();
+        let root = SyncUp::Root { id: nodes.root.into(), files };
+        channel.send(&root, Bytes::new()).await.map_err(lost)?;
         let walked = Arc::new(walked);
         let (saved, saving_source) = (Arc::clone(&walked), Arc::clone(&source));
         let saving =

@@ -54,6 +54,10 @@ pub trait TreeSource: Send + Sync + 'static {
     fn node(&self, digest: &Digest) -> Result<Bytes, StoreFailure>;
     /// A content, to be read from its beginning.
     fn blob(&self, digest: &Digest) -> Result<Box<dyn Read + Send>, StoreFailure>;
+    /// So many contents, of so many bytes, are needed in all. For those who watch.
+    fn wanted(&self, files: u64, bytes: u64) {
+        let _ = (files, bytes);
+    }
 }
 
 /// Names the tree and sends what the client asks for, until it is written.
@@ -66,6 +70,7 @@ pub(super) async fn tree(
     let ExportRequest { path, wipe, remove } = request;
     let mut call = link.call(EXPORT_TREE, &ExportBody { path, wipe, remove, root: tree.into() })?;
     let sender = call.sender();
+    let (mut files, mut bytes) = (0_u64, 0_u64);
     loop {
         let message = match call.next().await? {
             Step::Reply(reply) => return Ok(reply.parse::<Exported>()?.path),
@@ -73,7 +78,13 @@ pub(super) async fn tree(
         };
         let sent = match message.parse()? {
             ExportUp::WantNodes => send_nodes(&sender, &source, &message.payload).await,
-            ExportUp::WantBlobs => send_blobs(&sender, &source, message.payload).await,
+            ExportUp::WantBlobs { later_files, later_bytes } => {
+                let wanted = unpack_sized(&message.payload)?;
+                files += wanted.len() as u64;
+                bytes = wanted.iter().fold(bytes, |sum, (_, size)| sum.saturating_add(*size));
+                source.wanted(files.saturating_add(later_files), bytes.saturating_add(later_bytes));
+                send_blobs(&sender, &source, wanted).await
+            }
         };
         prefer_reply(sent, &mut call).await?;
     }
@@ -113,9 +124,9 @@ async fn send_nodes(
 async fn send_blobs(
     sender: &Sender,
     source: &Arc<dyn TreeSource>,
-    wanted: Bytes,
+    wanted: Vec<(Digest, u64)>,
 ) -> Result<(), SessionError> {
-    let (wanted, source) = (unpack_sized(&wanted)?, Arc::clone(source));
+    let source = Arc::clone(source);
     let (payloads, queue) = mpsc::channel(AHEAD);
     let reading = blocking(move || read_blobs(source.as_ref(), &wanted, &payloads));
     let (read, sent) = tokio::join!(reading, forward(sender, queue, |payload| (ExportDown::Blobs, payload)));

@@ -29,6 +29,8 @@ pub(super) struct Receiver {
     blobs: BlobTaker,
     /// Contents that the sink has, or that are on their way to it.
     known: HashSet<Digest>,
+    /// Files that the client has read, as far as it has told.
+    files: u64,
 }
 
 /// Nodes that came in.
@@ -53,7 +55,7 @@ enum Outcome {
 
 impl Receiver {
     pub fn new(call: Call, sink: Arc<dyn SyncSink>) -> Self {
-        Self { call, blobs: BlobTaker::new(Arc::clone(&sink)), sink, known: HashSet::new() }
+        Self { call, blobs: BlobTaker::new(Arc::clone(&sink)), sink, known: HashSet::new(), files: 0 }
     }
 
     /// Runs to the end.
@@ -63,6 +65,7 @@ impl Receiver {
             self.blobs.settle().await?;
             let has = self.has_nodes(vec![root]).await?;
             if has == [true] {
+                self.sink.expected(self.blobs.taken());
                 return self.done(root).await;
             }
             let mut nodes = NewNodes::default();
@@ -103,6 +106,8 @@ impl Receiver {
             match step {
                 SyncUp::Offer => {
                     let digests = unpack_digests(&payload)?;
+                    self.files += digests.len() as u64;
+                    self.sink.found(self.files);
                     let mut wanted = vec![0_u8; digests.len()];
                     let unknown: Vec<usize> =
                         (0..digests.len()).filter(|at| self.known.insert(digests[*at])).collect();
@@ -117,7 +122,12 @@ impl Receiver {
                     self.call.send(&SyncDown::Wanted, wanted.into()).await?;
                 }
                 SyncUp::Blobs => self.blobs.push(payload).await?,
-                SyncUp::Root { id } => return Ok(id.into()),
+                SyncUp::Root { id, files } => {
+                    // Clients of before do not say it.
+                    self.files = if files > 0 { files } else { self.files };
+                    self.sink.found(self.files);
+                    return Ok(id.into());
+                }
                 other => return Err(unexpected(&other)),
             }
         }
@@ -174,7 +184,7 @@ impl Receiver {
 
     /// Level by level, asks for the nodes that are missing. Returns the contents that are.
     async fn fetch_nodes(&mut self, root: TreeId, nodes: &mut NewNodes) -> Result<Vec<Digest>, SessionError> {
-        let mut missing_blobs = Vec::new();
+        let (mut missing_blobs, mut missing_bytes) = (Vec::new(), 0);
         let mut seen = HashSet::from([root.stored]);
         let mut level = vec![root];
         while !level.is_empty() {
@@ -189,13 +199,16 @@ impl Receiver {
                 let has = self.has_nodes(batch.to_vec()).await?;
                 level.extend(batch.iter().zip(has).filter(|(_, has)| !has).map(|(id, _)| *id));
             }
-            blobs.retain(|digest| self.known.insert(*digest));
+            blobs.retain(|(digest, _)| self.known.insert(*digest));
             for batch in blobs.chunks(BATCH) {
-                let has = self.has_blobs(batch.to_vec()).await?;
-                missing_blobs
-                    .extend(batch.iter().zip(has).filter(|(_, has)| !has).map(|(digest, _)| *digest));
+                let has = self.has_blobs(batch.iter().map(|(digest, _)| *digest).collect()).await?;
+                for ((digest, size), _) in batch.iter().zip(has).filter(|(_, has)| !has) {
+                    missing_blobs.push(*digest);
+                    missing_bytes = u64::saturating_add(missing_bytes, *size);
+                }
             }
         }
+        self.sink.expected(self.blobs.taken().saturating_add(missing_bytes));
         Ok(missing_blobs)
     }
 
@@ -205,7 +218,7 @@ impl Receiver {
         wanted: &[TreeId],
         nodes: &mut NewNodes,
         children: &mut Vec<TreeId>,
-        blobs: &mut Vec<Digest>,
+        blobs: &mut Vec<(Digest, u64)>,
     ) -> Result<(), SessionError> {
         let mut decoder = RecordDecoder::new(MAX_NODE_BYTES as u64);
         let mut expected = wanted.iter();
@@ -237,7 +250,7 @@ impl Receiver {
                             own_children.push(child.stored);
                             children.push(*child);
                         }
-                        EntryKind::File { blob, .. } => blobs.push(*blob),
+                        EntryKind::File { blob, size, .. } => blobs.push((*blob, *size)),
                         _ => {}
                     }
                 }

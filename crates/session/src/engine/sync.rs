@@ -44,6 +44,14 @@ pub trait SyncSink: Send + Sync + 'static {
     fn put_blobs(&self, blobs: Vec<(Digest, Bytes)>) -> Result<(), StoreFailure>;
     /// Begins to keep one large content, of `size` bytes. Dropping the writer before `finish` gives it up.
     fn blob_writer(&self, digest: Digest, size: u64) -> Result<Box<dyn BlobWriter>, StoreFailure>;
+    /// So many files have been found on the client's machine up to now. For those who watch.
+    fn found(&self, files: u64) {
+        let _ = files;
+    }
+    /// So many bytes of contents come in all, with those that have come. Told when it is known, for those who watch.
+    fn expected(&self, bytes: u64) {
+        let _ = bytes;
+    }
 }
 
 /// One large content on its way into the store.

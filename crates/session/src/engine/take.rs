@@ -27,6 +27,7 @@ pub(super) struct BlobTaker {
     batch_bytes: usize,
     large: Option<Large>,
     puts: JoinSet<Result<(), StoreFailure>>,
+    taken: u64,
 }
 
 /// A large content that is being written.
@@ -45,7 +46,13 @@ impl BlobTaker {
             batch_bytes: 0,
             large: None,
             puts: JoinSet::new(),
+            taken: 0,
         }
+    }
+
+    /// Bytes of contents that have come.
+    pub const fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// This content was asked for.
@@ -60,6 +67,7 @@ impl BlobTaker {
                 Piece::Whole(digest, bytes) => {
                     self.check_expected(&digest)?;
                     self.batch_bytes += bytes.len();
+                    self.taken += bytes.len() as u64;
                     self.batch.push((digest, bytes));
                     if self.batch.len() >= PUT_COUNT || self.batch_bytes >= PUT_BYTES {
                         self.put_batch().await?;
@@ -78,6 +86,7 @@ impl BlobTaker {
                     let Some(mut large) = self.large.take() else {
                         return Err(SessionError::protocol("a part of no content"));
                     };
+                    self.taken += bytes.len() as u64;
                     let written = blocking(move || {
                         large.hasher.update(&bytes);
                         large.writer.write(&bytes)?;

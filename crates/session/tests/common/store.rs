@@ -18,6 +18,8 @@ pub struct Store {
     pub blobs_put: Arc<AtomicUsize>,
     pub blobs_read: AtomicUsize,
     pub full: AtomicBool,
+    /// Files found and bytes expected, or files and bytes wanted, as they were told.
+    pub told: Mutex<Vec<(&'static str, u64)>>,
 }
 
 impl SyncSink for Store {
@@ -72,6 +74,14 @@ impl SyncSink for Store {
         let (blobs, puts) = (Arc::clone(&self.blobs), Arc::clone(&self.blobs_put));
         Ok(Box::new(Large { blobs, puts, digest, size, bytes: Vec::new() }))
     }
+
+    fn found(&self, files: u64) {
+        self.told.lock().unwrap().push(("found", files));
+    }
+
+    fn expected(&self, bytes: u64) {
+        self.told.lock().unwrap().push(("expected", bytes));
+    }
 }
 
 struct Large {
@@ -110,6 +120,10 @@ impl TreeSource for Store {
             Some(bytes) => Ok(Box::new(Cursor::new(bytes))),
             None => Err(format!("no blob {digest}").into()),
         }
+    }
+
+    fn wanted(&self, files: u64, bytes: u64) {
+        self.told.lock().unwrap().extend([("files", files), ("bytes", bytes)]);
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, SpanUsage, Stream};
 use crate::text::{Lines, one_line};
+use crate::view::Progress;
 
 /// What was run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,12 +70,18 @@ pub struct Step {
     /// How long the run took whose result was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub saved: Option<u64>,
+    /// How long this and the steps before it took that were not needed because of it, each counted once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spared: Option<u64>,
     /// What it cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<SpanUsage>,
     /// Bytes moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+    /// Files that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
     /// Why it failed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
@@ -86,6 +93,8 @@ pub struct Step {
     /// How many lines are left out before the first one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<u64>,
+    #[serde(skip)]
+    progress: Option<Box<Progress>>,
 }
 
 /// How a step ended.
@@ -133,13 +142,18 @@ impl Trace {
                 let lines: Vec<_> = lines[*stream as usize].push(text).into_iter().collect();
                 self.log(*id, *stream, *time_ns, lines);
             }
-            Event::SpanProgress { id, current, unit, .. } if unit == "bytes" => {
-                self.change(*id, |step| step.bytes = Some(*current));
-            }
-            Event::SpanProgress { .. } => {}
-            Event::SpanCached { id, reason, saved_ns } => self.change(*id, |step| {
+            Event::SpanProgress { id, files, .. } => self.change(*id, |step| {
+                let progress = step.progress.get_or_insert_default();
+                let moved = progress.apply(event);
+                if progress.unit == "bytes" && progress.phase.is_empty() {
+                    step.bytes = Some(step.bytes.unwrap_or(0) + moved);
+                }
+                step.files = files.or(step.files);
+            }),
+            Event::SpanCached { id, reason, saved_ns, spared_ns } => self.change(*id, |step| {
                 step.reason = one_line(reason);
                 step.saved = (*saved_ns > 0).then_some(*saved_ns);
+                step.spared = *spared_ns;
             }),
             Event::SpanNotCached { id, reason } => self.change(*id, |step| step.reason = one_line(reason)),
             Event::SpanUsage { id, usage } => self.change(*id, |step| step.usage = Some(*usage)),
@@ -190,12 +204,15 @@ impl Trace {
             inputs: inputs.to_vec(),
             reason: String::new(),
             saved: None,
+            spared: None,
             usage: None,
             bytes: None,
+            files: None,
             message: String::new(),
             exit_code: None,
             log: Vec::new(),
             left_out: None,
+            progress: None,
         });
     }
 

@@ -60,6 +60,11 @@
     detail(run.byId.get(id));
   }
 
+  function moved(step) {
+    const seconds = ((step.end ?? elapsed) - step.start) / 1e9;
+    return `${Text.bytes(step.bytes)}${step.bytes && seconds > 0 ? `, ${Text.bytes(Math.round(step.bytes / seconds))}/s` : ""}`;
+  }
+
   function detail(step) {
     const facts = Text.element("dl", {});
     const fact = (name, ...value) => facts.append(Text.element("dt", {}, name), Text.element("dd", {}, ...value));
@@ -76,7 +81,9 @@
     if (step.end !== undefined && step.state !== "cached") fact("took", Text.duration(step.end - step.start));
     if (step.reason) fact(step.state === "cached" ? "cached because" : "ran because", step.reason);
     if (step.saved !== undefined) fact("saved", Text.duration(step.saved));
-    if (step.bytes !== undefined) fact("moved", Text.bytes(step.bytes));
+    if (step.spared > (step.saved ?? 0)) fact("saved with it", `${Text.duration(step.spared - (step.saved ?? 0))} of steps before it`);
+    if (step.bytes !== undefined) fact("moved", moved(step));
+    if (step.files !== undefined) fact("files", String(step.files));
     if (step.usage) {
       const { user_ns: user, system_ns: system, memory_bytes: memory, read_bytes: read, write_bytes: write } = step.usage;
       fact("processor", `${Text.duration(user + system)} (${Text.duration(system)} of it in the kernel)`);
@@ -166,12 +173,20 @@
   });
 
   const count = (state) => run.steps.filter((step) => step.state === state).length;
-  const saved = run.steps.reduce((sum, step) => sum + (step.saved ?? 0), 0);
+  const saved = run.steps.reduce((sum, step) => sum + (step.spared ?? step.saved ?? 0), 0);
   const facts = [new Date(run.run.started_ns / 1e6).toLocaleString(), Text.duration(elapsed), `${run.steps.length} steps`];
   for (const state of ["cached", "failed", "cancelled", "unfinished"]) {
     if (count(state)) facts.push(`${count(state)} ${Text.states[state].word}`);
   }
   if (saved) facts.push(`${Text.duration(saved)} saved by the cache`);
+  const used = run.steps.flatMap((step) => step.usage ?? []);
+  if (used.length) {
+    facts.push(`${Text.duration(used.reduce((sum, usage) => sum + usage.user_ns + usage.system_ns, 0))} of processor time`);
+    const most = Math.max(...used.map((usage) => usage.memory_bytes));
+    if (most) facts.push(`${Text.bytes(most)} of memory at most in one step`);
+  }
+  const transferred = run.steps.reduce((sum, step) => sum + (step.bytes ?? 0), 0);
+  if (transferred) facts.push(`${Text.bytes(transferred)} moved`);
   facts.push(`kukri ${run.run.version}`);
   get("command").textContent = run.run.command || run.run.id;
   get("facts").textContent = facts.join(" · ");

@@ -42,7 +42,7 @@ impl Run for ExportImage {
         let mut image = images(&on, &self.platform_variants, self.forced_compression, self.media_types)?;
         image.name = Some(reference.clone());
         let source = Source { tree: TreeHandle::Output(tarball(image), Slot::Tree), path: FILE_NAME.into() };
-        let (archive, ..) = objects::file_entry(cx, &source).await?;
-        cx.session.load_image(cx, source.tree, &reference.to_string(), archive).await
+        let (archive, _, size) = objects::file_entry(cx, &source).await?;
+        cx.session.load_image(cx, source.tree, &reference.to_string(), (archive, size)).await
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kukri_engine_macros::Operation;
-use kukri_oci::Reference;
 use kukri_oci::export::ExportOptions;
+use kukri_oci::{PushProgress, Reference};
 use kukri_telemetry::SpanKind;
 
 use super::Container;
@@ -14,6 +14,7 @@ use crate::context::Cx;
 use crate::error::{OpError, OrFail};
 use crate::objects::service::Service;
 use crate::operation::Run;
+use crate::transfer::Meter;
 use crate::vertex::TreeHandle;
 
 /// Writes the container as an image to a registry. Gives the complete reference, with the digest.
@@ -54,8 +55,7 @@ impl Run for Publish {
         for handle in &handles {
             trees.push(cx.tree(handle).await?);
         }
-        let context = cx.solve_context();
-        let exports = tarball.exports(&trees, &context).await?;
+        let parts = tarball.parts(&trees, &cx.solve_context()).await?;
         let options = ExportOptions {
             media_types: tarball.media_types,
             forced_compression: tarball.compression,
@@ -68,9 +68,38 @@ impl Run for Publish {
             SpanKind::Export,
             handles,
         );
-        let pushed =
-            kukri_oci::push(&client, cx.engine.store(), exports, options, &reference).await.or_fail();
+        let meter = Arc::new(Meter::default());
+        let push = async {
+            let (store, counted) = (cx.engine.store().clone(), Arc::clone(&meter));
+            let exports = crate::blocking(move || parts.pack(&store, &counted)).await?;
+            let progress = Arc::new(Push(Arc::clone(&meter)));
+            kukri_oci::push(&client, cx.engine.store(), exports, options, &reference, progress)
+                .await
+                .or_fail()
+        };
+        let pushed = span.watch(&meter, push).await;
         span.end(&pushed);
         pushed.map(|reference| reference.to_string())
+    }
+}
+
+/// Counts what goes to the registry.
+struct Push(Arc<Meter>);
+
+impl PushProgress for Push {
+    fn total(&self, bytes: u64) {
+        self.0.set_total(bytes);
+    }
+
+    fn present(&self, bytes: u64) {
+        self.0.add_present(bytes);
+    }
+
+    fn sent(&self, bytes: u64) {
+        self.0.add(bytes);
+    }
+
+    fn lost(&self, bytes: u64) {
+        self.0.take_back(bytes);
     }
 }

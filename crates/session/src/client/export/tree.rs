@@ -119,9 +119,13 @@ async fn move_contents(
     let sender = channel.sender();
     let count = wanted.len();
     let asking = async {
+        let mut later_files = wanted.len() as u64;
+        let mut later_bytes: u64 = wanted.iter().map(|(_, size)| size).sum();
         for batch in wanted.chunks(BATCH) {
+            later_files -= batch.len() as u64;
+            later_bytes -= batch.iter().map(|(_, size)| size).sum::<u64>();
             let list = pack_sized(batch.iter().map(|(digest, size)| (digest, *size)));
-            sender.send(&ExportUp::WantBlobs, list).await.map_err(lost)?;
+            sender.send(&ExportUp::WantBlobs { later_files, later_bytes }, list).await.map_err(lost)?;
         }
         Ok(())
     };
