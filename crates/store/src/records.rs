@@ -76,6 +76,9 @@ pub struct ResultSummary {
     pub order: i64,
 }
 
+/// What is kept of a result, and how long it took to make, milliseconds.
+pub type Peeked = (Vec<u8>, u64);
+
 impl Store {
     /// The value of a result; counts as a use of it. A result whose tree or content is not there any more is a miss.
     pub fn get_result(&self, key: &Digest) -> Result<Option<Vec<u8>>> {
@@ -107,7 +110,7 @@ impl Store {
 
     /// What is kept under these keys, and how long each took in milliseconds, without looking whether what it refers to is
     /// still there, and without counting as use.
-    pub fn peek_results(&self, keys: &[Digest]) -> Result<Vec<Option<(Vec<u8>, u64)>>> {
+    pub fn peek_results(&self, keys: &[Digest]) -> Result<Vec<Option<Peeked>>> {
         self.inner.index.read("look at results", |connection| {
             let mut query = connection.prepare_cached("SELECT value, cost_ms FROM results WHERE key=?")?;
             let one = |key: &Digest| {
