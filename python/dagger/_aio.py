@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from dagger._errors import TransportError
 from dagger._http import MOST_CONNECTIONS, Answer
@@ -66,8 +67,8 @@ class AioConnection(asyncio.Protocol):
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # Those of other event loops, such as uvloop's, are no instances of any class of asyncio.
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         if self.answer is None:
@@ -124,8 +125,9 @@ class AioConnection(asyncio.Protocol):
         opened: socket.socket | None = self.transport.get_extra_info("socket")
         if opened is not None and opened.fileno() >= 0:
             # A process that was forked off may hold it as well: closing alone would end nothing.
-            with contextlib.suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
+            # By a copy: what uvloop gives as its socket cannot be shut down.
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(opened.fileno())) as copy:
+                copy.shutdown(socket.SHUT_RDWR)
         self.transport.abort()
 
 

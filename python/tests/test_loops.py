@@ -28,12 +28,14 @@ def each_way(main: Callable[[], Coroutine[Any, Any, Any]], way: str) -> Any:
     """Runs a program with one of the libraries."""
     if way == "asyncio":
         return asyncio.run(main())
+    if way == "uvloop":
+        return pytest.importorskip("uvloop").run(main())
     if way == "trio":
         return pytest.importorskip("trio").run(main)
     return pytest.importorskip("anyio").run(main, backend=way.partition("-")[2])
 
 
-WAYS = ["asyncio", "trio", "anyio-asyncio", "anyio-trio"]
+WAYS = ["asyncio", "uvloop", "trio", "anyio-asyncio", "anyio-trio"]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -62,7 +64,7 @@ def test_connections_are_used_again_and_closed_at_the_end(serve: Serve, way: str
     assert server.closed.wait(5)
 
 
-@pytest.mark.parametrize("way", ["trio", "anyio-trio", "anyio-asyncio"])
+@pytest.mark.parametrize("way", ["uvloop", "trio", "anyio-trio", "anyio-asyncio"])
 def test_a_thousand_requests(serve: Serve, way: str) -> None:
     anyio = pytest.importorskip("anyio")
     server = serve(lambda _document: VERSION)
@@ -81,7 +83,7 @@ def test_a_thousand_requests(serve: Serve, way: str) -> None:
     assert server.connections <= 100
 
 
-@pytest.mark.parametrize("way", ["trio", "anyio-asyncio"])
+@pytest.mark.parametrize("way", ["uvloop", "trio", "anyio-asyncio"])
 @pytest.mark.parametrize("forks", [False, True])
 def test_cancelling_closes_the_connection(serve: Serve, way: str, forks: bool) -> None:
     """Also where a process that was forked off meanwhile holds it as well."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,36 @@ def test_an_engine_without_privileges(make_engine: Any, lost: str, named: str, s
         )
         assert done.returncode == 0, done.stderr
         engine.stop()
+
+
+def test_an_engine_of_another_user_than_root(make_engine: Any) -> None:
+    """What is told is that, and not which of the many things that need it came first."""
+    engine = make_engine()
+    # Not below pytest's directories, which are closed for others.
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="kukri-nobody-") as scratch:
+        program = shutil.copy(engine.env["_EXPERIMENTAL_DAGGER_CLI_BIN"], scratch)
+        os.chown(scratch, 65534, 65534)
+        for command in (["query", STEP], ["doctor"]):
+            done = subprocess.run(
+                [program, *command],
+                env={
+                    **engine.env,
+                    "KUKRI_ROOT": f"{scratch}/root",
+                    "HOME": scratch,
+                    "XDG_STATE_HOME": scratch,
+                },
+                cwd="/",
+                user=65534,
+                group=65534,
+                extra_groups=[],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            said = done.stdout + done.stderr
+            assert done.returncode == 1, said
+            assert "the engine needs root for now: run the program or the command as root" in said, said
+            assert "--network" not in said, said
 
 
 @pytest.fixture

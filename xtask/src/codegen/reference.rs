@@ -93,19 +93,20 @@ fn operation(out: &mut String, field: &Field, signature: &str) {
     if let Some(reason) = field.experimental {
         put(out, format_args!("\n**Experimental**: {}\n", names::in_text(reason)));
     }
-    table(out, &field.args);
+    arguments(out, &field.args);
 }
 
-/// What arguments are, those first that must be given.
-fn table(out: &mut String, args: &[Arg]) {
+/// What arguments are, those first that must be given. A list: tables of long names do not fit on telephones.
+fn arguments(out: &mut String, args: &[Arg]) {
     if args.is_empty() {
         return;
     }
-    out.push_str("\n| argument | |\n|---|---|\n");
+    out.push('\n');
     let (required, optional): (Vec<&Arg>, Vec<&Arg>) = args.iter().partition(|arg| arg.is_required());
     for arg in required.into_iter().chain(optional) {
-        let doc = format!("{}{}", state(arg.deprecated, arg.experimental), cell(&names::in_text(&arg.doc)));
-        put(out, format_args!("| `{}` | {doc} |\n", names::python(arg.name)));
+        let doc = format!("{}{}", state(arg.deprecated, arg.experimental), names::in_text(&arg.doc));
+        let words: Vec<&str> = doc.split_whitespace().collect();
+        put(out, format_args!("- `{}`: {}\n", names::python(arg.name), words.join(" ")));
     }
 }
 
@@ -152,7 +153,7 @@ fn others(schema: &Schema) -> Result<String, String> {
             TypeKind::Input(fields) => {
                 let call = signature::input(schema, &def.name, fields)?;
                 put(&mut out, format_args!("\n```python\n{call}\n```\n"));
-                table(&mut out, fields);
+                arguments(&mut out, fields);
             }
             TypeKind::Interface(composite) => {
                 let fields: Vec<String> = composite

@@ -27,7 +27,7 @@ pub async fn doctor(args: &DoctorArgs) -> Outcome {
     say(
         root,
         format!("the user is {}", if root { "root" } else { "not root" }),
-        "this version's engine needs root: start it as root (sudo kukri engine) or in a VM or container of your own",
+        kukri_engine::engine::NEEDS_ROOT,
     )?;
     let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
     let number = |part: Option<&str>| part.and_then(|part| part.parse::<u32>().ok()).unwrap_or(0);

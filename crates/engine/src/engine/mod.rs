@@ -41,7 +41,7 @@ pub use admin::{prune_json, usage_json};
 pub use config::{EngineConfig, ExecEnvironment};
 pub use lineage::Lineage;
 pub use observer::Watchers;
-pub use open::{EngineOptions, OpenEngineError};
+pub use open::{EngineOptions, NEEDS_ROOT, OpenEngineError};
 pub use volumes::VolumeLocks;
 
 /// The argument by which a caller asks to look again at something of its machine.

@@ -220,9 +220,16 @@ impl Engine {
     }
 }
 
+/// What to do where the user may not run containers.
+pub const NEEDS_ROOT: &str =
+    "the engine needs root for now: run the program or the command as root, or in a machine where you are";
+
 /// How to do without a network of containers. One with nothing but loopback needs the same capability as a bridge.
 fn without(error: &NetworkError) -> &'static str {
-    if error.lacks_capability() {
+    if error.lacks_capability() && !rustix::process::geteuid().is_root() {
+        // More than the network would fail.
+        NEEDS_ROOT
+    } else if error.lacks_capability() {
         "--network host runs them without one of their own"
     } else {
         "--network host or --network none runs them without one of their own"
