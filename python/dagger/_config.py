@@ -105,10 +105,12 @@ class Config:
         workdir: Directory of this machine to which paths are relative; default: the current one.
         log_output: Where progress and logs go; default: nowhere.
         timeout: How long to wait; a number is the time for a connection, in seconds. `None` is forever.
-        retry: Whether to try again; `None` is never.
-        execute_timeout: How long to wait for an answer, in seconds; default and `None`: forever.
-        config_path: Project file, for programs that name one.
-        load_workspace_modules: Load the modules of the workspace.
+            Default: 10 seconds for a connection, forever for an answer.
+        retry: Whether to try again; `None` is never. Default: it is, see `Retry`.
+        execute_timeout: How long to wait for an answer, in seconds; `None` is forever. Default: what
+            `timeout` says.
+        config_path: Taken, and without effect: this engine has no modules.
+        load_workspace_modules: The same.
         console: An object with a `file`, such as a console of `rich`: used when `log_output` is not given.
         source_lines: Remember which line of the program made each call, so that errors can name it. Default:
             yes, unless the environment has `KUKRI_SOURCE_LINES=0`.
