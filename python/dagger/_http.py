@@ -74,8 +74,11 @@ def _trace_headers() -> dict[str, str]:
         from importlib import import_module
 
         import_module("opentelemetry.propagate").inject(headers)
-    if "traceparent" not in headers and (parent := os.environ.get("TRACEPARENT")):
-        headers["traceparent"] = parent
+    if "traceparent" not in headers and os.environ.get("TRACEPARENT"):
+        # The rest goes with it: OpenTelemetry may have found baggage all the same.
+        for name in ("traceparent", "tracestate", "baggage"):
+            if value := os.environ.get(name.upper()):
+                headers.setdefault(name, value)
     return {name: value for name, value in headers.items() if value.isprintable() and value.isascii()}
 
 

@@ -20,6 +20,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "DAGGER_SESSION_TOKEN",
         "_EXPERIMENTAL_DAGGER_CLI_BIN",
         "TRACEPARENT",
+        "TRACESTATE",
+        "BAGGAGE",
     ):
         monkeypatch.delenv(name, raising=False)
 

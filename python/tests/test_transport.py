@@ -38,6 +38,8 @@ both = pytest.mark.parametrize("asked", [ask, ask_sync])
 @both
 def test_a_request(serve: Serve, asked: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    monkeypatch.setenv("TRACESTATE", "vendor=1")
+    monkeypatch.setenv("BAGGAGE", "k=v")
     server = serve(lambda _: VERSION)
     assert asked() == "v1"
     (request,) = server.requests
@@ -45,6 +47,7 @@ def test_a_request(serve: Serve, asked: Callable[[], str], monkeypatch: pytest.M
     assert request["authorization"] == "Basic c2VjcmV0Og=="
     assert request["content-type"] == "application/json"
     assert request["traceparent"].startswith("00-0af7651916cd43dd8448eb211c80319c")
+    assert (request["tracestate"], request["baggage"]) == ("vendor=1", "k=v")
 
 
 @both

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kukri_otlp::{Batch, Converter, Exporter, Root, Settings, Signal};
-use kukri_session::TelemetryHello;
-use kukri_session::proxy::{ClientTelemetry, TelemetrySink};
+use kukri_session::{OtlpRequest, TelemetryHello, TelemetrySink};
 use kukri_telemetry::Event;
 
 use crate::fail::err;
@@ -15,8 +14,6 @@ use crate::settings::variable;
 const BATCH: usize = 512 << 10;
 /// How long something waits before it is sent.
 const DELAY: Duration = Duration::from_secs(1);
-/// Largest request of a client, bytes, without its compression.
-const RELAYED: usize = 64 << 20;
 
 /// The telemetry of one session.
 pub struct Telemetry {
@@ -25,6 +22,7 @@ pub struct Telemetry {
     root: Root,
     state: String,
     baggage: String,
+    signals: Vec<String>,
     name: String,
     began_ns: u64,
     sent: Instant,
@@ -56,6 +54,11 @@ impl Telemetry {
             converter: Converter::new(&settings, root.clone(), labels),
             exporter: Exporter::start(&settings),
             root,
+            signals: Signal::ALL
+                .into_iter()
+                .filter(|signal| settings.target(*signal).is_some())
+                .map(|signal| signal.name().to_owned())
+                .collect(),
             state: settings.state,
             baggage: settings.baggage,
             name: variable("DAGGER_TRACE_NAME").unwrap_or_else(command),
@@ -71,6 +74,7 @@ impl Telemetry {
             tracestate: self.state.clone(),
             baggage: self.baggage.clone(),
             sampled: self.root.forced,
+            signals: self.signals.clone(),
         }
     }
 
@@ -79,12 +83,12 @@ impl Telemetry {
         self.root.context.to_string()
     }
 
-    /// Where clients of the session send theirs.
+    /// Where clients of the session and programs in containers send theirs.
     pub fn sink(&self) -> TelemetrySink {
         let outlet = self.exporter.outlet().clone();
-        Arc::new(move |sent: ClientTelemetry| {
+        Arc::new(move |sent: OtlpRequest| {
             let signal = Signal::of(&sent.signal).ok_or("no such signal")?;
-            let batch = Batch::decode(signal, &sent.content_type, &sent.encoding, &sent.body, RELAYED)
+            let batch = Batch::decode(signal, &sent.content_type, &sent.encoding, &sent.body, sent.limit)
                 .map_err(|error| error.to_string())?;
             outlet.send(batch);
             Ok(())

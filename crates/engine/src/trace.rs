@@ -179,6 +179,7 @@ mod tests {
             tracestate: "a=b".into(),
             baggage: "k=v".into(),
             sampled,
+            signals: Vec::new(),
         };
         Trace::new("s", &hello).unwrap()
     }

@@ -108,6 +108,7 @@ fn request(dir: &Path, lowers: &[PathBuf], init: bool, network: NetworkMode) -> 
         },
         files: Vec::new(),
         network,
+        loopback: None,
         stdin: Stdin::Null,
         stdout: null(),
         stderr: null(),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use oci_spec::runtime::Spec;
 
+use crate::OnLoopback;
+
 /// One process tree to run.
 pub struct RunRequest {
     /// Unique among the runs alive on this machine; names bundles and control groups. Letters, digits, `-`, `_`, `.`.
@@ -19,6 +21,8 @@ pub struct RunRequest {
     pub files: Vec<InjectedFile>,
     /// How much of a network the container sees.
     pub network: NetworkMode,
+    /// Takes a port on the container's loopback interface; none: no port is opened.
+    pub loopback: Option<OnLoopback>,
     /// Standard input.
     pub stdin: Stdin,
     /// Standard output.

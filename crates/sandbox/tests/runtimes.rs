@@ -117,6 +117,7 @@ on_each! {
     a_fork_bomb_ends, network: false;
     many_at_once, network: false;
     the_bridge_is_there, network: true;
+    a_port_is_opened_on_loopback, network: true;
     no_init, network: false;
     all_capabilities_that_there_are, network: false;
     a_terminal_is_the_controlling_one, network: false;
@@ -402,6 +403,12 @@ mod checks {
             .unwrap();
         assert!(output.stdout.starts_with("inet 10."), "{} {}", output.stdout, output.stderr);
         assert!(output.stdout.ends_with("\n1\n"), "{}", output.stdout);
+    }
+
+    pub async fn a_port_is_opened_on_loopback(bench: &Bench, runtime: &dyn Runtime) {
+        for mode in [NetworkMode::Bridge, NetworkMode::None, NetworkMode::Host] {
+            bench.boxed.says_to_a_port(runtime, mode).await;
+        }
     }
 
     pub async fn no_init(bench: &Bench, runtime: &dyn Runtime) {

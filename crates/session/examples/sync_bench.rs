@@ -214,6 +214,7 @@ async fn open(
         env: HashMap::new(),
         host_access: true,
         timeout: Duration::from_secs(10),
+        telemetry: None,
     })
     .await?;
     Ok((handle.await?, client))

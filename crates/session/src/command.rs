@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use crate::EngineHello;
 use crate::client::{Client, ConnectConfig, ConnectError, connect};
 use crate::launch::{LaunchConfig, LaunchError, ensure_engine};
-use crate::proxy::{ProxyConfig, ProxyServer, TelemetrySink, loopback, serve};
+use crate::proxy::{ProxyConfig, ProxyServer, loopback, serve};
 
 /// How often a session is opened anew when the engine ends (because it was idle) just before.
 const ATTEMPTS: usize = 3;
@@ -20,12 +20,11 @@ const ATTEMPTS: usize = 3;
 pub struct SessionConfig {
     /// How to start an engine; none: there must be one.
     pub launch: Option<LaunchConfig>,
-    /// How to open the session. Its socket must be that of `launch`.
+    /// How to open the session. Its socket must be that of `launch`. Telemetry of clients goes where that of containers
+    /// goes.
     pub connect: ConnectConfig,
     /// Most connections of SDKs at a time; 400 is a good value.
     pub max_connections: usize,
-    /// Takes telemetry of clients; none: it is dropped.
-    pub telemetry: Option<TelemetrySink>,
 }
 
 impl std::fmt::Debug for SessionConfig {
@@ -102,7 +101,7 @@ impl RunningSession {
             log_path,
             engine_gone: client.ended(),
             max_connections: config.max_connections,
-            telemetry: config.telemetry.clone(),
+            telemetry: config.connect.telemetry.clone(),
             events: Some(client.own_events()),
             allow_cors: door.allow_cors,
         };
@@ -176,7 +175,7 @@ async fn open(config: &SessionConfig) -> Result<Client, SessionCommandError> {
 }
 
 /// 128 random bits in hexadecimal digits: the same in both alphabets of base64 that SDKs use.
-fn random_token() -> io::Result<String> {
+pub(crate) fn random_token() -> io::Result<String> {
     let mut bytes = [0_u8; 16];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -76,6 +76,8 @@ pub struct TelemetryHello {
     pub baggage: String,
     /// Whether all traces are recorded, whatever the spans of requests say; none: these decide.
     pub sampled: Option<bool>,
+    /// What the client takes of programs in containers: `traces`, `logs`, `metrics`. Empty: nothing.
+    pub signals: Vec<String>,
 }
 
 impl ClientHello {

@@ -24,6 +24,7 @@ pub mod link;
 pub mod proxy;
 mod records;
 pub mod socket;
+mod telemetry;
 mod wire;
 
 pub use error::{ErrorCode, RemoteError, SessionError};
@@ -31,3 +32,4 @@ pub use hello::{
     ClientHello, EngineHello, HelloError, PROTOCOL, ProtocolRange, SESSION_HEADER, SESSION_PATH,
     TelemetryHello, UPGRADE_TOKEN,
 };
+pub use telemetry::{OtlpRequest, TelemetrySink};

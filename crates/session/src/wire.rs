@@ -13,6 +13,7 @@ pub(crate) const SAVE_IMAGE: &str = "save-image";
 pub(crate) const READ_SECRET: &str = "read-secret";
 pub(crate) const FIND_UP: &str = "find-up";
 pub(crate) const STAT: &str = "stat";
+pub(crate) const TELEMETRY: &str = "telemetry";
 
 /// A tree's two digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +114,7 @@ pub(crate) enum ExportUp {
     },
 }
 
-/// Engine to client, within `export-tree`, `export-file` and `load-image`.
+/// Engine to client, within `export-tree`, `export-file`, `load-image` and `telemetry`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub(crate) enum ExportDown {
@@ -193,6 +194,15 @@ pub(crate) struct FindUpBody {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FoundUp {
     pub(crate) path: Option<String>,
+}
+
+/// Request `telemetry`, only sent to clients whose hello says that they want some; the body follows in `part` messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TelemetryBody {
+    pub(crate) signal: String,
+    pub(crate) content_type: String,
+    #[serde(default)]
+    pub(crate) encoding: String,
 }
 
 /// Request `stat`; the result is an optional `HostStat`.

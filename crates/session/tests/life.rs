@@ -54,6 +54,7 @@ fn connecting(socket: PathBuf, session: &str) -> ConnectConfig {
         env: HashMap::from([("TOKEN".into(), "the value".into())]),
         host_access: true,
         timeout: Duration::from_secs(10),
+        telemetry: None,
     }
 }
 
@@ -62,7 +63,6 @@ fn session_on(launch: LaunchConfig, id: &str) -> SessionConfig {
         connect: connecting(launch.socket.clone(), id),
         launch: Some(launch),
         max_connections: 100,
-        telemetry: None,
     }
 }
 
@@ -188,7 +188,6 @@ async fn without_an_engine_the_socket_is_named() {
         connect: connecting(dir.path().join("none.sock"), "s"),
         launch: None,
         max_connections: 1,
-        telemetry: None,
     };
     let error = RunningSession::start(config).await.unwrap_err();
     assert!(matches!(error, SessionCommandError::Connect(ConnectError::NotRunning { .. })));

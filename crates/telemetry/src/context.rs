@@ -154,17 +154,6 @@ impl TracedCall {
     }
 }
 
-/// Something that a program in a container told its collector.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Relayed {
-    /// `traces`, `logs` or `metrics`.
-    pub signal: String,
-    /// The type of the content: `application/x-protobuf` or `application/json`.
-    pub content_type: String,
-    /// The request of OTLP, in base64, without compression.
-    pub content: String,
-}
-
 /// A moment in the life of a span.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::context::{Moment, Relayed, Traced};
+use crate::context::{Moment, Traced};
 
 /// Number of a span, unique within one stream of events.
 pub type SpanId = u64;
@@ -39,8 +39,6 @@ pub enum Event {
     },
     /// Something happened to it.
     SpanMoment(Moment),
-    /// Telemetry of a program in a container.
-    Telemetry(Relayed),
     /// It wrote something. Chunks may end within a line.
     SpanLog {
         /// Which span.
@@ -259,7 +257,7 @@ impl Event {
             | Self::SpanUsage { id, .. }
             | Self::SpanFinished { id, .. } => Some(*id),
             Self::SpanMoment(moment) => Some(moment.id),
-            Self::Message { .. } | Self::Telemetry(_) | Self::Other(_) => None,
+            Self::Message { .. } | Self::Other(_) => None,
         }
     }
 

@@ -29,7 +29,7 @@ pub mod tty;
 pub mod view;
 
 pub use ci::Ci;
-pub use context::{Moment, Relayed, TraceContext, Traced, TracedCall, TracedValue};
+pub use context::{Moment, TraceContext, Traced, TracedCall, TracedValue};
 pub use dots::Dots;
 pub use event::{Event, Level, SpanId, SpanKind, SpanOutcome, SpanUsage, Stream};
 pub use logs::Logs;

@@ -125,7 +125,6 @@ impl Plain {
             Event::SpanSource { .. }
             | Event::SpanUsage { .. }
             | Event::SpanMoment(_)
-            | Event::Telemetry(_)
             | Event::Message { .. }
             | Event::Other(_) => {}
         }

@@ -187,11 +187,7 @@ impl View {
                     self.messages.pop_front();
                 }
             }
-            Event::SpanSource { .. }
-            | Event::SpanUsage { .. }
-            | Event::SpanMoment(_)
-            | Event::Telemetry(_)
-            | Event::Other(_) => {}
+            Event::SpanSource { .. } | Event::SpanUsage { .. } | Event::SpanMoment(_) | Event::Other(_) => {}
         }
     }
 

@@ -23,19 +23,54 @@ def free_port() -> int:
     return port
 
 
-class Collector:
-    """A running collector that takes OTLP by gRPC and HTTP; use it in a `with` block."""
+class Authority:
+    """Certificates of an authority that nobody else knows: for the collector, and for who sends to it."""
 
     def __init__(self, place: Path) -> None:
+        place.mkdir()
         self._place = place
+        self.certificate = place / "ca.pem"
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"]
+        self._openssl("req", "-x509", *key, "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
+        (place / "names").write_text("subjectAltName=IP:127.0.0.1")
+        for name in ("server", "client"):
+            request = ["-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr"]
+            self._openssl("req", *key, *request)
+            signing = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names"]
+            self._openssl("x509", "-req", "-in", f"{name}.csr", *signing, "-out", f"{name}.pem")
+
+    def _openssl(self, *arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=self._place, check=True, capture_output=True)
+
+    def pair(self, name: str) -> tuple[str, str]:
+        """Files with the certificate and the key of `server` or `client`."""
+        return str(self._place / f"{name}.pem"), str(self._place / f"{name}.key")
+
+
+class Collector:
+    """A running collector that takes OTLP by gRPC and HTTP; use it in a `with` block.
+
+    Attributes:
+        grpc: Port of 127.0.0.1 for gRPC.
+        http: The same for HTTP.
+    """
+
+    def __init__(self, place: Path, tls: Authority | None = None) -> None:
+        self._place = place
+        self._tls = tls
         self.grpc, self.http = free_port(), free_port()
 
     def __enter__(self) -> Collector:
+        security: dict[str, Any] = {}
+        if self._tls:
+            certificate, key = self._tls.pair("server")
+            authority = str(self._tls.certificate)
+            security["tls"] = {"cert_file": certificate, "key_file": key, "client_ca_file": authority}
         receivers = {
             "otlp": {
                 "protocols": {
-                    "grpc": {"endpoint": f"127.0.0.1:{self.grpc}"},
-                    "http": {"endpoint": f"127.0.0.1:{self.http}"},
+                    "grpc": {"endpoint": f"127.0.0.1:{self.grpc}", **security},
+                    "http": {"endpoint": f"127.0.0.1:{self.http}", **security},
                 }
             }
         }

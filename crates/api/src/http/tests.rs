@@ -87,6 +87,7 @@ impl Setup {
             env: std::collections::HashMap::new(),
             host_access: true,
             timeout: Duration::from_secs(5),
+            telemetry: None,
         })
         .await
     }

@@ -132,9 +132,9 @@ pub async fn open_at(
             env: std::env::vars_os().collect(),
             host_access,
             timeout: HELLO_TIMEOUT,
+            telemetry: progress.telemetry().map(Telemetry::sink),
         },
         max_connections: MAX_CONNECTIONS,
-        telemetry: progress.telemetry().map(Telemetry::sink),
     };
     RunningSession::start_at(door, config).await.map_err(|error| no_engine(&error, &places))
 }

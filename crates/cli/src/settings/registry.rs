@@ -296,7 +296,7 @@ pub const SETTINGS: &[Setting] = &[
         "TRACESTATE",
         Kind::Text("STATE"),
         "none",
-        "What goes along with `TRACEPARENT`",
+        "What goes along with `TRACEPARENT`, also to containers where telemetry is sent",
     ),
     Setting::variable(
         Reader::Client,
@@ -322,8 +322,8 @@ pub const SETTINGS: &[Setting] = &[
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         Kind::Text("URL"),
         "nothing is sent",
-        "OpenTelemetry collector that gets traces, logs and metrics; for HTTP without `/v1/traces`, while \
-         the form for one signal, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, is the complete URL",
+        "OpenTelemetry collector that gets traces, logs and metrics, also those of programs in containers; for HTTP \
+         without `/v1/traces`, while the form for one signal, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, is the complete URL",
     ),
     otel(
         "OTEL_TRACES_EXPORTER",

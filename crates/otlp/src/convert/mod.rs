@@ -13,9 +13,8 @@ mod tests;
 
 use std::collections::HashMap;
 
-use base64::Engine as _;
 use kukri_telemetry::context::hex;
-use kukri_telemetry::{Event, Level, Relayed, SpanId, SpanKind, SpanOutcome, Stream, TraceContext};
+use kukri_telemetry::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream, TraceContext};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -29,8 +28,6 @@ use crate::{Batch, Settings, Signal};
 use attributes as attr;
 use span::Open;
 
-/// Largest message of a program in a container.
-const RELAYED: usize = 16 << 20;
 /// Most ended spans that later ones can be linked with.
 const REMEMBERED: usize = 100_000;
 
@@ -80,7 +77,6 @@ pub struct Converter {
     own_spans: Vec<Span>,
     logs: Vec<LogRecord>,
     metrics: Vec<Metric>,
-    relayed: Vec<Batch>,
     size: usize,
 }
 
@@ -104,7 +100,6 @@ impl Converter {
             own_spans: Vec::new(),
             logs: Vec::new(),
             metrics: Vec::new(),
-            relayed: Vec::new(),
             size: 0,
         }
     }
@@ -125,10 +120,6 @@ impl Converter {
                 if let Some(open) = self.open.get_mut(&moment.id) {
                     open.moment(moment);
                 }
-                return false;
-            }
-            Event::Telemetry(relayed) => {
-                self.relay(relayed);
                 return false;
             }
             Event::SpanLog { id, stream, text, time_ns } => self.log(*id, *stream, text, *time_ns),
@@ -184,7 +175,7 @@ impl Converter {
     /// What has come together since the last time.
     pub fn take(&mut self) -> Vec<Batch> {
         self.size = 0;
-        let mut batches = std::mem::take(&mut self.relayed);
+        let mut batches = Vec::new();
         let resource = || Some(self.resource.clone());
         let scopes: Vec<ScopeSpans> = [
             (attr::ENGINE, std::mem::take(&mut self.spans)),
@@ -282,16 +273,6 @@ impl Converter {
             span_id: context.span_id.to_vec(),
             ..LogRecord::default()
         });
-    }
-
-    /// What a program in a container sends is taken as it is; what is no telemetry is dropped.
-    fn relay(&mut self, relayed: &Relayed) {
-        let Some(signal) = Signal::of(&relayed.signal) else { return };
-        let Ok(content) = base64::engine::general_purpose::STANDARD.decode(&relayed.content) else { return };
-        if let Ok(batch) = Batch::decode(signal, &relayed.content_type, "", &content, RELAYED) {
-            self.size += content.len();
-            self.relayed.push(batch);
-        }
     }
 }
 

@@ -176,22 +176,3 @@ fn usage_becomes_gauges_and_signals_that_go_nowhere_are_left_out() {
         assert!(metrics.first().is_none_or(|metric| metric.name == "dagger.io/metrics.cpustat.usage"));
     }
 }
-
-#[test]
-fn what_containers_send_is_taken_and_nonsense_dropped() {
-    let mut converter = converter(&[]);
-    let content = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"inside"}]}]}]}"#;
-    let relayed = |signal: &str, content: &[u8]| {
-        Event::Telemetry(Relayed {
-            signal: signal.into(),
-            content_type: "application/json".into(),
-            content: base64::engine::general_purpose::STANDARD.encode(content),
-        })
-    };
-    assert!(!converter.apply(&relayed("traces", content)));
-    converter.apply(&relayed("traces", b"nonsense"));
-    converter.apply(&relayed("smells", content));
-    let batches = converter.take();
-    assert_eq!(spans(&batches)[0].name, "inside");
-    assert_eq!(batches.len(), 1);
-}

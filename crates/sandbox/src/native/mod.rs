@@ -33,6 +33,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use crate::lease::may_configure_network;
+use crate::loopback;
 use crate::{
     BoxFuture, Cgroup, Cgroups, NetworkLease, NetworkMode, Networks, RunRequest, Running, Runtime,
     SandboxError,
@@ -43,6 +44,7 @@ use report::Record;
 use running::{NativeRunning, Reaper, Started};
 
 pub use capability::ALL as ALL_CAPABILITIES;
+pub(crate) use namespaces::make as empty_namespace;
 pub use prepare::DEFAULT_PATH;
 pub use probe::layers as probe_layers;
 
@@ -122,18 +124,21 @@ impl NativeRuntime {
 }
 
 impl Runtime for NativeRuntime {
-    fn run(&self, request: RunRequest) -> BoxFuture<'_, Result<Box<dyn Running>, SandboxError>> {
+    fn run(&self, mut request: RunRequest) -> BoxFuture<'_, Result<Box<dyn Running>, SandboxError>> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
+            let open = request.loopback.is_some();
             let lease = match request.network {
                 NetworkMode::Bridge => {
                     let networks = shared.config.networks.as_ref().ok_or_else(|| {
                         SandboxError::spec("network", "this runtime has no bridge; use \"none\" or \"host\"")
                     })?;
-                    Some(networks.lease(may_configure_network(&request.spec)).await?)
+                    // Nobody else gets a network in which a port of ours may still be closing.
+                    Some(networks.lease(open || may_configure_network(&request.spec)).await?)
                 }
                 NetworkMode::None | NetworkMode::Host => None,
             };
+            let lease = loopback::attach(&mut request, lease).await?;
             let (reply, answer) = oneshot::channel();
             let on_thread = Arc::clone(&shared);
             shared.launchers.submit(Box::new(move |place| {
@@ -170,7 +175,6 @@ fn start(
 ) -> Result<Started, SandboxError> {
     let begin = Instant::now();
     let network = match (request.network, &lease) {
-        (NetworkMode::None, _) => shared.namespaces.take(),
         (_, Some(lease)) => Some(
             lease
                 .namespace
@@ -178,6 +182,7 @@ fn start(
                 .try_clone_to_owned()
                 .map_err(|source| SandboxError::io("copy the network namespace's descriptor", source))?,
         ),
+        (NetworkMode::None, None) => shared.namespaces.take(),
         (_, None) => None,
     };
     let (prepared, cgroup) = place.in_engine(|| {

@@ -40,7 +40,7 @@ impl Ready {
 }
 
 /// Moves the calling thread into a new namespace and returns it.
-fn make() -> std::io::Result<OwnedFd> {
+pub(crate) fn make() -> std::io::Result<OwnedFd> {
     // SAFETY: only this thread's network namespace changes; the buffers are constant or of the size the call expects.
     unsafe {
         check(libc::unshare(libc::CLONE_NEWNET))?;

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::lease::may_configure_network;
+use crate::loopback;
 use crate::native::prepare::DEFAULT_PATH;
 use crate::{BoxFuture, Cgroups, NetworkMode, Networks, RunRequest, Running, Runtime, SandboxError};
 use place::Place;
@@ -134,18 +135,21 @@ impl OciRuntime {
 }
 
 impl Runtime for OciRuntime {
-    fn run(&self, request: RunRequest) -> BoxFuture<'_, Result<Box<dyn Running>, SandboxError>> {
+    fn run(&self, mut request: RunRequest) -> BoxFuture<'_, Result<Box<dyn Running>, SandboxError>> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
+            let open = request.loopback.is_some();
             let lease = match request.network {
                 NetworkMode::Bridge => {
                     let networks = shared.networks.as_ref().ok_or_else(|| {
                         SandboxError::spec("network", "this runtime has no bridge; use \"none\" or \"host\"")
                     })?;
-                    Some(networks.lease(may_configure_network(&request.spec)).await?)
+                    // Nobody else gets a network in which a port of ours may still be closing.
+                    Some(networks.lease(open || may_configure_network(&request.spec)).await?)
                 }
                 NetworkMode::None | NetworkMode::Host => None,
             };
+            let lease = loopback::attach(&mut request, lease).await?;
             let (reply, answer) = oneshot::channel();
             let starting = Arc::clone(&shared);
             std::thread::Builder::new()

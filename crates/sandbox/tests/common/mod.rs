@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -99,6 +100,7 @@ impl Box_ {
             rootfs,
             files: Vec::new(),
             network: NetworkMode::None,
+            loopback: None,
             stdin: Stdin::Null,
             stdout,
             stderr,
@@ -129,6 +131,33 @@ impl Box_ {
         let exit = running.wait().await?;
         let (stdout, stderr) = (stdout.await.unwrap().unwrap(), stderr.await.unwrap().unwrap());
         Ok(Output { exit, stdout, stderr, upper })
+    }
+
+    /// In a network of its own a container finds the port that is opened for it, and nobody else does.
+    pub async fn says_to_a_port(&self, runtime: &dyn Runtime, mode: NetworkMode) {
+        let (sender, opened) = std::sync::mpsc::channel::<TcpListener>();
+        let said = tokio::task::spawn_blocking(move || {
+            let listener = opened.recv().unwrap();
+            let outside = TcpStream::connect(listener.local_addr().unwrap());
+            assert_eq!(outside.is_ok(), mode == NetworkMode::Host);
+            listener.set_nonblocking(false).unwrap();
+            if outside.is_ok() {
+                drop(listener.accept().unwrap());
+            }
+            std::io::read_to_string(listener.accept().unwrap().0).unwrap()
+        });
+        let script = "echo \"from $WHO\" | busybox nc 127.0.0.1 $PORT";
+        let change = |request: &mut RunRequest| {
+            request.network = mode;
+            request.loopback = Some(Box::new(move |listener: TcpListener, spec: &mut Spec| {
+                let port = listener.local_addr().unwrap().port();
+                let env = spec.process_mut().as_mut().unwrap().env_mut().as_mut().unwrap();
+                env.extend([format!("PORT={port}"), format!("WHO={mode:?}")]);
+                sender.send(listener).unwrap();
+            }));
+        };
+        let output = self.run_with(runtime, self.spec(&["sh", "-c", script]), change).await.unwrap();
+        assert_eq!(said.await.unwrap(), format!("from {mode:?}\n"), "{}", output.stderr);
     }
 
     /// Runs a shell script to the end; it must work.

@@ -22,7 +22,7 @@ use super::serve::Host;
 use crate::hello::negotiate;
 use crate::link::frame::{self, Header};
 use crate::link::{self, Link, Peer};
-use crate::{ClientHello, EngineHello, HelloError, SESSION_PATH, UPGRADE_TOKEN, socket};
+use crate::{ClientHello, EngineHello, HelloError, SESSION_PATH, TelemetrySink, UPGRADE_TOKEN, socket};
 
 /// Events taken before the engine is told, in bytes.
 const EVENT_BATCH: usize = 64 << 10;
@@ -45,6 +45,8 @@ pub struct ConnectConfig {
     pub host_access: bool,
     /// How long to wait for the engine's answer to the hello.
     pub timeout: Duration,
+    /// Takes telemetry of programs in containers; none: it is dropped.
+    pub telemetry: Option<TelemetrySink>,
 }
 
 /// Leaves out the environment, which has secrets.

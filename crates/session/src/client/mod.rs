@@ -15,6 +15,7 @@ mod send;
 mod serve;
 mod stat_cache;
 mod sync;
+mod telemetry;
 mod walk;
 
 pub use connect::{Client, ConnectConfig, ConnectError, OwnEvents, connect};

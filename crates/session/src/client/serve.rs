@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::{ConnectConfig, export, load, paths, save, secret, sync};
+use super::{ConnectConfig, export, load, paths, save, secret, sync, telemetry};
 use crate::engine::{HostStat, HostStatKind};
 use crate::link::{Answer, Handler, Message, Request};
 use crate::wire::{
     EXPORT_FILE, EXPORT_TREE, FIND_UP, FindUpBody, FoundUp, LOAD_IMAGE, READ_SECRET, SAVE_IMAGE, STAT, SYNC,
-    SecretBody, StatBody,
+    SecretBody, StatBody, TELEMETRY,
 };
-use crate::{ErrorCode, RemoteError};
+use crate::{ErrorCode, RemoteError, TelemetrySink};
 
 const NO_ACCESS: &str = "this session may use no files, secrets or programs of its client's machine: it was opened with \
                          --disable-host-read-write";
@@ -31,6 +31,7 @@ pub(super) struct Facts {
     pub env: HashMap<OsString, OsString>,
     pub cache_dir: Option<PathBuf>,
     pub host_access: bool,
+    pub telemetry: Option<TelemetrySink>,
 }
 
 impl Host {
@@ -41,6 +42,7 @@ impl Host {
             env: config.env.clone(),
             cache_dir: config.cache_dir.clone(),
             host_access: config.host_access,
+            telemetry: config.telemetry.clone(),
         };
         Self { facts: Arc::new(facts) }
     }
@@ -53,8 +55,8 @@ impl Handler for Host {
 }
 
 async fn answer(facts: Arc<Facts>, request: Request) -> Result<Message, RemoteError> {
-    // Whatever is asked here is about this machine.
-    if !facts.host_access {
+    // Whatever else is asked here is about this machine.
+    if !facts.host_access && request.kind != TELEMETRY {
         return Err(RemoteError::new(ErrorCode::PermissionDenied, NO_ACCESS));
     }
     match request.kind.as_str() {
@@ -76,6 +78,7 @@ async fn answer(facts: Arc<Facts>, request: Request) -> Result<Message, RemoteEr
             let StatBody { path, follow } = parse(&request)?;
             Ok(Message::json(&stat(&facts.bases.resolve(&path)?, follow)?))
         }
+        TELEMETRY => telemetry::serve(&facts, parse(&request)?, request.channel).await,
         kind => {
             let message = format!(
                 "the client does not know the request {kind:?}: it is older than the engine; update it"

@@ -59,7 +59,7 @@ pub enum Upgrade {
         /// 101.
         response: Response<Full<Bytes>>,
         /// What the client said.
-        hello: ClientHello,
+        hello: Box<ClientHello>,
         /// Await it in a task of its own, after the response was handed to the server.
         session: Box<PendingSession>,
     },
@@ -112,7 +112,7 @@ pub async fn upgrade(mut request: Request<Incoming>, engine: &EngineHello) -> Up
     headers.insert(CONNECTION, hyper::header::HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, hyper::header::HeaderValue::from_static(UPGRADE_TOKEN));
     let session = Box::new(PendingSession { upgrade, client: client.clone(), engine: engine.clone() });
-    Upgrade::Accepted { response, hello: client, session }
+    Upgrade::Accepted { response, hello: Box::new(client), session }
 }
 
 async fn read_hello(body: Incoming) -> Result<ClientHello, String> {

@@ -91,7 +91,10 @@ pub(super) async fn tree(
 }
 
 /// When the client has given up, sending fails, and its reply says why.
-async fn prefer_reply(sent: Result<(), SessionError>, call: &mut Call) -> Result<(), SessionError> {
+pub(super) async fn prefer_reply(
+    sent: Result<(), SessionError>,
+    call: &mut Call,
+) -> Result<(), SessionError> {
     if !matches!(sent, Err(SessionError::Closed)) {
         return sent;
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use kukri_tree::TreeId;
 use serde::{Deserialize, Serialize};
 
+use super::telemetry::Limits;
 use super::{ExportFileRequest, ExportRequest, SyncRequest, SyncSink, TreeSource, export, sync};
 use crate::link::{Link, Step};
 use crate::wire::{
@@ -49,13 +50,14 @@ pub struct HostStat {
 /// One client's session, to ask with. Cheap to clone. Dropping a running request takes it back.
 #[derive(Clone)]
 pub struct SessionHandle {
-    link: Link,
-    hello: Arc<ClientHello>,
+    pub(super) link: Link,
+    pub(super) hello: Arc<ClientHello>,
+    pub(super) telemetry: Arc<Limits>,
 }
 
 impl SessionHandle {
     pub(super) fn new(link: Link, hello: ClientHello) -> Self {
-        Self { link, hello: Arc::new(hello) }
+        Self { link, hello: Arc::new(hello), telemetry: Arc::default() }
     }
 
     /// What the client said of itself.

@@ -9,11 +9,13 @@ mod handle;
 mod receive;
 mod sync;
 mod take;
+mod telemetry;
 
 pub use accept::{EngineLink, PendingSession, Upgrade, upgrade};
 pub use export::{ExportFileRequest, ExportRequest, TreeSource};
 pub use handle::{HostStat, HostStatKind, SessionHandle};
 pub use sync::{BlobWriter, SyncRequest, SyncSink};
+pub use telemetry::{TELEMETRY_TOKEN_HEADER, TelemetryFilter, TelemetryServer};
 
 /// What a sink or a source of the engine fails with.
 pub type StoreFailure = Box<dyn std::error::Error + Send + Sync>;

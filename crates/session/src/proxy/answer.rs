@@ -10,8 +10,9 @@ use hyper::header::{
 };
 use hyper::{Request, Response, StatusCode};
 
-use super::{ClientTelemetry, ProxyConfig, auth, cors, source, upstream::Upstream};
-use crate::answers;
+use super::{ProxyConfig, auth, cors, source, upstream::Upstream};
+use crate::telemetry::too_large;
+use crate::{OtlpRequest, answers};
 
 pub(super) type Body = BoxBody<Bytes, hyper::Error>;
 
@@ -50,6 +51,8 @@ async fn allowed(request: Request<Incoming>, config: &ProxyConfig, upstream: &Up
 
 /// Largest request of OTLP that is taken, bytes.
 const TELEMETRY: usize = 16 << 20;
+/// The same without its compression.
+const UNPACKED: usize = 64 << 20;
 
 /// Telemetry of SDKs goes to the user's collector where there is one, else it is dropped, so that their exporters stay
 /// quiet.
@@ -73,12 +76,9 @@ async fn take_telemetry(request: Request<Incoming>, config: &ProxyConfig) -> Res
     }
     let Some(sink) = &config.telemetry else { return text(StatusCode::CREATED, "") };
     if size > TELEMETRY {
-        return text(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the request is larger than {TELEMETRY} bytes: send smaller batches\n"),
-        );
+        return text(StatusCode::PAYLOAD_TOO_LARGE, format!("{}\n", too_large(TELEMETRY)));
     }
-    match sink(ClientTelemetry { signal, content_type, encoding, body: body.into() }) {
+    match sink(OtlpRequest { signal, content_type, encoding, body: body.into(), limit: UNPACKED }) {
         Ok(()) => text(StatusCode::CREATED, ""),
         Err(reason) => text(StatusCode::BAD_REQUEST, format!("{reason}\n")),
     }

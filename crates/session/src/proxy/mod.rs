@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::TelemetrySink;
 use crate::client::OwnEvents;
 use upstream::Upstream;
 
@@ -47,22 +48,6 @@ pub struct ProxyConfig {
     pub events: Option<OwnEvents>,
     /// Whether pages of any origin may use it from a browser. They need the token like everybody else.
     pub allow_cors: bool,
-}
-
-/// Takes what a client sends to its collector; an error says what is wrong with it. Must not block.
-pub type TelemetrySink = Arc<dyn Fn(ClientTelemetry) -> Result<(), String> + Send + Sync>;
-
-/// A request of OTLP by HTTP.
-#[derive(Debug)]
-pub struct ClientTelemetry {
-    /// `traces`, `logs` or `metrics`.
-    pub signal: String,
-    /// `Content-Type`.
-    pub content_type: String,
-    /// `Content-Encoding`; empty if there is none.
-    pub encoding: String,
-    /// The body as it came.
-    pub body: bytes::Bytes,
 }
 
 /// Leaves out the token.

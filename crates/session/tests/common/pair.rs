@@ -36,6 +36,7 @@ pub async fn setup() -> Setup {
         env: HashMap::new(),
         host_access: true,
         timeout: Duration::from_secs(10),
+        telemetry: None,
     })
     .await
     .unwrap();

@@ -132,11 +132,8 @@ impl Trace {
             Event::SpanStarted { id, label, kind, inputs, time_ns, .. } if kind.is_step() => {
                 self.start(*id, label, kind, inputs, *time_ns);
             }
-            Event::SpanStarted { .. }
-            | Event::SpanSource { .. }
-            | Event::SpanMoment(_)
-            | Event::Telemetry(_)
-            | Event::Other(_) => {}
+            Event::SpanStarted { .. } | Event::SpanSource { .. } | Event::SpanMoment(_) | Event::Other(_) => {
+            }
             Event::SpanLog { id, stream, text, time_ns } => {
                 let Some(lines) = self.partial.get_mut(id) else { return };
                 let lines: Vec<_> = lines[*stream as usize].push(text).into_iter().collect();

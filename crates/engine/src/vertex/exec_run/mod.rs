@@ -9,6 +9,7 @@ mod scrub;
 mod settle;
 mod stubs;
 mod targets;
+mod telemetry;
 
 use std::sync::Arc;
 
@@ -36,9 +37,9 @@ impl Exec {
         let prepared = mounts::prepare(self, engine, trees, &user, &secrets, &run.context).await?;
         let streams = Streams::new().or_fail()?;
         let (stdout, stderr) = (streams.stdout_writer, streams.stderr_writer);
-        let place = run.context.session.progress().place(run.vertex, run.context.trace.as_ref());
-        let trace = place.map(|place| place.variables()).unwrap_or_default();
-        let spec = environment::spec(self, engine.environment(), &user, &secrets, &prepared, &trace)?;
+        let mut telemetry = telemetry::StepTelemetry::of(self, run, &secrets)?;
+        let trace = telemetry.trace();
+        let spec = environment::spec(self, engine.environment(), &user, &secrets, &prepared, trace)?;
         let request = RunRequest {
             id: format!("{}-{}", std::process::id(), run.vertex),
             spec,
@@ -56,6 +57,7 @@ impl Exec {
             },
             files: prepared.files.clone(),
             network: engine.environment().network,
+            loopback: telemetry.on_loopback(),
             stdin: self.stdin(engine.store(), trees).await?,
             stdout,
             stderr,
@@ -74,6 +76,7 @@ impl Exec {
         let (exit, captured) = tokio::join!(running.wait(), &mut follow);
         let exit = exit.or_fail()?;
         drop(running);
+        telemetry.finish(self, &run.context.session).await;
         engine.watchers().tell(run.vertex, &usage(run.vertex, &exit.usage));
         let captured = captured
             .map_err(|error| OpError::new(format!("cannot keep the output of the command: {error}")))?;
