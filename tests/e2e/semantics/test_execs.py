@@ -206,6 +206,7 @@ def test_4_2_the_error_has_the_final_command_and_trimmed_output(q: Any) -> None:
         "withExec(args: [\"echo ' out '; echo ' err ' >&2; exit $CODE\"], useEntrypoint: true, expand: true)"
     )
     error = q.fails("ask", f"{before}\n{step}", "sync")
+    assert error.extensions.pop("step") > 0
     assert error.extensions == {
         "_type": "EXEC_ERROR",
         "cmd": ["sh", "-c", "echo ' out '; echo ' err ' >&2; exit 9"],
