@@ -211,6 +211,12 @@ impl Progress {
     /// asked for.
     pub fn finish(&mut self) -> Result<(), Failure> {
         self.ended = true;
+        // Whoever interrupts does not wait for the engine to say so.
+        for event in self.view.cancellations(now()) {
+            if let Ok(bytes) = serde_json::to_vec(&event) {
+                self.event(&bytes);
+            }
+        }
         self.clear();
         if std::mem::take(&mut self.in_line) {
             write("\n");
@@ -274,11 +280,6 @@ impl Drop for Progress {
     fn drop(&mut self) {
         if self.ended || !self.is_on() {
             return;
-        }
-        for event in self.view.cancellations(now()) {
-            if let Ok(bytes) = serde_json::to_vec(&event) {
-                self.event(&bytes);
-            }
         }
         if let Err(failure) = self.finish() {
             failure.report(Dialect::Kukri);
