@@ -83,6 +83,30 @@ def test_an_exec_with_everything(other: Engine, tmp_path: Path) -> None:
         assert session.chain(again, "stdout") == "new\n"
 
 
+def test_a_mount_in_a_mount_below_a_link_to_nothing_leaves_nothing(other: Engine, tmp_path: Path) -> None:
+    with other.session(workdir=tmp_path) as session:
+        tree = session.query('{ directory { withNewFile(path: "a/b", contents: "1") { id } } }')["directory"][
+            "withNewFile"
+        ]["id"]
+        base = """
+          from(address: "busybox")
+          withSymlink(target: "../nowhere", linkName: "/var/link")
+        """
+        mounts = f"""
+          withMountedDirectory(path: "/var/link/dir", source: "{tree}")
+          withMountedTemp(path: "/var/link/dir/temp")
+          withWorkdir(path: "/var/link/dir/a/work")
+        """
+        step = 'withExec(args: ["sh", "-c", "pwd -P; ls /nowhere/dir; touch /var/link/dir/temp/x"])'
+        assert session.chain(f"{base}\n{mounts}\n{step}", "stdout") == "/nowhere/dir/a/work\na\ntemp\n"
+        before = session.chain(base, "rootfs { digest }")
+        assert session.chain(f"{base}\n{mounts}\n{step}", "rootfs { digest }") == before
+        found = session.chain(
+            f'{base}\n{mounts}\n{step}\ndirectory(path: "/var/link/dir")', 'glob(pattern: "**")'
+        )
+        assert found == ["a/", "a/b"]
+
+
 def test_exit_codes_and_cancellation(other: Engine) -> None:
     with other.session() as session:
         with pytest.raises(GraphQLError, match="exit code: 7"):

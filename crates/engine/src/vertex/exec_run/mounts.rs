@@ -356,19 +356,26 @@ impl Prepared {
         Ok(())
     }
 
-    /// Puts what lies at a path elsewhere.
+    /// Puts what lies at a path elsewhere, and what is mounted below it.
     fn relocate(&mut self, moved: &[(String, String)], cwd: &str) {
         for (path, target) in moved {
-            let mounts =
-                self.mounts.iter_mut().filter(|mount| mount.destination().as_path() == Path::new(path));
-            for mount in mounts {
-                mount.set_destination(PathBuf::from(target));
+            let place = |given: &Path| match given.strip_prefix(path) {
+                Ok(below) if below.as_os_str().is_empty() => Some(PathBuf::from(target)),
+                Ok(below) => Some(Path::new(target).join(below)),
+                Err(_) => None,
+            };
+            for mount in &mut self.mounts {
+                if let Some(place) = place(mount.destination()) {
+                    mount.set_destination(place);
+                }
             }
-            for file in self.files.iter_mut().filter(|file| file.path == Path::new(path)) {
-                file.path = PathBuf::from(target);
+            for file in &mut self.files {
+                if let Some(place) = place(&file.path) {
+                    file.path = place;
+                }
             }
-            if path == cwd {
-                self.cwd = Some(target.clone());
+            if let Some(place) = place(Path::new(cwd)) {
+                self.cwd = Some(place.display().to_string());
             }
         }
     }
