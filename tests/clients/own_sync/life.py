@@ -96,8 +96,6 @@ def register(client: sync.Client) -> None:
     @scenario("cancel")
     def cancel() -> None:
         name = mark("cancel")
-        # A shell ignores it for what it starts in the background, and so do we then.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
         def interrupt() -> None:
             begins(client, name)
