@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use kukri_model::Digest;
-use kukri_session::engine::SessionHandle;
+use kukri_session::engine::{LastWord, SessionHandle};
 use kukri_telemetry::{Event, Moment, SpanKind, SpanOutcome, Traced};
 use kukri_tree::TreeId;
 
@@ -53,6 +53,12 @@ impl Progress {
     #[must_use]
     pub const fn is_on(&self) -> bool {
         self.handle.is_some()
+    }
+
+    /// While it is kept, an end of the session in order waits: what is told until then still reaches the client.
+    #[must_use]
+    pub fn last_word(&self) -> Option<LastWord> {
+        self.handle.as_ref()?.last_word()
     }
 
     /// The trace of the session; none if its client exports no telemetry.

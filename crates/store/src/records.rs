@@ -111,7 +111,7 @@ impl Store {
     /// What is kept under these keys, and how long each took in milliseconds, without looking whether what it refers to is
     /// still there, and without counting as use.
     pub fn peek_results(&self, keys: &[Digest]) -> Result<Vec<Option<Peeked>>> {
-        self.inner.index.read("look at results", |connection| {
+        self.inner.index.read_many("look at results", |connection| {
             let mut query = connection.prepare_cached("SELECT value, cost_ms FROM results WHERE key=?")?;
             let one = |key: &Digest| {
                 query

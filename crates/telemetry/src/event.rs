@@ -88,10 +88,17 @@ pub enum Event {
         /// How long the earlier run took, nanoseconds; 0 if that is not known.
         #[serde(default, skip_serializing_if = "is_zero")]
         saved_ns: u64,
-        /// How long this and the steps before it took that nobody had to look at because of it, nanoseconds, without those
-        /// that were in this of other steps. Engines of before do not tell it.
+        /// How much of that no other step has told already, nanoseconds: two may have the result of one run. Engines of
+        /// before do not tell it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spared_ns: Option<u64>,
+    },
+    /// It has spared steps before it, too, which nobody had to look at. May come after its end.
+    SpanSpared {
+        /// Which span.
+        id: SpanId,
+        /// How long their runs took together, nanoseconds, without those that were in this of other steps.
+        spared_ns: u64,
     },
     /// It has to run, because no earlier result could be used.
     SpanNotCached {
@@ -252,6 +259,7 @@ impl Event {
             | Self::SpanLog { id, .. }
             | Self::SpanProgress { id, .. }
             | Self::SpanCached { id, .. }
+            | Self::SpanSpared { id, .. }
             | Self::SpanNotCached { id, .. }
             | Self::SpanSource { id, .. }
             | Self::SpanUsage { id, .. }

@@ -126,6 +126,7 @@ impl Plain {
             | Event::SpanUsage { .. }
             | Event::SpanMoment(_)
             | Event::Message { .. }
+            | Event::SpanSpared { .. }
             | Event::Other(_) => {}
         }
         out

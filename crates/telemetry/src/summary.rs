@@ -133,7 +133,7 @@ impl fmt::Display for Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{SpanKind, SpanOutcome};
+    use crate::event::{Event, SpanKind, SpanOutcome};
     use crate::testing::{after, cached, call, failure, finished, progress, span, view};
 
     #[test]
@@ -170,13 +170,15 @@ slowest:
             after(2, &[1], "old", 1.0),
             cached(2, "same", 75.0),
             finished(2, SpanOutcome::Ok, 1.0),
+            // Told when it has ended.
+            Event::SpanSpared { id: 2, spared_ns: 5_000_000_000 },
         ]);
         events.extend([after(3, &[2], "test", 1.0), finished(3, SpanOutcome::Ok, 3.0)]);
         events.extend([after(4, &[], "lint", 0.0), finished(4, SpanOutcome::Ok, 2.5)]);
         assert_eq!(
             Summary::of(&view(&events)).to_string(),
             "\
-4 steps, 1 cached (25%) in 3.0s, 1m15s saved
+4 steps, 1 cached (25%) in 3.0s, 1m20s saved
 slowest:
     2.5s  lint
     2.0s  test

@@ -179,6 +179,7 @@ impl View {
                 self.mark(*id, true, reason);
                 self.counters.saved_ns += spared_ns.unwrap_or(*saved_ns);
             }
+            Event::SpanSpared { spared_ns, .. } => self.counters.saved_ns += spared_ns,
             Event::SpanNotCached { id, reason } => self.mark(*id, false, reason),
             Event::SpanFinished { id, outcome, time_ns } => self.finish(*id, outcome, *time_ns),
             Event::Message { level, text } => {

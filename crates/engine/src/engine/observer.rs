@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use kukri_model::Digest;
 use kukri_solver::{Decision, HitBy, MissReason, Observer, Outcome, SolveError, Vertex as Solved};
 use kukri_telemetry::{Event, SpanId, SpanKind, SpanOutcome};
 
@@ -84,6 +85,24 @@ const fn kind(vertex: &Vertex) -> Option<SpanKind> {
     }
 }
 
+/// Tells how long these recipes took. Nobody waits for it but the end of the session: it is a look-up for each.
+fn tell_spared(vertex: &Solved<'_, Vertex>, id: SpanId, recipes: Vec<Digest>) {
+    let session = Arc::clone(&vertex.context.session);
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let Some(last_word) = session.progress().last_word() else { return };
+    if recipes.is_empty() {
+        return;
+    }
+    let store = vertex.context.engine.store().clone();
+    runtime.spawn_blocking(move || {
+        let spared_ns = saved_ns(cache::took(&store, &recipes));
+        if spared_ns > 0 {
+            session.progress().tell(&Event::SpanSpared { id, spared_ns });
+        }
+        drop(last_word);
+    });
+}
+
 impl Observer<Vertex> for Reporter {
     fn on_decision(&self, vertex: &Solved<'_, Vertex>, decision: &Decision) {
         let Some(kind) = kind(vertex.op) else { return };
@@ -115,16 +134,15 @@ impl Observer<Vertex> for Reporter {
                     HitBy::Definition => format!("the same step ran {} ago", ago(run.age)),
                     HitBy::Content => format!("a step with the same content ran {} ago", ago(run.age)),
                 };
-                let (took, store) = (saved_ns(run.took), vertex.context.engine.store());
+                let took = saved_ns(run.took);
                 // Its own run is known more exactly; the rest is what was before it.
                 let mut spared = progress.lineage().spares(vertex.op);
                 let all = spared.len();
                 spared.retain(|recipe| *recipe != vertex.op.digest);
-                let is_counted = spared.len() < all;
-                let before = if spared.is_empty() { Duration::ZERO } else { cache::took(store, &spared) };
-                let spared_ns = saved_ns(before) + if is_counted { took } else { 0 };
-                progress.tell(&Event::SpanCached { id, reason, saved_ns: took, spared_ns: Some(spared_ns) });
+                let spared_ns = Some(if spared.len() < all { took } else { 0 });
+                progress.tell(&Event::SpanCached { id, reason, saved_ns: took, spared_ns });
                 progress.tell(&Event::SpanFinished { id, outcome: SpanOutcome::Cached, time_ns: now() });
+                tell_spared(vertex, id, spared);
             }
             Outcome::Miss { .. } => {}
             Outcome::Joined => self.watchers.add(vertex.id, session),

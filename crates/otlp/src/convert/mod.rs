@@ -147,6 +147,7 @@ impl Converter {
             Event::SpanStarted { .. }
             | Event::SpanSource { .. }
             | Event::SpanNotCached { .. }
+            | Event::SpanSpared { .. }
             | Event::Other(_) => {}
         }
         true

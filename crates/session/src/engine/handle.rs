@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::telemetry::Limits;
 use super::{ExportFileRequest, ExportRequest, SyncRequest, SyncSink, TreeSource, export, sync};
-use crate::link::{Link, Step};
+use crate::link::{LastWord, Link, Step};
 use crate::wire::{
     FIND_UP, FindUpBody, FoundUp, READ_SECRET, SAVE_IMAGE, STAT, SaveImageBody, SavedImage, SecretBody,
     StatBody,
@@ -136,6 +136,13 @@ impl SessionHandle {
     /// because the client has gone, wants none, or is too slow (8 MiB are waiting).
     pub fn emit(&self, event: Bytes) -> bool {
         self.hello.want_events && self.link.emit(event)
+    }
+
+    /// While it is kept, an end of the session in order waits, for some seconds at most: events that are emitted until then
+    /// still reach the client. None when very many are kept.
+    #[must_use]
+    pub fn last_word(&self) -> Option<LastWord> {
+        self.link.last_word()
     }
 
     /// Whether the session has ended.

@@ -11,6 +11,7 @@ mod sync;
 mod take;
 mod telemetry;
 
+pub use crate::link::LastWord;
 pub use accept::{EngineLink, PendingSession, Upgrade, upgrade};
 pub use export::{ExportFileRequest, ExportRequest, TreeSource};
 pub use handle::{HostStat, HostStatKind, SessionHandle};

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::frame::{self, Frame, FrameError, Header};
 use super::{
-    CallState, Channel, EVENTS, EventQueue, Handler, Inbound, Link, MAX_INCOMING_CALLS, Message, OUTGOING,
-    Outgoing, Request, Shared, State, WINDOW, lock,
+    CallState, Channel, EVENTS, EventQueue, Handler, Inbound, LAST_WORDS, Link, MAX_INCOMING_CALLS, Message,
+    OUTGOING, Outgoing, Request, Shared, State, WINDOW, lock,
 };
 use crate::{EngineHello, ErrorCode, RemoteError};
 
@@ -55,6 +55,7 @@ where
             events: Mutex::new(EventQueue::default()),
             events_ready: Notify::new(),
             events_credit: Arc::new(Semaphore::new(EVENT_WINDOW)),
+            last_words: Arc::new(Semaphore::new(LAST_WORDS as usize)),
         }),
     };
     let events = match peer {
@@ -95,6 +96,7 @@ where
             }
         }
         // The other side has ended in order: it still gets what waits, and then sees the end.
+        let _ = tokio::time::timeout(FLUSH_TIMEOUT, link.shared.last_words.acquire_many(LAST_WORDS)).await;
         link.shared.closed.cancel();
         link.push_waiting_events();
         link.finish();

@@ -36,8 +36,14 @@ const OUTGOING: usize = 4 << 20;
 const MAX_INCOMING_CALLS: usize = 1024;
 /// Bytes of events that may wait before new ones are dropped.
 const MAX_EVENT_BYTES: usize = 8 << 20;
+/// Last words that may be kept at a time.
+const LAST_WORDS: u32 = 1 << 16;
 /// The window of events.
 const EVENTS: u64 = 0;
+
+/// Lets the end of a link wait.
+#[derive(Debug)]
+pub struct LastWord(#[expect(dead_code, reason = "is there to be dropped")] OwnedSemaphorePermit);
 
 /// A JSON body and raw bytes.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -101,6 +107,7 @@ struct Shared {
     events: Mutex<EventQueue>,
     events_ready: Notify,
     events_credit: Arc<Semaphore>,
+    last_words: Arc<Semaphore>,
 }
 
 enum Outgoing {
@@ -208,6 +215,11 @@ impl Link {
         drop(events);
         self.shared.events_ready.notify_one();
         true
+    }
+
+    /// While it is kept, an end that the other side begins in order waits for it. None when very many are kept.
+    pub fn last_word(&self) -> Option<LastWord> {
+        Arc::clone(&self.shared.last_words).try_acquire_owned().ok().map(LastWord)
     }
 
     /// Sends what is queued and then nothing more; the other side sees the end and ends too.

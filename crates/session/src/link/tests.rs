@@ -67,6 +67,24 @@ fn pair() -> (Link, Link, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
 }
 
 #[tokio::test]
+async fn an_end_in_order_waits_for_last_words() {
+    let (left, right) = tokio::io::duplex(64 << 10);
+    let (events, mut told) = mpsc::unbounded_channel();
+    let (client, client_driver) = drive(left, Peer::Client { events }, Arc::new(Toy::default()));
+    let (engine, driver) = drive(right, Peer::Engine(EngineHello::new("")), Arc::new(Toy::default()));
+    tokio::spawn(client_driver);
+    let driver = tokio::spawn(driver);
+    let last_word = engine.last_word().unwrap();
+    client.finish();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!driver.is_finished() && engine.emit(Bytes::from_static(b"late")));
+    drop(last_word);
+    let (event, _) = timeout(Duration::from_secs(5), told.recv()).await.unwrap().unwrap();
+    assert_eq!(event, "late");
+    timeout(Duration::from_secs(4), driver).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn calls_run_in_both_directions_at_once() {
     let (client, engine, ..) = pair();
     let calls = (0..200_u32).map(|n| {

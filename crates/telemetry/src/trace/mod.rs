@@ -152,6 +152,9 @@ impl Trace {
                 step.saved = (*saved_ns > 0).then_some(*saved_ns);
                 step.spared = *spared_ns;
             }),
+            Event::SpanSpared { id, spared_ns } => {
+                self.change(*id, |step| step.spared = Some(step.spared.unwrap_or(0) + spared_ns));
+            }
             Event::SpanNotCached { id, reason } => self.change(*id, |step| step.reason = one_line(reason)),
             Event::SpanUsage { id, usage } => self.change(*id, |step| step.usage = Some(*usage)),
             Event::SpanFinished { id, outcome, time_ns } => self.finish(*id, outcome, *time_ns),
