@@ -261,9 +261,7 @@ def test_thousands_of_steps_on_a_terminal_of_changing_size(
             assert all(len(line) <= columns for line in lines) and len(lines) <= rows
     lines = terminal.wait(lambda lines: "END" in lines, seconds=120)
     assert not any("running" in line or line.startswith("●") for line in lines), lines
-    # The pull as well. Requests that find it at the same moment each tell of it: a known fault, see docs/design/0001.
-    counted = [int(found[1]) for line in lines if (found := re.match(r"^(\d+) steps, ", line))]
-    assert counted and steps <= counted[0] <= steps + 8, lines
+    assert any(re.match(rf"^({steps}|{steps + 1}) steps, ", line) for line in lines), lines
 
 
 @dataclass

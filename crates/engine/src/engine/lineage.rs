@@ -65,9 +65,17 @@ impl Lineage {
         }
     }
 
-    /// Whether the session has been told of a vertex.
-    pub fn knows(&self, made: &Digest) -> bool {
-        self.made().contains_key(made)
+    /// The same, unless the session has been told of it already. Whether it is told now: of many who find a vertex at the
+    /// same moment, one does.
+    pub fn claim(&self, made: Digest, span: SpanId) -> bool {
+        let mut known = self.made();
+        if known.contains_key(&made) {
+            return false;
+        }
+        if known.len() < MOST {
+            known.insert(made, span);
+        }
+        true
     }
 
     /// The spans that trees come from, in order, without repetition.
@@ -127,6 +135,18 @@ mod tests {
         assert_eq!(lineage.of(vec![first.clone()]), [7]);
         assert_eq!(lineage.of(vec![second.clone(), second, first]), [5, 7]);
         assert_eq!(lineage.of(vec![tree(3)]), [0_u64; 0]);
+    }
+
+    #[test]
+    fn of_many_who_find_a_vertex_at_once_one_tells_of_it() {
+        let lineage = Lineage::default();
+        let made = Digest::of(b"vertex");
+        let told = std::thread::scope(|scope| {
+            let tell = |span| lineage.claim(made, span);
+            let threads: Vec<_> = (0..8).map(|span| scope.spawn(move || tell(span))).collect();
+            threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|told| *told).count()
+        });
+        assert_eq!(told, 1);
     }
 
     /// Each step once in a session, whatever leads to it.

@@ -111,15 +111,16 @@ impl Observer<Vertex> for Reporter {
         if !progress.is_on() {
             return;
         }
-        if matches!(decision.outcome, Outcome::Hit { .. }) && progress.lineage().knows(&vertex.op.digest) {
-            // Used again in the same run: that is no step more.
-            return;
-        }
         let id = match decision.outcome {
             // A hit has no run, and so no number of its own.
             Outcome::Hit { .. } => vertex.context.engine.next_span(),
             _ => vertex.id,
         };
+        if matches!(decision.outcome, Outcome::Hit { .. }) && !progress.lineage().claim(vertex.op.digest, id)
+        {
+            // Used again in the same run: that is no step more.
+            return;
+        }
         if let Outcome::Miss { reason } = &decision.outcome {
             // It begins when it has its turn, so that its duration is its own.
             self.watchers.add(vertex.id, session);
