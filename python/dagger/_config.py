@@ -36,8 +36,8 @@ class Timeout:
         pool: Taken, and not used: at most 100 requests are under way, and others wait as long as it takes.
 
     Raises:
-        TypeError: A time is no number.
-        ValueError: A time is not above 0.
+        TypeError: A time is neither a number nor `None`.
+        ValueError: A time is not above 0, or so long that it has no meaning.
 
     Example:
         `Timeout(None, connect=5.0)`: five seconds for a connection, any time for an answer.
@@ -54,9 +54,10 @@ class Timeout:
         write: float | _Unset | None = UNSET,
         pool: float | _Unset | None = UNSET,
     ) -> None:
+        others = _seconds("timeout", timeout)
+
         def chosen(name: str, value: float | _Unset | None) -> float | None:
-            value = timeout if isinstance(value, _Unset) else value
-            return None if value is None else _seconds(name, value)
+            return others if isinstance(value, _Unset) else _seconds(name, value)
 
         self.connect = chosen("connect", connect)
         self.read = chosen("read", read)
@@ -86,6 +87,9 @@ class Retry:
         connect: A connection that is refused: three times, a tenth of a second apart.
         execute: A request that was sent on a kept connection which the session had closed meanwhile: once.
 
+    Raises:
+        TypeError: One of them is neither a truth value nor a decorator.
+
     Example:
         ```python
         async with dagger.connection(dagger.Config(retry=dagger.Retry(connect=False))):
@@ -95,6 +99,12 @@ class Retry:
 
     connect: bool | Callable[..., Any] = True
     execute: bool | Callable[..., Any] = True
+
+    def __post_init__(self) -> None:
+        for name in ("connect", "execute"):
+            value = getattr(self, name)
+            if not isinstance(value, bool) and not callable(value):
+                raise _not(value, name, "True, False or a decorator")
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -116,7 +126,9 @@ class Config:
             yes, unless the environment has `KUKRI_SOURCE_LINES=0`.
 
     Raises:
-        TypeError: `log_output` is no text stream.
+        TypeError: Something is of a type that it must not have.
+        ValueError: A time is not above 0, a path has a null character in it, or `log_output` cannot be
+            written to.
 
     Example:
         ```python
@@ -137,31 +149,97 @@ class Config:
     source_lines: bool = SOURCE_LINES
 
     def __post_init__(self) -> None:
-        if self.log_output is None and self.console is not None:
-            self.log_output = self.console.file
-        log = self.log_output
-        if log is not None and (not hasattr(log, "write") or isinstance(log, io.BytesIO)):
-            msg = f"log_output must be a text stream, as sys.stderr or an open file, not {type(log).__name__}"
-            raise TypeError(msg)
+        # A mistake is told where it is made, not where a session begins.
+        self.timeouts()
+        if self.retry is not None and not isinstance(self.retry, Retry):
+            raise _not(self.retry, "retry", "a dagger.Retry, or None to try nothing again")
+        for name in ("workdir", "config_path"):
+            _check_path(name, getattr(self, name))
+        for name in ("load_workspace_modules", "source_lines"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise _not(value, name, "True or False")
+        if self.console is not None:
+            file = getattr(self.console, "file", None)
+            if not hasattr(file, "write"):
+                expected = "an object with a `file`, such as a rich.console.Console"
+                raise _not(self.console, "console", expected)
+            if self.log_output is None:
+                self.log_output = file
+        if self.log_output is not None:
+            _check_log(self.log_output)
 
     def timeouts(self) -> Timeout:
-        """`timeout` and `execute_timeout` as one."""
+        """`timeout` and `execute_timeout` as one.
+
+        Raises:
+            TypeError: One of them is no time.
+            ValueError: One of them is not above 0.
+        """
         timeout = self.timeout
         if not isinstance(timeout, Timeout):
-            connect = None if timeout is None else _seconds("timeout", timeout)
-            timeout = Timeout(None, connect=connect)
+            timeout = Timeout(None, connect=_seconds("timeout", timeout, "a dagger.Timeout, "))
         if isinstance(self.execute_timeout, _Unset):
             return timeout
-        read = None if self.execute_timeout is None else _seconds("execute_timeout", self.execute_timeout)
-        return Timeout(read, connect=timeout.connect)
+        return Timeout(_seconds("execute_timeout", self.execute_timeout), connect=timeout.connect)
 
 
-def _seconds(name: str, value: Any) -> float:
-    expected = f"{name} must be a number of seconds above 0 or None, not {value!r}"
+def checked(config: Config | None) -> Config:
+    """The configuration that a connection was given, or the default one.
+
+    Raises:
+        TypeError: It was given something else.
+    """
+    if config is None:
+        return Config()
+    if not isinstance(config, Config):
+        raise _not(config, "config", "a dagger.Config, such as dagger.Config(log_output=sys.stderr)")
+    return config
+
+
+LONGEST_SECONDS = 1e9
+"""Longest time to wait: more than thirty years, and as much as every operating system takes."""
+
+
+def _seconds(name: str, value: Any, otherwise: str = "") -> float | None:
+    expected = f"{otherwise}a number of seconds above 0, or None to wait as long as it takes"
+    if value is None:
+        return None
+    # Texts and truth values would be taken as numbers.
+    if isinstance(value, (str, bytes, bytearray, bool)):
+        raise _not(value, name, expected)
     try:
         seconds = float(value)
     except (TypeError, ValueError):
-        raise TypeError(expected) from None
-    if not seconds > 0:
-        raise ValueError(expected)
+        raise _not(value, name, expected) from None
+    if not 0 < seconds <= LONGEST_SECONDS:
+        msg = f"{name} must be {expected}, not {seconds:g}"
+        raise ValueError(msg)
     return seconds
+
+
+def _check_path(name: str, value: Any) -> None:
+    path = value.__fspath__() if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str):
+        raise _not(value, name, "a path: a str or a pathlib.Path")
+    if "\0" in path:
+        msg = f"{name} must be a path, and {path!r} has a null character in it"
+        raise ValueError(msg)
+
+
+def _check_log(log: Any) -> None:
+    mode = getattr(log, "mode", "")
+    binary = isinstance(log, (io.RawIOBase, io.BufferedIOBase)) or (isinstance(mode, str) and "b" in mode)
+    if binary or not hasattr(log, "write"):
+        raise _not(log, "log_output", "a text stream, as sys.stderr or an open file")
+    # Not all that can be written to has these.
+    if getattr(log, "closed", False) is True:
+        msg = "log_output is closed already: give a stream that stays open as long as the session"
+        raise ValueError(msg)
+    writable = getattr(log, "writable", None)
+    if callable(writable) and writable() is False:
+        msg = f"log_output cannot be written to: open the file with mode 'w' or 'a', not {mode!r}"
+        raise ValueError(msg)
+
+
+def _not(value: object, name: str, expected: str) -> TypeError:
+    return TypeError(f"{name} must be {expected}, not {type(value).__name__}")

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from dagger import _params
-from dagger._config import SOURCE_LINES, Config
+from dagger._config import SOURCE_LINES, Config, checked
 from dagger._errors import DaggerError, ProvisionError, SessionError
 from dagger._link import AsyncLink, AsyncSession
 from dagger._loops import running
@@ -133,7 +133,7 @@ class _Opens:
     """What is entered and left, again and again, but has one session at a time."""
 
     def __init__(self, config: Config | None = None) -> None:
-        self._config = config if config is not None else Config()
+        self._config = checked(config)
         self._open = False
 
     if not TYPE_CHECKING:  # Checkers find the mistake.
@@ -164,6 +164,9 @@ class Connection(_Opens):
 
     Args:
         config: What to choose about the session.
+
+    Raises:
+        TypeError: It is no `Config`.
 
     Example:
         ```python
@@ -211,6 +214,9 @@ class connection(_Opens):  # noqa: N801 - programs call it as the function that 
 
     Args:
         config: What to choose about the session.
+
+    Raises:
+        TypeError: It is no `Config`.
 
     Example:
         ```python

@@ -190,12 +190,23 @@ def _command(config: Config) -> list[str]:
     for label in ("dagger.io/sdk.name:python", f"dagger.io/sdk.version:{__version__}"):
         command += ["--label", label]
     if config.workdir:
-        command += ["--workdir", os.path.abspath(config.workdir)]
+        command += ["--workdir", _directory(config.workdir)]
     if config.config_path:
         command += ["--project", os.path.abspath(config.config_path)]
     if config.load_workspace_modules:
         command.append("--load-workspace-modules")
     return command
+
+
+def _directory(workdir: str | os.PathLike[str]) -> str:
+    """The directory to which the session's paths are relative, absolute."""
+    path = os.path.abspath(workdir)
+    if os.path.isdir(path):
+        return path
+    what = "is not a directory" if os.path.lexists(path) else "does not exist"
+    home = "; `~` has no meaning here, use os.path.expanduser" if os.fspath(workdir).startswith("~") else ""
+    msg = f"workdir {path} {what}{home}"
+    raise ProvisionError(msg)
 
 
 def _named(command: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dagger import _params
-from dagger._config import Config
+from dagger._config import checked
 from dagger._errors import DaggerError, ProvisionError, SessionError
 from dagger._link import SyncLink, SyncSession
 from dagger._sock import SyncHttp
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import NoReturn
 
+    from dagger._config import Config
     from dagger._connection import SharedConnection
     from dagger._sync_client import Client
 
@@ -39,6 +40,9 @@ class connect:  # noqa: N801 - programs call it as the function that it is in th
     Args:
         config: What to choose about the session.
 
+    Raises:
+        TypeError: It is no `Config`.
+
     Example:
         ```python
         with dagger.connect() as client:
@@ -47,7 +51,7 @@ class connect:  # noqa: N801 - programs call it as the function that it is in th
     """
 
     def __init__(self, config: Config | None = None) -> None:
-        self._config = config if config is not None else Config()
+        self._config = checked(config)
         self._link = OneLink()
 
     def __enter__(self) -> Client:

@@ -1,9 +1,11 @@
 """Errors say what happened, and survive a trip to another process."""
 
 import pickle
+import re
 
 import dagger
 import pytest
+from dagger import _errors
 from dagger._errors import query_error
 
 TOLD = {"_type": "EXEC_ERROR", "cmd": ["sh", "-c", "exit 3"], "exitCode": 3, "stdout": "out", "stderr": "err"}
@@ -87,3 +89,23 @@ def test_pickling() -> None:
         again = pickle.loads(pickle.dumps(error))
         assert type(again) is type(error)
         assert str(again) == str(error)
+
+
+def test_the_tree_is_the_classes() -> None:
+    """The page about the package includes it."""
+    tree: dict[str, str] = {}
+    above: list[str] = []
+    for line in (_errors.__doc__ or "").partition("::")[2].splitlines():
+        found = re.match(r"( {4}[ │├└─]*)(\w+)", line)
+        if found is None:
+            continue
+        depth = (len(found[1]) - 4) // 4
+        tree[found[2]] = above[depth - 1] if depth else ""
+        above[depth:] = [found[2]]
+    kinds = {name: kind for name in dagger.__all__ if isinstance(kind := getattr(dagger, name), type)}
+    errors = {name: kind for name, kind in kinds.items() if issubclass(kind, (BaseException, Warning))}
+    assert tree == {
+        name: "" if base in (Exception, Warning) else base.__name__
+        for name, kind in errors.items()
+        for base in kind.__bases__
+    }

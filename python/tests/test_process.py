@@ -61,6 +61,7 @@ def test_arguments(binary: Fake, server: Server, tmp_path: Path, monkeypatch: py
     labels = ["session", "--label", "dagger.io/sdk.name:python", "--label", version]
     assert binary.argv() == labels
     monkeypatch.chdir(tmp_path)
+    Path("x").mkdir()
     with dagger.connect(dagger.Config(workdir=Path("x"), config_path="p", load_workspace_modules=True)):
         pass
     extra = ["--workdir", str(tmp_path / "x"), "--project", str(tmp_path / "p"), "--load-workspace-modules"]

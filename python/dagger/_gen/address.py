@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import AddressID
 from dagger._object import Object
 
@@ -136,6 +137,7 @@ class Address(Object):
 
         return self._new(GitRepository, "gitRepository")
 
+    @awaited
     async def id(self) -> AddressID:
         """Identifies the object. Asking for it does no work.
 
@@ -179,6 +181,7 @@ class Address(Object):
 
         return self._new(Socket, "socket")
 
+    @awaited
     async def value(self) -> str:
         """The text of the address.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import CacheVolumeID
 from dagger._object import Object
 
@@ -37,6 +38,7 @@ class CacheVolume(Object):
     _type = "CacheVolume"
     _names = ("CacheVolume", "Node")
 
+    @awaited
     async def id(self) -> CacheVolumeID:
         """Identifies the object. Asking for it does no work.
 

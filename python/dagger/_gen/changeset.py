@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.changeset_merge_conflict import ChangesetMergeConflict
 from dagger._gen.changesets_merge_conflict import ChangesetsMergeConflict
 from dagger._gen.scalars import ChangesetID
@@ -37,6 +38,7 @@ class Changeset(Object):
     _type = "Changeset"
     _names = ("Changeset", "Exportable", "Node", "Syncer")
 
+    @awaited
     async def added_paths(self) -> list[str]:
         """Files and directories that are new, with all that is in them; directories end with `/`.
 
@@ -118,6 +120,7 @@ class Changeset(Object):
 
         return self._new(Directory, "before")
 
+    @awaited
     async def diff_stats(self) -> list[DiffStat]:
         """How many lines changed, by path. Directories that were added or removed are listed too, with no
         lines of their own.
@@ -145,6 +148,7 @@ class Changeset(Object):
 
         return await self._objects(DiffStat, "diffStats")
 
+    @awaited
     async def export(
         self,
         path: str,
@@ -179,6 +183,7 @@ class Changeset(Object):
             ("path", path, "String"),
         )
 
+    @awaited
     async def id(self) -> ChangesetID:
         """Identifies the object. Asking for it does no work.
 
@@ -188,6 +193,7 @@ class Changeset(Object):
         """
         return ChangesetID(await self._identity())
 
+    @awaited
     async def is_empty(self) -> bool:
         """Whether nothing changed. Modification times do not count.
 
@@ -224,6 +230,7 @@ class Changeset(Object):
 
         return self._new(Directory, "layer")
 
+    @awaited
     async def modified_paths(self) -> list[str]:
         """Files that are in both states but differ in content, mode or owner.
 
@@ -245,6 +252,7 @@ class Changeset(Object):
         """
         return await self._value(list_of(str), "modifiedPaths")
 
+    @awaited
     async def removed_paths(self) -> list[str]:
         """Files and directories that are gone. A directory ends with `/` and stands for all that was in
         it.
@@ -266,6 +274,7 @@ class Changeset(Object):
         """
         return await self._value(list_of(str), "removedPaths")
 
+    @awaited
     async def sync(self) -> Changeset:
         """Computes both states, and gives the ID of the changeset.
 

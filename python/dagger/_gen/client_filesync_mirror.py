@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import ClientFilesyncMirrorID
 from dagger._object import Object
 
@@ -17,6 +18,7 @@ class ClientFilesyncMirror(Object):
     _type = "ClientFilesyncMirror"
     _names = ("ClientFilesyncMirror", "Node")
 
+    @awaited
     async def id(self) -> ClientFilesyncMirrorID:
         """Identifies the object. Asking for it does no work.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.cache_sharing_mode import CacheSharingMode
 from dagger._gen.image_media_types import ImageMediaTypes
 from dagger._gen.network_protocol import NetworkProtocol
@@ -120,6 +121,7 @@ class Container(Object):
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
         )
 
+    @awaited
     async def combined_output(self) -> str:
         """Both outputs of the last exec, in the order in which they were read. They come through two
         pipes, so what is written to both within the same millisecond may be swapped.
@@ -142,6 +144,7 @@ class Container(Object):
         """
         return await self._value(str, "combinedOutput")
 
+    @awaited
     async def default_args(self) -> list[str]:
         """The default arguments.
 
@@ -209,6 +212,7 @@ class Container(Object):
 
         return self._new(HealthcheckConfig, "dockerHealthcheck")
 
+    @awaited
     async def entrypoint(self) -> list[str]:
         """The entrypoint.
 
@@ -225,6 +229,7 @@ class Container(Object):
         """
         return await self._value(list_of(str), "entrypoint")
 
+    @awaited
     async def env_variable(
         self,
         name: str,
@@ -254,6 +259,7 @@ class Container(Object):
             ("name", name, "String"),
         )
 
+    @awaited
     async def env_variables(self) -> list[EnvVariable]:
         """The environment variables, in order. Those set from secrets are left out.
 
@@ -280,6 +286,7 @@ class Container(Object):
 
         return await self._objects(EnvVariable, "envVariables")
 
+    @awaited
     async def exists(
         self,
         path: str,
@@ -316,6 +323,7 @@ class Container(Object):
             ("expand", expand, "Boolean", False),
         )
 
+    @awaited
     async def exit_code(self) -> int:
         """The exit status of the last exec.
 
@@ -361,6 +369,7 @@ class Container(Object):
             ("devices", devices, "[String]"),
         )
 
+    @awaited
     async def export(
         self,
         path: str,
@@ -402,6 +411,7 @@ class Container(Object):
             ("expand", expand, "Boolean", False),
         )
 
+    @awaited
     async def export_image(
         self,
         name: str,
@@ -435,6 +445,7 @@ class Container(Object):
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
         )
 
+    @awaited
     async def exposed_ports(self) -> list[Port]:
         """The exposed ports: of the image, and those added since.
 
@@ -524,6 +535,7 @@ class Container(Object):
             ("registryService", registry_service, "&Service"),
         )
 
+    @awaited
     async def id(self) -> ContainerID:
         """Identifies the object. Asking for it does no work.
 
@@ -533,6 +545,7 @@ class Container(Object):
         """
         return ContainerID(await self._identity())
 
+    @awaited
     async def image_ref(self) -> str:
         """The reference of the image this was made from, with its digest: right after `from` only.
 
@@ -582,6 +595,7 @@ class Container(Object):
             ("tag", tag, "String", ""),
         )
 
+    @awaited
     async def label(
         self,
         name: str,
@@ -611,6 +625,7 @@ class Container(Object):
             ("name", name, "String"),
         )
 
+    @awaited
     async def labels(self) -> list[Label]:
         """The labels of the image.
 
@@ -632,6 +647,7 @@ class Container(Object):
 
         return await self._objects(Label, "labels")
 
+    @awaited
     async def mounts(self) -> list[str]:
         """The paths where something is mounted, in order.
 
@@ -653,6 +669,7 @@ class Container(Object):
         """
         return await self._value(list_of(str), "mounts")
 
+    @awaited
     async def platform(self) -> Platform:
         """What the container is built for.
 
@@ -669,6 +686,7 @@ class Container(Object):
         """
         return await self._value(Platform, "platform")
 
+    @awaited
     async def publish(
         self,
         address: str,
@@ -759,6 +777,7 @@ class Container(Object):
             ("doNotFollowSymlinks", do_not_follow_symlinks, "Boolean", False),
         )
 
+    @awaited
     async def stderr(self) -> str:
         """The standard error of the last exec, as it came.
 
@@ -775,6 +794,7 @@ class Container(Object):
         """
         return await self._value(str, "stderr")
 
+    @awaited
     async def stdout(self) -> str:
         """The standard output of the last exec, as it came.
 
@@ -793,6 +813,7 @@ class Container(Object):
         """
         return await self._value(str, "stdout")
 
+    @awaited
     async def sync(self) -> Container:
         """Runs everything that this container needs, and gives its ID.
 
@@ -839,6 +860,7 @@ class Container(Object):
             ("insecureRootCapabilities", insecure_root_capabilities, "Boolean", False),
         )
 
+    @awaited
     async def up(
         self,
         *,
@@ -885,6 +907,7 @@ class Container(Object):
             ("noInit", no_init, "Boolean", False),
         )
 
+    @awaited
     async def user(self) -> str:
         """The user of execs; empty means root.
 
@@ -2356,6 +2379,7 @@ class Container(Object):
         """
         return self._new(Container, "withoutWorkdir")
 
+    @awaited
     async def workdir(self) -> str:
         """The working directory of execs; empty if none is set.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.diff_stat_kind import DiffStatKind
 from dagger._gen.scalars import DiffStatID
 from dagger._object import Object
@@ -34,6 +35,7 @@ class DiffStat(Object):
     _type = "DiffStat"
     _names = ("DiffStat", "Node")
 
+    @awaited
     async def added_lines(self) -> int:
         """Lines that are new; 0 for binary files.
 
@@ -58,6 +60,7 @@ class DiffStat(Object):
         """
         return await self._value(int, "addedLines")
 
+    @awaited
     async def id(self) -> DiffStatID:
         """Identifies the object. Asking for it does no work.
 
@@ -67,6 +70,7 @@ class DiffStat(Object):
         """
         return DiffStatID(await self._identity())
 
+    @awaited
     async def kind(self) -> DiffStatKind:
         """What happened.
 
@@ -91,6 +95,7 @@ class DiffStat(Object):
         """
         return await self._value(member(DiffStatKind), "kind")
 
+    @awaited
     async def old_path(self) -> str | None:
         """The path before, of a renamed file; null for all others.
 
@@ -118,6 +123,7 @@ class DiffStat(Object):
         """
         return await self._maybe(str, "oldPath")
 
+    @awaited
     async def path(self) -> str:
         """The path; of a directory with a trailing `/`.
 
@@ -142,6 +148,7 @@ class DiffStat(Object):
         """
         return await self._value(str, "path")
 
+    @awaited
     async def removed_lines(self) -> int:
         """Lines that are gone; 0 for binary files.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import DirectoryID
 from dagger._object import Object
 from dagger._query.decode import list_of
@@ -139,6 +140,7 @@ class Directory(Object):
             ("other", other, "&Directory"),
         )
 
+    @awaited
     async def digest(self) -> str:
         """The digest of the contents, in the format `sha256:…`. Modification times do not count.
 
@@ -220,6 +222,7 @@ class Directory(Object):
             ("ssh", ssh, "&Socket"),
         )
 
+    @awaited
     async def entries(
         self,
         *,
@@ -247,6 +250,7 @@ class Directory(Object):
             ("path", path, "String"),
         )
 
+    @awaited
     async def exists(
         self,
         path: str,
@@ -280,6 +284,7 @@ class Directory(Object):
             ("doNotFollowSymlinks", do_not_follow_symlinks, "Boolean", False),
         )
 
+    @awaited
     async def export(
         self,
         path: str,
@@ -374,6 +379,7 @@ class Directory(Object):
             ("gitignore", gitignore, "Boolean", False),
         )
 
+    @awaited
     async def find_up(
         self,
         name: str,
@@ -411,6 +417,7 @@ class Directory(Object):
             ("start", start, "String"),
         )
 
+    @awaited
     async def glob(
         self,
         pattern: str,
@@ -437,6 +444,7 @@ class Directory(Object):
             ("pattern", pattern, "String"),
         )
 
+    @awaited
     async def id(self) -> DirectoryID:
         """Identifies the object. Asking for it does no work.
 
@@ -446,6 +454,7 @@ class Directory(Object):
         """
         return DirectoryID(await self._identity())
 
+    @awaited
     async def name(self) -> str:
         """The base name with `/`; `/` for a root.
 
@@ -462,6 +471,7 @@ class Directory(Object):
         """
         return await self._value(str, "name")
 
+    @awaited
     async def search(
         self,
         pattern: str,
@@ -557,6 +567,7 @@ class Directory(Object):
             ("doNotFollowSymlinks", do_not_follow_symlinks, "Boolean", False),
         )
 
+    @awaited
     async def sync(self) -> Directory:
         """Computes the directory, and gives its ID.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import EngineID
 from dagger._object import Object
 from dagger._query.decode import list_of
@@ -23,6 +24,7 @@ class Engine(Object):
     _type = "Engine"
     _names = ("Engine", "Node")
 
+    @awaited
     async def clients(self) -> list[str]:
         """The clients that are connected now, by their IDs.
 
@@ -33,6 +35,7 @@ class Engine(Object):
         """
         return await self._value(list_of(str), "clients")
 
+    @awaited
     async def id(self) -> EngineID:
         """Identifies the object. Asking for it does no work.
 
@@ -48,6 +51,7 @@ class Engine(Object):
 
         return self._new(EngineCache, "localCache")
 
+    @awaited
     async def name(self) -> str:
         """The name of the machine on which the engine runs.
 

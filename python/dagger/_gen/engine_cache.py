@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import EngineCacheID
 from dagger._object import Object
 from dagger._query.decode import nothing
@@ -41,6 +42,7 @@ class EngineCache(Object):
             ("key", key, "String", ""),
         )
 
+    @awaited
     async def id(self) -> EngineCacheID:
         """Identifies the object. Asking for it does no work.
 
@@ -50,6 +52,7 @@ class EngineCache(Object):
         """
         return EngineCacheID(await self._identity())
 
+    @awaited
     async def max_used_space(self) -> int:
         """How many bytes the cache may have before the collector drops what was not used for longest.
 
@@ -60,6 +63,7 @@ class EngineCache(Object):
         """
         return await self._value(int, "maxUsedSpace")
 
+    @awaited
     async def min_free_space(self) -> int:
         """How many bytes of the disk the collector leaves free.
 
@@ -70,6 +74,7 @@ class EngineCache(Object):
         """
         return await self._value(int, "minFreeSpace")
 
+    @awaited
     async def prune(
         self,
         *,
@@ -111,6 +116,7 @@ class EngineCache(Object):
             ("targetSpace", target_space, "String", ""),
         )
 
+    @awaited
     async def reserved_space(self) -> int:
         """How many bytes the collector always leaves in the cache: none, 0.
 
@@ -121,6 +127,7 @@ class EngineCache(Object):
         """
         return await self._value(int, "reservedSpace")
 
+    @awaited
     async def target_space(self) -> int:
         """How many bytes remain when the collector had to drop something: as many as the cache may have.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import EngineCacheEntryID
 from dagger._object import Object
 from dagger._query.decode import list_of
@@ -18,6 +19,7 @@ class EngineCacheEntry(Object):
     _type = "EngineCacheEntry"
     _names = ("EngineCacheEntry", "Node")
 
+    @awaited
     async def actively_used(self) -> bool:
         """Whether something that runs now uses the entry.
 
@@ -28,6 +30,7 @@ class EngineCacheEntry(Object):
         """
         return await self._value(bool, "activelyUsed")
 
+    @awaited
     async def created_time_unix_nano(self) -> int:
         """When the entry was made: nanoseconds since 1970.
 
@@ -38,6 +41,7 @@ class EngineCacheEntry(Object):
         """
         return await self._value(int, "createdTimeUnixNano")
 
+    @awaited
     async def dagql_call(self) -> str:
         """Empty: entries are known by what they were made from, which several calls may lead to.
 
@@ -48,6 +52,7 @@ class EngineCacheEntry(Object):
         """
         return await self._value(str, "dagqlCall")
 
+    @awaited
     async def description(self) -> str:
         """What the entry is: the command of an exec, the reference of an image, the key of a volume.
 
@@ -58,6 +63,7 @@ class EngineCacheEntry(Object):
         """
         return await self._value(str, "description")
 
+    @awaited
     async def disk_space_bytes(self) -> int:
         """How many bytes the entry takes beside what entries need that were used later.
 
@@ -68,6 +74,7 @@ class EngineCacheEntry(Object):
         """
         return await self._value(int, "diskSpaceBytes")
 
+    @awaited
     async def id(self) -> EngineCacheEntryID:
         """Identifies the object. Asking for it does no work.
 
@@ -77,6 +84,7 @@ class EngineCacheEntry(Object):
         """
         return EngineCacheEntryID(await self._identity())
 
+    @awaited
     async def most_recent_use_time_unix_nano(self) -> int:
         """When the entry was last used: nanoseconds since 1970.
 
@@ -87,6 +95,7 @@ class EngineCacheEntry(Object):
         """
         return await self._value(int, "mostRecentUseTimeUnixNano")
 
+    @awaited
     async def record_type(self) -> str:
         """`regular` for the result of an operation, `internal` for a way that leads to one,
         `exec.cachemount` for a cache volume.
@@ -98,6 +107,7 @@ class EngineCacheEntry(Object):
         """
         return await self._value(str, "recordType")
 
+    @awaited
     async def record_types(self) -> list[str]:
         """The same as `record_type`, in a list.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import EngineCacheEntrySetID
 from dagger._object import Object
 
@@ -22,6 +23,7 @@ class EngineCacheEntrySet(Object):
     _type = "EngineCacheEntrySet"
     _names = ("EngineCacheEntrySet", "Node")
 
+    @awaited
     async def disk_space_bytes(self) -> int:
         """How many bytes the entries take. What several need counts for the one that was used last.
 
@@ -32,6 +34,7 @@ class EngineCacheEntrySet(Object):
         """
         return await self._value(int, "diskSpaceBytes")
 
+    @awaited
     async def entries(self) -> list[EngineCacheEntry]:
         """The entries: results, then volumes, each with those on top that were used last.
 
@@ -44,6 +47,7 @@ class EngineCacheEntrySet(Object):
 
         return await self._objects(EngineCacheEntry, "entries")
 
+    @awaited
     async def entry_count(self) -> int:
         """How many entries there are.
 
@@ -54,6 +58,7 @@ class EngineCacheEntrySet(Object):
         """
         return await self._value(int, "entryCount")
 
+    @awaited
     async def id(self) -> EngineCacheEntrySetID:
         """Identifies the object. Asking for it does no work.
 

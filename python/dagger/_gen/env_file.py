@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import EnvFileID
 from dagger._object import Object
 
@@ -55,6 +56,7 @@ class EnvFile(Object):
 
         return self._new(File, "asFile")
 
+    @awaited
     async def exists(
         self,
         name: str,
@@ -81,6 +83,7 @@ class EnvFile(Object):
             ("name", name, "String"),
         )
 
+    @awaited
     async def get(
         self,
         name: str,
@@ -114,6 +117,7 @@ class EnvFile(Object):
             ("raw", raw, "Boolean"),
         )
 
+    @awaited
     async def id(self) -> EnvFileID:
         """Identifies the object. Asking for it does no work.
 
@@ -156,6 +160,7 @@ class EnvFile(Object):
             ("prefix", prefix, "String"),
         )
 
+    @awaited
     async def variables(
         self,
         *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import EnvVariableID
 from dagger._object import Object
 
@@ -32,6 +33,7 @@ class EnvVariable(Object):
     _type = "EnvVariable"
     _names = ("EnvVariable", "Node")
 
+    @awaited
     async def id(self) -> EnvVariableID:
         """Identifies the object. Asking for it does no work.
 
@@ -41,6 +43,7 @@ class EnvVariable(Object):
         """
         return EnvVariableID(await self._identity())
 
+    @awaited
     async def name(self) -> str:
         """Its name.
 
@@ -65,6 +68,7 @@ class EnvVariable(Object):
         """
         return await self._value(str, "name")
 
+    @awaited
     async def value(self) -> str:
         """Its value.
 

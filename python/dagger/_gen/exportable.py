@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from dagger._coroutine import awaited
 from dagger._object import Object
 
 
@@ -41,8 +42,10 @@ class _ExportableClient(Object):
     _type = "Exportable"
     _names = ("Exportable", "Node")
 
+    @awaited
     async def export(self, path: str) -> str:
         return await self._value(str, "export", ("path", path, "String"))
 
+    @awaited
     async def id(self) -> str:
         return await self._identity()

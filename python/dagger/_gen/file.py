@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import FileID
 from dagger._object import Object
 
@@ -107,6 +108,7 @@ class File(Object):
             ("owner", owner, "String"),
         )
 
+    @awaited
     async def contents(
         self,
         *,
@@ -137,6 +139,7 @@ class File(Object):
             ("limitLines", limit_lines, "Int"),
         )
 
+    @awaited
     async def digest(
         self,
         *,
@@ -164,6 +167,7 @@ class File(Object):
             ("excludeMetadata", exclude_metadata, "Boolean", False),
         )
 
+    @awaited
     async def export(
         self,
         path: str,
@@ -195,6 +199,7 @@ class File(Object):
             ("allowParentDirPath", allow_parent_dir_path, "Boolean", False),
         )
 
+    @awaited
     async def id(self) -> FileID:
         """Identifies the object. Asking for it does no work.
 
@@ -204,6 +209,7 @@ class File(Object):
         """
         return FileID(await self._identity())
 
+    @awaited
     async def name(self) -> str:
         """The base name.
 
@@ -220,6 +226,7 @@ class File(Object):
         """
         return await self._value(str, "name")
 
+    @awaited
     async def search(
         self,
         pattern: str,
@@ -282,6 +289,7 @@ class File(Object):
             ("globs", globs, "[String]", []),
         )
 
+    @awaited
     async def size(self) -> int:
         """Length in bytes.
 
@@ -311,6 +319,7 @@ class File(Object):
 
         return self._new(Stat, "stat")
 
+    @awaited
     async def sync(self) -> File:
         """Computes the file, and gives its ID.
 

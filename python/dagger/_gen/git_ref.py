@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import GitRefID
 from dagger._object import Object
 
@@ -24,6 +25,7 @@ class GitRef(Object):
     _type = "GitRef"
     _names = ("GitRef", "Node")
 
+    @awaited
     async def commit(self) -> str:
         """The hash of the commit.
 
@@ -55,6 +57,7 @@ class GitRef(Object):
             ("other", other, "&GitRef"),
         )
 
+    @awaited
     async def id(self) -> GitRefID:
         """Identifies the object. Asking for it does no work.
 
@@ -64,6 +67,7 @@ class GitRef(Object):
         """
         return GitRefID(await self._identity())
 
+    @awaited
     async def ref(self) -> str:
         """The complete name of the reference, such as `refs/heads/main`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import GitRepositoryID
 from dagger._object import Object
 from dagger._query.decode import list_of
@@ -44,6 +45,7 @@ class GitRepository(Object):
             ("name", name, "String"),
         )
 
+    @awaited
     async def branches(
         self,
         *,
@@ -98,6 +100,7 @@ class GitRepository(Object):
 
         return self._new(GitRef, "head")
 
+    @awaited
     async def id(self) -> GitRepositoryID:
         """Identifies the object. Asking for it does no work.
 
@@ -157,6 +160,7 @@ class GitRepository(Object):
             ("name", name, "String"),
         )
 
+    @awaited
     async def tags(
         self,
         *,
@@ -191,6 +195,7 @@ class GitRepository(Object):
 
         return self._new(Changeset, "uncommitted")
 
+    @awaited
     async def url(self) -> str | None:
         """Where the repository is; null for one that is a directory.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import HealthcheckConfigID
 from dagger._object import Object
 from dagger._query.decode import list_of
@@ -30,6 +31,7 @@ class HealthcheckConfig(Object):
     _type = "HealthcheckConfig"
     _names = ("HealthcheckConfig", "Node")
 
+    @awaited
     async def args(self) -> list[str]:
         """The command; where a shell runs it, its only element.
 
@@ -51,6 +53,7 @@ class HealthcheckConfig(Object):
         """
         return await self._value(list_of(str), "args")
 
+    @awaited
     async def id(self) -> HealthcheckConfigID:
         """Identifies the object. Asking for it does no work.
 
@@ -60,6 +63,7 @@ class HealthcheckConfig(Object):
         """
         return HealthcheckConfigID(await self._identity())
 
+    @awaited
     async def interval(self) -> str:
         """The time between two checks, such as `30s`; `0s` if that was not said.
 
@@ -81,6 +85,7 @@ class HealthcheckConfig(Object):
         """
         return await self._value(str, "interval")
 
+    @awaited
     async def retries(self) -> int:
         """How many failures in a row make the container unhealthy; 0 if that was not said.
 
@@ -102,6 +107,7 @@ class HealthcheckConfig(Object):
         """
         return await self._value(int, "retries")
 
+    @awaited
     async def shell(self) -> bool:
         """Whether the container's shell runs the command.
 
@@ -123,6 +129,7 @@ class HealthcheckConfig(Object):
         """
         return await self._value(bool, "shell")
 
+    @awaited
     async def start_interval(self) -> str:
         """The time between two checks after the start; `0s` if that was not said.
 
@@ -144,6 +151,7 @@ class HealthcheckConfig(Object):
         """
         return await self._value(str, "startInterval")
 
+    @awaited
     async def start_period(self) -> str:
         """The time after the start in which failures do not count; `0s` if that was not said.
 
@@ -165,6 +173,7 @@ class HealthcheckConfig(Object):
         """
         return await self._value(str, "startPeriod")
 
+    @awaited
     async def timeout(self) -> str:
         """The time after which a check has failed; `0s` if that was not said.
 

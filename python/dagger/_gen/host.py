@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import HostID
 from dagger._object import Object
 
@@ -118,6 +119,7 @@ class Host(Object):
             ("noCache", no_cache, "Boolean", False),
         )
 
+    @awaited
     async def find_up(
         self,
         name: str,
@@ -152,6 +154,7 @@ class Host(Object):
             ("noCache", no_cache, "Boolean", False),
         )
 
+    @awaited
     async def id(self) -> HostID:
         """Identifies the object. Asking for it does no work.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import HTTPStateID
 from dagger._object import Object
 
@@ -17,6 +18,7 @@ class HTTPState(Object):
     _type = "HTTPState"
     _names = ("HTTPState", "Node")
 
+    @awaited
     async def id(self) -> HTTPStateID:
         """Identifies the object. Asking for it does no work.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import JSON, JSONValueID
 from dagger._object import Object
 from dagger._query.decode import list_of
@@ -30,6 +31,7 @@ class JSONValue(Object):
     _type = "JSONValue"
     _names = ("JSONValue", "Node")
 
+    @awaited
     async def as_array(self) -> list[JSONValue]:
         """The elements of an array.
 
@@ -49,6 +51,7 @@ class JSONValue(Object):
         """
         return await self._objects(JSONValue, "asArray")
 
+    @awaited
     async def as_boolean(self) -> bool:
         """A truth value.
 
@@ -70,6 +73,7 @@ class JSONValue(Object):
         """
         return await self._value(bool, "asBoolean")
 
+    @awaited
     async def as_integer(self) -> int:
         """A whole number.
 
@@ -91,6 +95,7 @@ class JSONValue(Object):
         """
         return await self._value(int, "asInteger")
 
+    @awaited
     async def as_string(self) -> str:
         """A text.
 
@@ -112,6 +117,7 @@ class JSONValue(Object):
         """
         return await self._value(str, "asString")
 
+    @awaited
     async def contents(
         self,
         *,
@@ -173,6 +179,7 @@ class JSONValue(Object):
             ("path", path, "[String]"),
         )
 
+    @awaited
     async def fields(self) -> list[str]:
         """Names of the fields of an object, sorted.
 
@@ -193,6 +200,7 @@ class JSONValue(Object):
         """
         return await self._value(list_of(str), "fields")
 
+    @awaited
     async def id(self) -> JSONValueID:
         """Identifies the object. Asking for it does no work.
 

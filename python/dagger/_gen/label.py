@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import LabelID
 from dagger._object import Object
 
@@ -31,6 +32,7 @@ class Label(Object):
     _type = "Label"
     _names = ("Label", "Node")
 
+    @awaited
     async def id(self) -> LabelID:
         """Identifies the object. Asking for it does no work.
 
@@ -40,6 +42,7 @@ class Label(Object):
         """
         return LabelID(await self._identity())
 
+    @awaited
     async def name(self) -> str:
         """Its name.
 
@@ -63,6 +66,7 @@ class Label(Object):
         """
         return await self._value(str, "name")
 
+    @awaited
     async def value(self) -> str:
         """Its value.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from dagger._coroutine import awaited
 from dagger._object import Object
 
 
@@ -29,5 +30,6 @@ class _NodeClient(Object):
     _type = "Node"
     _names = ("Node",)
 
+    @awaited
     async def id(self) -> str:
         return await self._identity()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.network_protocol import NetworkProtocol
 from dagger._gen.scalars import PortID
 from dagger._object import Object
@@ -34,6 +35,7 @@ class Port(Object):
     _type = "Port"
     _names = ("Port", "Node")
 
+    @awaited
     async def description(self) -> str | None:
         """What is behind it; null if that was not said.
 
@@ -61,6 +63,7 @@ class Port(Object):
         """
         return await self._maybe(str, "description")
 
+    @awaited
     async def experimental_skip_healthcheck(self) -> bool:
         """Whether nobody waits for it to accept connections.
 
@@ -85,6 +88,7 @@ class Port(Object):
         """
         return await self._value(bool, "experimentalSkipHealthcheck")
 
+    @awaited
     async def id(self) -> PortID:
         """Identifies the object. Asking for it does no work.
 
@@ -94,6 +98,7 @@ class Port(Object):
         """
         return PortID(await self._identity())
 
+    @awaited
     async def port(self) -> int:
         """The number.
 
@@ -118,6 +123,7 @@ class Port(Object):
         """
         return await self._value(int, "port")
 
+    @awaited
     async def protocol(self) -> NetworkProtocol:
         """The transport protocol.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.cache_sharing_mode import CacheSharingMode
 from dagger._gen.scalars import Platform
 from dagger._object import Object
@@ -205,6 +206,7 @@ class Query(Object):
             ("platform", platform, "Platform"),
         )
 
+    @awaited
     async def default_platform(self) -> Platform:
         """The platform of the engine.
 
@@ -387,6 +389,7 @@ class Query(Object):
             ("experimentalServiceHost", experimental_service_host, "&Service"),
         )
 
+    @awaited
     async def id(self) -> str:
         """Identifies the object. Asking for it does no work.
 
@@ -902,6 +905,7 @@ class Query(Object):
             ("plaintext", plaintext, "String"),
         )
 
+    @awaited
     async def version(self) -> str:
         """The version of the API that this engine serves, with a leading `v`.
 

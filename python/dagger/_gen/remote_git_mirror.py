@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import RemoteGitMirrorID
 from dagger._object import Object
 
@@ -17,6 +18,7 @@ class RemoteGitMirror(Object):
     _type = "RemoteGitMirror"
     _names = ("RemoteGitMirror", "Node")
 
+    @awaited
     async def id(self) -> RemoteGitMirrorID:
         """Identifies the object. Asking for it does no work.
 

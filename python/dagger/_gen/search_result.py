@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import SearchResultID
 from dagger._object import Object
 
@@ -29,6 +30,7 @@ class SearchResult(Object):
     _type = "SearchResult"
     _names = ("SearchResult", "Node")
 
+    @awaited
     async def absolute_offset(self) -> int:
         """Where the first line begins in the file, in bytes.
 
@@ -48,6 +50,7 @@ class SearchResult(Object):
         """
         return await self._value(int, "absoluteOffset")
 
+    @awaited
     async def file_path(self) -> str:
         """The file, as a path from the directory that was searched.
 
@@ -64,6 +67,7 @@ class SearchResult(Object):
         """
         return await self._value(str, "filePath")
 
+    @awaited
     async def id(self) -> SearchResultID:
         """Identifies the object. Asking for it does no work.
 
@@ -73,6 +77,7 @@ class SearchResult(Object):
         """
         return SearchResultID(await self._identity())
 
+    @awaited
     async def line_number(self) -> int:
         """Number of the first line, from 1; 0 when only files were asked for.
 
@@ -92,6 +97,7 @@ class SearchResult(Object):
         """
         return await self._value(int, "lineNumber")
 
+    @awaited
     async def matched_lines(self) -> str:
         """The lines in which the match lies, with their ends. Bytes that are not UTF-8 are replaced.
 
@@ -111,6 +117,7 @@ class SearchResult(Object):
         """
         return await self._value(str, "matchedLines")
 
+    @awaited
     async def submatches(self) -> list[SearchSubmatch]:
         """The places in these lines that match.
 

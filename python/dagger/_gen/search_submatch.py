@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import SearchSubmatchID
 from dagger._object import Object
 
@@ -27,6 +28,7 @@ class SearchSubmatch(Object):
     _type = "SearchSubmatch"
     _names = ("SearchSubmatch", "Node")
 
+    @awaited
     async def end(self) -> int:
         """Where it ends in the matched lines, in bytes.
 
@@ -46,6 +48,7 @@ class SearchSubmatch(Object):
         """
         return await self._value(int, "end")
 
+    @awaited
     async def id(self) -> SearchSubmatchID:
         """Identifies the object. Asking for it does no work.
 
@@ -55,6 +58,7 @@ class SearchSubmatch(Object):
         """
         return SearchSubmatchID(await self._identity())
 
+    @awaited
     async def start(self) -> int:
         """Where it begins in the matched lines, in bytes.
 
@@ -74,6 +78,7 @@ class SearchSubmatch(Object):
         """
         return await self._value(int, "start")
 
+    @awaited
     async def text(self) -> str:
         """What is there.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import SecretID
 from dagger._object import Object
 
@@ -24,6 +25,7 @@ class Secret(Object):
     _type = "Secret"
     _names = ("Secret", "Node")
 
+    @awaited
     async def id(self) -> SecretID:
         """Identifies the object. Asking for it does no work.
 
@@ -33,6 +35,7 @@ class Secret(Object):
         """
         return SecretID(await self._identity())
 
+    @awaited
     async def name(self) -> str:
         """The name of a secret made by `set_secret`; empty for others.
 
@@ -49,6 +52,7 @@ class Secret(Object):
         """
         return await self._value(str, "name")
 
+    @awaited
     async def plaintext(self) -> str:
         """The value, looked up anew where the client has it. Nothing that the engine keeps or shows has
         it.
@@ -66,6 +70,7 @@ class Secret(Object):
         """
         return await self._value(str, "plaintext")
 
+    @awaited
     async def uri(self) -> str:
         """Where a secret is looked up; empty for one made by `set_secret`.
 

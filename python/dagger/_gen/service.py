@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import ServiceID
 from dagger._object import Object
 from dagger._query.decode import nothing
@@ -26,6 +27,7 @@ class Service(Object):
     _type = "Service"
     _names = ("Service", "Node", "Syncer")
 
+    @awaited
     async def endpoint(
         self,
         *,
@@ -53,6 +55,7 @@ class Service(Object):
             ("scheme", scheme, "String", ""),
         )
 
+    @awaited
     async def hostname(self) -> str:
         """The name by which other containers reach the service.
 
@@ -66,6 +69,7 @@ class Service(Object):
         """
         return await self._value(str, "hostname")
 
+    @awaited
     async def id(self) -> ServiceID:
         """Identifies the object. Asking for it does no work.
 
@@ -75,6 +79,7 @@ class Service(Object):
         """
         return ServiceID(await self._identity())
 
+    @awaited
     async def ports(self) -> list[Port]:
         """The ports that the service listens on.
 
@@ -90,6 +95,7 @@ class Service(Object):
 
         return await self._objects(Port, "ports")
 
+    @awaited
     async def start(self) -> Service:
         """Starts the service and waits until it is healthy. It then runs until it is stopped or the
         session ends.
@@ -107,6 +113,7 @@ class Service(Object):
         """
         return await self._computed(Service, "start")
 
+    @awaited
     async def stop(
         self,
         *,
@@ -134,6 +141,7 @@ class Service(Object):
             ("kill", kill, "Boolean", False),
         )
 
+    @awaited
     async def sync(self) -> Service:
         """Computes what the service is made from, and gives its ID.
 
@@ -168,6 +176,7 @@ class Service(Object):
             ("cmd", cmd, "[String]", []),
         )
 
+    @awaited
     async def up(
         self,
         *,

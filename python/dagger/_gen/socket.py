@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import SocketID
 from dagger._object import Object
 
@@ -17,6 +18,7 @@ class Socket(Object):
     _type = "Socket"
     _names = ("Socket", "Node")
 
+    @awaited
     async def id(self) -> SocketID:
         """Identifies the object. Asking for it does no work.
 

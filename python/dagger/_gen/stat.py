@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagger._coroutine import awaited
 from dagger._gen.file_type import FileType
 from dagger._gen.scalars import StatID
 from dagger._object import Object
@@ -26,6 +27,7 @@ class Stat(Object):
     _type = "Stat"
     _names = ("Stat", "Node")
 
+    @awaited
     async def file_type(self) -> FileType | None:
         """What it is.
 
@@ -45,6 +47,7 @@ class Stat(Object):
         """
         return await self._maybe(member(FileType), "fileType")
 
+    @awaited
     async def id(self) -> StatID:
         """Identifies the object. Asking for it does no work.
 
@@ -54,6 +57,7 @@ class Stat(Object):
         """
         return StatID(await self._identity())
 
+    @awaited
     async def name(self) -> str:
         """Base name.
 
@@ -70,6 +74,7 @@ class Stat(Object):
         """
         return await self._value(str, "name")
 
+    @awaited
     async def permissions(self) -> int:
         """The 9 permission bits.
 
@@ -91,6 +96,7 @@ class Stat(Object):
         """
         return await self._value(int, "permissions")
 
+    @awaited
     async def size(self) -> int:
         """Length in bytes; 4096 for a directory.
 

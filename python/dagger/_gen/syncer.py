@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from dagger._coroutine import awaited
 from dagger._object import Object
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ class _SyncerClient(Object):
     _type = "Syncer"
     _names = ("Syncer", "Node")
 
+    @awaited
     async def id(self) -> str:
         return await self._identity()
 
+    @awaited
     async def sync(self) -> Self:
         return await self._computed(type(self), "sync")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagger._coroutine import awaited
 from dagger._gen.scalars import TerminalID
 from dagger._object import Object
 
@@ -22,6 +23,7 @@ class Terminal(Object):
     _type = "Terminal"
     _names = ("Terminal", "Node", "Syncer")
 
+    @awaited
     async def id(self) -> TerminalID:
         """Identifies the object. Asking for it does no work.
 
@@ -31,6 +33,7 @@ class Terminal(Object):
         """
         return TerminalID(await self._identity())
 
+    @awaited
     async def sync(self) -> Terminal:
         """Waits until the terminal is closed, and gives its ID.
 

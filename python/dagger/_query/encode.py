@@ -148,7 +148,7 @@ def _boolean(value: Any, where: Where) -> str:
 
 
 def _wrong(where: Where, expected: str, value: Any) -> TypeError:
-    if type(value) is CoroutineType:
+    if isinstance(value, CoroutineType):
         # What is told here need not be told again by a warning.
         value.close()
         return TypeError(
@@ -169,7 +169,7 @@ def _warn_of_unawaited(text: str, where: Where) -> None:
 
     from dagger._places import depth
 
-    found = re.search(r"<coroutine object (\w+\.\w+) at 0x\w+>|<dagger\.(\w+) [\w.…]+>", text)
+    found = re.search(r"<coroutine object (\S+) at 0x\w+>|<dagger\.(\w+) [\w.…]+>", text)
     if found is None:
         return
     what = f"a coroutine, {found[1]}()" if found[1] else f"an object of the type {found[2]}"

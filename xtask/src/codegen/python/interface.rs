@@ -54,7 +54,8 @@ pub fn module(
             doc.finish()
         ));
         own_methods.push_str(&format!(
-            "\n    {} {}(self{args}) -> {gives}:\n        return {}{}\n",
+            "\n{}    {} {}(self{args}) -> {gives}:\n        return {}{}\n",
+            flavour.decorator(),
             flavour.def(),
             names::python(&field.name),
             flavour.wait(),
@@ -64,12 +65,13 @@ pub fn module(
     let typing = if with_self { "TYPE_CHECKING, Protocol" } else { "Protocol" };
     let own = if with_self { "if TYPE_CHECKING:\n    from typing_extensions import Self\n\n" } else { "" };
     let base = flavour.base();
+    let awaited = if flavour == Flavour::Async { "from dagger._coroutine import awaited\n" } else { "" };
     let mut all = vec![quoted(name)];
     all.extend((name != "Node").then(|| quoted("Node")));
     let all = if all.len() == 1 { format!("{},", all[0]) } else { all.join(", ") };
     Ok(format!(
         "\"\"\"The interface `{name}`. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n\
-         from typing import {typing}, runtime_checkable\n\nfrom dagger._object import {base}\n\n{own}\n\
+         from typing import {typing}, runtime_checkable\n\n{awaited}from dagger._object import {base}\n\n{own}\n\
          @runtime_checkable\nclass {name}(Protocol):\n{}{methods}\n\n\
          class _{name}Client({base}):\n    \"\"\"An object of which only this is known: that it is a `{name}`.\"\"\"\n\n    \
          __slots__ = ()\n\n    _type = {}\n    _names = ({all})\n{own_methods}",

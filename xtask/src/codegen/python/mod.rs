@@ -46,6 +46,14 @@ impl Flavour {
         }
     }
 
+    /// Before such a method.
+    const fn decorator(self) -> &'static str {
+        match self {
+            Self::Async => "    @awaited\n",
+            Self::Sync => "",
+        }
+    }
+
     /// Before the call that asks.
     const fn wait(self) -> &'static str {
         match self {

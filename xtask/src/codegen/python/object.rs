@@ -25,6 +25,8 @@ struct Class<'a> {
     typing: BTreeSet<String>,
     /// Functions needed from `dagger._query.decode`.
     decode: BTreeSet<&'static str>,
+    /// Whether a method is awaited.
+    awaited: bool,
     warns: bool,
 }
 
@@ -45,6 +47,7 @@ pub fn module(
         runtime: BTreeSet::new(),
         typing: BTreeSet::new(),
         decode: BTreeSet::new(),
+        awaited: false,
         warns: false,
     };
     let mut methods: Vec<(String, String)> = Vec::new();
@@ -129,7 +132,9 @@ impl<'a> Class<'a> {
         let annotation = gives.annotation(self.schema, self.name, field);
         let lazy = matches!(gives, Gives::Object(_));
         let def = if lazy { "def" } else { self.flavour.def() };
-        let mut out = format!("\n    {def} {python}({signature}) -> {annotation}:\n");
+        let decorator = if lazy { "" } else { self.flavour.decorator() };
+        self.awaited |= !decorator.is_empty();
+        let mut out = format!("\n{decorator}    {def} {python}({signature}) -> {annotation}:\n");
         out.push_str(&self.doc(field, &gives));
         if let Some(reason) = field.deprecated {
             self.warns = true;
@@ -316,6 +321,7 @@ impl<'a> Class<'a> {
                 .iter()
                 .map(|name| from(name))
                 .chain([format!("from dagger._object import {}", self.flavour.base())])
+                .chain(self.awaited.then(|| "from dagger._coroutine import awaited".to_owned()))
                 .chain(self.decode.iter().map(|name| format!("from dagger._query.decode import {name}"))),
         );
         runtime.sort();
