@@ -1,8 +1,8 @@
 """What a method gives whose value is awaited: a coroutine that refuses to be taken for the value.
 
 `if directory.exists("a"):` without `await` would always be true, and a deployment would go on; Python only
-warns of that. So what has a meaning for values alone is a `TypeError` here. All that is done with coroutines works
-as with any other: tasks, `gather`, libraries beside asyncio, `inspect.iscoroutine`.
+warns of that. So what has a meaning for values alone is a `TypeError` here. All that is done with coroutines
+works as with any other: tasks, `gather`, libraries beside asyncio, `inspect.iscoroutine`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a method gives whose value is awaited: a coroutine like any other, that does not pass for the value."""
+"""What a method gives whose value is awaited: a coroutine like any other, but no value."""
 
 import asyncio
 import collections.abc
