@@ -17,11 +17,14 @@
 //!
 //! `#[operation]` takes `on`, `returns`, and where needed `name` (default: the struct's name in camelCase), `cache`
 //! (`"pure"`, the default, `"session"` or `"never"`), `expected` (type of a returned ID), `eager`, `deprecated`,
-//! `experimental`, `unavailable`. `#[arg]` takes `default` (a GraphQL literal), `name`, `sensitive`, `deprecated`,
-//! `experimental`.
+//! `experimental`, `unavailable`, `partly`, `no_effect`. `#[arg]` takes `default` (a GraphQL literal), `name`,
+//! `sensitive`, `deprecated`, `experimental`, `unavailable`, `no_effect`.
 //!
 //! `unavailable = "services come later"` makes an operation that is part of the API, but only fails with that reason; it
-//! needs no `impl Run`.
+//! needs no `impl Run`. For an argument, any value but the default is refused; for a member of an enum, that member, whose
+//! variant holds an `Infallible`. `partly = "addresses of git repositories: git comes later"` says what of an operation it
+//! refuses itself, and `no_effect = "there is nothing to remove"` that an operation or an argument changes nothing. All
+//! of this is shown in the documentation, and listed in `docs/reference/api-coverage.md`.
 //!
 //! `#[example(r#"directory.withNewFile(path: "a", contents: "x").entries"# => r#"["a"]"#)]` is an example: steps from the
 //! root to a value, and the value as JSON. `;` separates steps that are evaluated one after the other; the value is that
@@ -42,7 +45,7 @@ pub fn operation(input: TokenStream) -> TokenStream {
 }
 
 /// Derives `ApiEnum`: members are the variants, named by `#[member(name = "NAME")]`, with `alias = "OTHER"`,
-/// `deprecated` and `experimental` where needed.
+/// `deprecated`, `experimental` and `unavailable` where needed.
 #[proc_macro_derive(ApiEnum, attributes(member))]
 pub fn api_enum(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
@@ -99,6 +102,22 @@ impl Options {
         }
     }
 
+    /// The documentation, with what cannot be done, or does nothing.
+    fn doc(&self, attributes: &[Attribute], separator: &str) -> String {
+        let mut doc = docs(attributes);
+        for (key, says) in [
+            ("partly", "Not available in this engine yet: "),
+            ("unavailable", "Not available in this engine yet: "),
+            ("no_effect", "Has no effect: "),
+        ] {
+            // The schema says it of fields that only fail.
+            if let Some(reason) = self.get(key).filter(|_| key != "unavailable" || separator == " ") {
+                doc.push_str(&format!("{separator}{says}{reason}."));
+            }
+        }
+        doc
+    }
+
     /// `deprecated` and `experimental`.
     fn state(&self) -> (Tokens, Tokens) {
         (self.reason("deprecated", "No longer supported"), self.reason("experimental", "Not stabilized"))
@@ -115,7 +134,7 @@ fn expand(input: &DeriveInput) -> Result<Tokens> {
     };
     let (on, returns) = (need("on")?, type_tokens(need("returns")?));
     let name = options.get("name").map_or_else(|| camel_case(&ident.to_string()), str::to_owned);
-    let doc = docs(&input.attrs);
+    let doc = options.doc(&input.attrs, "\n\n");
     let cache = match options.get("cache").unwrap_or("pure") {
         "pure" => quote!(Pure),
         "session" => quote!(PerSession),
@@ -125,9 +144,16 @@ fn expand(input: &DeriveInput) -> Result<Tokens> {
     let eager = options.get("eager").is_some();
     let expected = options.option("expected");
     let (deprecated, experimental) = options.state();
-    let unavailable = options.option("unavailable");
+    let (unavailable, no_effect) = (options.option("unavailable"), options.option("no_effect"));
+    let partly = match options.get("partly").map(|text| text.split_once(": ").ok_or(text)) {
+        None => quote!(None),
+        Some(Ok((what, why))) => quote!(Some(::kukri_model::schema::Partly { what: #what, why: #why })),
+        Some(Err(text)) => {
+            return Err(syn::Error::new_spanned(ident, format!("{text:?} is not \"what: why\"")));
+        }
+    };
     let examples = examples(&input.attrs)?;
-    let Members { definitions, takes, idents } = members(input)?;
+    let Members { definitions, takes, idents, unused, refusals } = members(input, &format!("{on}.{name}"))?;
     // An operation that cannot be done yet has nothing but a description.
     let run = options.get("unavailable").map(|_| {
         let on = syn::Ident::new(on, proc_macro2::Span::call_site());
@@ -162,6 +188,8 @@ fn expand(input: &DeriveInput) -> Result<Tokens> {
                 deprecated: #deprecated,
                 experimental: #experimental,
                 unavailable: #unavailable,
+                partly: #partly,
+                no_effect: #no_effect,
                 examples: &[#(#examples),*],
             };
 
@@ -169,7 +197,10 @@ fn expand(input: &DeriveInput) -> Result<Tokens> {
             fn decode(#[allow(unused_mut, unused_variables, reason = "see above")] mut args: crate::args::Args)
                 -> Result<Self, crate::error::OpError>
             {
-                Ok(Self { #(#takes),* })
+                #(#refusals)*
+                let this = Self { #(#takes),* };
+                #(let _ = &this.#unused;)*
+                Ok(this)
             }
         }
 
@@ -197,11 +228,22 @@ struct Members {
     definitions: Vec<Tokens>,
     takes: Vec<Tokens>,
     idents: Vec<syn::Ident>,
+    /// Those of which no operation reads the value.
+    unused: Vec<syn::Ident>,
+    /// Errors for values that cannot be done yet.
+    refusals: Vec<Tokens>,
 }
 
-fn members(input: &DeriveInput) -> Result<Members> {
+/// `of` is what they belong to, for errors.
+fn members(input: &DeriveInput, of: &str) -> Result<Members> {
     let ident = &input.ident;
-    let mut members = Members { definitions: Vec::new(), takes: Vec::new(), idents: Vec::new() };
+    let mut members = Members {
+        definitions: Vec::new(),
+        takes: Vec::new(),
+        idents: Vec::new(),
+        unused: Vec::new(),
+        refusals: Vec::new(),
+    };
     let fields = match &input.data {
         Data::Struct(data) => match &data.fields {
             Fields::Named(fields) => fields.named.iter().collect(),
@@ -218,8 +260,22 @@ fn members(input: &DeriveInput) -> Result<Members> {
         let wire = arg
             .get("name")
             .map_or_else(|| lower_camel(field_ident.to_string().trim_start_matches("r#")), str::to_owned);
-        let doc = docs(&field.attrs);
+        let doc = arg.doc(&field.attrs, " ");
         let default = arg.option("default");
+        let (unavailable, no_effect) = (arg.option("unavailable"), arg.option("no_effect"));
+        if let Some(why) = arg.get("unavailable") {
+            // Arguments that equal their default never get here.
+            let what = format!("argument {wire} of {of}");
+            members.refusals.push(quote! {
+                if args.iter().any(|(name, _)| *name == #wire) {
+                    let message = ::kukri_model::schema::unavailable_message(#what, #why);
+                    return Err(crate::error::OpError::new(message));
+                }
+            });
+        }
+        if arg.get("unavailable").or_else(|| arg.get("no_effect")).is_some() {
+            members.unused.push(field_ident.clone());
+        }
         let (deprecated, experimental) = arg.state();
         let sensitive = arg.get("sensitive").is_some();
         let which = if arg.get("default").is_some() { quote!(NULLABLE) } else { quote!(TYPE) };
@@ -233,6 +289,8 @@ fn members(input: &DeriveInput) -> Result<Members> {
                 deprecated: #deprecated,
                 experimental: #experimental,
                 sensitive: #sensitive,
+                unavailable: #unavailable,
+                no_effect: #no_effect,
             }
         });
         let missing = match arg.get("default") {
@@ -253,7 +311,7 @@ fn expand_input(input: &DeriveInput) -> Result<Tokens> {
     let ident = &input.ident;
     let name = ident.to_string();
     let doc = docs(&input.attrs);
-    let Members { definitions, takes, .. } = members(input)?;
+    let Members { definitions, takes, unused, refusals, .. } = members(input, &name)?;
     Ok(quote! {
         impl crate::args::ApiInput for #ident {
             const DEF: ::kukri_model::schema::InputDef =
@@ -265,7 +323,10 @@ fn expand_input(input: &DeriveInput) -> Result<Tokens> {
             const NULLABLE: ::kukri_model::schema::TypeRef = ::kukri_model::schema::TypeRef::Named(#name);
             fn from_arg(value: crate::args::ArgValue) -> Result<Self, crate::error::OpError> {
                 let mut args = crate::args::fields(#name, value)?;
-                Ok(Self { #(#takes),* })
+                #(#refusals)*
+                let this = Self { #(#takes),* };
+                #(let _ = &this.#unused;)*
+                Ok(this)
             }
         }
     })
@@ -285,29 +346,37 @@ fn expand_enum(input: &DeriveInput) -> Result<Tokens> {
         let variant_ident = &variant.ident;
         let options = Options::read(&variant.attrs, "member")?;
         let member = options.get("name").map_or_else(|| variant_ident.to_string(), str::to_owned);
-        let doc = docs(&variant.attrs);
+        let doc = options.doc(&variant.attrs, " ");
         let (deprecated, experimental) = options.state();
+        let unavailable = options.option("unavailable");
         values.push(quote!(::kukri_model::schema::EnumValueDef {
             name: #member,
             doc: #doc,
             alias_of: None,
             deprecated: #deprecated,
             experimental: #experimental,
+            unavailable: #unavailable,
         }));
-        from.push(quote!(#member => Some(Self::#variant_ident)));
-        to.push(quote!(Self::#variant_ident => #member));
+        if options.get("unavailable").is_none() {
+            from.push(quote!(#member => Some(Self::#variant_ident)));
+            to.push(quote!(Self::#variant_ident => #member));
+        } else {
+            to.push(quote!(Self::#variant_ident(never) => match never {}));
+        }
     }
     for variant in &data.variants {
         let options = Options::read(&variant.attrs, "member")?;
         let member = options.get("name").map_or_else(|| variant.ident.to_string(), str::to_owned);
         if let Some(alias) = options.get("alias") {
-            let doc = docs(&variant.attrs);
+            let doc = options.doc(&variant.attrs, " ");
+            let unavailable = options.option("unavailable");
             values.push(quote!(::kukri_model::schema::EnumValueDef {
                 name: #alias,
                 doc: #doc,
                 alias_of: Some(#member),
                 deprecated: None,
                 experimental: None,
+                unavailable: #unavailable,
             }));
         }
     }

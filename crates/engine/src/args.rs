@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use kukri_model::Encoder;
-use kukri_model::schema::TypeRef;
+use kukri_model::schema::{TypeRef, unavailable_message};
 
 use crate::call::Call;
 use crate::error::OpError;
@@ -226,7 +226,14 @@ impl<T: ApiEnum> FromArg for T {
     fn from_arg(value: ArgValue) -> Result<Self, OpError> {
         match &value {
             ArgValue::Enum(name) | ArgValue::String(name) => {
-                T::from_name(name).map_or_else(|| wrong(T::DEF.name, &value), Ok)
+                if let Some(member) = T::from_name(name) {
+                    return Ok(member);
+                }
+                let member = T::DEF.values.iter().find(|member| member.name == &**name);
+                match member.and_then(|member| member.unavailable) {
+                    Some(why) => Err(OpError::new(unavailable_message(name, why))),
+                    None => wrong(T::DEF.name, &value),
+                }
             }
             other => wrong(T::DEF.name, other),
         }

@@ -81,6 +81,16 @@ pub struct ArgDef {
     pub experimental: Option<&'static str>,
     /// The value must reach no log, key or disk.
     pub sensitive: bool,
+    /// Why this engine takes no value but the default yet: any other gives an error that says so.
+    pub unavailable: Option<&'static str>,
+    /// Why every value means the same.
+    pub no_effect: Option<&'static str>,
+}
+
+/// What is asked for and cannot be done in this engine yet: a field, an argument or a member of an enum.
+#[must_use]
+pub fn unavailable_message(what: &str, why: &str) -> String {
+    format!("{what} is not available in this engine: {why}")
 }
 
 /// An example of an operation: shown in the reference, and run by the tests.
@@ -91,6 +101,15 @@ pub struct ExampleDef {
     pub call: &'static str,
     /// What it gives, as JSON, in whose texts `…` stands for anything; or `raises` with a part of the error's message.
     pub gives: &'static str,
+}
+
+/// What of an operation cannot be done yet, where that lies in values of its arguments.
+#[derive(Clone, Copy, Debug)]
+pub struct Partly {
+    /// What is refused, such as `addresses of git repositories`.
+    pub what: &'static str,
+    /// Why, and what to do instead.
+    pub why: &'static str,
 }
 
 /// One operation: a field of an object type.
@@ -118,6 +137,10 @@ pub struct OperationDef {
     pub experimental: Option<&'static str>,
     /// Why this engine cannot do it yet: then it only gives an error that says so.
     pub unavailable: Option<&'static str>,
+    /// What of it this engine cannot do yet, and why.
+    pub partly: Option<Partly>,
+    /// Why it changes nothing, or always gives the same.
+    pub no_effect: Option<&'static str>,
     /// Examples, the plainest first.
     pub examples: &'static [ExampleDef],
 }
@@ -126,8 +149,16 @@ impl OperationDef {
     /// What calling an operation says that this engine cannot do yet.
     #[must_use]
     pub fn unavailable_message(&self) -> String {
-        let why = self.unavailable.unwrap_or("it is not done yet");
-        format!("{}.{} is not available in this engine: {why}", self.on, self.name)
+        unavailable_message(
+            &format!("{}.{}", self.on, self.name),
+            self.unavailable.unwrap_or("it is not done yet"),
+        )
+    }
+
+    /// Why it refuses what it says in `partly`.
+    #[must_use]
+    pub fn refusal(&self) -> &'static str {
+        self.partly.map_or("", |partly| partly.why)
     }
 }
 
@@ -155,6 +186,8 @@ pub struct EnumValueDef {
     pub deprecated: Option<&'static str>,
     /// Why it may change.
     pub experimental: Option<&'static str>,
+    /// Why this engine cannot do it yet: then it gives an error that says so.
+    pub unavailable: Option<&'static str>,
 }
 
 /// An enum.

@@ -15,7 +15,9 @@ class ImageLayerCompression(Enum):
     """Zstandard."""
 
     EStarGZ = "EStarGZ"
-    """Gzip with an index for lazy pulling. Not supported yet."""
+    """Gzip with an index for lazy pulling. Not available in this engine yet: eStargz layers cannot be
+    written yet; use Gzip or Zstd.
+    """
 
     Uncompressed = "Uncompressed"
     """Not at all."""
@@ -27,7 +29,9 @@ class ImageLayerCompression(Enum):
     """Zstandard."""
 
     ESTARGZ = "EStarGZ"
-    """Gzip with an index for lazy pulling. Not supported yet."""
+    """Gzip with an index for lazy pulling. Not available in this engine yet: eStargz layers cannot be
+    written yet; use Gzip or Zstd.
+    """
 
     UNCOMPRESSED = "Uncompressed"
     """Not at all."""

@@ -152,12 +152,6 @@ def test_6_1_compression_of_the_base_stays_unless_forced(q: Any, tmp_path: Path)
     assert kinds == ["tar", "tar+gzip"]
 
 
-def test_6_1_estargz_is_refused_by_name(q: Any) -> None:
-    assert "EStarGZ" in q.fails("ask", "asTarball(forcedCompression: EStarGZ)", "size").message, (
-        "until it is there"
-    )
-
-
 # Configuration.
 
 FULL: dict[str, Any] = {

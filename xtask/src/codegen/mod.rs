@@ -54,7 +54,7 @@ pub fn run(check: bool) -> Result<(), String> {
     }
     out.only("docs/reference/api", "md")?;
     let coverage = Report::new(root)?;
-    for (path, text) in [coverage.pending(), coverage.left_out()] {
+    for (path, text) in [coverage.pending(), coverage.left_out(), coverage.gaps()] {
         out.file(path, &text)?;
     }
     out.file("docs/reference/api-coverage.md", &coverage.page())?;

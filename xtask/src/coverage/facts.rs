@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kukri_api::schema::TypeKind;
 use kukri_api::{Api, ApiConfig, Request, View};
 use kukri_engine::{Engine, Registry, Session};
 use serde_json::Value as Json;
@@ -66,8 +65,8 @@ impl Facts {
     }
 }
 
-/// What this engine's introspection says, and the fields that only give an error with what they say.
-pub fn served() -> Result<(Facts, Vec<(String, String)>), String> {
+/// What this engine's introspection says.
+pub fn served() -> Result<Facts, String> {
     let view = View::DEFAULT;
     let api = Api::new(Engine::in_memory(Registry::core()), &ApiConfig::default());
     let session = Arc::new(Session::new("coverage".to_owned()));
@@ -78,17 +77,7 @@ pub fn served() -> Result<(Facts, Vec<(String, String)>), String> {
     if response.failed.is_some() {
         return Err(format!("introspection: {}", answer["errors"]));
     }
-    let schema = api.schema(view);
-    let mut unavailable = Vec::new();
-    for (_, def) in schema.types() {
-        let TypeKind::Object(composite) = &def.kind else { continue };
-        for field in composite.fields.values() {
-            if let Some(reason) = field.unavailable {
-                unavailable.push((format!("{}.{}", def.name, field.name), reason.to_owned()));
-            }
-        }
-    }
-    Ok((from_introspection(&answer["data"]["__schema"]), unavailable))
+    Ok(from_introspection(&answer["data"]["__schema"]))
 }
 
 fn text<'a>(json: &'a Json, key: &str) -> &'a str {

@@ -15,15 +15,7 @@ pub fn page(report: &Report) -> String {
     );
     summary(report, &mut out);
     types(report, &mut out);
-    out.push_str("\n## Not available\n\n");
-    if report.unavailable.is_empty() {
-        out.push_str("None.\n");
-    } else {
-        out.push_str("These fields are part of the schema, and give an error that says why.\n\n| field | reason |\n|---|---|\n");
-        for (field, reason) in &report.unavailable {
-            put(&mut out, format_args!("| `{field}` | {} |\n", cell(reason)));
-        }
-    }
+    gaps(report, &mut out);
     out.push_str("\n## Differences\n\n");
     if DIFFERENCES.is_empty() {
         out.push_str("None.\n");
@@ -63,6 +55,50 @@ pub fn page(report: &Report) -> String {
     out
 }
 
+fn gaps(report: &Report, out: &mut String) {
+    let gaps = &report.gaps;
+    let lists = [
+        ("Not available", "These fields are part of the schema, and give an error that says why.", "field", &gaps.fields),
+        (
+            "Arguments that are not available",
+            "Any value but the default gives an error that says why. Arguments of fields that are not available are not \
+             listed.",
+            "argument",
+            &gaps.arguments,
+        ),
+        ("Members of enums that are not available", "They give an error that says why.", "member", &gaps.members),
+        (
+            "Available in part",
+            "These fields give an error that says why, for some of what can be given to them.",
+            "field",
+            &gaps.partly,
+        ),
+        (
+            "Without effect",
+            "These are taken and change nothing, or always give the same.",
+            "field or argument",
+            &gaps.no_effect,
+        ),
+    ];
+    for (title, about, what, list) in lists.into_iter().filter(|(.., list)| !list.is_empty()) {
+        put(out, format_args!("\n## {title}\n\n{about}\n\n| {what} | reason |\n|---|---|\n"));
+        for (what, why) in list {
+            put(out, format_args!("| `{what}` | {} |\n", cell(why)));
+        }
+    }
+    if !gaps.types.is_empty() {
+        let types: Vec<String> = gaps.types.iter().map(|name| format!("`{name}`")).collect();
+        put(
+            out,
+            format_args!(
+                "\n## Types without objects\n\nOnly fields that are not available, or none at all, give objects of these types, \
+                 so their fields are counted as not available: {}.\n",
+                types.join(", ")
+            ),
+        );
+    }
+}
+
 fn is_served(report: &Report, name: &str) -> bool {
     ["object", "interface", "enum", "input", "scalar"]
         .iter()
@@ -82,7 +118,9 @@ fn count(report: &Report, name: &str, fields: &[&str]) -> Count {
     for field in fields.iter().filter(|field| !(field.starts_with("load") && field.ends_with("FromID"))) {
         count.all += 1;
         let place = format!("{name}.{field}");
-        if report.unavailable.iter().any(|(known, _)| *known == place) {
+        if report.gaps.fields.iter().any(|(known, _)| *known == place)
+            || report.gaps.types.iter().any(|known| known == name)
+        {
             count.unavailable += 1;
         } else if report.ours.facts.contains_key(&format!("field {place}")) {
             count.served += 1;

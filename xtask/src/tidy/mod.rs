@@ -7,6 +7,7 @@ mod calls;
 mod changelog;
 mod docs;
 mod edges;
+mod gaps;
 mod headers;
 mod lengths;
 mod manifests;
@@ -53,6 +54,7 @@ fn check(root: &Path) -> Result<(), String> {
     let manifests = manifests::read(root)?;
     let mut findings: Vec<Finding> = [
         edges::check(&repo, &manifests),
+        gaps::check(&repo),
         lengths::check(&repo),
         headers::check(&repo),
         calls::check(&repo),

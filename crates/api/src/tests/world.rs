@@ -46,6 +46,8 @@ const fn arg(name: &'static str, ty: TypeRef, default: Option<&'static str>) -> 
         deprecated: None,
         experimental: None,
         sensitive: false,
+        unavailable: None,
+        no_effect: None,
     }
 }
 
@@ -67,6 +69,8 @@ const fn def(
         deprecated: None,
         experimental: None,
         unavailable: None,
+        partly: None,
+        no_effect: None,
         examples: &[],
     }
 }
@@ -287,7 +291,7 @@ fn operations() -> Vec<(&'static OperationDef, Run)> {
 }
 
 const fn value(name: &'static str, alias_of: Option<&'static str>) -> EnumValueDef {
-    EnumValueDef { name, doc: "", alias_of, deprecated: None, experimental: None }
+    EnumValueDef { name, doc: "", alias_of, deprecated: None, experimental: None, unavailable: None }
 }
 
 const COLOR: EnumDef = EnumDef {

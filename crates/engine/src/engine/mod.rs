@@ -96,7 +96,7 @@ impl Engine {
             volumes: VolumeLocks::default(),
             secret_salt: config.secret_salt,
         };
-        assert!(engine.parts.set(parts).is_ok(), "a new engine has no parts yet");
+        assert!(engine.parts.set(parts).is_ok(), "a new engine has parts already");
         engine
     }
 

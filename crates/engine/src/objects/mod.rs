@@ -142,6 +142,8 @@ pub fn interfaces() -> &'static [InterfaceDef] {
         deprecated: None,
         experimental: None,
         unavailable: None,
+        partly: None,
+        no_effect: None,
         examples: &[],
     };
     const SYNC: OperationDef = OperationDef {
@@ -164,6 +166,8 @@ pub fn interfaces() -> &'static [InterfaceDef] {
             deprecated: None,
             experimental: None,
             sensitive: false,
+            unavailable: None,
+            no_effect: None,
         }],
         returns: TypeRef::NonNull(&TypeRef::Named("String")),
         ..ID

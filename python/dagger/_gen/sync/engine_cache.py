@@ -31,7 +31,7 @@ class EngineCache(SyncObject):
         """What the cache holds at this moment: results of operations, and cache volumes.
 
         Args:
-            key: Has no effect: every call looks anew.
+            key: Calls with different keys look anew. Has no effect: every call looks anew.
         """
         from dagger._gen.sync.engine_cache_entry_set import EngineCacheEntrySet
 

@@ -39,7 +39,9 @@ class EngineCacheEntry(SyncObject):
         return self._value(int, "createdTimeUnixNano")
 
     def dagql_call(self) -> str:
-        """Empty: entries are known by what they were made from, which several calls may lead to.
+        """The call that made the entry: always empty.
+
+        Has no effect: entries are known by what they were made from, which several calls may lead to.
 
         Raises:
             ExecError: A command on which this depends failed.

@@ -8,12 +8,18 @@ use super::Address;
 use crate::args::ArgValue;
 use crate::context::Cx;
 use crate::error::OpError;
-use crate::operation::Run;
+use crate::operation::{Described, Run};
 use crate::value::Value;
 
 /// The directory at this place of the client's machine.
 #[derive(Operation)]
-#[operation(on = "Address", returns = "Directory!", cache = "session", eager = "")]
+#[operation(
+    on = "Address",
+    returns = "Directory!",
+    cache = "session",
+    eager = "",
+    partly = "addresses of git repositories: git sources are not supported yet; give the path of a checkout, or run git in a container"
+)]
 #[example(r#"address(value: "./src").directory.entries"# => r#"["hello.py"]"#)]
 #[example(r#"address(value: ".").directory(include: ["**/*.py"], exclude: ["tests"]).glob(pattern: "**")"# => r#"["src/", "src/hello.py"]"#)]
 pub struct Directory {
@@ -36,7 +42,7 @@ impl Run for Directory {
     type Output = Value;
 
     async fn run(self, on: Arc<Address>, cx: &Cx) -> Result<Value, OpError> {
-        let path = on.local_path()?;
+        let path = on.local_path(&Self::DEF)?;
         let mut args = vec![("path", ArgValue::String(path))];
         let patterns = |patterns: Vec<String>| {
             ArgValue::List(patterns.into_iter().map(|pattern| ArgValue::String(pattern.into())).collect())

@@ -8,25 +8,28 @@ use super::Address;
 use crate::args::ArgValue;
 use crate::context::Cx;
 use crate::error::OpError;
-use crate::operation::Run;
+use crate::operation::{Described, Run};
 use crate::value::Value;
 
 /// The file at this place of the client's machine.
 #[derive(Operation)]
-#[operation(on = "Address", returns = "File!", cache = "session", eager = "")]
+#[operation(
+    on = "Address",
+    returns = "File!",
+    cache = "session",
+    eager = "",
+    partly = "addresses of git repositories: git sources are not supported yet; give the path of a checkout, or run git in a container"
+)]
 #[example(r#"address(value: "./src/hello.py").file.name"# => r#""hello.py""#)]
 pub struct File {
-    /// Has no meaning for a file of the client's machine.
-    #[arg(default = "[]")]
-    #[expect(dead_code, reason = "it says what is taken of a repository, and is part of the API")]
+    /// Patterns of what is left out.
+    #[arg(default = "[]", no_effect = "a file of the client's machine is taken as it is")]
     exclude: Vec<String>,
-    /// Has no meaning for a file of the client's machine.
-    #[arg(default = "[]")]
-    #[expect(dead_code, reason = "it says what is taken of a repository, and is part of the API")]
+    /// Patterns of what is taken.
+    #[arg(default = "[]", no_effect = "a file of the client's machine is taken as it is")]
     include: Vec<String>,
-    /// Has no meaning for a file of the client's machine.
-    #[arg(default = "false")]
-    #[expect(dead_code, reason = "it says what is taken of a repository, and is part of the API")]
+    /// Leave out what `.gitignore` files say.
+    #[arg(default = "false", no_effect = "a file of the client's machine is taken as it is")]
     gitignore: bool,
     /// Look again at every call.
     #[arg(default = "false")]
@@ -38,7 +41,7 @@ impl Run for File {
     type Output = Value;
 
     async fn run(self, on: Arc<Address>, cx: &Cx) -> Result<Value, OpError> {
-        let mut args = vec![("path", ArgValue::String(on.local_path()?))];
+        let mut args = vec![("path", ArgValue::String(on.local_path(&Self::DEF)?))];
         if self.no_cache {
             args.push(("noCache", ArgValue::Bool(true)));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kukri_model::schema::ObjectDef;
+use kukri_model::schema::{ObjectDef, OperationDef};
 
 use crate::args::Args;
 use crate::call::Call;
@@ -56,8 +56,8 @@ impl Address {
         cx.engine.step(&cx.session, on, operation, args)
     }
 
-    /// The path on the client's machine.
-    pub fn local_path(&self) -> Result<Arc<str>, OpError> {
+    /// The path on the client's machine, for `operation`, which can do nothing else yet.
+    pub fn local_path(&self, operation: &OperationDef) -> Result<Arc<str>, OpError> {
         if self.value.is_empty() {
             return Err(OpError::new("the address is empty; give a path"));
         }
@@ -65,10 +65,7 @@ impl Address {
             return Ok(path.into());
         }
         if is_remote(&self.value) {
-            return Err(OpError::new(format!(
-                "{}: git sources are not supported yet; give the path of a checkout, or run git in a container",
-                self.value
-            )));
+            return Err(OpError::new(format!("{}: {}", self.value, operation.refusal())));
         }
         Ok(Arc::clone(&self.value))
     }
@@ -140,7 +137,7 @@ mod tests {
             ("ssh://git@example.com/a", None),
             ("", None),
         ] {
-            assert_eq!(address(value).local_path().ok().as_deref(), expected, "{value}");
+            assert_eq!(address(value).local_path(&super::super::directory::Directory::DEF).ok().as_deref(), expected, "{value}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `Container.asTarball`: the container as an image archive.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use kukri_engine_macros::{ApiEnum, Operation};
@@ -26,9 +27,13 @@ pub enum ImageLayerCompression {
     /// Zstandard.
     #[member(name = "Zstd", alias = "ZSTD")]
     Zstd,
-    /// Gzip with an index for lazy pulling. Not supported yet.
-    #[member(name = "EStarGZ", alias = "ESTARGZ")]
-    EStarGz,
+    /// Gzip with an index for lazy pulling.
+    #[member(
+        name = "EStarGZ",
+        alias = "ESTARGZ",
+        unavailable = "eStargz layers cannot be written yet; use Gzip or Zstd"
+    )]
+    EStarGz(Infallible),
     /// Not at all.
     #[member(name = "Uncompressed", alias = "UNCOMPRESSED")]
     Uncompressed,
@@ -96,11 +101,7 @@ pub fn images(
         Some(ImageLayerCompression::Gzip) => Some(Compression::Gzip),
         Some(ImageLayerCompression::Zstd) => Some(Compression::Zstd),
         Some(ImageLayerCompression::Uncompressed) => Some(Compression::Uncompressed),
-        Some(ImageLayerCompression::EStarGz) => {
-            return Err(OpError::new(
-                "EStarGZ: this engine cannot write eStargz layers yet; use Gzip or Zstd",
-            ));
-        }
+        Some(ImageLayerCompression::EStarGz(never)) => match never {},
     };
     let media_types = match media_types {
         ImageMediaTypes::Oci => MediaTypes::Oci,

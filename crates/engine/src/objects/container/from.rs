@@ -29,6 +29,7 @@ pub struct From {
     /// The image: `alpine`, `docker.io/library/alpine:3.20`, `registry.example.com/a/b@sha256:…`.
     address: String,
     /// Reach the registry by this service's name.
+    #[arg(unavailable = "services are not supported yet; give an address that the engine can reach")]
     registry_service: Option<Ref<Service>>,
 }
 
@@ -37,10 +38,6 @@ impl Run for From {
     type Output = Container;
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<Container, OpError> {
-        // No operation makes a service yet.
-        if let Some(service) = self.registry_service {
-            match *service.object {}
-        }
         let reference: Reference = self.address.parse().or_fail()?;
         let client = cx.session.registry(cx.engine.registry_client());
         let platform = on.config.platform.clone();

@@ -35,6 +35,7 @@ pub struct Publish {
     #[arg(default = "OCIMediaTypes")]
     media_types: ImageMediaTypes,
     /// Reach the registry by this service's name.
+    #[arg(unavailable = "services are not supported yet; give an address that the engine can reach")]
     registry_service: Option<Ref<Service>>,
 }
 
@@ -43,10 +44,6 @@ impl Run for Publish {
     type Output = String;
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<String, OpError> {
-        // No operation makes a service yet.
-        if let Some(service) = self.registry_service {
-            match *service.object {}
-        }
         let reference: Reference = self.address.parse().or_fail()?;
         let tarball = images(&on, &self.platform_variants, self.forced_compression, self.media_types)?;
         let handles: Vec<TreeHandle> =

@@ -72,8 +72,11 @@ pub struct WithExec {
     /// Which exit statuses are no failure.
     #[arg(default = "SUCCESS")]
     expect: ReturnType,
-    /// Give the command a session of its own to this engine. Not supported yet.
-    #[arg(default = "false")]
+    /// Give the command a session of its own to this engine.
+    #[arg(
+        default = "false",
+        unavailable = "commands cannot have a session of their own yet; make these calls from the program that runs this one"
+    )]
     experimental_privileged_nesting: bool,
     /// Run with all capabilities and devices: the command can do what root of the engine's machine can.
     #[arg(default = "false")]
@@ -91,11 +94,6 @@ impl Run for WithExec {
     type Output = Container;
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<Container, OpError> {
-        if self.experimental_privileged_nesting {
-            return Err(OpError::new(
-                "experimentalPrivilegedNesting: this engine cannot give a command a session of its own yet",
-            ));
-        }
         if !self.stdin.is_empty() && !self.redirect_stdin.is_empty() {
             return Err(OpError::new("cannot set both stdin and redirectStdin"));
         }

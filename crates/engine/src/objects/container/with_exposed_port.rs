@@ -28,7 +28,7 @@ pub struct WithExposedPort {
     /// What is behind it.
     description: Option<String>,
     /// Do not wait for the port to accept connections when run as a service.
-    #[arg(default = "false")]
+    #[arg(default = "false", no_effect = "there are no services to wait for yet; exposedPorts shows it")]
     experimental_skip_healthcheck: bool,
 }
 

@@ -11,7 +11,11 @@ use crate::operation::Run;
 
 /// Removes a mounted Unix socket; where none is mounted, nothing happens.
 #[derive(Operation)]
-#[operation(on = "Container", returns = "Container!")]
+#[operation(
+    on = "Container",
+    returns = "Container!",
+    no_effect = "withUnixSocket is not available, so no socket is mounted"
+)]
 pub struct WithoutUnixSocket {
     /// Where it is mounted.
     path: String,

@@ -14,9 +14,8 @@ use crate::operation::Run;
 #[derive(Operation)]
 #[operation(on = "EngineCache", returns = "EngineCacheEntrySet!", cache = "never")]
 pub struct EntrySet {
-    /// Has no effect: every call looks anew.
-    #[arg(default = "\"\"")]
-    #[expect(dead_code, reason = "part of the API, without a meaning")]
+    /// Calls with different keys look anew.
+    #[arg(default = "\"\"", no_effect = "every call looks anew")]
     key: String,
 }
 

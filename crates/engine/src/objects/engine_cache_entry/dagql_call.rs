@@ -1,4 +1,4 @@
-//! `EngineCacheEntry.dagqlCall`: empty: entries are known by what they were made from, which several calls may lead to.
+//! `EngineCacheEntry.dagqlCall`: the call that made the entry: always empty.
 
 use std::sync::Arc;
 
@@ -9,9 +9,13 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 
-/// Empty: entries are known by what they were made from, which several calls may lead to.
+/// The call that made the entry: always empty.
 #[derive(Operation)]
-#[operation(on = "EngineCacheEntry", returns = "String!")]
+#[operation(
+    on = "EngineCacheEntry",
+    returns = "String!",
+    no_effect = "entries are known by what they were made from, which several calls may lead to"
+)]
 pub struct DagqlCall {}
 
 impl Run for DagqlCall {

@@ -20,9 +20,11 @@ use crate::operation::Run;
 #[operation(on = "File", returns = "EnvFile!")]
 #[example(r#"host.file(path: ".env").asEnvFile.get(name: "NAME")"# => r#""world""#)]
 pub struct AsEnvFile {
-    /// Has no effect.
-    #[arg(deprecated = "References are always replaced, unless a value is asked for as it is written.")]
-    #[expect(dead_code, reason = "part of the API, without a meaning")]
+    /// Replace references to variables.
+    #[arg(
+        deprecated = "References are always replaced, unless a value is asked for as it is written.",
+        no_effect = "references are always replaced"
+    )]
     expand: Option<bool>,
 }
 

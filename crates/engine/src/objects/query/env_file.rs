@@ -15,9 +15,11 @@ use crate::operation::Run;
 #[operation(on = "Query", returns = "EnvFile!", name = "envFile")]
 #[example(r#"envFile.withVariable(name: "GREETING", value: "hello").asFile.contents"# => r#""GREETING=hello\n""#)]
 pub struct GetEnvFile {
-    /// Has no effect.
-    #[arg(deprecated = "References are always replaced, unless a value is asked for as it is written.")]
-    #[expect(dead_code, reason = "part of the API, without a meaning")]
+    /// Replace references to variables.
+    #[arg(
+        deprecated = "References are always replaced, unless a value is asked for as it is written.",
+        no_effect = "references are always replaced"
+    )]
     expand: Option<bool>,
 }
 
