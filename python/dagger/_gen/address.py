@@ -61,6 +61,9 @@ class Address(Object):
     ) -> Directory:
         """The directory at this place of the client's machine.
 
+        Not available in this engine yet: addresses of git repositories: git sources are not supported yet;
+        give the path of a checkout, or run git in a container.
+
         Args:
             exclude: Patterns of what is left out, as in `.dockerignore`.
             include: Patterns of what is taken; all if empty.
@@ -94,10 +97,16 @@ class Address(Object):
     ) -> File:
         """The file at this place of the client's machine.
 
+        Not available in this engine yet: addresses of git repositories: git sources are not supported yet;
+        give the path of a checkout, or run git in a container.
+
         Args:
-            exclude: Has no meaning for a file of the client's machine.
-            include: Has no meaning for a file of the client's machine.
-            gitignore: Has no meaning for a file of the client's machine.
+            exclude: Patterns of what is left out. Has no effect: a file of the client's machine is taken
+                as it is.
+            include: Patterns of what is taken. Has no effect: a file of the client's machine is taken as
+                it is.
+            gitignore: Leave out what `.gitignore` files say. Has no effect: a file of the client's machine
+                is taken as it is.
             no_cache: Look again at every call.
 
         Example:

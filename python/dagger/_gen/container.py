@@ -520,7 +520,8 @@ class Container(Object):
         Args:
             address: The image: `alpine`, `docker.io/library/alpine:3.20`,
                 `registry.example.com/a/b@sha256:…`.
-            registry_service: Reach the registry by this service's name.
+            registry_service: Reach the registry by this service's name. Not available in this engine yet:
+                services are not supported yet; give an address that the engine can reach.
 
         Example:
             ```python
@@ -708,7 +709,8 @@ class Container(Object):
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
             media_types: Which family of media types is used. Default: `OCIMediaTypes`.
-            registry_service: Reach the registry by this service's name.
+            registry_service: Reach the registry by this service's name. Not available in this engine yet:
+                services are not supported yet; give an address that the engine can reach.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -1267,7 +1269,8 @@ class Container(Object):
                 same.
             expect: Which exit statuses are no failure. Default: `SUCCESS`.
             experimental_privileged_nesting: Give the command a session of its own to this engine. Not
-                supported yet.
+                available in this engine yet: commands cannot have a session of their own yet; make these
+                calls from the program that runs this one.
             insecure_root_capabilities: Run with all capabilities and devices: the command can do what root
                 of the engine's machine can.
             expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables.
@@ -1312,7 +1315,7 @@ class Container(Object):
             protocol: Transport protocol. Default: `TCP`.
             description: What is behind it.
             experimental_skip_healthcheck: Do not wait for the port to accept connections when run as a
-                service.
+                service. Has no effect: there are no services to wait for yet; exposedPorts shows it.
 
         Example:
             ```python
@@ -2303,6 +2306,8 @@ class Container(Object):
         expand: bool | None = False,
     ) -> Container:
         """Removes a mounted Unix socket; where none is mounted, nothing happens.
+
+        Has no effect: withUnixSocket is not available, so no socket is mounted.
 
         Args:
             path: Where it is mounted.

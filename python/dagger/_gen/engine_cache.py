@@ -32,7 +32,7 @@ class EngineCache(Object):
         """What the cache holds at this moment: results of operations, and cache volumes.
 
         Args:
-            key: Has no effect: every call looks anew.
+            key: Calls with different keys look anew. Has no effect: every call looks anew.
         """
         from dagger._gen.engine_cache_entry_set import EngineCacheEntrySet
 

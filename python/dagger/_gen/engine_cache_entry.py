@@ -43,7 +43,9 @@ class EngineCacheEntry(Object):
 
     @awaited
     async def dagql_call(self) -> str:
-        """Empty: entries are known by what they were made from, which several calls may lead to.
+        """The call that made the entry: always empty.
+
+        Has no effect: entries are known by what they were made from, which several calls may lead to.
 
         Raises:
             ExecError: A command on which this depends failed.

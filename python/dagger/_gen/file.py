@@ -46,8 +46,8 @@ class File(Object):
         `#` mean nothing. A value that begins with a quote may have several lines.
 
         Args:
-            expand: Has no effect. Deprecated: References are always replaced, unless a value is asked for
-                as it is written.
+            expand: Replace references to variables. Has no effect: references are always replaced.
+                Deprecated: References are always replaced, unless a value is asked for as it is written.
 
         Example:
             ```python

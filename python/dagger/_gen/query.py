@@ -250,8 +250,8 @@ class Query(Object):
         """An empty environment file.
 
         Args:
-            expand: Has no effect. Deprecated: References are always replaced, unless a value is asked for
-                as it is written.
+            expand: Replace references to variables. Has no effect: references are always replaced.
+                Deprecated: References are always replaced, unless a value is asked for as it is written.
 
         Example:
             ```python

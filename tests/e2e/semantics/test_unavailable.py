@@ -65,7 +65,9 @@ class Api:
     def __init__(self, q: Any) -> None:
         self.q = q
         types = q.session_query(DOCUMENT)["__schema"]["types"]
-        self.objects = {each["name"]: {field["name"]: field for field in each["fields"] or []} for each in types}
+        self.objects = {
+            each["name"]: {field["name"]: field for field in each["fields"] or []} for each in types
+        }
 
     def call(self, place: str) -> str:
         """A field with the arguments that it needs."""
@@ -214,7 +216,9 @@ def test_an_argument_is_refused_by_name(q: Any, api: Api, place: str) -> None:
         assert message.startswith("Container.asService is not available in this engine: ")
         return
     message = q.fails("session_query", document).message
-    assert message == f"argument {name} of {field} is not available in this engine: {of_kind('argument')[place]}"
+    assert (
+        message == f"argument {name} of {field} is not available in this engine: {of_kind('argument')[place]}"
+    )
     # The default is no request for it.
     assert q.session_query(document.replace("true)", "false)"))
 
@@ -251,7 +255,9 @@ def test_what_has_no_effect_changes_nothing(q: Any, tmp_path: Any, place: str) -
 
 def test_the_schema_says_so_too(q: Any) -> None:
     def text(document: str, what: str, name: str) -> str:
-        return {each["name"]: each["description"].lower() for each in q.session_query(document)["__type"][what]}[name]
+        return {
+            each["name"]: each["description"].lower() for each in q.session_query(document)["__type"][what]
+        }[name]
 
     host = '{__type(name: "Host"){fields{name description}}}'
     assert "not available in this engine" in text(host, "fields", "tunnel")

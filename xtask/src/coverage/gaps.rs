@@ -56,7 +56,8 @@ impl Gaps {
             }
         }
         let made = made(operations().map(|operation| operation.def));
-        gaps.types = registry.objects.keys().filter(|name| !made.contains(*name)).map(|&n| n.to_owned()).collect();
+        gaps.types =
+            registry.objects.keys().filter(|name| !made.contains(*name)).map(|&n| n.to_owned()).collect();
         gaps
     }
 

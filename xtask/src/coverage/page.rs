@@ -58,7 +58,12 @@ pub fn page(report: &Report) -> String {
 fn gaps(report: &Report, out: &mut String) {
     let gaps = &report.gaps;
     let lists = [
-        ("Not available", "These fields are part of the schema, and give an error that says why.", "field", &gaps.fields),
+        (
+            "Not available",
+            "These fields are part of the schema, and give an error that says why.",
+            "field",
+            &gaps.fields,
+        ),
         (
             "Arguments that are not available",
             "Any value but the default gives an error that says why. Arguments of fields that are not available are not \
@@ -66,7 +71,12 @@ fn gaps(report: &Report, out: &mut String) {
             "argument",
             &gaps.arguments,
         ),
-        ("Members of enums that are not available", "They give an error that says why.", "member", &gaps.members),
+        (
+            "Members of enums that are not available",
+            "They give an error that says why.",
+            "member",
+            &gaps.members,
+        ),
         (
             "Available in part",
             "These fields give an error that says why, for some of what can be given to them.",

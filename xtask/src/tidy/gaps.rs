@@ -8,7 +8,8 @@ use super::repo::Repo;
 const FOLDER: &str = "crates/engine/src/";
 
 /// Words of an error about what cannot be done.
-const WORDS: &[&str] = &[" yet", "not supported", "not available in this engine", "this engine cannot", "not implemented"];
+const WORDS: &[&str] =
+    &[" yet", "not supported", "not available in this engine", "this engine cannot", "not implemented"];
 
 /// The attributes that say so instead.
 const ATTRIBUTES: &[&str] = &["unavailable = \"", "partly = \"", "no_effect = \"", "reason = \""];
@@ -33,12 +34,14 @@ pub fn check(repo: &Repo) -> Vec<Finding> {
             if is_test || line.trim_start().starts_with("//") {
                 continue;
             }
-            if WORDS.iter().any(|word| line.contains(word)) && !ATTRIBUTES.iter().any(|of| line.contains(of)) {
+            if WORDS.iter().any(|word| line.contains(word)) && !ATTRIBUTES.iter().any(|of| line.contains(of))
+            {
                 let what = "an error about what cannot be done, which no list knows";
                 let help = "say it with `unavailable` or `partly` in the description of the operation";
                 findings.push(Finding::new(path, index + 1, what, help));
             }
-            let field = lines[index + 1..].iter().map(|line| line.trim()).find(|line| !line.starts_with("#["));
+            let field =
+                lines[index + 1..].iter().map(|line| line.trim()).find(|line| !line.starts_with("#["));
             if line.contains("dead_code") && !field.is_some_and(|field| field.starts_with(READ_ELSEWHERE)) {
                 let what = "an argument that nothing reads, which no list knows";
                 let help = "give it its meaning, or say `no_effect` or `unavailable` in its `#[arg]`";
@@ -56,7 +59,8 @@ mod tests {
     #[test]
     fn refusals_and_dead_arguments_are_found() {
         let plain = "fn f() {\n    Err(OpError::new(\"pipes are not supported\"))\n}\n";
-        let described = "#[operation(unavailable = \"services are not supported yet\")]\n// not yet\nstruct S;\n";
+        let described =
+            "#[operation(unavailable = \"services are not supported yet\")]\n// not yet\nstruct S;\n";
         let dead = "struct S {\n    #[expect(dead_code, reason = \"x\")]\n    expand: bool,\n    \
                     #[expect(dead_code, reason = \"x\")]\n    no_cache: bool,\n}\n";
         let test = "#[cfg(test)]\nmod tests {\n    const S: &str = \"not done yet\";\n}\n";

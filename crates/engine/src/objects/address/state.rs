@@ -103,6 +103,7 @@ fn is_remote(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::Described;
 
     fn address(value: &str) -> Address {
         Address { value: value.into() }
@@ -137,7 +138,11 @@ mod tests {
             ("ssh://git@example.com/a", None),
             ("", None),
         ] {
-            assert_eq!(address(value).local_path(&super::super::directory::Directory::DEF).ok().as_deref(), expected, "{value}");
+            assert_eq!(
+                address(value).local_path(&super::super::directory::Directory::DEF).ok().as_deref(),
+                expected,
+                "{value}"
+            );
         }
     }
 }
