@@ -9,6 +9,8 @@ mod sink;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use kukri_model::{Digest, Platform};
 use kukri_oci::{Reference, RegistryClient, Resolved};
 use kukri_session::engine::SessionHandle;
@@ -184,18 +186,22 @@ impl Session {
         let key = (reference.to_string(), platform.to_string());
         let cell = Arc::clone(lock(&self.resolved).entry(key).or_default());
         let find = || async {
-            let (known, wanted, on) = (store.clone(), reference.clone(), platform.clone());
-            let recalled = crate::blocking(move || Ok(references::recall(&known, &wanted, &on))).await?;
-            if let Some(recalled) = recalled {
+            let recall = |pinned: Reference| -> BoxFuture<'static, Option<Resolved>> {
+                let (known, on) = (store.clone(), platform.clone());
+                let look = move || Ok(references::recall(&known, &pinned, &on));
+                crate::blocking(look).map(|found| found.ok().flatten()).boxed()
+            };
+            if reference.digest().is_some()
+                && let Some(recalled) = recall(reference.clone()).await
+            {
                 return Ok(Arc::new(recalled));
             }
-            let resolved = Arc::new(client.resolve(reference, platform).await.or_fail()?);
+            let known = |digest| recall(reference.with_digest(digest));
+            let resolved = client.resolve_known(reference, platform, &known).await.or_fail()?;
+            let resolved = Arc::new(resolved);
             let (known, found) = (store.clone(), Arc::clone(&resolved));
-            crate::blocking(move || {
-                references::keep(&known, &found);
-                Ok(())
-            })
-            .await?;
+            // For later sessions: nobody waits for it.
+            tokio::task::spawn_blocking(move || references::keep(&known, &found));
             Ok(resolved)
         };
         cell.get_or_try_init(find).await.cloned()

@@ -33,8 +33,8 @@ pub trait ResultCache<V>: Send + Sync + 'static {
     /// Keeps the result of a run.
     fn store(&self, record: Record<'_, V>);
 
-    /// Notes that `definition` leads to the result under `key`, which is there already.
-    fn link(&self, definition: &Digest, key: &Digest);
+    /// Notes that `definition` leads to the result under `key`, which is there already: that of `run`.
+    fn link(&self, definition: &Digest, key: &Digest, run: EarlierRun);
 }
 
 /// The run that a result comes from.
@@ -158,7 +158,7 @@ impl<V: Clone + Send + Sync + 'static> ResultCache<V> for MemoryCache<V> {
         runs.truncate(Self::RUNS_PER_SLOT);
     }
 
-    fn link(&self, definition: &Digest, key: &Digest) {
+    fn link(&self, definition: &Digest, key: &Digest, _: EarlierRun) {
         self.state().keys.insert(*definition, *key);
     }
 }

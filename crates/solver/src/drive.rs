@@ -115,7 +115,7 @@ impl<O: Op> Shared<O> {
             Work::Ready(job) => self.ready(job),
             Work::Ran { job, value, duration } => self.ran(job, value, duration),
             Work::Followed { job, value, run } => {
-                self.link(job);
+                self.link(job, run);
                 self.done(job, value, run);
             }
         }
@@ -191,7 +191,7 @@ impl<O: Op> Shared<O> {
     fn hit_by_content(self: &Arc<Self>, job: &Facts<O>, value: O::Value, run: EarlierRun) {
         let outcome = Outcome::Hit { by: HitBy::Content, run };
         self.tell_decision(job.id, &job.op, job.definition, &job.scope.context, outcome, job.met.elapsed());
-        self.link(job.id);
+        self.link(job.id, run);
         self.done(job.id, value, run);
     }
 
@@ -224,10 +224,10 @@ impl<O: Op> Shared<O> {
     }
 
     /// Notes that the job's definition leads to its key.
-    fn link(self: &Arc<Self>, id: JobId) {
+    fn link(self: &Arc<Self>, id: JobId, run: EarlierRun) {
         let storage = self.update(|state, _| state.storage(id));
         if let Some(Storage { key, definition: Some(definition), .. }) = storage {
-            let _ = catch_unwind(AssertUnwindSafe(|| self.cache.link(&definition, &key.digest)));
+            let _ = catch_unwind(AssertUnwindSafe(|| self.cache.link(&definition, &key.digest, run)));
         }
     }
 

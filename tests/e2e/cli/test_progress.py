@@ -6,12 +6,16 @@ import itertools
 import json
 import os
 import re
+import signal
+import subprocess
 import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from engine import ROOT, Engine
+from engine import ROOT, Engine, binary
 from registry import Registry
 
 MODES = ["auto", "tty", "plain", "json", "dots", "logs", "report", "none"]
@@ -293,6 +297,93 @@ def summary(text: str) -> tuple[str, dict[str, list[tuple[float, str]]]]:
         elif took := re.match(r" +([\d.]+)s  (.*)$", line):
             parts[name].append((float(took[1]), took[2]))
     return lines[0], parts
+
+
+def test_a_step_that_two_wait_for_begins_once_and_when_it_has_its_turn(fresh: Engine) -> None:
+    word = unique()
+
+    def branch(last: str) -> str:
+        """A chain whose first two steps are those of the other branch, too."""
+        first, second, third = (
+            f'withExec(args: ["sh", "-c", ": {word} {name}; sleep {seconds}; echo > /{name}"])'
+            for name, seconds in (("first", 1), ("second", 0.2), (last, 0.1))
+        )
+        return (
+            f'container {{ from(address: "busybox") {{ {first} {{ {second} {{ {third} {{ sync }} }} }} }} }}'
+        )
+
+    document = f"{{ left: {branch('left')} right: {branch('right')} }}"
+    events = [json.loads(line) for line in progress(fresh, document, "json").splitlines()]
+    started = [event for event in events if event["event"] == "span_started"]
+    steps = {
+        name: event
+        for event in started
+        for name in ("pull", "first", "second", "left", "right")
+        if re.search(rf"^pull |{word} ", event["label"]) and re.search(rf"^{name} |{name};", event["label"])
+    }
+    assert len(steps) == 5
+    assert len({event["id"] for event in started}) == len(started), "none begins twice"
+    ended = {event["id"]: event["time_ns"] for event in events if event["event"] == "span_finished"}
+    took = {name: (ended[event["id"]] - event["time_ns"]) / 1e9 for name, event in steps.items()}
+    assert took["first"] >= 1 and 0.2 <= took["second"] < 0.9, took
+    needed = [("first", "pull"), ("second", "first"), ("left", "second"), ("right", "second")]
+    for name, before in needed:
+        assert steps[before]["id"] in steps[name]["inputs"], (name, steps[name])
+        assert steps[name]["time_ns"] >= ended[steps[before]["id"]] - 1e7, name
+
+    first, parts = summary(progress(fresh, document.replace(word, unique()), "plain"))
+    (path,) = [name for name in parts if name.startswith("critical path:")]
+    whole = re.search(r" in (\d+\.\d)s", first)
+    assert whole, first
+    assert 1.2 <= float(path.removeprefix("critical path: ").rstrip("s")) <= float(whole[1]) + 0.1
+
+
+@pytest.mark.parametrize("first_leaves", [False, True])
+def test_what_two_sessions_wait_for_is_told_to_both(engine: Engine, first_leaves: bool) -> None:
+    """Each sees it begin, its output and its end, also where the session that asked first has left."""
+    word = unique()
+    document = steps(f"echo {word} begins; sleep 2; echo {word} goes on")
+    command = [binary(), "query", document]
+    env = {**engine.env, "KUKRI_PROGRESS": "json"}
+
+    def until(client: subprocess.Popen[str], found: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        assert client.stderr is not None
+        for line in client.stderr:
+            event: dict[str, Any] = json.loads(line)
+            seen[client].append(event)
+            if found(event):
+                return event
+        raise AssertionError(seen[client])
+
+    def begins(event: dict[str, Any]) -> bool:
+        return event["event"] == "span_started" and word in event["label"]
+
+    with ExitStack() as stack:
+        clients = []
+        seen: dict[subprocess.Popen[str], list[dict[str, Any]]] = {}
+        for _ in range(2):
+            client = stack.enter_context(
+                subprocess.Popen(
+                    command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                )
+            )
+            clients.append(client)
+            seen[client] = []
+            until(client, begins)
+        first, second = clients
+        if first_leaves:
+            first.send_signal(signal.SIGTERM)
+            assert first.wait(20) != 0
+        for client in clients[first_leaves:]:
+            out, err = client.communicate(timeout=20)
+            assert client.returncode == 0, err
+            assert f"{word} goes on" in out
+            events = [*seen[client], *map(json.loads, err.splitlines())]
+            (step,) = [event["id"] for event in events if begins(event)]
+            told = [event for event in events if event.get("id") == step]
+            assert "goes on" in "".join(event.get("text", "") for event in told if event["event"] == "span_log")
+            (ended,) = [event for event in told if event["event"] == "span_finished"]
+            assert told[-1] is ended, told
 
 
 def test_the_summary_is_right(fresh: Engine) -> None:

@@ -1,10 +1,10 @@
 //! The store as the solver's memory of results.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use kukri_model::{Digest, Encoder};
-use kukri_solver::{ContentKey, Earlier, Lookup, Record, ResultCache};
+use kukri_solver::{ContentKey, Earlier, EarlierRun, Lookup, Record, ResultCache};
 use kukri_store::{ResultRecord, Store};
 use serde::{Deserialize, Serialize};
 
@@ -24,12 +24,18 @@ fn link_key(definition: &Digest) -> Digest {
     Encoder::new("kukri.definition.v1").digest(definition).finish()
 }
 
+fn milliseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The record of a recipe that leads to a content key.
 ///
-/// `command` is that of an exec and where it ran: [`nearest::alike`] finds the result by them.
+/// `took` is what the run took, so that it need not be looked up. `command` is that of an exec and where it ran:
+/// [`nearest::alike`] finds the result by them.
 fn link_record(
     definition: &Digest,
     key: &Digest,
+    took: Duration,
     command: Option<(&str, Digest)>,
 ) -> Option<(Digest, ResultRecord)> {
     let record = ResultRecord {
@@ -38,7 +44,7 @@ fn link_record(
         label: String::new(),
         slot: command.map_or(*definition, |(_, place)| place),
         inputs: command.into_iter().map(|(label, _)| (label.to_owned(), *key)).collect(),
-        cost_ms: 0,
+        cost_ms: milliseconds(took),
         created: SystemTime::now(),
     };
     Some((link_key(definition), record))
@@ -48,11 +54,14 @@ fn link_record(
 pub fn took(store: &Store, definitions: &[Digest]) -> Duration {
     let links: Vec<Digest> = definitions.iter().map(link_key).collect();
     let Ok(links) = store.peek_results(&links) else { return Duration::ZERO };
-    let key = |(value, _): (Vec<u8>, u64)| Some(serde_json::from_slice::<Link>(&value).ok()?.key);
+    let key = |(value, took): (Vec<u8>, u64)| Some((serde_json::from_slice::<Link>(&value).ok()?.key, took));
     // Two recipes may lead to one run.
-    let keys: BTreeSet<Digest> = links.into_iter().flatten().filter_map(key).collect();
-    let runs = store.peek_results(&keys.into_iter().collect::<Vec<_>>()).unwrap_or_default();
-    Duration::from_millis(runs.into_iter().flatten().map(|(_, took_ms)| took_ms).sum())
+    let runs: BTreeMap<Digest, u64> = links.into_iter().flatten().filter_map(key).collect();
+    // Links of earlier versions do not say it.
+    let unknown: Vec<Digest> = runs.iter().filter(|(_, took)| **took == 0).map(|(key, _)| *key).collect();
+    let looked_up = store.peek_results(&unknown).unwrap_or_default();
+    let unknown = looked_up.into_iter().flatten().map(|(_, took)| took);
+    Duration::from_millis(runs.into_values().chain(unknown).sum())
 }
 
 impl ResultCache<VertexValue> for StoreCache {
@@ -104,21 +113,21 @@ impl ResultCache<VertexValue> for StoreCache {
             label: record.label.to_owned(),
             slot: record.key.slot,
             inputs: record.key.parts.clone(),
-            cost_ms: u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX),
+            cost_ms: milliseconds(record.duration),
             created: SystemTime::now(),
         };
         let mut records = vec![(record.key.digest, kept)];
         records.extend(record.definition.and_then(|definition| {
             let place = nearest::place(&record.key.parts);
-            link_record(&definition, &record.key.digest, place.map(|place| (record.label, place)))
+            link_record(&definition, &record.key.digest, record.duration, place.map(|place| (record.label, place)))
         }));
         if let Err(error) = self.0.put_results(records) {
             tracing::warn!(%error, label = record.label, "a result cannot be kept");
         }
     }
 
-    fn link(&self, definition: &Digest, key: &Digest) {
-        let records = link_record(definition, key, None).into_iter().collect();
+    fn link(&self, definition: &Digest, key: &Digest, run: EarlierRun) {
+        let records = link_record(definition, key, run.took, None).into_iter().collect();
         if let Err(error) = self.0.put_results(records) {
             tracing::warn!(%error, "a result cannot be linked");
         }

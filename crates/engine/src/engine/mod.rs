@@ -12,6 +12,7 @@ mod nearest;
 mod observer;
 mod open;
 mod volumes;
+mod watchers;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -40,7 +41,7 @@ pub use kukri_store::{PruneOptions, PruneReport, Usage, VerifyOptions, is_in_use
 pub use admin::{prune_json, usage_json};
 pub use config::{EngineConfig, ExecEnvironment};
 pub use lineage::Lineage;
-pub use observer::Watchers;
+pub use watchers::Watchers;
 pub use open::{EngineOptions, NEEDS_ROOT, OpenEngineError};
 pub use volumes::VolumeLocks;
 

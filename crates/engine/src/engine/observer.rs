@@ -1,7 +1,6 @@
 //! What the solver decides, as events for the sessions concerned.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kukri_model::Digest;
@@ -9,69 +8,36 @@ use kukri_solver::{Decision, HitBy, MissReason, Observer, Outcome, SolveError, V
 use kukri_telemetry::{Event, SpanId, SpanKind, SpanOutcome};
 
 use super::cache;
+use super::watchers::{Begin, Over, Watchers};
 use crate::error::OpError;
 use crate::progress::{failed, now};
-use crate::session::Session;
-use crate::vertex::{Vertex, VertexOp, VertexValue};
-
-/// Which sessions wait for which vertex: all of them see its output.
-#[derive(Default)]
-pub struct Watchers(Mutex<HashMap<u64, Vec<Arc<Session>>>>);
-
-impl Watchers {
-    fn add(&self, vertex: u64, session: &Arc<Session>) {
-        let mut watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let sessions = watchers.entry(vertex).or_default();
-        if !sessions.iter().any(|known| known.id() == session.id()) {
-            sessions.push(Arc::clone(session));
-        }
-    }
-
-    fn remove(&self, vertex: u64, session: &Arc<Session>) {
-        let mut watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sessions) = watchers.get_mut(&vertex) {
-            sessions.retain(|known| known.id() != session.id());
-            if sessions.is_empty() {
-                watchers.remove(&vertex);
-            }
-        }
-    }
-
-    fn of(&self, vertex: u64) -> Vec<Arc<Session>> {
-        let watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        watchers.get(&vertex).cloned().unwrap_or_default()
-    }
-
-    /// Tells all that wait for a vertex.
-    pub fn tell(&self, vertex: u64, event: &Event) {
-        for session in self.of(vertex) {
-            session.progress().tell(event);
-        }
-    }
-
-    /// Tells those of them that export telemetry what happens.
-    pub fn moment(&self, vertex: u64, name: &str, exit_code: Option<i32>) {
-        for session in self.of(vertex) {
-            session.progress().moment(vertex, name, exit_code);
-        }
-    }
-}
+use crate::vertex::{SolveContext, Vertex, VertexOp, VertexValue};
 
 /// Tells sessions what the solver does for them.
-pub struct Reporter {
-    watchers: Arc<Watchers>,
-    /// Why vertices run that have been decided but wait for their turn.
-    reasons: Mutex<HashMap<u64, String>>,
-}
+pub struct Reporter(Arc<Watchers>);
 
 impl Reporter {
     /// For the sessions that `watchers` collects.
-    pub fn new(watchers: Arc<Watchers>) -> Self {
-        Self { watchers, reasons: Mutex::default() }
+    pub const fn new(watchers: Arc<Watchers>) -> Self {
+        Self(watchers)
     }
 
-    fn reasons(&self) -> std::sync::MutexGuard<'_, HashMap<u64, String>> {
-        self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Tells a session that a step begins.
+    fn begin(&self, id: SpanId, begin: &Begin) {
+        let Some(op) = begin.asked.first() else { return };
+        let Some(kind) = kind(op) else { return };
+        let session = &begin.context.session;
+        if !session.progress().is_on() {
+            return;
+        }
+        started(op, &begin.context, id, kind);
+        for other in &begin.asked {
+            session.progress().lineage().note(other.digest, id);
+        }
+        if let Some(reason) = begin.reason.clone() {
+            session.progress().tell(&Event::SpanNotCached { id, reason });
+        }
+        self.0.told(id, session);
     }
 }
 
@@ -106,59 +72,30 @@ fn tell_spared(vertex: &Solved<'_, Vertex>, id: SpanId, recipes: Vec<Digest>) {
 impl Observer<Vertex> for Reporter {
     fn on_decision(&self, vertex: &Solved<'_, Vertex>, decision: &Decision) {
         let Some(kind) = kind(vertex.op) else { return };
-        let session = &vertex.context.session;
-        let progress = session.progress();
-        if !progress.is_on() {
-            return;
-        }
-        let id = match decision.outcome {
-            // A hit has no run, and so no number of its own.
-            Outcome::Hit { .. } => vertex.context.engine.next_span(),
-            _ => vertex.id,
-        };
-        if matches!(decision.outcome, Outcome::Hit { .. }) && !progress.lineage().claim(vertex.op.digest, id)
-        {
-            // Used again in the same run: that is no step more.
-            return;
-        }
-        if let Outcome::Miss { reason } = &decision.outcome {
-            // It begins when it has its turn, so that its duration is its own.
-            self.watchers.add(vertex.id, session);
-            self.reasons().insert(vertex.id, why(reason));
-            return;
-        }
-        let label = decision.label.clone();
-        started(vertex, id, label, kind);
         match &decision.outcome {
             Outcome::Hit { by, run } => {
                 let reason = match by {
                     HitBy::Definition => format!("the same step ran {} ago", ago(run.age)),
                     HitBy::Content => format!("a step with the same content ran {} ago", ago(run.age)),
                 };
-                let took = saved_ns(run.took);
-                // Its own run is known more exactly; the rest is what was before it.
-                let mut spared = progress.lineage().spares(vertex.op);
-                let all = spared.len();
-                spared.retain(|recipe| *recipe != vertex.op.digest);
-                let spared_ns = Some(if spared.len() < all { took } else { 0 });
-                progress.tell(&Event::SpanCached { id, reason, saved_ns: took, spared_ns });
-                progress.tell(&Event::SpanFinished { id, outcome: SpanOutcome::Cached, time_ns: now() });
-                tell_spared(vertex, id, spared);
+                found(vertex, kind, reason, saved_ns(run.took));
             }
-            Outcome::Miss { .. } => {}
-            Outcome::Joined => self.watchers.add(vertex.id, session),
+            Outcome::Miss { reason } => {
+                self.0.decide(vertex.id, why(reason));
+                self.0.join(vertex.id, vertex.op, vertex.context);
+            }
+            Outcome::Joined => {
+                if let Some(begin) = self.0.join(vertex.id, vertex.op, vertex.context) {
+                    self.begin(vertex.id, &begin);
+                }
+            }
         }
     }
 
     fn on_start(&self, vertex: &Solved<'_, Vertex>) {
-        let Some(kind) = kind(vertex.op) else { return };
-        let Some(reason) = self.reasons().remove(&vertex.id) else { return };
-        let (id, label) = (vertex.id, vertex.op.label());
-        let progress = vertex.context.session.progress();
-        if progress.is_on() {
-            started(vertex, id, label, kind);
+        for begin in self.0.begin(vertex.id) {
+            self.begin(vertex.id, &begin);
         }
-        progress.tell(&Event::SpanNotCached { id, reason });
     }
 
     fn on_finish(
@@ -168,27 +105,58 @@ impl Observer<Vertex> for Reporter {
         _: Duration,
     ) {
         let session = &vertex.context.session;
-        if kind(vertex.op).is_none() || !session.progress().is_on() {
-            return;
+        let Some(kind) = kind(vertex.op) else { return };
+        let left = matches!(result, Err(SolveError::Cancelled { .. }));
+        match self.0.leave(vertex.id, session, left) {
+            Over::Nothing => {}
+            Over::NeverBegan => {
+                // What fails before it begins has failed somewhere else. What another session found is known to this one,
+                // too, from then on.
+                if result.is_ok() {
+                    found(vertex, kind, "another session found it at the same time".to_owned(), 0);
+                }
+            }
+            Over::Finished => {
+                let outcome = match result {
+                    Ok(_) => SpanOutcome::Ok,
+                    Err(SolveError::Failed { error, .. }) => failed(error),
+                    Err(SolveError::Cancelled { .. }) => SpanOutcome::Cancelled,
+                    Err(error) => SpanOutcome::Failed { message: error.to_string(), exit_code: None },
+                };
+                session.progress().tell(&Event::SpanFinished { id: vertex.id, outcome, time_ns: now() });
+            }
         }
-        let outcome = match result {
-            Ok(_) => SpanOutcome::Ok,
-            Err(SolveError::Failed { error, .. }) => failed(error),
-            Err(SolveError::Cancelled { .. }) => SpanOutcome::Cancelled,
-            Err(error) => SpanOutcome::Failed { message: error.to_string(), exit_code: None },
-        };
-        session.progress().tell(&Event::SpanFinished { id: vertex.id, outcome, time_ns: now() });
-        self.reasons().remove(&vertex.id);
-        self.watchers.remove(vertex.id, session);
     }
 }
 
 /// A step begins, or is found done.
-fn started(vertex: &Solved<'_, Vertex>, id: SpanId, label: String, kind: SpanKind) {
+fn started(op: &Vertex, context: &SolveContext, id: SpanId, kind: SpanKind) {
+    let progress = context.session.progress();
+    let inputs = progress.lineage().of(op.trees());
+    progress.lineage().note(op.digest, id);
+    progress.step(id, op.label(), kind, inputs, context.trace.as_ref(), &op.digest);
+}
+
+/// A step is done already. Used again in the same run that is no step more: of many who find it, one tells it.
+fn found(vertex: &Solved<'_, Vertex>, kind: SpanKind, reason: String, took: u64) {
     let progress = vertex.context.session.progress();
-    let inputs = progress.lineage().of(vertex.op.trees());
-    progress.lineage().note(vertex.op.digest, id);
-    progress.step(id, label, kind, inputs, vertex.context.trace.as_ref(), &vertex.op.digest);
+    if !progress.is_on() {
+        return;
+    }
+    // It has no run, and so no number of its own.
+    let id = vertex.context.engine.next_span();
+    if !progress.lineage().claim(vertex.op.digest, id) {
+        return;
+    }
+    started(vertex.op, vertex.context, id, kind);
+    // Its own run is known more exactly; the rest is what was before it.
+    let mut spared = progress.lineage().spares(vertex.op);
+    let all = spared.len();
+    spared.retain(|recipe| *recipe != vertex.op.digest);
+    let spared_ns = Some(if spared.len() < all { took } else { 0 });
+    progress.tell(&Event::SpanCached { id, reason, saved_ns: took, spared_ns });
+    progress.tell(&Event::SpanFinished { id, outcome: SpanOutcome::Cached, time_ns: now() });
+    tell_spared(vertex, id, spared);
 }
 
 fn saved_ns(took: Duration) -> u64 {

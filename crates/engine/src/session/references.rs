@@ -44,14 +44,15 @@ pub fn recall(store: &Store, reference: &Reference, platform: &Platform) -> Opti
     })
 }
 
-/// Keeps what was found out.
+/// Keeps what was found out, unless that is known.
 pub fn keep(store: &Store, resolved: &Arc<Resolved>) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
-    let (Some(key), Some(manifest), Some(config)) = (
-        key(&resolved.pinned(), &resolved.platform),
-        text(&resolved.manifest_bytes),
-        text(&resolved.config_bytes),
-    ) else {
+    let Some(key) = key(&resolved.pinned(), &resolved.platform) else { return };
+    // To read is much cheaper than to write, and tags are resolved in each session.
+    if store.get_result(&key).is_ok_and(|known| known.is_some()) {
+        return;
+    }
+    let (Some(manifest), Some(config)) = (text(&resolved.manifest_bytes), text(&resolved.config_bytes)) else {
         return;
     };
     let kept = Kept {

@@ -1,6 +1,7 @@
 //! From a reference and a platform to one manifest and its configuration.
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use kukri_model::Platform;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 
@@ -42,6 +43,9 @@ pub struct Resolved {
     pub config_bytes: Bytes,
 }
 
+/// Tells what is known of the image with a digest.
+pub type Known<'a> = &'a (dyn Fn(Sha256Digest) -> BoxFuture<'static, Option<Resolved>> + Sync);
+
 impl Resolved {
     /// The reference pinned to what it means now: `docker.io/library/alpine:3.20@sha256:…`.
     #[must_use]
@@ -57,7 +61,18 @@ impl RegistryClient {
         reference: &Reference,
         platform: &Platform,
     ) -> Result<Resolved, ResolveError> {
-        self.resolve_inner(reference, platform).await.map_err(|source| ResolveError {
+        self.resolve_known(reference, platform, &|_| Box::pin(std::future::ready(None))).await
+    }
+
+    /// The same, where `known` may tell for the platform what has been found out before about an image, by the digest that
+    /// a reference stands for: the registry is asked for that digest and for no more.
+    pub async fn resolve_known(
+        &self,
+        reference: &Reference,
+        platform: &Platform,
+        known: Known<'_>,
+    ) -> Result<Resolved, ResolveError> {
+        self.resolve_inner(reference, platform, known).await.map_err(|source| ResolveError {
             reference: reference.to_string(),
             platform: platform.clone(),
             source: Box::new(source),
@@ -68,10 +83,11 @@ impl RegistryClient {
         &self,
         reference: &Reference,
         platform: &Platform,
+        known: Known<'_>,
     ) -> Result<Resolved, RegistryError> {
         let mut failed = Vec::new();
         for endpoint in Endpoint::all(self.config(), reference)? {
-            match self.resolve_at(&endpoint, reference, platform).await {
+            match self.resolve_at(&endpoint, reference, platform, known).await {
                 Ok(resolved) => return Ok(resolved),
                 Err(error) => {
                     tracing::debug!(host = endpoint.name, %error, "cannot resolve here");
@@ -88,6 +104,7 @@ impl RegistryClient {
         endpoint: &Endpoint,
         reference: &Reference,
         platform: &Platform,
+        known: Known<'_>,
     ) -> Result<Resolved, RegistryError> {
         let name = reference.to_string();
         let malformed = |reason: String| RegistryError::Malformed {
@@ -97,6 +114,9 @@ impl RegistryClient {
         };
         let (digest, mut bytes, mut document) =
             self.manifest(endpoint, &name, &reference.target(), reference.digest()).await?;
+        if let Some(resolved) = known(digest).await {
+            return Ok(Resolved { reference: reference.clone(), ..resolved });
+        }
         let mut manifest_digest = digest;
         let mut indexed = false;
         for _ in 0..MAX_DEPTH {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use kukri_model::Platform;
 use kukri_oci::{
     Credentials, Descriptor, NoAuth, Reference, RegistryClient, RegistryConfig, RegistryError, Sha256Digest,
@@ -107,6 +108,27 @@ async fn mirrors_are_asked_first_and_may_fail() {
     assert_eq!(empty.log(), ["GET /v2/library/app/manifests/latest"]);
     let bytes = client.fetch_blob(&resolved.reference, &layer_of(&app), 1 << 20).await.unwrap();
     assert_eq!(bytes, app.blobs[0]);
+}
+
+/// What lies under a digest never changes; a tag may.
+#[tokio::test]
+async fn of_a_known_image_only_the_tag_is_asked_for() {
+    let fake = Fake::start().await;
+    let (old, new) = (image("linux/amd64"), Image::new("linux/amd64", &[Layer::new().file("x", b"new").tar()]));
+    fake.add("app", "latest", &old);
+    let (name, amd64) = (reference(&fake.name("app")), platform("linux/amd64"));
+    let known = client().resolve(&name, &amd64).await.unwrap();
+    let recall = |digest| {
+        let found = (digest == known.digest).then(|| known.clone());
+        std::future::ready(found).boxed()
+    };
+    let asked = fake.log().len();
+    let again = client().resolve_known(&name, &amd64, &recall).await.unwrap();
+    assert_eq!(again.manifest_digest, old.digest());
+    assert_eq!(fake.log()[asked..], ["GET /v2/app/manifests/latest"]);
+    fake.add("app", "latest", &new);
+    let moved = client().resolve_known(&name, &amd64, &recall).await.unwrap();
+    assert_eq!(moved.manifest_digest, new.digest());
 }
 
 #[tokio::test]

@@ -354,8 +354,8 @@ impl crate::ResultCache<i64> for Disk {
     fn store(&self, record: crate::Record<'_, i64>) {
         self.0.store(record);
     }
-    fn link(&self, definition: &Digest, key: &Digest) {
-        self.0.link(definition, key);
+    fn link(&self, definition: &Digest, key: &Digest, run: crate::EarlierRun) {
+        self.0.link(definition, key, run);
     }
 }
 
