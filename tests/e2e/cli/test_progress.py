@@ -363,14 +363,12 @@ def test_what_two_sessions_wait_for_is_told_to_both(engine: Engine, first_leaves
         seen: dict[subprocess.Popen[str], list[dict[str, Any]]] = {}
         for _ in range(2):
             client = stack.enter_context(
-                subprocess.Popen(
-                    command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-                )
+                subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             )
             clients.append(client)
             seen[client] = []
             until(client, begins)
-        first, second = clients
+        first = clients[0]
         if first_leaves:
             first.send_signal(signal.SIGTERM)
             assert first.wait(20) != 0
@@ -381,7 +379,9 @@ def test_what_two_sessions_wait_for_is_told_to_both(engine: Engine, first_leaves
             events = [*seen[client], *map(json.loads, err.splitlines())]
             (step,) = [event["id"] for event in events if begins(event)]
             told = [event for event in events if event.get("id") == step]
-            assert "goes on" in "".join(event.get("text", "") for event in told if event["event"] == "span_log")
+            assert "goes on" in "".join(
+                event.get("text", "") for event in told if event["event"] == "span_log"
+            )
             (ended,) = [event for event in told if event["event"] == "span_finished"]
             assert told[-1] is ended, told
 

@@ -119,7 +119,12 @@ impl ResultCache<VertexValue> for StoreCache {
         let mut records = vec![(record.key.digest, kept)];
         records.extend(record.definition.and_then(|definition| {
             let place = nearest::place(&record.key.parts);
-            link_record(&definition, &record.key.digest, record.duration, place.map(|place| (record.label, place)))
+            link_record(
+                &definition,
+                &record.key.digest,
+                record.duration,
+                place.map(|place| (record.label, place)),
+            )
         }));
         if let Err(error) = self.0.put_results(records) {
             tracing::warn!(%error, label = record.label, "a result cannot be kept");

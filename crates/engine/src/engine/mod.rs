@@ -41,9 +41,9 @@ pub use kukri_store::{PruneOptions, PruneReport, Usage, VerifyOptions, is_in_use
 pub use admin::{prune_json, usage_json};
 pub use config::{EngineConfig, ExecEnvironment};
 pub use lineage::Lineage;
-pub use watchers::Watchers;
 pub use open::{EngineOptions, NEEDS_ROOT, OpenEngineError};
 pub use volumes::VolumeLocks;
+pub use watchers::Watchers;
 
 /// The argument by which a caller asks to look again at something of its machine.
 const NO_CACHE: &str = "noCache";

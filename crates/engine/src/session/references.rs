@@ -52,7 +52,8 @@ pub fn keep(store: &Store, resolved: &Arc<Resolved>) {
     if store.get_result(&key).is_ok_and(|known| known.is_some()) {
         return;
     }
-    let (Some(manifest), Some(config)) = (text(&resolved.manifest_bytes), text(&resolved.config_bytes)) else {
+    let (Some(manifest), Some(config)) = (text(&resolved.manifest_bytes), text(&resolved.config_bytes))
+    else {
         return;
     };
     let kept = Kept {

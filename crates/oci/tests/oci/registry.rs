@@ -114,7 +114,8 @@ async fn mirrors_are_asked_first_and_may_fail() {
 #[tokio::test]
 async fn of_a_known_image_only_the_tag_is_asked_for() {
     let fake = Fake::start().await;
-    let (old, new) = (image("linux/amd64"), Image::new("linux/amd64", &[Layer::new().file("x", b"new").tar()]));
+    let (old, new) =
+        (image("linux/amd64"), Image::new("linux/amd64", &[Layer::new().file("x", b"new").tar()]));
     fake.add("app", "latest", &old);
     let (name, amd64) = (reference(&fake.name("app")), platform("linux/amd64"));
     let known = client().resolve(&name, &amd64).await.unwrap();
