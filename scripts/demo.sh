@@ -64,6 +64,10 @@ trap finish EXIT
 
 rm -rf out
 
+# A program that opens its session by itself gets plain lines, as others may write to its terminal; this one is silent
+# until its session is over.
+if [[ -t 2 && "${TERM:-dumb}" != dumb ]]; then export KUKRI_PROGRESS="${KUKRI_PROGRESS:-tty}"; fi
+
 run() {
   local started="$EPOCHREALTIME" status=0
   "$VENV/bin/python" examples/library_ci.py "$STATE/work" --out "$ROOT/out" "${flags[@]}" || status=$?
@@ -80,4 +84,4 @@ say "3. One file changed: $changed"
 echo "# changed $(date +%s%N)" >>"$STATE/work/$changed"
 run
 say "Results in ./out"
-(cd out && find . -type f | sort | xargs ls -l --time-style=+ | awk '{ print $NF, $5 }' | column -t)
+(cd out && find . -type f -printf '%-50P %s\n' | sort)

@@ -26,7 +26,7 @@ pub trait ResultCache<V>: Send + Sync + 'static {
     fn by_key(&self, key: &Digest) -> Lookup<V>;
 
     /// Earlier runs that a run with this key is compared with, to explain why it is needed: those with the same slot,
-    /// latest first; a handful is enough. Where there are none, one of another step may be given which this one most
+    /// latest first; a handful is enough. Where there are none, runs of another step may be given which this one most
     /// likely replaces.
     fn nearest(&self, key: &ContentKey, label: &str) -> Vec<Earlier>;
 

@@ -5,8 +5,9 @@ use kukri_model::Digest;
 use crate::cache::Earlier;
 use crate::observe::MissReason;
 
-/// Compares a key with the keys of earlier runs, latest first.
-pub(crate) fn explain(parts: &[(String, Digest)], earlier: &[Earlier]) -> MissReason {
+/// Why a run with a key of these parts is needed: compares it with earlier runs, latest first, and takes the nearest.
+#[must_use]
+pub fn explain(parts: &[(String, Digest)], earlier: &[Earlier]) -> MissReason {
     let nearest = earlier
         .iter()
         .map(|run| (differing(parts, &run.parts), &run.other))
@@ -21,7 +22,8 @@ pub(crate) fn explain(parts: &[(String, Digest)], earlier: &[Earlier]) -> MissRe
 }
 
 /// Names of the parts that are not the same on both sides, in the order of the key, then of the earlier run. A name
-/// may occur more than once; then its occurrences are compared one by one.
+/// may occur more than once; then its occurrences are compared one by one. Where only the order is another one, the
+/// first name says so.
 fn differing(parts: &[(String, Digest)], earlier: &[(String, Digest)]) -> Vec<String> {
     // Nearly always the names are the same: compare side by side, without looking anything up.
     let aligned = parts.len() == earlier.len() && parts.iter().zip(earlier).all(|(a, b)| a.0 == b.0);
@@ -51,6 +53,12 @@ fn differing(parts: &[(String, Digest)], earlier: &[(String, Digest)]) -> Vec<St
     };
     let mut seen = std::collections::HashSet::new();
     names.retain(|name| seen.insert(name.clone()));
+    if names.is_empty() && parts != earlier {
+        names = parts.iter().zip(earlier).filter(|(a, b)| a != b).map(|(a, _)| a.0.clone()).collect();
+        if let Some(first) = names.first_mut() {
+            first.insert_str(0, "order of ");
+        }
+    }
     names
 }
 
@@ -85,6 +93,16 @@ mod tests {
         assert_eq!(
             explain(&key, &[same_step(far), same_step(near)]),
             MissReason::Changed(vec!["input".into()])
+        );
+    }
+
+    #[test]
+    fn another_order_of_the_same_parts_is_no_lost_result() {
+        let key = parts(&[("args", "x"), ("env B", "b"), ("env A", "a"), ("mount", "1")]);
+        let earlier = parts(&[("args", "x"), ("env A", "a"), ("env B", "b"), ("mount", "1")]);
+        assert_eq!(
+            explain(&key, &[same_step(earlier)]),
+            MissReason::Changed(vec!["order of env B".into(), "env A".into()])
         );
     }
 

@@ -43,6 +43,7 @@ mod tests;
 
 pub use cache::{Earlier, EarlierRun, Lookup, MemoryCache, Record, ResultCache};
 pub use error::SolveError;
+pub use explain::explain;
 pub use observe::{Decision, HitBy, MissReason, NoObserver, Observer, Outcome, Vertex};
 pub use op::{CacheKey, ContentKey, Op, RunContext};
 pub use solver::{Solver, SolverConfig};

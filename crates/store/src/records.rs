@@ -1,5 +1,6 @@
 //! Results of operations and descriptions of calls: what is found again after a restart.
 
+use std::cmp::Reverse;
 use std::time::{Duration, SystemTime};
 
 use kukri_model::Digest;
@@ -11,8 +12,8 @@ use crate::error::Result;
 use crate::memory::lock;
 use crate::store::Inner;
 
-/// Most earlier results given by [`Store::nearest`].
-const MAX_NEAREST: u32 = 16;
+/// Of how many earlier results [`Store::nearest`] looks for the most alike.
+const MAX_COMPARED: usize = 64;
 
 /// Bytes of calls after which [`Store::get_calls`] reads no more of them.
 const MAX_AHEAD: usize = 1 << 20;
@@ -157,14 +158,36 @@ impl Store {
         })
     }
 
-    /// Earlier results of a slot, newest first, at most 16.
-    pub fn nearest(&self, slot: &Digest) -> Result<Vec<ResultSummary>> {
+    /// Earlier results of a slot, newest first, at most `limit`. Where there are more, those of the latest 64 whose inputs
+    /// are most like `inputs`; if there are none of these, the latest.
+    pub fn nearest(
+        &self,
+        slot: &Digest,
+        inputs: &[(String, Digest)],
+        limit: usize,
+    ) -> Result<Vec<ResultSummary>> {
         self.inner.index.read("look up earlier results", |connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT key, label, inputs, cost_ms, created, rowid FROM results WHERE slot=?
-                 ORDER BY created DESC, rowid DESC LIMIT ?",
+            let mut latest = connection.prepare_cached(
+                "SELECT rowid, inputs FROM results WHERE slot=? ORDER BY created DESC, rowid DESC LIMIT ?",
             )?;
-            query.query_map(params![slot.as_bytes(), MAX_NEAREST], summary)?.collect()
+            let wanted = encode_inputs(inputs);
+            let most = if inputs.is_empty() { limit } else { limit.max(MAX_COMPARED) };
+            let mut rows = latest.query(params![slot.as_bytes(), most as i64])?;
+            let mut found: Vec<(usize, usize, i64)> = Vec::new();
+            // Only what is given is taken apart: that costs more than all the rest.
+            while let Some(row) = rows.next()? {
+                let inputs = row.get_ref(1)?.as_bytes().unwrap_or_default();
+                found.push((likeness(inputs, wanted.as_bytes()), found.len(), row.get(0)?));
+            }
+            if found.len() > limit {
+                found.sort_unstable_by_key(|(likeness, age, _)| (Reverse(*likeness), *age));
+                found.truncate(limit);
+                found.sort_unstable_by_key(|(_, age, _)| *age);
+            }
+            let mut one = connection.prepare_cached(
+                "SELECT key, label, inputs, cost_ms, created, rowid FROM results WHERE rowid=?",
+            )?;
+            found.iter().map(|(_, _, row)| one.query_row([row], summary)).collect()
         })
     }
 
@@ -296,6 +319,18 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<ResultSummary> {
         created: time(row.get(4)?),
         order: row.get(5)?,
     })
+}
+
+/// How many bytes of two encoded lists of inputs are the same: at the same places, or at their beginnings and ends.
+/// Digests have one length, so lists with the same names have the same length.
+fn likeness(a: &[u8], b: &[u8]) -> usize {
+    if a.len() == b.len() {
+        return a.iter().zip(b).filter(|(a, b)| a == b).count();
+    }
+    let least = a.len().min(b.len());
+    let before = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let after = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    (before + after).min(least)
 }
 
 fn encode_inputs(inputs: &[(String, Digest)]) -> String {

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from engine import Engine
+from images import random_image
+from registry import Registry
 
 
 def chain(*commands: str, before: str = "") -> str:
@@ -29,6 +31,26 @@ def reasons(engine: Engine, document: str) -> list[str]:
     return list(said.values())
 
 
+def on_busybox(*steps: str) -> str:
+    """A document that runs one command after these steps."""
+    chain = ["container", 'from(address: "busybox")', *steps, 'withExec(args: ["sh", "-c", "true"])', "sync"]
+    return "{ " + " { ".join(chain) + " }" * len(chain)
+
+
+def said_of(engine: Engine, document: str, label: str) -> list[str]:
+    """What is said of steps whose label starts so: why they ran, or that they were cached."""
+    said, labels = list[str](), dict[str, str]()
+    for line in engine.kukri("query", document).stderr.splitlines():
+        number, _, text = line.partition(" ")
+        if labels.setdefault(number, text).startswith(label) and text.startswith(("not cached: ", "CACHED")):
+            said.append(text.removeprefix("not cached: "))
+    return said
+
+
+def variable(name: str, value: str) -> str:
+    return f'withEnvVariable(name: "{name}", value: "{value}")'
+
+
 def why(engine: Engine, part: str) -> list[str]:
     runs: list[dict[str, Any]] = json.loads(engine.kukri("cache", "why", part, "--json").stdout)["runs"]
     return [run["why"] for run in runs]
@@ -47,6 +69,77 @@ def test_a_step_of_a_chain_with_another_command_names_the_one_before(fresh: Engi
     assert reasons(fresh, chain("echo first > /f1", before=variable)) == [
         f"changed: command, variable A (compared with: sh -c '{first}')"
     ]
+
+
+def test_a_changed_command_is_compared_with_its_nearest_run(fresh: Engine) -> None:
+    """The latest run of the command before had another variable; an earlier one had not."""
+    one, two = variable("A", "1"), variable("A", "2")
+    for before in (one, two):
+        assert len(reasons(fresh, chain("sort /etc/passwd", before=before))) == 1
+    said = "changed: command (compared with: sh -c 'sort /etc/passwd')"
+    assert reasons(fresh, chain("sort -r /etc/passwd", before=one)) == [said]
+    assert why(fresh, "sort -r") == [said]
+
+
+def test_another_order_is_said(fresh: Engine) -> None:
+    a, b, c = variable("A", "1"), variable("B", "2"), variable("C", "3")
+    assert said_of(fresh, on_busybox(a, b, c), "sh") == ["first run"]
+    said = "changed: order of variable B, variable A"
+    assert said_of(fresh, on_busybox(b, a, c), "sh") == [said]
+    assert why(fresh, "true") == [said, "first run that is known"]
+    one, two = "withExposedPort(port: 1)", "withExposedPort(port: 2)"
+    assert said_of(fresh, on_busybox(one, two), "sh") == [
+        "changed: exposed port 1/tcp, exposed port 2/tcp, variable B, variable A, variable C"
+    ]
+    assert said_of(fresh, on_busybox(two, one), "sh") == ["CACHED"], "nothing sees the order of ports"
+    assert said_of(fresh, on_busybox('withExposedPort(port: 1, description: "x")', two), "sh") == [
+        "changed: exposed port 1/tcp"
+    ]
+
+
+def test_each_of_many_variants_is_compared_with_itself(fresh: Engine) -> None:
+    """More variants of one command than are compared in full."""
+    variants = [[variable("V", str(number)), variable("W", "1")] for number in range(20)]
+    for steps in variants:
+        said_of(fresh, on_busybox(*steps), "sh")
+    for steps, value in ((variants[0], "2"), (variants[19], "3")):
+        assert said_of(fresh, on_busybox(steps[0], variable("W", value)), "sh") == ["changed: variable W"]
+    assert why(fresh, "true")[:2] == ["changed: variable W"] * 2
+
+
+def test_images_that_are_written_and_read_name_what_changed(fresh: Engine) -> None:
+    def written(contents: str, label: str) -> str:
+        steps = (
+            f"""withNewFile(path: "/a", contents: "{contents}") {{ withLabel(name: "l", value: "{label}")"""
+        )
+        return (
+            f'{{ container {{ from(address: "busybox") {{ {steps} {{ asTarball {{ id size }} }} }} }} }} }}'
+        )
+
+    assert said_of(fresh, written("1", "1"), "write image") == ["first run"]
+    assert said_of(fresh, written("1", "1"), "write image") == ["CACHED"]
+    assert said_of(fresh, written("2", "1"), "write image") == ["changed: layers"]
+    assert said_of(fresh, written("2", "2"), "write image") == ["changed: configuration"]
+    assert said_of(fresh, written("3", "3"), "write image") == ["changed: layers, configuration"]
+    assert why(fresh, "write image")[:2] == ["changed: layers, configuration", "changed: configuration"]
+
+    with fresh.session() as session:
+        archives = [
+            session.query(written(contents, "1"))["container"]["from"]["withNewFile"]["withLabel"][
+                "asTarball"
+            ]
+            for contents in ("1", "2")
+        ]
+    for archive, said in zip(archives, ["first run", "changed: archive"], strict=True):
+        read = f"{{ container {{ import(source: {json.dumps(archive['id'])}) {{ rootfs {{ entries }} }} }} }}"
+        assert said_of(fresh, read, "import image") == [said]
+
+
+def test_a_tag_that_moved_is_said(fresh: Engine, registry: Registry, tmp_path: Path) -> None:
+    document = '{ container { from(address: "moves:1") { rootfs { entries } } } }'
+    for name, said in [("first", "first run"), ("second", "changed: digest")]:
+        registry.push("library/moves:1", random_image(tmp_path / name, [10]))
+        assert said_of(fresh, document, "pull docker.io/library/moves:1@") == [said]
 
 
 def test_another_command_on_the_same_files_is_a_first_run(fresh: Engine) -> None:

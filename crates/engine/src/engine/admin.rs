@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use kukri_model::Digest;
+use kukri_solver::{MissReason, explain};
 use kukri_store::{
     Budget, Entry, KindUsage, PruneOptions, PruneReport, ResultSummary, Space, Usage, VerifyOptions,
 };
 use serde_json::{Value as Json, json};
 
-use super::observer::replaces;
+use super::observer::why;
 use super::{Engine, nearest};
 use crate::error::{OpError, OrFail};
 
@@ -66,7 +66,7 @@ impl Engine {
         }
     }
 
-    /// The latest runs of steps whose label has `part` in it, each with what differs from the run before.
+    /// The latest runs of steps whose label has `part` in it, each with what differs from the nearest run before it.
     pub async fn why(self: &Arc<Self>, part: &str) -> Result<Json, OpError> {
         /// Most steps that are explained.
         const STEPS: u32 = 10;
@@ -74,27 +74,21 @@ impl Engine {
         crate::blocking(move || {
             let mut runs = Vec::new();
             for slot in store.slots_labelled(&part, STEPS).or_fail()? {
-                let history = store.nearest(&slot).or_fail()?;
-                for (index, run) in history.iter().enumerate() {
-                    let why = match history.get(index + 1) {
-                        None => {
-                            let before = |earlier: &ResultSummary| earlier.order < run.order;
-                            match nearest::alike(&store, &run.inputs, &run.label, before) {
-                                Some(other) => {
-                                    replaces(&other.label, &differences(&other.inputs, &run.inputs))
-                                }
-                                None => "first run that is known".to_owned(),
-                            }
-                        }
-                        Some(before) => {
-                            format!("changed: {}", differences(&before.inputs, &run.inputs).join(", "))
-                        }
+                // Many more than are shown, so that the oldest shown has others to be compared with.
+                let history = store.nearest(&slot, &[], 5 * nearest::RUNS).or_fail()?;
+                for (index, run) in history.iter().enumerate().take(nearest::RUNS) {
+                    let same = history.get(index + 1..).unwrap_or_default();
+                    let before = |earlier: &ResultSummary| earlier.order < run.order;
+                    let earlier = nearest::earlier(&store, same, &run.inputs, &run.label, before);
+                    let reason = match explain(&run.inputs, &earlier) {
+                        MissReason::FirstRun => "first run that is known".to_owned(),
+                        reason => why(&reason),
                     };
                     runs.push(json!({
                         "label": run.label,
                         "created": seconds(run.created),
                         "costMs": run.cost_ms,
-                        "why": why,
+                        "why": reason,
                     }));
                 }
             }
@@ -124,20 +118,6 @@ impl Engine {
             .collect();
         Ok(json!({ "checked": report.checked, "problems": problems, "leftovers": report.leftovers }))
     }
-}
-
-/// Names of inputs that are not the same in both.
-fn differences(before: &[(String, Digest)], after: &[(String, Digest)]) -> Vec<String> {
-    let missing_in = |inputs: &[(String, Digest)], input: &(String, Digest)| !inputs.contains(input);
-    let mut names: Vec<String> = after
-        .iter()
-        .filter(|input| missing_in(before, input))
-        .chain(before.iter().filter(|input| missing_in(after, input)))
-        .map(|(name, _)| name.clone())
-        .collect();
-    let mut seen = std::collections::HashSet::new();
-    names.retain(|name| seen.insert(name.clone()));
-    names
 }
 
 fn seconds(time: SystemTime) -> u64 {

@@ -95,15 +95,8 @@ impl ResultCache<VertexValue> for StoreCache {
     }
 
     fn nearest(&self, key: &ContentKey, label: &str) -> Vec<Earlier> {
-        let same = self.0.nearest(&key.slot).unwrap_or_default();
-        if same.is_empty() {
-            let other = nearest::alike(&self.0, &key.parts, label, |run| run.key != key.digest);
-            return other
-                .into_iter()
-                .map(|run| Earlier { parts: run.inputs, other: Some(run.label) })
-                .collect();
-        }
-        same.into_iter().map(|run| Earlier { parts: run.inputs, other: None }).collect()
+        let same = self.0.nearest(&key.slot, &key.parts, nearest::RUNS).unwrap_or_default();
+        nearest::earlier(&self.0, &same, &key.parts, label, |run| run.key != key.digest)
     }
 
     fn store(&self, record: Record<'_, VertexValue>) {

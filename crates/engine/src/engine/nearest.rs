@@ -1,6 +1,7 @@
 //! Earlier runs to compare a run with: those of the same command, or else of a similar one on the same files.
 
 use kukri_model::{Digest, Encoder};
+use kukri_solver::Earlier;
 use kukri_store::{ResultSummary, Store};
 
 use crate::vertex::exec::ROOT_PART;
@@ -9,22 +10,41 @@ use crate::vertex::exec::ROOT_PART;
 /// other, as a linter and a type checker on the same files, are less alike; a step with other options is more.
 const ALIKE: usize = 50;
 
+/// With how many earlier runs a run is compared.
+pub const RUNS: usize = 16;
+
 /// Commands that run on the same root file system share it. `None` for what is no command.
 pub fn place(parts: &[(String, Digest)]) -> Option<Digest> {
     let (_, root) = parts.iter().find(|(name, _)| name == ROOT_PART)?;
     Some(Encoder::new("kukri.exec.place.v1").digest(root).finish())
 }
 
-/// The earlier run on the same root file system whose command is most like `label`, if one is alike at all.
-pub fn alike(
+/// Earlier runs that a run of step `label` is compared with, latest first: those of the same step, `same`, and where there
+/// are none, those on the same root file system whose command is most like it, if one is alike at all.
+pub fn earlier(
+    store: &Store,
+    same: &[ResultSummary],
+    parts: &[(String, Digest)],
+    label: &str,
+    wanted: impl Fn(&ResultSummary) -> bool,
+) -> Vec<Earlier> {
+    let of = |run: &ResultSummary, other| Earlier { parts: run.inputs.clone(), other };
+    if same.is_empty() {
+        let runs = alike(store, parts, label, wanted);
+        return runs.iter().map(|run| of(run, Some(run.label.clone()))).collect();
+    }
+    same.iter().map(|run| of(run, None)).collect()
+}
+
+fn alike(
     store: &Store,
     parts: &[(String, Digest)],
     label: &str,
     wanted: impl Fn(&ResultSummary) -> bool,
-) -> Option<ResultSummary> {
-    let place = place(parts)?;
+) -> Vec<ResultSummary> {
+    let Some(place) = place(parts) else { return Vec::new() };
     // Recipes that lead to results; see `link_record`.
-    let links = store.nearest(&place).ok()?;
+    let links = store.nearest(&place, &[], RUNS).unwrap_or_default();
     let mut candidates: Vec<(usize, &Digest)> = links
         .iter()
         .flat_map(|link| &link.inputs)
@@ -33,7 +53,18 @@ pub fn alike(
         .collect();
     // Stable: of equals the latest comes first.
     candidates.sort_by_key(|(likeness, _)| std::cmp::Reverse(*likeness));
-    candidates.into_iter().find_map(|(_, key)| store.result_summary(key).ok()?.filter(&wanted))
+    let mut found: Vec<ResultSummary> = Vec::new();
+    let mut best = 0;
+    for (likeness, key) in candidates {
+        if likeness < best {
+            break;
+        }
+        if let Some(run) = store.result_summary(key).ok().flatten().filter(&wanted) {
+            best = likeness;
+            found.push(run);
+        }
+    }
+    found
 }
 
 /// How much of two commands is the same at their beginnings and ends, in per cent; 0 for different programs.

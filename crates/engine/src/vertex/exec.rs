@@ -91,12 +91,14 @@ impl Described {
             });
         }
         for port in &self.config.exposed_ports {
-            part(format!("exposed port {}/{}", port.port, port.protocol), &mut |_| {});
-        }
-        for port in &*self.ports {
-            let protocol = crate::args::ApiEnum::name(port.protocol);
-            part(format!("description of port {}/{protocol}", port.port), &mut |key| {
-                key.opt_str(port.description.as_deref()).bool(port.skip_healthcheck);
+            let said = self.ports.iter().find(|said| {
+                said.port == port.port
+                    && crate::args::ApiEnum::name(said.protocol).eq_ignore_ascii_case(&port.protocol)
+            });
+            part(format!("exposed port {}/{}", port.port, port.protocol), &mut |key| {
+                if let Some(said) = said {
+                    key.opt_str(said.description.as_deref()).bool(said.skip_healthcheck);
+                }
             });
         }
         if let Some(check) = &self.config.healthcheck {

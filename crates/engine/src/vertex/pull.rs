@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kukri_model::{Digest, Encoder, Platform};
 use kukri_oci::{RegistryClient, Resolved};
-use kukri_solver::RunContext;
+use kukri_solver::{ContentKey, RunContext};
 use kukri_tree::TreeId;
 
 use super::edit::Source;
@@ -28,6 +28,16 @@ impl Pull {
     #[must_use]
     pub fn recipe(&self) -> Digest {
         Encoder::new("kukri.pull.v1").str(&self.resolved.manifest_digest.to_string()).finish()
+    }
+
+    /// Its identity, with its parts by name for the explanation of misses.
+    #[must_use]
+    pub fn content_key(&self) -> ContentKey {
+        let name = self.reference.split_once('@').map_or(&*self.reference, |(name, _)| name);
+        let slot =
+            Encoder::new("kukri.pull.slot.v1").str(name).str(&self.resolved.platform.to_string()).finish();
+        let manifest = Digest::of(self.resolved.manifest_digest.to_string().as_bytes());
+        ContentKey { digest: self.recipe(), slot, parts: vec![("digest".to_owned(), manifest)] }
     }
 
     /// Does it.
@@ -66,14 +76,17 @@ impl Import {
         key.finish()
     }
 
-    /// Identity by content.
+    /// Identity by content, with its parts by name for the explanation of misses. `trees` are the values of
+    /// [`Vertex::trees`].
     #[must_use]
-    pub fn content_key(&self, trees: &[TreeId]) -> Digest {
-        let mut key = self.key();
+    pub fn content_key(&self, trees: &[TreeId]) -> ContentKey {
+        let (mut key, mut archive) = (self.key(), Encoder::new("archive"));
         for tree in trees {
             key.digest(&tree.content);
+            archive.digest(&tree.content);
         }
-        key.finish()
+        let parts = vec![("archive".to_owned(), archive.finish())];
+        ContentKey { digest: key.finish(), slot: self.key().str("slot").finish(), parts }
     }
 
     fn key(&self) -> Encoder {

@@ -68,9 +68,9 @@ impl Op for Vertex {
                 CacheKey::Content(ContentKey { digest, slot: digest, parts: Vec::new() })
             }
             VertexOp::Exec(exec) => CacheKey::Content(exec.content_key(&trees)),
-            VertexOp::Pull(_) => plain(self.digest),
-            VertexOp::Tarball(tarball) => plain(tarball.content_key(&trees)),
-            VertexOp::Import(import) => plain(import.content_key(&trees)),
+            VertexOp::Pull(pull) => CacheKey::Content(pull.content_key()),
+            VertexOp::Tarball(tarball) => CacheKey::Content(tarball.content_key(&trees)),
+            VertexOp::Import(import) => CacheKey::Content(import.content_key(&trees)),
         }
     }
 
@@ -105,10 +105,6 @@ impl Op for Vertex {
             }
         })
     }
-}
-
-fn plain(digest: Digest) -> CacheKey {
-    CacheKey::Content(ContentKey { digest, slot: digest, parts: Vec::new() })
 }
 
 impl Vertex {

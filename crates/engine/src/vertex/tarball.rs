@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kukri_model::{Digest, Encoder};
 use kukri_oci::export::{ExportImage, ExportOptions};
 use kukri_oci::{Compression, ImageConfig, MediaTypes, Reference};
-use kukri_solver::RunContext;
+use kukri_solver::{ContentKey, RunContext};
 use kukri_store::Store;
 use kukri_tree::{Editor, Equality, FileSource, Meta, TreeId};
 
@@ -47,22 +47,51 @@ impl Tarball {
         self.key(&mut |handle, key| handle.encode(key))
     }
 
-    /// Identity by content.
+    /// Identity by content, with its parts by name for the explanation of misses. `trees` are the values of
+    /// [`Tarball::trees`].
     #[must_use]
-    pub fn content_key(&self, trees: &[TreeId]) -> Digest {
-        let mut trees = trees.iter();
-        self.key(&mut |_, key| {
-            if let Some(tree) = trees.next() {
+    pub fn content_key(&self, trees: &[TreeId]) -> ContentKey {
+        let mut left = trees.iter();
+        let digest = self.key(&mut |_, key| {
+            if let Some(tree) = left.next() {
                 // Times are written into layers, so they count here.
                 key.digest(&tree.stored);
             }
-        })
+        });
+        // An image of the same steps, whatever they left, is the same image.
+        let mut slot = Encoder::new("kukri.tarball.slot.v1");
+        let (mut layers, mut bases, mut configs) =
+            (Encoder::new("layers"), Encoder::new("bases"), Encoder::new("configs"));
+        let mut left = trees.iter();
+        for image in &self.images {
+            slot.list(image.history.steps.len());
+            for (step, tree) in image.history.steps.iter().zip(left.by_ref()) {
+                slot.str(&step.label);
+                layers.digest(&tree.stored);
+            }
+            bases.opt_str(image.history.base.as_ref().map(|base| base.digest.to_string()).as_deref());
+            configs.bytes(&image.config.to_json()).list(image.annotations.len());
+            for (name, value) in &*image.annotations {
+                configs.str(name).str(value);
+            }
+        }
+        let mut options = Encoder::new("options");
+        self.options(&mut options);
+        let parts =
+            [("layers", layers), ("base image", bases), ("configuration", configs), ("options", options)];
+        let parts = parts.map(|(name, part)| (name.to_owned(), part.finish()));
+        ContentKey { digest, slot: slot.finish(), parts: parts.into() }
+    }
+
+    fn options(&self, key: &mut Encoder) {
+        key.str(&format!("{:?} {:?}", self.compression, self.media_types));
+        key.opt_str(self.name.as_ref().map(Reference::to_string).as_deref());
     }
 
     fn key(&self, tree: &mut dyn FnMut(&TreeHandle, &mut Encoder)) -> Digest {
         let mut key = Encoder::new("kukri.tarball.v2");
-        key.str(&format!("{:?} {:?}", self.compression, self.media_types));
-        key.opt_str(self.name.as_ref().map(Reference::to_string).as_deref()).list(self.images.len());
+        self.options(&mut key);
+        key.list(self.images.len());
         for image in &self.images {
             key.bytes(&image.config.to_json()).list(image.annotations.len());
             for (name, value) in &*image.annotations {

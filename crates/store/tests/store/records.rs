@@ -42,12 +42,37 @@ fn nearest_gives_the_newest_first() {
         record.created += Duration::from_secs(n);
         store.put_result(&Digest::of(&n.to_le_bytes()), record).unwrap();
     }
-    let nearest = store.nearest(&Digest::of(b"slot")).unwrap();
+    let nearest = store.nearest(&Digest::of(b"slot"), &[], 16).unwrap();
     assert_eq!(nearest.len(), 16);
     assert_eq!(nearest[0].label, "run 19");
     assert_eq!(nearest[0].key, Digest::of(&19_u64.to_le_bytes()));
     assert_eq!(nearest[0].inputs, vec![("source".to_owned(), Digest::of(b"run 19"))]);
-    assert!(store.nearest(&Digest::of(b"other")).unwrap().is_empty());
+    assert!(store.nearest(&Digest::of(b"other"), &[], 16).unwrap().is_empty());
+}
+
+#[test]
+fn nearest_does_not_lose_the_most_alike_among_many() {
+    let store = new_store();
+    let inputs = |row: u64, source: &str| {
+        vec![
+            ("variant".to_owned(), Digest::of(&row.to_le_bytes())),
+            ("user".to_owned(), Digest::of(b"root")),
+            ("source".to_owned(), Digest::of(source.as_bytes())),
+        ]
+    };
+    for n in 0..40_u64 {
+        let mut record = ResultRecord { inputs: inputs(n, "before"), ..record(&format!("run {n}"), vec![]) };
+        record.created += Duration::from_secs(n);
+        store.put_result(&Digest::of(&n.to_le_bytes()), record).unwrap();
+    }
+    let mut shorter = inputs(3, "after");
+    shorter.remove(1);
+    for wanted in [inputs(3, "after"), inputs(3, "before"), shorter] {
+        let nearest = store.nearest(&Digest::of(b"slot"), &wanted, 4).unwrap();
+        assert_eq!(nearest.len(), 4);
+        assert!(nearest.iter().any(|run| run.label == "run 3"), "{nearest:?}");
+        assert!(nearest.is_sorted_by_key(|run| std::cmp::Reverse(run.created)));
+    }
 }
 
 #[test]
