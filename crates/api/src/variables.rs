@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::coerce::{VariableValue, Variables};
-use crate::document::{Document, Literal, Operation};
+use crate::document::{Document, Operation};
 use crate::error::GraphqlError;
 
 /// The variables of `operation`. A variable that must have a value and has none is an error; values that are given
@@ -37,17 +37,4 @@ pub(crate) fn values(
         }
     }
     Ok(values)
-}
-
-/// Whether a default holds a variable, which it must not.
-pub(crate) fn holds_variable(document: &Document, row: u32) -> bool {
-    let mut work = vec![document.entry(row)];
-    while let Some(entry) = work.pop() {
-        match &entry.value {
-            Literal::Variable(_) => return true,
-            Literal::List(range) | Literal::Object(range) => work.extend(document.entries(*range)),
-            _ => {}
-        }
-    }
-    false
 }

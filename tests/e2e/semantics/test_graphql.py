@@ -219,25 +219,6 @@ def test_only_queries(session: Session, kind: str) -> None:
     assert error_of(session, f"{kind} {{ version }}").status == 422
 
 
-@pytest.mark.parametrize(
-    ("document", "said"),
-    [
-        ("{ contianer { id } }", 'Cannot query field "contianer" on type "Query". Did you mean "container"'),
-        ("{ container { from(adress: 1) { id } } }", 'Unknown argument "adress"'),
-        ("{ container { from { id } } }", "address"),
-        ("query($x: Nothing) { version }", "Nothing"),
-        ("{ directory { withNewFile(path: $x, contents: 1) { id } } }", "$x"),
-        ("query($x: Int) { version } ", "never used"),
-        ("query($x: Int, $x: Int) { container(platform: $x) { id } }", "x"),
-    ],
-)
-def test_standard_rules(session: Session, document: str, said: str) -> None:
-    """2.2: unknown fields (with suggestions) and arguments, missing arguments, variables."""
-    error = error_of(session, document)
-    assert said.replace("$", "") in error.message and error.status == 422
-    assert error.extensions == {"code": "GRAPHQL_VALIDATION_FAILED"}
-
-
 @pytest.mark.parametrize("value", ["0o600", "0x180", "384"])
 def test_numbers_as_texts(session: Session, value: str) -> None:
     """2.2: Int from a text with its base."""

@@ -173,6 +173,8 @@ pub struct Variable {
     pub ty: WrittenType,
     /// Row of the default in the entries.
     pub default: Option<u32>,
+    /// Directives.
+    pub directives: Range,
 }
 
 /// A type as written in a document.
@@ -246,6 +248,12 @@ impl Document {
     #[must_use]
     pub fn fragments(&self) -> &[Fragment] {
         &self.fragments
+    }
+
+    /// Number of selections as written: fragments count once.
+    #[must_use]
+    pub const fn selection_count(&self) -> usize {
+        self.selections.len()
     }
 
     /// Rows of the selections.

@@ -221,8 +221,8 @@ impl<'a> Parser<'a> {
                 } else {
                     None
                 };
-                self.directives()?;
-                self.document.variables.push(Variable { name, ty, default });
+                let directives = self.directives()?;
+                self.document.variables.push(Variable { name, ty, default, directives });
                 if self.skip(b')')? {
                     break;
                 }

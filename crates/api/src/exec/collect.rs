@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::coerce::Coercer;
-use crate::document::{Document, Entry, Literal, Range, Selection, SelectionKind, Span};
+use crate::document::{Document, Range, Selection, SelectionKind, Span};
 use crate::error::GraphqlError;
 use crate::schema::{Schema, TypeIx};
 
@@ -66,10 +66,9 @@ pub(super) fn collect<'d>(
                     by_key.get(text).copied()
                 };
                 if let Some(at) = found {
-                    let group = &mut groups[at];
-                    merge(document, group, name, arguments, selection)?;
+                    // That both ask for the same was checked.
                     if !selection.selections.is_empty() {
-                        group.below.push(selection.selections);
+                        groups[at].below.push(selection.selections);
                     }
                     continue;
                 }
@@ -117,54 +116,4 @@ fn included(coercer: &Coercer<'_>, selection: &Selection) -> Result<bool, Graphq
         }
     }
     Ok(true)
-}
-
-/// Two selections with one key must ask for the same.
-fn merge(
-    document: &Document,
-    group: &Group,
-    name: Span,
-    arguments: Range,
-    selection: &Selection,
-) -> Result<(), GraphqlError> {
-    let conflict = |what: String| {
-        let message = format!(
-            "Fields {:?} conflict because {what}. Use different aliases on the fields to fetch both if this was \
-             intentional.",
-            document.str(group.key)
-        );
-        Err(GraphqlError::invalid(message, Some(document.location(selection.at))))
-    };
-    let (old, new) = (document.str(group.name), document.str(name));
-    if old != new {
-        return conflict(format!("{old:?} and {new:?} are different fields"));
-    }
-    let (old, new) = (document.entries(group.arguments), document.entries(arguments));
-    let same = old.len() == new.len()
-        && old.iter().all(|a| {
-            let twin = new.iter().find(|b| document.str(a.name) == document.str(b.name));
-            twin.is_some_and(|b| same_literal(document, a, b))
-        });
-    if same { Ok(()) } else { conflict("they have differing arguments".to_owned()) }
-}
-
-/// Whether two values are written alike. Values may be nested without bound, so this does not recurse.
-fn same_literal(document: &Document, a: &Entry, b: &Entry) -> bool {
-    let mut work = vec![(a, b)];
-    while let Some((a, b)) = work.pop() {
-        let same = match (&a.value, &b.value) {
-            (Literal::List(a), Literal::List(b)) | (Literal::Object(a), Literal::Object(b)) => {
-                let (a, b) = (document.entries(*a), document.entries(*b));
-                work.extend(a.iter().zip(b));
-                a.len() == b.len()
-                    && a.iter().zip(b).all(|(a, b)| document.str(a.name) == document.str(b.name))
-            }
-            (Literal::String(a), Literal::String(b)) => a == b,
-            _ => document.str(a.span) == document.str(b.span),
-        };
-        if !same {
-            return false;
-        }
-    }
-    true
 }

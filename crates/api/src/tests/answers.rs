@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 
 use super::world::World;
-use crate::{Request, Stage};
+use crate::Request;
 
 #[tokio::test]
 async fn documents() {
@@ -184,87 +184,6 @@ async fn variables() {
         let message = answer["errors"][0]["message"].as_str().unwrap();
         assert!(message.contains(expected), "{variables}: {message}");
     }
-}
-
-#[tokio::test]
-async fn invalid_documents() {
-    let world = World::new();
-    for (query, expected) in [
-        ("{ versoin }", "Cannot query field \"versoin\" on type \"Query\". Did you mean \"version\"?"),
-        ("{ thing { nope } }", "Cannot query field \"nope\" on type \"Thing\"."),
-        (
-            "{ node(id: \"x\") { index } }",
-            "Cannot query field \"index\" on type \"Node\". Did you mean to use an inline fragment on \"Item\"?",
-        ),
-        (
-            "{ thing(nam: 1) { count } }",
-            "Unknown argument \"nam\" on field \"Query.thing\". Did you mean \"name\"?",
-        ),
-        ("{ thing(name: \"a\", name: \"b\") { count } }", "There can be only one argument named \"name\"."),
-        (
-            "{ thing { withStep { count } } }",
-            "Field \"withStep\" argument \"path\" of type \"String!\" is required, but it was not provided.",
-        ),
-        (
-            "{ version { x } }",
-            "Field \"version\" must not have a selection since type \"String!\" has no subfields.",
-        ),
-        (
-            "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
-            "Cannot spread fragment \"A\" within itself.",
-        ),
-        ("{ ...A } fragment A on Query { ...A }", "Cannot spread fragment \"A\" within itself."),
-        ("{ ...A }", "Unknown fragment \"A\"."),
-        ("{ ... on Nope { x } }", "Unknown type \"Nope\"."),
-        ("{ ... on String { x } }", "Fragment cannot condition on non composite type \"String\"."),
-        (
-            "{ thing { ... on Item { index } } }",
-            "Fragment cannot be spread here as objects of type \"Thing\" can never be of type \"Item\".",
-        ),
-        ("{ echo(string: $s) }", "Variable \"$s\" is not defined."),
-        ("query($s: String) { version }", "Variable \"$s\" is never used."),
-        ("query($s: Nope) { echo(string: $s) }", "Unknown type \"Nope\"."),
-        ("query($s: Thing) { echo(string: $s) }", "Variable \"$s\" cannot be non-input type \"Thing\"."),
-        (
-            "query($s: Int) { echo(string: $s) }",
-            "Variable \"$s\" of type \"Int\" used in position expecting type \"String\".",
-        ),
-        (
-            "query($s: String) { thing { withStep(path: $s) { count } } }",
-            "Variable \"$s\" of type \"String\" used in position expecting type \"String!\".",
-        ),
-        ("query($s: [String]) { echo(string: $s) }", "Variable \"$s\" of type \"[String]\" used in position"),
-        (
-            "query($s: String, $s: String) { echo(string: $s) }",
-            "There can be only one variable named \"$s\".",
-        ),
-        ("mutation { version }", "Schema is not configured for mutations."),
-        ("subscription { version }", "Schema is not configured for subscriptions."),
-        ("{ version } query Q { version }", "This anonymous operation must be the only defined operation."),
-        ("query Q { version } query Q { version }", "There can be only one operation named \"Q\"."),
-        ("query Q { version } query R { version }", "Must provide operation name"),
-        ("fragment F on Query { version }", "Must provide an operation."),
-        ("{ version @nope }", "Unknown directive \"@nope\"."),
-        ("{ version @deprecated }", "Directive \"@deprecated\" may not be used on FIELD."),
-        ("{ version @skip }", "Directive \"@skip\" argument \"if\" of type \"Boolean!\" is required"),
-        (
-            "{ a: version a: missing }",
-            "Fields \"a\" conflict because \"version\" and \"missing\" are different fields.",
-        ),
-        ("{ a: slow(ms: 1) a: slow(ms: 2) }", "Fields \"a\" conflict because they have differing arguments."),
-    ] {
-        let response = world.raw(query).await;
-        let answer: Json = serde_json::from_slice(&response.body).unwrap();
-        let error = &answer["errors"][0];
-        assert!(error["message"].as_str().unwrap().starts_with(expected), "{query}: {error}");
-        assert_eq!(response.failed, Some(Stage::Validate), "{query}");
-        assert_eq!(error["extensions"], json!({"code": "GRAPHQL_VALIDATION_FAILED"}), "{query}");
-    }
-    let error = world.error("{ version\n  versoin }").await;
-    assert_eq!(error["locations"], json!([{"line": 2, "column": 3}]));
-    let response = world.raw("{ version").await;
-    assert_eq!(response.failed, Some(Stage::Parse));
-    assert!(String::from_utf8_lossy(&response.body).contains("GRAPHQL_PARSE_FAILED"));
 }
 
 #[tokio::test]

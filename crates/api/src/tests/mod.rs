@@ -3,4 +3,5 @@
 mod answers;
 mod describe;
 mod hostile;
+mod rules;
 pub mod world;

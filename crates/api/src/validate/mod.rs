@@ -3,15 +3,15 @@
 //! As lenient as the clients need: values are looked at when they are coerced, not here, and an object field without
 //! a selection fails when it is executed. Everything here uses lists of work, because documents may be very deep.
 
+mod merge;
+mod variables;
+
 use std::collections::{HashMap, HashSet};
 
-use crate::document::{
-    Directive, Document, Entry, Literal, Operation, OperationKind, Range, SelectionKind, Span,
-};
+use crate::document::{Directive, Document, Entry, Literal, OperationKind, Range, SelectionKind, Span};
 use crate::error::GraphqlError;
-use crate::schema::{Field, Scalar, Schema, Type, TypeIx, TypeKind, is_hidden};
+use crate::schema::{Field, Schema, Type, TypeIx, TypeKind, is_hidden};
 use crate::suggest::{did_you_mean, sentence};
-use crate::variables::holds_variable;
 
 /// Most operations of a document: each is checked with all fragments that it uses.
 const MOST_OPERATIONS: usize = 1000;
@@ -48,6 +48,8 @@ struct Uses {
     variables: Vec<Use>,
     fragments: Vec<usize>,
     sensitive: bool,
+    /// Whether fields may have to be merged: there are fragments, or keys that stand twice in a selection set.
+    merges: bool,
 }
 
 struct Validator<'a> {
@@ -84,12 +86,23 @@ pub(crate) fn document(schema: &Schema, document: &Document) -> Result<Checked> 
     }
     validator.cycles(&uses)?;
     let mut sensitive = uses.iter().any(|uses| uses.sensitive);
+    let mut merges = false;
+    let mut used = HashSet::new();
     for operation in document.operations() {
         let mut found = Uses::default();
         validator.directives(operation.directives, "QUERY", &mut found)?;
         validator.selections(operation.selections, schema.query(), &mut found)?;
-        validator.variables(operation, &found, &uses)?;
+        used.extend(validator.variables(operation, &found, &uses)?);
         sensitive |= found.sensitive;
+        merges |= found.merges;
+    }
+    let unused = document.fragments().iter().enumerate().find(|(row, _)| !used.contains(row));
+    if let Some((_, fragment)) = unused.filter(|_| !document.operations().is_empty()) {
+        let message = format!("Fragment {:?} is never used.", document.str(fragment.name));
+        return validator.fail(fragment.name.start, message);
+    }
+    if merges {
+        validator.merge()?;
     }
     Ok(Checked { sensitive })
 }
@@ -154,6 +167,7 @@ impl<'a> Validator<'a> {
     fn selections(&self, selections: Range, on: TypeIx, uses: &mut Uses) -> Result<()> {
         let mut work = vec![(selections, on)];
         while let Some((range, on)) = work.pop() {
+            uses.merges |= self.has_twice(range);
             for selection in self.document.selections(range) {
                 match selection.kind {
                     SelectionKind::Field { name, arguments, .. } => {
@@ -207,6 +221,24 @@ impl<'a> Validator<'a> {
         Ok(())
     }
 
+    /// Whether a selection set has fragments, or two fields with one key.
+    fn has_twice(&self, range: Range) -> bool {
+        const FEW: usize = 8;
+        let selections = self.document.selections(range);
+        let key = |kind: &SelectionKind| match kind {
+            SelectionKind::Field { key, .. } => Some(self.document.str(*key)),
+            _ => None,
+        };
+        if selections.len() <= FEW {
+            return selections.iter().enumerate().any(|(at, selection)| {
+                let found = key(&selection.kind);
+                found.is_none() || selections[..at].iter().any(|earlier| key(&earlier.kind) == found)
+            });
+        }
+        let mut seen = HashSet::new();
+        selections.iter().any(|selection| key(&selection.kind).is_none_or(|key| !seen.insert(key)))
+    }
+
     fn spread(&self, on: TypeIx, inner: TypeIx, name: Option<&str>, at: u32) -> Result<()> {
         if self.schema.overlap(on, inner) {
             return Ok(());
@@ -252,16 +284,9 @@ impl<'a> Validator<'a> {
                 return self
                     .fail(entry.name.start, format!("Unknown argument {text:?} on field {place:?}.{near}"));
             };
-            // There are at most as many arguments as the field has, or one of them is given twice.
-            if entries[..at.min(field.args.len())]
-                .iter()
-                .any(|earlier| self.document.str(earlier.name) == text)
-            {
-                return self
-                    .fail(entry.name.start, format!("There can be only one argument named {text:?}."));
-            }
+            self.once(entries, at, field.args.len())?;
             uses.sensitive |= arg.sensitive;
-            self.value(entry, Some((&arg.ty, arg.default_text.is_some())), uses);
+            self.value(entry, Some((&arg.ty, arg.default_text.is_some())), uses)?;
         }
         let missing = field
             .args
@@ -280,8 +305,18 @@ impl<'a> Validator<'a> {
         Ok(())
     }
 
-    /// Notes the variables of a value.
-    fn value(&self, entry: &'a Entry, place: Option<(&Type, bool)>, uses: &mut Uses) {
+    /// Whether an argument, one of `known`, is the first with its name: one of more than those stands twice.
+    fn once(&self, entries: &[Entry], at: usize, known: usize) -> Result<()> {
+        let Entry { name, .. } = entries[at];
+        let text = self.document.str(name);
+        if entries[..at.min(known)].iter().any(|earlier| self.document.str(earlier.name) == text) {
+            return self.fail(name.start, format!("There can be only one argument named {text:?}."));
+        }
+        Ok(())
+    }
+
+    /// Notes the variables of a value, and checks that no field of an input object stands twice.
+    fn value(&self, entry: &'a Entry, place: Option<(&Type, bool)>, uses: &mut Uses) -> Result<()> {
         let mut work: Vec<(&Entry, Option<(&Type, bool)>)> = vec![(entry, place)];
         while let Some((entry, place)) = work.pop() {
             match &entry.value {
@@ -301,8 +336,13 @@ impl<'a> Validator<'a> {
                         TypeKind::Input(fields) => Some(fields),
                         _ => None,
                     });
+                    let mut seen = HashSet::new();
                     for entry in self.document.entries(*range) {
                         let name = self.document.str(entry.name);
+                        if !seen.insert(name) {
+                            let message = format!("There can be only one input field named {name:?}.");
+                            return self.fail(entry.name.start, message);
+                        }
                         let field = fields.and_then(|fields| fields.iter().find(|field| field.name == name));
                         work.push((entry, field.map(|field| (&field.ty, field.default_text.is_some()))));
                     }
@@ -310,10 +350,12 @@ impl<'a> Validator<'a> {
                 _ => {}
             }
         }
+        Ok(())
     }
 
     fn directives(&self, range: Range, location: &str, uses: &mut Uses) -> Result<()> {
-        for Directive { name, arguments } in self.document.directives(range) {
+        let directives = self.document.directives(range);
+        for (at, Directive { name, arguments }) in directives.iter().enumerate() {
             let text = self.document.str(*name);
             let Some(def) = self.schema.directives().iter().find(|def| def.name == text) else {
                 return self.fail(name.start, format!("Unknown directive \"@{text}\"."));
@@ -322,19 +364,27 @@ impl<'a> Validator<'a> {
                 return self
                     .fail(name.start, format!("Directive \"@{text}\" may not be used on {location}."));
             }
+            // None of them is repeatable, so there are few, or one stands twice.
+            if directives[..at].iter().any(|earlier| self.document.str(earlier.name) == text) {
+                let message = format!("The directive \"@{text}\" can only be used once at this location.");
+                return self.fail(name.start, message);
+            }
             let entries = self.document.entries(*arguments);
-            for entry in entries {
+            for (at, entry) in entries.iter().enumerate() {
                 let given = self.document.str(entry.name);
-                if !def.args.iter().any(|arg| arg.name == given) {
+                let Some(arg) = def.args.iter().find(|arg| arg.name == given) else {
                     let message = format!("Unknown argument {given:?} on directive \"@{text}\".");
                     return self.fail(entry.name.start, message);
-                }
-                self.value(entry, None, uses);
+                };
+                self.once(entries, at, def.args.len())?;
+                let place = self.written(arg.ty);
+                self.value(entry, place.as_ref().map(|ty| (ty, arg.default.is_some())), uses)?;
             }
-            let required = def.args.iter().find(|arg| arg.ty.ends_with('!') && arg.default.is_none());
-            if let Some(arg) = required
-                && entries.iter().filter(|entry| self.document.str(entry.name) == arg.name).count() != 1
-            {
+            let missing = def.args.iter().find(|arg| {
+                let given = entries.iter().any(|entry| self.document.str(entry.name) == arg.name);
+                arg.ty.ends_with('!') && arg.default.is_none() && !given
+            });
+            if let Some(arg) = missing {
                 let message = format!(
                     "Directive \"@{text}\" argument {:?} of type {:?} is required, but it was not provided.",
                     arg.name, arg.ty
@@ -343,6 +393,12 @@ impl<'a> Validator<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The type of a directive's argument: a name, perhaps with `!`. Those that may stand in documents have no others.
+    fn written(&self, text: &str) -> Option<Type> {
+        let named = Type::Named(self.schema.find(text.trim_end_matches('!'))?);
+        Some(if text.ends_with('!') { Type::NonNull(Box::new(named)) } else { named })
     }
 
     fn cycles(&self, uses: &[Uses]) -> Result<()> {
@@ -382,105 +438,5 @@ impl<'a> Validator<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Checks the variables of an operation: declared once, of types that exist, used, and used where they fit.
-    fn variables(&self, operation: &Operation, own: &Uses, fragments: &[Uses]) -> Result<()> {
-        let document = self.document;
-        let mut declared: HashMap<&str, (usize, bool)> = HashMap::new();
-        let variables = document.variables(operation.variables);
-        for (at, variable) in variables.iter().enumerate() {
-            let name = document.str(variable.name);
-            let start = variable.name.start;
-            if declared.insert(name, (at, false)).is_some() {
-                return self.fail(start, format!("There can be only one variable named \"${name}\"."));
-            }
-            let base = document.str(variable.ty.name);
-            let Some(ix) = self.schema.find(base) else {
-                return self.fail(start, format!("Unknown type {base:?}."));
-            };
-            if self.schema.composite(ix).is_some() {
-                let ty = document.type_text(&variable.ty);
-                return self.fail(start, format!("Variable \"${name}\" cannot be non-input type {ty:?}."));
-            }
-            if variable.default.is_some_and(|row| holds_variable(document, row)) {
-                return self
-                    .fail(start, format!("The default of variable \"${name}\" must not hold a variable."));
-            }
-        }
-        let mut seen: HashSet<usize> = HashSet::new();
-        let mut work: Vec<&Uses> = vec![own];
-        while let Some(uses) = work.pop() {
-            for Use { name, place } in &uses.variables {
-                let text = document.str(*name);
-                let Some((at, used)) = declared.get_mut(text) else {
-                    return self.fail(name.start, format!("Variable \"${text}\" is not defined."));
-                };
-                *used = true;
-                let variable = &variables[*at];
-                if let Some((place, default)) = place
-                    && !self.fits(variable, place, *default)
-                {
-                    let message = format!(
-                        "Variable \"${text}\" of type {:?} used in position expecting type {:?}.",
-                        document.type_text(&variable.ty),
-                        self.schema.show(place)
-                    );
-                    return self.fail(name.start, message);
-                }
-            }
-            work.extend(uses.fragments.iter().filter(|row| seen.insert(**row)).map(|row| &fragments[*row]));
-        }
-        let unused = variables
-            .iter()
-            .find(|variable| declared.get(document.str(variable.name)).is_some_and(|(_, used)| !used));
-        match unused {
-            Some(variable) => {
-                let message = format!("Variable \"${}\" is never used.", document.str(variable.name));
-                self.fail(variable.name.start, message)
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Whether a variable may stand in a place. Texts, IDs, enums and scalars of texts stand for one another: their
-    /// values are checked when they are coerced.
-    fn fits(&self, variable: &crate::document::Variable, place: &Type, place_has_default: bool) -> bool {
-        let mut lists = variable.ty.lists.iter().rev();
-        let mut place = place;
-        let mut outermost = true;
-        loop {
-            let list = lists.next();
-            let non_null = *list.unwrap_or(&variable.ty.non_null);
-            let defaulted = outermost && (place_has_default || variable.default.is_some());
-            if !place.is_nullable() && !non_null && !defaulted {
-                return false;
-            }
-            match (list, place.nullable()) {
-                (Some(_), Type::List(inner)) => place = inner,
-                // A single value where a list is wanted becomes a list.
-                (None, Type::List(inner)) => {
-                    place = inner.nullable();
-                    lists = [].iter().rev();
-                    if matches!(place, Type::Named(_)) {
-                        return self.same_family(self.document.str(variable.ty.name), place.base());
-                    }
-                }
-                (Some(_), _) => return false,
-                (None, place) => return self.same_family(self.document.str(variable.ty.name), place.base()),
-            }
-            outermost = false;
-        }
-    }
-
-    fn same_family(&self, name: &str, place: TypeIx) -> bool {
-        let textual = |ix: TypeIx| match &self.schema.get(ix).kind {
-            TypeKind::Scalar(scalar) => !matches!(scalar, Scalar::Int | Scalar::Float | Scalar::Boolean),
-            TypeKind::Enum(_) => true,
-            _ => false,
-        };
-        let Some(ix) = self.schema.find(name) else { return false };
-        let widened = name == "Int" && self.schema.get(place).name == "Float";
-        ix == place || widened || (textual(ix) && textual(place))
     }
 }
