@@ -1,7 +1,8 @@
 //! The digest that identifies everything inside the engine: BLAKE3, 32 bytes.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::str::FromStr;
 
 /// A BLAKE3 digest. Written as `b3:` and 64 lower-case hexadecimal digits.
@@ -59,6 +60,28 @@ impl Hash for Digest {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let (head, _) = self.0.split_at(8);
         state.write_u64(head.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)));
+    }
+}
+
+/// A map from digests, which are random enough to be placed without being hashed once more.
+pub type DigestMap<V> = HashMap<Digest, V, BuildHasherDefault<DigestHasher>>;
+
+/// Takes what a digest gives as its hash.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        // Digests give one number, so this is for completeness: any other key gets a hash as well.
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -3,11 +3,9 @@
 //! Two generations instead of a list: what is used moves to the young one; when that has half of the weight it becomes
 //! the old one, and what was old and not used meanwhile is gone.
 
-use std::collections::HashMap;
+use crate::{Digest, DigestMap};
 
-use crate::Digest;
-
-type Generation<V> = HashMap<Digest, (V, usize)>;
+type Generation<V> = DigestMap<(V, usize)>;
 
 /// A map that forgets what was not used for longest, roughly. The unit of weight is the caller's.
 #[derive(Debug)]
@@ -22,7 +20,7 @@ impl<V> Generations<V> {
     /// An empty map of at most `limit`. Entries heavier than half of it are kept, with nothing else in their generation.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { half: limit / 2, young: HashMap::new(), young_weight: 0, old: HashMap::new() }
+        Self { half: limit / 2, young: DigestMap::default(), young_weight: 0, old: DigestMap::default() }
     }
 
     /// The value, which counts as used now.

@@ -12,6 +12,6 @@ pub mod platform;
 pub mod schema;
 
 pub use canonical::Encoder;
-pub use digest::Digest;
+pub use digest::{Digest, DigestHasher, DigestMap};
 pub use generations::Generations;
 pub use platform::Platform;

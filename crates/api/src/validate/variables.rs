@@ -88,7 +88,8 @@ impl Validator<'_> {
         loop {
             let list = lists.next();
             let non_null = *list.unwrap_or(&variable.ty.non_null);
-            if !place.is_nullable() && !non_null && !(outermost && defaulted) {
+            let never_null = non_null || (outermost && defaulted);
+            if !place.is_nullable() && !never_null {
                 return false;
             }
             match (list, place.nullable()) {

@@ -1,56 +1,55 @@
 //! Calls as the store keeps them. Those that are given out together share a row: a chain of thousands is one.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use kukri_model::Digest;
-use serde::{Deserialize, Serialize};
+use kukri_model::{Digest, DigestMap};
+use serde::Deserialize;
 
+use super::compact::{self, Writer};
 use crate::args::ArgValue;
 use crate::call::Call;
-use crate::error::{OpError, OrFail};
 use crate::registry::Registry;
 
 /// A row of the store.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct Row<'a> {
     /// What a call is made of comes before it; the last one is the call whose row this is.
-    calls: Vec<Item<'a>>,
+    pub(super) calls: Vec<Item<'a>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Item<'a> {
+pub(super) enum Item<'a> {
     /// A call that is kept elsewhere.
     Outer(Outer),
     Call(Kept<'a, usize>),
 }
 
 /// A call that is kept elsewhere: its digest, and that of the call whose row has it, or leads to it.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 pub(super) struct Outer {
     pub(super) call: Digest,
     pub(super) row: Digest,
 }
 
 /// A call. Others are named by `R`: by their place in the row.
-#[derive(Serialize, Deserialize)]
-struct Kept<'a, R> {
-    receiver: Option<R>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    operation: Option<(Cow<'a, str>, Cow<'a, str>)>,
-    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
-    args: Vec<(Cow<'a, str>, KeptArg<'a, R>)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    nth: Option<usize>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    scope: Option<Cow<'a, str>>,
+#[derive(Deserialize)]
+pub(super) struct Kept<'a, R> {
+    pub(super) receiver: Option<R>,
+    #[serde(default)]
+    pub(super) operation: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    #[serde(default = "Vec::new")]
+    pub(super) args: Vec<(Cow<'a, str>, KeptArg<'a, R>)>,
+    #[serde(default)]
+    pub(super) nth: Option<usize>,
+    #[serde(default)]
+    pub(super) scope: Option<Cow<'a, str>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum KeptArg<'a, R> {
+pub(super) enum KeptArg<'a, R> {
     Null,
     Bool(bool),
     Int(i64),
@@ -68,7 +67,7 @@ pub(super) struct Gathered {
     /// Calls that are to be kept here, after what they are made of.
     pub(super) calls: Vec<Arc<Call>>,
     order: Vec<Result<usize, Outer>>,
-    places: HashMap<Digest, usize>,
+    places: DigestMap<usize>,
 }
 
 impl Gathered {
@@ -91,18 +90,65 @@ impl Gathered {
     }
 
     /// As the store keeps it.
-    pub(super) fn encode(&self) -> Result<Vec<u8>, OpError> {
-        let item = |item: &Result<usize, Outer>| match item {
-            Ok(at) => Item::Call(keep(&self.calls[*at], &self.places)),
-            Err(outer) => Item::Outer(*outer),
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new(self.order.len());
+        for item in &self.order {
+            match item {
+                Ok(at) => self.write(&self.calls[*at], &mut writer),
+                Err(outer) => writer.outer(outer),
+            }
+        }
+        writer.finish()
+    }
+
+    fn write<'c>(&self, call: &'c Call, writer: &mut Writer<'c>) {
+        // Only the root has no receiver, and it is kept nowhere.
+        let Some(receiver) = call.receiver.as_ref().map(|receiver| self.places[&receiver.digest]) else {
+            return;
         };
-        serde_json::to_vec(&Row { calls: self.order.iter().map(item).collect() }).or_fail()
+        let Some(operation) = call.operation else {
+            return writer.element(receiver, call.nth.unwrap_or_default());
+        };
+        let def = operation.def;
+        let kept = |name: &str| !def.args.iter().any(|arg| arg.name == name && arg.sensitive);
+        writer.step(receiver, def.on, def.name, call.scope.as_deref());
+        writer.count(call.args.iter().filter(|(name, _)| kept(name)).count());
+        for (name, value) in call.args.iter().filter(|(name, _)| kept(name)) {
+            writer.named(name);
+            self.write_value(value, writer);
+        }
+    }
+
+    fn write_value<'c>(&self, value: &'c ArgValue, writer: &mut Writer<'c>) {
+        match value {
+            ArgValue::Null => writer.null(),
+            ArgValue::Bool(value) => writer.bool(*value),
+            ArgValue::Int(value) => writer.int(*value),
+            ArgValue::Float(value) => writer.float(*value),
+            ArgValue::String(text) => writer.string(text),
+            ArgValue::Enum(name) => writer.member(name),
+            ArgValue::List(items) => {
+                writer.list(items.len());
+                items.iter().for_each(|item| self.write_value(item, writer));
+            }
+            ArgValue::Object(fields) => {
+                writer.object(fields.len());
+                for (name, value) in fields {
+                    writer.named(name);
+                    self.write_value(value, writer);
+                }
+            }
+            ArgValue::Ref(call) | ArgValue::Resolved(_, call) => writer.reference(self.places[&call.digest]),
+        }
     }
 }
 
 impl Row<'static> {
-    /// From bytes; nothing if they are not a row. Earlier engines kept each call by itself.
+    /// From bytes; nothing if they are not a row. Earlier engines kept rows as JSON, and before that each call by itself.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        if let Some(row) = compact::read(bytes) {
+            return Some(row);
+        }
         if let Ok(row) = serde_json::from_slice::<Self>(bytes) {
             return Some(row);
         }
@@ -144,41 +190,6 @@ impl Row<'static> {
             all.push(call);
         }
         Some(here)
-    }
-}
-
-fn keep<'a>(call: &'a Call, places: &HashMap<Digest, usize>) -> Kept<'a, usize> {
-    let sensitive = |name: &str| {
-        call.operation
-            .is_some_and(|operation| operation.def.args.iter().any(|arg| arg.name == name && arg.sensitive))
-    };
-    Kept {
-        receiver: call.receiver.as_ref().map(|receiver| places[&receiver.digest]),
-        operation: call.operation.map(|operation| (operation.def.on.into(), operation.def.name.into())),
-        args: call
-            .args
-            .iter()
-            .filter(|(name, _)| !sensitive(name))
-            .map(|(name, value)| ((*name).into(), keep_arg(value, places)))
-            .collect(),
-        nth: call.nth,
-        scope: call.scope.as_deref().map(Into::into),
-    }
-}
-
-fn keep_arg<'a>(value: &'a ArgValue, places: &HashMap<Digest, usize>) -> KeptArg<'a, usize> {
-    match value {
-        ArgValue::Null => KeptArg::Null,
-        ArgValue::Bool(value) => KeptArg::Bool(*value),
-        ArgValue::Int(value) => KeptArg::Int(*value),
-        ArgValue::Float(value) => KeptArg::Float(*value),
-        ArgValue::String(text) => KeptArg::String((&**text).into()),
-        ArgValue::Enum(name) => KeptArg::Enum((&**name).into()),
-        ArgValue::List(items) => KeptArg::List(items.iter().map(|item| keep_arg(item, places)).collect()),
-        ArgValue::Object(fields) => KeptArg::Object(
-            fields.iter().map(|(name, value)| ((*name).into(), keep_arg(value, places))).collect(),
-        ),
-        ArgValue::Ref(call) | ArgValue::Resolved(_, call) => KeptArg::Ref(places[&call.digest]),
     }
 }
 

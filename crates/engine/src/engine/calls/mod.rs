@@ -1,13 +1,14 @@
 //! Calls whose IDs were given out, so that they can be found again: in the store, those used last in memory as well.
 
+mod compact;
 mod kept;
 mod rows;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use kukri_model::{Digest, Generations};
+use kukri_model::{Digest, DigestMap, Generations};
 use kukri_store::Store;
 
 use self::kept::{Gathered, Outer, Row};
@@ -97,7 +98,7 @@ impl Calls {
             Stored::Call(_) | Stored::Damaged => {
                 let (row, since) = self.gather(call, None);
                 if let Some(store) = store {
-                    store.put_calls(vec![(call.digest, row.encode()?)]).or_fail()?;
+                    store.put_calls(vec![(call.digest, row.encode())]).or_fail()?;
                 }
                 self.learn(row, call.digest, since.unwrap_or(now));
                 return Ok(());
@@ -105,7 +106,7 @@ impl Calls {
         };
         if let Some(store) = store {
             // Somebody else may have been faster: his row will do.
-            store.add_call(&call.digest, &row.encode()?).or_fail()?;
+            store.add_call(&call.digest, &row.encode()).or_fail()?;
         }
         self.learn(row, call.digest, since.map_or(now, |since| since.min(now)));
         Ok(())
@@ -190,7 +191,7 @@ impl Calls {
 
     /// Reads a call from its row, with what it is made of and is not in memory.
     fn read(&self, rows: &mut Rows<'_>, registry: &Registry, digest: &Digest) -> Result<Stored, OpError> {
-        let mut found: HashMap<Digest, Known> = HashMap::new();
+        let mut found: DigestMap<Known> = DigestMap::default();
         // Rows that others refer to come first. With a stack of our own: they may be thousands.
         let mut pending: Vec<(Digest, Option<(Row<'static>, SystemTime)>)> = vec![(*digest, None)];
         let mut waiting: HashSet<Digest> = HashSet::new();

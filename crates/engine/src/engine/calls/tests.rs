@@ -179,6 +179,97 @@ fn calls_of_earlier_engines_are_read() {
 }
 
 #[test]
+fn rows_of_engines_that_wrote_json_are_read() {
+    let world = World::new(None);
+    let chain = world.chain("a", 2);
+    let step = |at: usize| {
+        format!(
+            r#"{{"call":{{"receiver":{at},"operation":["Directory","withNewFile"],"args":[["path",{{"string":"a{}"}}],["contents",{{"string":"x"}}]]}}}}"#,
+            at - 1
+        )
+    };
+    let row = format!(
+        r#"{{"calls":[{{"outer":{{"call":"{0}","row":"{0}"}}}},{{"call":{{"receiver":0,"operation":["Query","directory"]}}}},{1},{2}]}}"#,
+        world.root.digest,
+        step(1),
+        step(2)
+    );
+    world.store.put_calls(vec![(chain[2].digest, row.into_bytes())]).unwrap();
+    is_the_same(world.find_anew(&chain[2].digest).0, &chain[2]);
+}
+
+/// Stores outlive engines: what is written may not change its meaning.
+#[test]
+fn golden_row() {
+    let world = World::new(None);
+    let chain = world.chain("a", 1);
+    world.remember(&chain[1]);
+    let row = world.store.get_calls(&chain[1].digest, 0).unwrap().remove(0).bytes;
+    let mut expected = vec![1, 3, 0];
+    expected.extend_from_slice(world.root.digest.as_bytes());
+    expected.extend_from_slice(world.root.digest.as_bytes());
+    expected.extend_from_slice(b"\x02\x00\x00\x05Query\x01\x09directory\x00");
+    expected.extend_from_slice(b"\x02\x01\x02\x09Directory\x03\x0bwithNewFile\x02");
+    expected.extend_from_slice(b"\x04\x04path\x05\x02a0\x05\x08contents\x05\x01x");
+    assert_eq!(row, expected, "{}", String::from_utf8_lossy(&row));
+}
+
+/// Every kind of value, and what limits a call to its session.
+#[test]
+fn all_that_a_call_can_be_made_of_is_kept() {
+    let world = World::new(None);
+    let other = world.file(&world.directory(), "b", "é😀\u{0}");
+    let strings = ["a", "", "**"].map(|text| ArgValue::String(text.into()));
+    let filter = [("include", ArgValue::List(strings.to_vec()))];
+    let filtered = world.step(&other, ("Directory", "filter"), &filter);
+    let exists = [("path", strings[0].clone()), ("expectedType", ArgValue::Enum("REGULAR_TYPE".into()))];
+    let port = ArgValue::Object(vec![
+        ("backend", ArgValue::Int(i64::MIN)),
+        ("frontend", ArgValue::Null),
+        ("protocol", ArgValue::Enum("UDP".into())),
+    ]);
+    let service = [("ports", ArgValue::List(vec![port]))];
+    let host = world.step(&world.root, ("Query", "host"), &[]);
+    let truth = [("path", strings[0].clone()), ("doNotFollowSymlinks", ArgValue::Bool(true))];
+    let source = [("path", strings[2].clone()), ("source", ArgValue::Ref(Arc::clone(&filtered)))];
+    let operation = world.registry.operation("Directory", "entries").unwrap();
+    let scoped = Call::step(&filtered, operation, Vec::new(), Some("session#7".into()));
+    for call in [
+        world.step(&filtered, ("Directory", "exists"), &exists),
+        world.step(&filtered, ("Directory", "exists"), &truth),
+        world.step(&host, ("Host", "service"), &service),
+        world.step(&filtered, ("Directory", "withDirectory"), &source),
+        Call::element(&scoped, 300),
+        scoped,
+    ] {
+        world.remember(&call);
+        let found = world.find_anew(&call.digest).0;
+        assert_eq!(found.as_ref().and_then(|call| call.scope.clone()), call.scope);
+        is_the_same(found, &call);
+    }
+}
+
+#[test]
+fn a_row_that_was_cut_is_none() {
+    let world = World::new(None);
+    let chain = world.chain("a", 3);
+    world.remember(&chain[3]);
+    let row = world.store.get_calls(&chain[3].digest, 0).unwrap().remove(0).bytes;
+    assert!(Row::decode(&row).is_some());
+    for end in 0..row.len() {
+        assert!(Row::decode(&row[..end]).is_none(), "{end} bytes of {}", row.len());
+    }
+    assert!(Row::decode(&[&row[..], b"x"].concat()).is_none());
+    // Lengths that no row could have, and lists without end.
+    let long = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80];
+    let lists = [7, 1].repeat(100_000);
+    for rest in [&long[..], &lists] {
+        assert!(Row::decode(&[&[1][..], rest].concat()).is_none());
+        assert!(Row::decode(&[b"\x01\x01\x02\x00\x00\x01a\x00\x01\x00", rest].concat()).is_none());
+    }
+}
+
+#[test]
 fn rows_that_are_damaged_or_of_another_call_lead_to_nothing() {
     let world = World::new(None);
     let chain = world.chain("a", 10);
