@@ -10,6 +10,7 @@ client whose toolchain is not there is skipped, and the table says why. The exit
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import secrets
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine import Engine, binary
-from images import image
+from images import SYSTEM_PATH, Image, finish, image
 from registry import Registry
 from scenarios import SCENARIOS
 from toolchains import Broken, Client, Missing, Program, clients, fetch_all
@@ -34,8 +35,12 @@ WAYS = {
 }
 #: Seconds for all scenarios of one program.
 LIMIT = 300
-#: All are names of one small image; the last one's digest is what scenarios look for.
-IMAGES = ("library/busybox:latest", "library/alpine:latest", "library/alpine:3.20")
+#: Names of one small image; the last one's digest is what scenarios look for.
+IMAGES = ("library/busybox:latest", "library/alpine:3.20")
+#: The name of another one, with other arguments: a name that leads to the wrong image would be noticed.
+OTHER = "library/alpine:latest"
+#: How many steps of one program have to run at the same moment for a scenario, and some for the others.
+STEPS = 60
 
 
 @dataclass
@@ -127,11 +132,16 @@ def judge(column: Column, asked: list[str], status: str, secret: str) -> None:
 class World:
     """What the programs share: a registry with small images, and one engine."""
 
-    def __init__(self, scratch: Path, registry: Registry, asked: list[str]) -> None:
+    def __init__(self, scratch: Path, registry: Registry, asked: list[str], jobs: int) -> None:
         self.scratch = scratch
         self.asked = asked
-        self.digest = [registry.push(name, image("busybox")) for name in IMAGES][-1]
-        self.engine = Engine(scratch / "engine", registry.url)
+        busybox = image("busybox")
+        self.digest = [registry.push(name, busybox) for name in IMAGES][-1]
+        layer = gzip.decompress(busybox.path(busybox.blobs()[1]).read_bytes())
+        (scratch / "other").mkdir()
+        finish(scratch / "other", [layer], {"Env": [f"PATH={SYSTEM_PATH}"], "Cmd": ["latest"]})
+        registry.push(OTHER, Image(scratch / "other"))
+        self.engine = Engine(scratch / "engine", registry.url, KUKRI_PARALLELISM=str(STEPS * jobs))
 
     def column(self, client: Client, program: Program, way: str) -> Column:
         """Runs a program that connects in one way."""
@@ -163,7 +173,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="kukri-clients-") as name:
         scratch = Path(name)
         with Registry(scratch / "registry") as registry:
-            world = World(scratch, registry, arguments.scenario or list(SCENARIOS))
+            world = World(scratch, registry, arguments.scenario or list(SCENARIOS), arguments.jobs)
             try:
                 with ThreadPoolExecutor(arguments.jobs) as jobs:
                     waiting: list[Future[Column]] = []

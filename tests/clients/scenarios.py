@@ -13,7 +13,7 @@ SCENARIOS: dict[str, str] = {
     "other-errors": "errors without those keys, with message and path; the session goes on",
     "cancel": "a request is given up: the command in the engine ends",
     "gone": "the client's process is killed: the command in the engine ends",
-    "concurrency": "fifty requests at once",
+    "concurrency": "fifty steps that run at the same moment: each waits for all others",
     "large": "texts of some megabytes, both ways",
     "unicode": "names, arguments, variables and contents beyond ASCII, quotes, control characters",
     "binary": "every byte value, from the host into a container and back",
@@ -23,5 +23,5 @@ SCENARIOS: dict[str, str] = {
     "environment": "variables: set, expanded, unset, absent",
     "host": "directories of the host with include and exclude",
     "ids": "IDs load their object, and nothing else",
-    "registry": "images by tag and by digest, and one that is not there",
+    "registry": "images by tag and by digest, each its own, and one that is not there",
 }

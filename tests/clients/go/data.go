@@ -178,6 +178,7 @@ func registry(r run) {
 	pinned := r.Container().From("alpine@" + digest)
 	equal(must(pinned.WithExec([]string{"echo", "pinned"}).Stdout(r)), "pinned\n")
 	equal(must(pinned.DefaultArgs(r)), []string{"sh"})
+	equal(must(r.Container().From("alpine").DefaultArgs(r)), []string{"latest"})
 	_, err := r.Container().From("not-there:1").Sync(r)
 	fails(err, "library/not-there")
 }

@@ -17,47 +17,61 @@ import (
 
 // What goes wrong, ends early, or happens at once.
 
-// beatScript writes a number that grows, for as long as it is let.
-const beatScript = "i=0; while true; do i=$((i+1)); echo $i > /beat/now; sleep 0.1; done"
+// holdScript never ends, and has a pipe in a cache volume open as long as any process of it is there.
+const holdScript = "mkfifo /held/pipe 2> /dev/null; exec 9> /held/pipe; touch /held/runs; while true; do sleep 1; done"
 
-// hang runs a step that never ends, and shows in a cache volume that it runs.
+// watchScript waits until that has begun, and then until the last process of it has ended.
+const watchScript = "mkfifo /held/pipe 2> /dev/null; cat < /held/pipe; echo ended"
+
+// lookScript says whether both run.
+const lookScript = "[ ! -e /held/runs ] || echo runs"
+
+// many is how many steps have to run at the same moment.
+const many = 50
+
+// meetScript ends when so many others of its kind, each with its own number, have begun.
+var meetScript = fmt.Sprintf(`touch /met/$0; turn=0
+until [ "$(ls /met | wc -l)" = %d ]; do
+  [ $turn -lt 300 ] || { echo "only $(ls /met | wc -l) have met" >&2; exit 1; }
+  turn=$((turn + 1)); sleep 0.2
+done
+echo $0 $1`, many)
+
+// output is what a step that runs meanwhile will give.
+type output struct {
+	text string
+	err  error
+}
+
+// step runs a script with the cache volume of that name.
+func step(r run, name, script string) (string, error) {
+	container := r.busybox().WithEnvVariable("NOW", now()).WithMountedCache("/held", r.CacheVolume(name))
+	return container.WithExec([]string{"sh", "-c", script}).Stdout(r)
+}
+
+// hang runs a step that never ends.
 func hang(r run, name string) error {
-	_, err := r.busybox().
-		WithMountedCache("/beat", r.CacheVolume(name)).
-		WithExec([]string{"sh", "-c", beatScript}).
-		Stdout(r)
+	_, err := step(r, name, holdScript)
 	return err
 }
 
-// beat gives what the step has written last.
-func beat(r run, name string) string {
-	return must(r.busybox().
-		WithMountedCache("/beat", r.CacheVolume(name)).
-		WithEnvVariable("NOW", now()).
-		WithExec([]string{"sh", "-c", "cat /beat/now || true"}).
-		Stdout(r))
-}
-
-func until(what func() bool, why string) {
-	for range 100 {
-		if what() {
-			return
-		}
+// watched waits until the step that holds runs; the result says `ended` when no process of it is left.
+func watched(r run, name string) <-chan output {
+	watch := make(chan output, 1)
+	go func() {
+		text, err := step(r, name, watchScript)
+		watch <- output{text, err}
+	}()
+	for must(step(r, name, lookScript)) != "runs\n" {
+		holds(len(watch) == 0, "the step has ended by itself")
 		time.Sleep(100 * time.Millisecond)
 	}
-	panic(wrong{why})
+	return watch
 }
 
-func begins(r run, name string) {
-	until(func() bool { return strings.TrimSpace(beat(r, name)) != "" }, "the step does not begin")
-}
-
-func ends(r run, name string) {
-	until(func() bool {
-		before := beat(r, name)
-		time.Sleep(500 * time.Millisecond)
-		return beat(r, name) == before
-	}, "the step still runs")
+func ends(watch <-chan output) {
+	last := <-watch
+	equal(must(last.text, last.err), "ended\n")
 }
 
 func execErrors(r run) {
@@ -94,11 +108,11 @@ func cancels(r run) {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- hang(run{ctx, r.Client}, name) }()
-	begins(r, name)
+	watch := watched(r, name)
 	cancel()
 	err := <-done
 	holds(errors.Is(err, context.Canceled), fmt.Sprintf("the request ended with %v", err))
-	ends(r, name)
+	ends(watch)
 }
 
 func gone(r run) {
@@ -108,20 +122,21 @@ func gone(r run) {
 	check(other.Start())
 	defer other.Wait()
 	defer other.Process.Kill()
-	begins(r, name)
+	watch := watched(r, name)
 	check(other.Process.Kill())
 	holds(strings.Contains(fmt.Sprint(other.Wait()), "killed"), "the client has ended")
-	ends(r, name)
+	ends(watch)
 }
 
 func concurrency(r run) {
 	word := mark("concurrency")
+	meeting := r.busybox().WithMountedCache("/met", r.CacheVolume(word))
 	var group sync.WaitGroup
-	found, errs := make([]string, 50), make([]error, 50)
+	found, errs := make([]string, many), make([]error, many)
 	for number := range found {
 		group.Go(func() {
-			script := fmt.Sprintf("sleep 0.1; echo %d %s", number, word)
-			found[number], errs[number] = r.busybox().WithExec([]string{"sh", "-c", script}).Stdout(r)
+			command := []string{"sh", "-c", meetScript, fmt.Sprint(number), word}
+			found[number], errs[number] = meeting.WithExec(command).Stdout(r)
 		})
 	}
 	group.Wait()

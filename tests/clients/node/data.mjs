@@ -143,5 +143,6 @@ scenario("registry", async (client) => {
   const pinned = client.container().from(`alpine@${digest}`)
   equal(await pinned.withExec(["echo", "pinned"]).stdout(), "pinned\n")
   equal(await pinned.defaultArgs(), ["sh"])
+  equal(await client.container().from("alpine").defaultArgs(), ["latest"])
   await raises(GraphQLRequestError, "library/not-there", client.container().from("not-there:1").sync())
 })

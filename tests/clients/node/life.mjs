@@ -8,48 +8,49 @@ import { connect, ExecError, GraphQLRequestError } from "@dagger.io/dagger"
 
 import { busybox, equal, mark, now, raises, scenario, sleep } from "./harness.mjs"
 
-/** Writes a number that grows, for as long as it is let. */
-const BEAT = "i=0; while true; do i=$((i+1)); echo $i > /beat/now; sleep 0.1; done"
+/** Never ends, and has a pipe in a cache volume open as long as any process of it is there. */
+const HOLD = "mkfifo /held/pipe 2> /dev/null; exec 9> /held/pipe; touch /held/runs; while true; do sleep 1; done"
+/** Waits until that has begun, and then until the last process of it has ended. */
+const WATCH = "mkfifo /held/pipe 2> /dev/null; cat < /held/pipe; echo ended"
+/** Says whether both run. */
+const LOOK = "[ ! -e /held/runs ] || echo runs"
+/** How many steps have to run at the same moment. */
+const MANY = 50
+/** Ends when so many others of its kind, each with its own number, have begun. */
+const MEET = `touch /met/$0; turn=0
+until [ "$(ls /met | wc -l)" = ${MANY} ]; do
+  [ $turn -lt 300 ] || { echo "only $(ls /met | wc -l) have met" >&2; exit 1; }
+  turn=$((turn + 1)); sleep 0.2
+done
+echo $0 $1`
 const MAIN = new URL("main.mjs", import.meta.url)
 
-/** Runs a step that never ends, and shows in a cache volume that it runs; what other clients do. */
+/** A step with the cache volume of that name. */
+const step = (client, name, script) =>
+  busybox(client)
+    .withEnvVariable("NOW", now())
+    .withMountedCache("/held", client.cacheVolume(name))
+    .withExec(["sh", "-c", script])
+
+/** Runs a step that never ends; what other clients do. */
 export async function hang(name) {
-  await connect(
-    async (client) => {
-      await busybox(client)
-        .withMountedCache("/beat", client.cacheVolume(name))
-        .withExec(["sh", "-c", BEAT])
-        .stdout()
-    },
-    { LogOutput: process.stderr },
-  )
+  await connect(async (client) => void (await step(client, name, HOLD).stdout()), { LogOutput: process.stderr })
 }
 
-/** What the step has written last. */
-const beat = (client, name) =>
-  busybox(client)
-    .withMountedCache("/beat", client.cacheVolume(name))
-    .withEnvVariable("NOW", now())
-    .withExec(["sh", "-c", "cat /beat/now || true"])
+/** Waits until the step that holds runs; `ends` says `ended` when no process of it is left. */
+async function watched(client, name) {
+  let done = false
+  const ends = step(client, name, WATCH)
     .stdout()
-
-async function until(what, why) {
-  for (let tries = 0; tries < 100; tries++) {
-    if (await what()) return
+    .finally(() => (done = true))
+  // Told where it is awaited, if that comes to pass.
+  ends.catch(() => {})
+  while ((await step(client, name, LOOK).stdout()) !== "runs\n") {
+    assert(!done, "the step has ended by itself")
     await sleep(100)
   }
-  throw new Error(why)
+  return { ends }
 }
-
-const begins = (client, name) =>
-  until(async () => (await beat(client, name)).trim() !== "", "the step does not begin")
-
-const ends = (client, name) =>
-  until(async () => {
-    const before = await beat(client, name)
-    await sleep(500)
-    return (await beat(client, name)) === before
-  }, "the step still runs")
 
 scenario("exec-errors", async (client) => {
   const command = ["sh", "-c", "echo to-out; echo to-err >&2; exit 3"]
@@ -75,37 +76,36 @@ scenario("other-errors", async (client) => {
 scenario("cancel", async (client) => {
   const name = mark("cancel")
   const worker = new Worker(MAIN, { argv: ["hang", name] })
+  let watch
   try {
-    await begins(client, name)
+    watch = await watched(client, name)
   } finally {
     await worker.terminate()
   }
-  await ends(client, name)
+  equal(await watch.ends, "ended\n")
 })
 
 scenario("gone", async (client) => {
   const name = mark("gone")
   const other = spawn(process.execPath, [MAIN.pathname, "hang", name], { stdio: ["ignore", 2, 2] })
   const gone = new Promise((resolve) => other.once("exit", resolve))
+  let watch
   try {
-    await begins(client, name)
+    watch = await watched(client, name)
     assert(other.exitCode === null, "the client has ended")
   } finally {
     other.kill("SIGKILL")
     await gone
   }
-  await ends(client, name)
+  equal(await watch.ends, "ended\n")
 })
 
 scenario("concurrency", async (client) => {
   const word = mark("concurrency")
-  const numbers = Array.from({ length: 50 }, (_, number) => number)
+  const numbers = Array.from({ length: MANY }, (_, number) => number)
+  const meeting = busybox(client).withMountedCache("/met", client.cacheVolume(word))
   const found = await Promise.all(
-    numbers.map((number) =>
-      busybox(client)
-        .withExec(["sh", "-c", `sleep 0.1; echo ${number} ${word}`])
-        .stdout(),
-    ),
+    numbers.map((number) => meeting.withExec(["sh", "-c", MEET, `${number}`, word]).stdout()),
   )
   equal(
     found,

@@ -6,12 +6,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import dagger
 from dagger import sync
-from harness import BEAT, equal, holds, mark, raises, scenario
+from harness import HOLD, LIMIT, LOOK, MANY, MEET, WATCH, equal, holds, mark, raises, scenario
 
 
 def busybox(client: sync.Client) -> sync.Container:
@@ -19,43 +18,21 @@ def busybox(client: sync.Client) -> sync.Container:
     return client.container().from_("busybox")
 
 
-def beating(client: sync.Client, name: str) -> sync.Container:
-    """A step that never ends, and shows in a cache volume that it runs."""
-    return (
-        busybox(client).with_mounted_cache("/beat", client.cache_volume(name)).with_exec(["sh", "-c", BEAT])
-    )
+def step(client: sync.Client, name: str, script: str) -> sync.Container:
+    """A step with the cache volume of that name."""
+    container = busybox(client).with_env_variable("NOW", os.urandom(8).hex())
+    return container.with_mounted_cache("/held", client.cache_volume(name)).with_exec(["sh", "-c", script])
 
 
-def beat(client: sync.Client, name: str) -> str:
-    """What the step has written last."""
-    look = busybox(client).with_mounted_cache("/beat", client.cache_volume(name))
-    look = look.with_env_variable("NOW", os.urandom(8).hex()).with_exec(["sh", "-c", "cat /beat/now || true"])
-    return look.stdout()
-
-
-def until(what: Callable[[], bool], why: str) -> None:
-    """Waits until something is so."""
-    for _ in range(100):
-        if what():
-            return
+def watched(client: sync.Client, name: str) -> Future[str]:
+    """Waits until the step that holds runs; the result says `ended` when no process of it is left."""
+    pool = ThreadPoolExecutor(1)
+    watch = pool.submit(lambda: step(client, name, WATCH).stdout())
+    pool.shutdown(wait=False)
+    while step(client, name, LOOK).stdout() != "runs\n":
+        holds(not watch.done(), "the step has ended by itself")
         time.sleep(0.1)
-    raise AssertionError(why)
-
-
-def begins(client: sync.Client, name: str) -> None:
-    """Waits until the step runs."""
-    until(lambda: bool(beat(client, name).strip()), "the step does not begin")
-
-
-def ends(client: sync.Client, name: str) -> None:
-    """Waits until the step runs no more."""
-
-    def stands() -> bool:
-        before = beat(client, name)
-        time.sleep(0.5)
-        return beat(client, name) == before
-
-    until(stands, "the step still runs")
+    return watch
 
 
 def register(client: sync.Client) -> None:
@@ -97,8 +74,10 @@ def register(client: sync.Client) -> None:
     def cancel() -> None:
         name = mark("cancel")
 
+        watches: list[Future[str]] = []
+
         def interrupt() -> None:
-            begins(client, name)
+            watches.append(watched(client, name))
             os.kill(os.getpid(), signal.SIGINT)
 
         # What Ctrl-C does to a program that waits. A shell starts what runs in its background without it.
@@ -106,9 +85,9 @@ def register(client: sync.Client) -> None:
         helper = threading.Thread(target=interrupt, daemon=True)
         helper.start()
         with raises(KeyboardInterrupt):
-            beating(client, name).stdout()
+            step(client, name, HOLD).stdout()
         helper.join()
-        ends(client, name)
+        equal([watch.result(LIMIT) for watch in watches], ["ended\n"])
 
     @scenario("gone")
     def gone() -> None:
@@ -117,19 +96,20 @@ def register(client: sync.Client) -> None:
             [sys.executable, sys.argv[0], "hang", name], stdin=subprocess.DEVNULL, stdout=sys.stderr
         )
         try:
-            begins(client, name)
+            watch = watched(client, name)
             holds(other.poll() is None, "the client has ended")
         finally:
             other.kill()
             other.wait()
-        ends(client, name)
+        equal(watch.result(LIMIT), "ended\n")
 
     @scenario("concurrency")
     def concurrency() -> None:
         word = mark("concurrency")
+        meeting = busybox(client).with_mounted_cache("/met", client.cache_volume(word))
 
         def one(number: int) -> str:
-            return busybox(client).with_exec(["sh", "-c", f"sleep 0.1; echo {number} {word}"]).stdout()
+            return meeting.with_exec(["sh", "-c", MEET, str(number), word]).stdout()
 
-        with ThreadPoolExecutor(50) as pool:
-            equal(list(pool.map(one, range(50))), [f"{number} {word}\n" for number in range(50)])
+        with ThreadPoolExecutor(MANY) as pool:
+            equal(list(pool.map(one, range(MANY))), [f"{number} {word}\n" for number in range(MANY)])

@@ -51,7 +51,7 @@ def main() -> None:
         import life
 
         if sys.argv[1:2] == ["hang"]:
-            life.beating(client, sys.argv[2]).sync()
+            life.step(client, sys.argv[2], life.HOLD).sync()
             return
         life.register(client)
         from harness import Results

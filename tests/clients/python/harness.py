@@ -15,8 +15,21 @@ from dagger import dag
 
 #: Seconds that one scenario may take.
 LIMIT = 120
-#: A script that writes a number that grows, for as long as it is let.
-BEAT = "i=0; while true; do i=$((i+1)); echo $i > /beat/now; sleep 0.1; done"
+#: A script that never ends, and has a pipe in a cache volume open as long as any process of it is there.
+HOLD = "mkfifo /held/pipe 2> /dev/null; exec 9> /held/pipe; touch /held/runs; while true; do sleep 1; done"
+#: One that waits until that has begun, and then until the last process of it has ended.
+WATCH = "mkfifo /held/pipe 2> /dev/null; cat < /held/pipe; echo ended"
+#: One that says whether both run.
+LOOK = "[ ! -e /held/runs ] || echo runs"
+#: How many steps have to run at the same moment.
+MANY = 50
+#: A script that ends when so many others of its kind, each with its own number, have begun.
+MEET = (
+    "touch /met/$0; turn=0; "
+    f'until [ "$(ls /met | wc -l)" = {MANY} ]; do '
+    '[ $turn -lt 300 ] || { echo "only $(ls /met | wc -l) have met" >&2; exit 1; }; '
+    "turn=$((turn + 1)); sleep 0.2; done; echo $0 $1"
+)
 SCENARIOS: dict[str, Callable[[], Any]] = {}
 F = TypeVar("F", bound=Callable[[], Any])
 

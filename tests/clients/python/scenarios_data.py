@@ -162,5 +162,6 @@ async def registry() -> None:
     pinned = dag.container().from_(f"alpine@{digest}")
     equal(await pinned.with_exec(["echo", "pinned"]).stdout(), "pinned\n")
     equal(await pinned.default_args(), ["sh"])
+    equal(await dag.container().from_("alpine").default_args(), ["latest"])
     with raises(dagger.QueryError, "library/not-there"):
         await dag.container().from_("not-there:1").sync()

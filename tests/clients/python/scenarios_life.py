@@ -3,52 +3,25 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
 
 import dagger
 from dagger import dag
-from harness import BEAT, LIMIT, busybox, equal, holds, mark, raises, scenario
+from harness import HOLD, LIMIT, LOOK, MANY, MEET, WATCH, busybox, equal, holds, mark, raises, scenario
 
 
-def beating(name: str) -> dagger.Container:
-    """A step that never ends, and shows in a cache volume that it runs."""
-    return busybox().with_mounted_cache("/beat", dag.cache_volume(name)).with_exec(["sh", "-c", BEAT])
+def step(name: str, script: str) -> dagger.Container:
+    """A step with the cache volume of that name."""
+    container = busybox().with_env_variable("NOW", os.urandom(8).hex())
+    return container.with_mounted_cache("/held", dag.cache_volume(name)).with_exec(["sh", "-c", script])
 
 
-async def beat(name: str) -> str:
-    """What the step has written last."""
-    look = busybox().with_mounted_cache("/beat", dag.cache_volume(name))
-    look = look.with_env_variable("NOW", os.urandom(8).hex()).with_exec(["sh", "-c", "cat /beat/now || true"])
-    return await look.stdout()
-
-
-async def until(what: Callable[[], Awaitable[bool]], why: str) -> None:
-    """Waits until something is so."""
-    for _ in range(100):
-        if await what():
-            return
+async def watched(name: str) -> asyncio.Task[str]:
+    """Waits until the step that holds runs; the result says `ended` when no process of it is left."""
+    watch = asyncio.create_task(step(name, WATCH).stdout())
+    while await step(name, LOOK).stdout() != "runs\n":
+        holds(not watch.done(), "the step has ended by itself")
         await asyncio.sleep(0.1)
-    raise AssertionError(why)
-
-
-async def begins(name: str) -> None:
-    """Waits until the step runs."""
-
-    async def runs() -> bool:
-        return bool((await beat(name)).strip())
-
-    await until(runs, "the step does not begin")
-
-
-async def ends(name: str) -> None:
-    """Waits until the step runs no more."""
-
-    async def stands() -> bool:
-        before = await beat(name)
-        await asyncio.sleep(0.5)
-        return await beat(name) == before
-
-    await until(stands, "the step still runs")
+    return watch
 
 
 @scenario("exec-errors")
@@ -82,12 +55,12 @@ async def other_errors() -> None:
 @scenario("cancel")
 async def cancel() -> None:
     name = mark("cancel")
-    request = asyncio.create_task(beating(name).stdout())
-    await begins(name)
+    request = asyncio.create_task(step(name, HOLD).stdout())
+    watch = await watched(name)
     request.cancel()
     with raises(asyncio.CancelledError):
         await request
-    await ends(name)
+    equal(await watch, "ended\n")
 
 
 @scenario("gone")
@@ -97,26 +70,23 @@ async def gone() -> None:
         sys.executable, sys.argv[0], "hang", name, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr
     )
     try:
-        await begins(name)
+        watch = await watched(name)
         holds(client.returncode is None, "the client has ended")
     finally:
         client.kill()
         await client.wait()
-    await ends(name)
+    equal(await watch, "ended\n")
 
 
 async def hang(name: str) -> None:
     """What the other client does."""
-    await asyncio.wait_for(beating(name).sync(), LIMIT)
+    await asyncio.wait_for(step(name, HOLD).sync(), LIMIT)
 
 
 @scenario("concurrency")
 async def concurrency() -> None:
     word = mark("concurrency")
-    found = await asyncio.gather(
-        *(
-            busybox().with_exec(["sh", "-c", f"sleep 0.1; echo {number} {word}"]).stdout()
-            for number in range(50)
-        )
-    )
-    equal(found, [f"{number} {word}\n" for number in range(50)])
+    meeting = busybox().with_mounted_cache("/met", dag.cache_volume(word))
+    steps = [meeting.with_exec(["sh", "-c", MEET, str(number), word]) for number in range(MANY)]
+    found = await asyncio.gather(*(step.stdout() for step in steps))
+    equal(found, [f"{number} {word}\n" for number in range(MANY)])

@@ -1,6 +1,7 @@
 """A thousand requests at once, from event loops and from threads."""
 
 import asyncio
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import dagger
@@ -58,25 +59,27 @@ def test_a_program_on_trio_cancels_a_command() -> None:
     async def main() -> None:
         async with dagger.connection():
             volume = dag.cache_volume("trio")
-            base = dag.container().from_("busybox").with_mounted_cache("/beat", volume)
-            script = "i=0; while true; do i=$((i+1)); echo $i > /beat/now; sleep 0.1; done"
+            base = dag.container().from_("busybox").with_mounted_cache("/held", volume)
+            # The pipe is open as long as any process of the first step is there, and the second reads to its end.
+            pipe = "mkfifo /held/pipe 2> /dev/null; "
+            hold = pipe + "exec 9> /held/pipe; touch /held/runs; while true; do sleep 1; done"
+            watch = pipe + "cat < /held/pipe; echo ended"
+            found: list[str] = []
 
-            async def now(number: int) -> str:
-                look = base.with_env_variable("LOOK", str(number))
-                return await look.with_exec(["sh", "-c", "cat /beat/now || true"]).stdout()
+            async def watched() -> None:
+                found.append(await base.with_exec(["sh", "-c", watch]).stdout())
 
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(base.with_exec(["sh", "-c", script]).sync)
-                number = 0
-                while not await now(number):
-                    number += 1
-                    await trio.sleep(0.1)
-                nursery.cancel_scope.cancel()
-            with trio.fail_after(10):
-                before, after = "", "x"
-                while before != after:
-                    number += 1
-                    before, after = after, await now(number)
-                    await trio.sleep(0.5)
+            with trio.fail_after(60):
+                async with trio.open_nursery() as outer:
+                    outer.start_soon(watched)
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(base.with_exec(["sh", "-c", hold]).sync)
+                        for number in itertools.count():
+                            look = base.with_env_variable("LOOK", str(number))
+                            if await look.with_exec(["sh", "-c", "ls /held"]).stdout() == "pipe\nruns\n":
+                                break
+                            await trio.sleep(0.1)
+                        nursery.cancel_scope.cancel()
+            assert found == ["ended\n"]
 
     trio.run(main)

@@ -184,6 +184,7 @@ pub async fn registry(client: &Query) -> Result<()> {
     let pinned = client.container().from(format!("alpine@{digest}"));
     equal(pinned.with_exec(vec!["echo", "pinned"]).stdout().await?, "pinned\n")?;
     equal(pinned.default_args().await?, ["sh"])?;
+    equal(client.container().from("alpine").default_args().await?, ["latest"])?;
     fails(client.container().from("not-there:1").sync().await, "library/not-there")?;
     Ok(())
 }

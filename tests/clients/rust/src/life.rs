@@ -4,47 +4,51 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use dagger_sdk::core::gql_client::GraphQLErrorPathParam;
+use dagger_sdk::errors::DaggerError;
 use dagger_sdk::{Container, Query};
 use eyre::{Result, bail, ensure};
+use tokio::task::JoinHandle;
 
 use crate::harness::{busybox, equal, exec_fails, fails, mark, now};
 
-/// Writes a number that grows, for as long as it is let.
-const BEAT: &str = "i=0; while true; do i=$((i+1)); echo $i > /beat/now; sleep 0.1; done";
+/// Never ends, and has a pipe in a cache volume open as long as any process of it is there.
+pub const HOLD: &str =
+    "mkfifo /held/pipe 2> /dev/null; exec 9> /held/pipe; touch /held/runs; while true; do sleep 1; done";
 
-/// A step that never ends, and shows in a cache volume that it runs.
-pub fn beating(client: &Query, name: &str) -> Container {
-    busybox(client).with_mounted_cache("/beat", client.cache_volume(name)).with_exec(vec!["sh", "-c", BEAT])
-}
+/// Waits until that has begun, and then until the last process of it has ended.
+const WATCH: &str = "mkfifo /held/pipe 2> /dev/null; cat < /held/pipe; echo ended";
 
-/// What the step has written last.
-async fn beat(client: &Query, name: &str) -> Result<String> {
-    let look = busybox(client)
-        .with_mounted_cache("/beat", client.cache_volume(name))
+/// Says whether both run.
+const LOOK: &str = "[ ! -e /held/runs ] || echo runs";
+
+/// How many steps have to run at the same moment.
+const MANY: usize = 50;
+
+/// Ends when `$2` of its kind, each with its own number, have begun.
+const MEET: &str = r#"touch /met/$0; turn=0
+until [ "$(ls /met | wc -l)" = $2 ]; do
+  [ $turn -lt 300 ] || { echo "only $(ls /met | wc -l) have met" >&2; exit 1; }
+  turn=$((turn + 1)); sleep 0.2
+done
+echo $0 $1"#;
+
+/// A step with the cache volume of that name.
+pub fn step(client: &Query, name: &str, script: &str) -> Container {
+    busybox(client)
         .with_env_variable("NOW", now())
-        .with_exec(vec!["sh", "-c", "cat /beat/now || true"]);
-    Ok(look.stdout().await?)
+        .with_mounted_cache("/held", client.cache_volume(name))
+        .with_exec(vec!["sh", "-c", script])
 }
 
-async fn begins(client: &Query, name: &str) -> Result<()> {
-    for _ in 0..100 {
-        if !beat(client, name).await?.trim().is_empty() {
-            return Ok(());
-        }
+/// Waits until the step that holds runs; the result says `ended` when no process of it is left.
+async fn watched(client: &Query, name: &str) -> Result<JoinHandle<Result<String, DaggerError>>> {
+    let watch = step(client, name, WATCH);
+    let watch = tokio::spawn(async move { watch.stdout().await });
+    while step(client, name, LOOK).stdout().await? != "runs\n" {
+        ensure!(!watch.is_finished(), "the step has ended by itself");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    bail!("the step does not begin")
-}
-
-async fn ends(client: &Query, name: &str) -> Result<()> {
-    for _ in 0..100 {
-        let before = beat(client, name).await?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        if beat(client, name).await? == before {
-            return Ok(());
-        }
-    }
-    bail!("the step still runs")
+    Ok(watch)
 }
 
 pub async fn exec_errors(client: &Query) -> Result<()> {
@@ -71,12 +75,12 @@ pub async fn other_errors(client: &Query) -> Result<()> {
 
 pub async fn cancel(client: &Query) -> Result<()> {
     let name = mark("cancel");
-    let step = beating(client, &name);
-    let request = tokio::spawn(async move { step.stdout().await });
-    begins(client, &name).await?;
+    let held = step(client, &name, HOLD);
+    let request = tokio::spawn(async move { held.stdout().await });
+    let watch = watched(client, &name).await?;
     request.abort();
     ensure!(request.await.is_err_and(|error| error.is_cancelled()), "the request had ended");
-    ends(client, &name).await
+    equal(watch.await??, "ended\n")
 }
 
 pub async fn gone(client: &Query) -> Result<()> {
@@ -86,19 +90,21 @@ pub async fn gone(client: &Query) -> Result<()> {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
-    begins(client, &name).await?;
+    let watch = watched(client, &name).await?;
     ensure!(other.try_wait()?.is_none(), "the client has ended");
     other.kill().await?;
-    ends(client, &name).await
+    equal(watch.await??, "ended\n")
 }
 
 pub async fn concurrency(client: &Query) -> Result<()> {
     let word = mark("concurrency");
-    let requests = (0..50).map(|number| {
-        let script = format!("sleep 0.1; echo {number} {word}");
-        let step = busybox(client).with_exec(vec!["sh".to_owned(), "-c".to_owned(), script]);
+    let meeting = busybox(client).with_mounted_cache("/met", client.cache_volume(&word));
+    let many = MANY.to_string();
+    let requests = (0..MANY).map(|number| {
+        let number = number.to_string();
+        let step = meeting.with_exec(vec!["sh", "-c", MEET, &number, &word, &many]);
         async move { step.stdout().await }
     });
     let found = futures::future::try_join_all(requests).await?;
-    equal(found, (0..50).map(|number| format!("{number} {word}\n")).collect::<Vec<_>>())
+    equal(found, (0..MANY).map(|number| format!("{number} {word}\n")).collect::<Vec<_>>())
 }

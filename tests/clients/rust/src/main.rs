@@ -23,7 +23,7 @@ async fn program(client: Query) -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [what, name] = arguments.as_slice() {
         eyre::ensure!(what == "hang", "nothing is called {what}");
-        life::beating(&client, name).stdout().await?;
+        life::step(&client, name, life::HOLD).stdout().await?;
         return Ok(());
     }
     for name in harness::variable("CLIENTS_SCENARIOS").split_whitespace() {
