@@ -40,7 +40,11 @@ class Timeout:
         ValueError: A time is not above 0, or so long that it has no meaning.
 
     Example:
-        `Timeout(None, connect=5.0)`: five seconds for a connection, any time for an answer.
+        ```python
+        config = dagger.Config(timeout=dagger.Timeout(600, connect=5))
+        async with dagger.connection(config):
+            print(await dag.version())
+        ```
     """
 
     __slots__ = ("connect", "pool", "read", "write")

@@ -32,7 +32,16 @@ LONGEST_LINE = 1000
 
 
 class DaggerError(Exception):
-    """Anything that this package raises on purpose."""
+    """Anything that this package raises on purpose.
+
+    Example:
+        ```python
+        try:
+            await dag.container().from_("not an image").sync()
+        except dagger.DaggerError as error:
+            print(f"no image: {error}")
+        ```
+    """
 
     __module__ = "dagger"
 
@@ -43,7 +52,17 @@ class DaggerError(Exception):
 
 
 class ProvisionError(DaggerError):
-    """No engine session could be had."""
+    """No engine session could be had.
+
+    Example:
+        ```python
+        try:
+            with dagger.connect(dagger.Config(workdir="/no/such/directory")) as client:
+                print(client.version())
+        except dagger.ProvisionError as error:
+            print(f"no session: {error}")
+        ```
+    """
 
 
 class DownloadError(ProvisionError):
@@ -55,7 +74,16 @@ class SessionError(ProvisionError):
 
 
 class ClientError(DaggerError):
-    """Something went wrong while talking to a session."""
+    """Something went wrong while talking to a session.
+
+    Example:
+        ```python
+        try:
+            print(await dag.container().from_("alpine").with_exec(["date"]).stdout())
+        except dagger.ClientError as error:
+            print(f"no date: {error}")
+        ```
+    """
 
 
 class ClientConnectionError(ClientError):
@@ -63,11 +91,32 @@ class ClientConnectionError(ClientError):
 
 
 class TransportError(ClientError):
-    """The session broke off, or answered with something that is no answer."""
+    """The session broke off, or answered with something that is no answer.
+
+    Example:
+        ```python
+        async with dagger.Connection() as client:
+            directory = client.directory()
+        try:
+            await directory.entries()
+        except dagger.TransportError as error:
+            print(error)  # "the session of this object was closed; …"
+        ```
+    """
 
 
 class ExecuteTimeoutError(TransportError):
-    """No answer came within the time that was set."""
+    """No answer came within the time that was set.
+
+    Example:
+        ```python
+        async with dagger.connection(dagger.Config(execute_timeout=0.1)):
+            try:
+                await dag.container().from_("alpine").with_exec(["sleep", "5"]).sync()
+            except dagger.ExecuteTimeoutError as error:
+                print(error)  # "no answer came within 0.1 seconds …"
+        ```
+    """
 
 
 class InvalidQueryError(ClientError):
@@ -112,6 +161,14 @@ class QueryErrorLocation:
     Attributes:
         line: Line, from 1.
         column: Column, from 1.
+
+    Example:
+        ```python
+        try:
+            await dag.directory().file("missing").contents()
+        except dagger.QueryError as error:
+            print([(place.line, place.column) for place in error.error.locations or []])
+        ```
     """
 
     __slots__ = ("column", "line")
@@ -141,6 +198,14 @@ class QueryErrorValue:
         locations: Where in the document, if the engine tells.
         path: Names of the fields down to the one that failed.
         extensions: What else the engine tells, by name.
+
+    Example:
+        ```python
+        try:
+            await dag.directory().file("missing").contents()
+        except dagger.QueryError as error:
+            print(error.errors[0].message, error.errors[0].path)
+        ```
     """
 
     __slots__ = ("extensions", "locations", "message", "path")
@@ -180,6 +245,14 @@ class QueryError(ClientError):
         query: The document that was sent. It holds the arguments as they were given.
         source: The line of the program that made the call which failed; several where any of them can be
             meant, and none where that is not known: see `source_lines` of `Config`.
+
+    Example:
+        ```python
+        try:
+            await dag.directory().file("missing").contents()
+        except dagger.QueryError as error:
+            print(error, error.source)
+        ```
     """
 
     def __init__(self, errors: Sequence[QueryErrorValue], query: str = "") -> None:

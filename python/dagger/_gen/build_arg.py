@@ -15,6 +15,17 @@ class BuildArg(Input):
     Attributes:
         name: Name, as after `ARG`.
         value: Value.
+
+    Example:
+        ```python
+        await (
+            dag.host()
+            .directory(".")
+            .docker_build(build_args=[dagger.BuildArg(name="VERSION", value="1.2")])
+            .sync()
+        )
+        # raises "Dockerfiles are not supported yet"
+        ```
     """
 
     name: str

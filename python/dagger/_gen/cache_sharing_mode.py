@@ -6,7 +6,26 @@ from dagger._types import Enum
 
 
 class CacheSharingMode(Enum):
-    """Whether execs may use a cache volume at the same time."""
+    """Whether execs may use a cache volume at the same time.
+
+    Example:
+        ```python
+        await (
+            dag.container()
+            .from_("alpine")
+            .with_mounted_cache(
+                "/src",
+                dag.cache_volume("seeded"),
+                source=dag.host().directory("src"),
+                sharing=dagger.CacheSharingMode.LOCKED,
+                owner="nobody",
+            )
+            .with_exec(["stat", "-c", "%U", "/src"])
+            .stdout()
+        )
+        # "nobody\\n"
+        ```
+    """
 
     SHARED = "SHARED"
     """All at the same time."""

@@ -6,7 +6,25 @@ from dagger._types import Enum
 
 
 class ChangesetMergeConflict(Enum):
-    """What to do where two changesets changed the same."""
+    """What to do where two changesets changed the same.
+
+    Example:
+        ```python
+        await (
+            dag.directory()
+            .with_new_file("a.txt", "one")
+            .changes(dag.directory())
+            .with_changeset(
+                dag.directory().with_new_file("a.txt", "two").changes(dag.directory()),
+                on_conflict=dagger.ChangesetMergeConflict.PREFER_THEIRS,
+            )
+            .after()
+            .file("a.txt")
+            .contents()
+        )
+        # "two"
+        ```
+    """
 
     FAIL_EARLY = "FAIL_EARLY"
     """Fail as soon as both changed the same file, whatever they did."""

@@ -6,7 +6,23 @@ from dagger._types import Enum
 
 
 class ChangesetsMergeConflict(Enum):
-    """What to do where two of several changesets changed the same."""
+    """What to do where two of several changesets changed the same.
+
+    Example:
+        ```python
+        await (
+            dag.directory()
+            .with_new_file("a.txt", "one")
+            .changes(dag.directory())
+            .with_changesets(
+                [dag.directory().with_new_file("a.txt", "two").changes(dag.directory())],
+                on_conflict=dagger.ChangesetsMergeConflict.FAIL_EARLY,
+            )
+            .added_paths()
+        )
+        # raises "a.txt"
+        ```
+    """
 
     FAIL_EARLY = "FAIL_EARLY"
     """Fail as soon as two changed the same file, whatever they did."""

@@ -6,7 +6,22 @@ from dagger._types import Enum
 
 
 class DiffStatKind(Enum):
-    """What happened to a path."""
+    """What happened to a path.
+
+    Example:
+        ```python
+        [
+            await item.kind()
+            for item in await (
+                dag.directory()
+                .with_new_file("a.txt", "one\\n")
+                .changes(dag.directory())
+                .diff_stats()
+            )
+        ]
+        # ["ADDED"]
+        ```
+    """
 
     ADDED = "ADDED"
     """A file or directory was added."""

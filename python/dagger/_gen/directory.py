@@ -207,6 +207,17 @@ class Directory(Object):
             secrets: Secrets for `RUN --mount=type=secret`, by their names.
             no_init: Run commands without a small init process.
             ssh: The agent for `RUN --mount=type=ssh`.
+
+        Example:
+            ```python
+            await (
+                dag.host()
+                .directory(".")
+                .docker_build(build_args=[dagger.BuildArg(name="VERSION", value="1.2")])
+                .sync()
+            )
+            # raises "Dockerfiles are not supported yet"
+            ```
         """
         from dagger._gen.container import Container
 

@@ -17,7 +17,14 @@ __tracebackhide__ = True
 
 
 class Engine(Object):
-    """The engine that answers."""
+    """The engine that answers.
+
+    Example:
+        ```python
+        await dag.engine().name()
+        # for example "buildhost"
+        ```
+    """
 
     __slots__ = ()
 
@@ -32,6 +39,12 @@ class Engine(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.engine().clients()
+            # for example ["b2p1ykdz84nw5c7rcbq8tgqu3"]
+            ```
         """
         return await self._value(list_of(str), "clients")
 
@@ -46,7 +59,14 @@ class Engine(Object):
         return EngineID(await self._identity())
 
     def local_cache(self) -> EngineCache:
-        """What the engine keeps on its machine."""
+        """What the engine keeps on its machine.
+
+        Example:
+            ```python
+            await dag.engine().local_cache().max_used_space()
+            # for example 75000000000
+            ```
+        """
         from dagger._gen.engine_cache import EngineCache
 
         return self._new(EngineCache, "localCache")
@@ -59,5 +79,11 @@ class Engine(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.engine().name()
+            # for example "buildhost"
+            ```
         """
         return await self._value(str, "name")

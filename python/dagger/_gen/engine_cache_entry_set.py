@@ -16,7 +16,14 @@ __tracebackhide__ = True
 
 
 class EngineCacheEntrySet(Object):
-    """What the cache held at one moment."""
+    """What the cache held at one moment.
+
+    Example:
+        ```python
+        await dag.engine().local_cache().entry_set().entry_count()
+        # for example 421
+        ```
+    """
 
     __slots__ = ()
 
@@ -31,6 +38,12 @@ class EngineCacheEntrySet(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.engine().local_cache().entry_set().disk_space_bytes()
+            # for example 1830452731
+            ```
         """
         return await self._value(int, "diskSpaceBytes")
 
@@ -42,6 +55,15 @@ class EngineCacheEntrySet(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.description()
+                for item in await dag.engine().local_cache().entry_set().entries()
+            ]
+            # for example ["uname -a", "docker.io/library/alpine:3.20"]
+            ```
         """
         from dagger._gen.engine_cache_entry import EngineCacheEntry
 
@@ -55,6 +77,12 @@ class EngineCacheEntrySet(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.engine().local_cache().entry_set().entry_count()
+            # for example 421
+            ```
         """
         return await self._value(int, "entryCount")
 

@@ -6,7 +6,18 @@ from dagger._types import Enum
 
 
 class ExistsType(Enum):
-    """What is expected to exist."""
+    """What is expected to exist.
+
+    Example:
+        ```python
+        await (
+            dag.host()
+            .directory("src")
+            .exists("hello.py", expected_type=dagger.ExistsType.DIRECTORY_TYPE)
+        )
+        # False
+        ```
+    """
 
     REGULAR_TYPE = "REGULAR_TYPE"
     """A regular file."""

@@ -10,7 +10,14 @@ from dagger._object import Object
 
 @runtime_checkable
 class Exportable(Protocol):
-    """What can be written to the client's machine."""
+    """What can be written to the client's machine.
+
+    Example:
+        ```python
+        await dag.file("hello.txt", "hello").export("dist/hello.txt")
+        # "/…/dist/hello.txt"
+        ```
+    """
 
     async def export(self, path: str) -> str:
         """Writes the object to the client's machine.
@@ -35,7 +42,7 @@ class Exportable(Protocol):
 
 
 class _ExportableClient(Object):
-    """An object of which only this is known: that it is a `Exportable`."""
+    """An object of which only the interface is known: `Exportable`."""
 
     __slots__ = ()
 

@@ -6,7 +6,14 @@ from dagger._types import Enum
 
 
 class FileType(Enum):
-    """What a file is."""
+    """What a file is.
+
+    Example:
+        ```python
+        await dag.directory().with_new_file("src/main.py", "").stat("src").file_type()
+        # "DIRECTORY"
+        ```
+    """
 
     UNKNOWN = "UNKNOWN"
     """Something else."""

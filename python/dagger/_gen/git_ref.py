@@ -18,7 +18,14 @@ __tracebackhide__ = True
 
 
 class GitRef(Object):
-    """A commit of a git repository, and the name it was found by."""
+    """A commit of a git repository, and the name it was found by.
+
+    Example:
+        ```python
+        await dag.git("https://example.org/project.git").branch("main").commit()
+        # raises "git sources are not supported yet"
+        ```
+    """
 
     __slots__ = ()
 
@@ -36,6 +43,12 @@ class GitRef(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.git("https://example.org/project.git").branch("main").commit()
+            # raises "git sources are not supported yet"
+            ```
         """
         return await self._value(str, "commit")
 

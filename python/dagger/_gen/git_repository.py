@@ -18,7 +18,14 @@ __tracebackhide__ = True
 
 
 class GitRepository(Object):
-    """A git repository."""
+    """A git repository.
+
+    Example:
+        ```python
+        await dag.git("https://example.org/project.git").branches()
+        # raises "git sources are not supported yet"
+        ```
+    """
 
     __slots__ = ()
 
@@ -63,6 +70,12 @@ class GitRepository(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.git("https://example.org/project.git").branches()
+            # raises "git sources are not supported yet"
+            ```
         """
         return await self._value(
             list_of(str),

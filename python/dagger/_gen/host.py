@@ -226,6 +226,17 @@ class Host(Object):
 
         Args:
             path: Where it is.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_unix_socket("/agent", dag.host().unix_socket("agent.sock"))
+                .sync()
+            )
+            # raises "cannot be used yet"
+            ```
         """
         from dagger._gen.socket import Socket
 

@@ -6,7 +6,22 @@ from dagger._types import Enum
 
 
 class ImageMediaTypes(Enum):
-    """Which family of media types an image is written with."""
+    """Which family of media types an image is written with.
+
+    Example:
+        ```python
+        await (
+            dag.container()
+            .with_new_file("/motd", "hi")
+            .as_tarball(
+                forced_compression=dagger.ImageLayerCompression.Zstd,
+                media_types=dagger.ImageMediaTypes.OCIMediaTypes,
+            )
+            .size()
+        )
+        # for example 5120
+        ```
+    """
 
     OCIMediaTypes = "OCIMediaTypes"
     """Those of the OCI."""

@@ -6,7 +6,22 @@ from dagger._types import Enum
 
 
 class NetworkProtocol(Enum):
-    """Transport protocol of a port."""
+    """Transport protocol of a port.
+
+    Example:
+        ```python
+        [
+            await item.protocol()
+            for item in await (
+                dag.container()
+                .with_exposed_port(53)
+                .with_exposed_port(53, protocol=dagger.NetworkProtocol.UDP)
+                .exposed_ports()
+            )
+        ]
+        # ["TCP", "UDP"]
+        ```
+    """
 
     TCP = "TCP"
     """TCP."""

@@ -23,7 +23,7 @@ class Node(Protocol):
 
 
 class _NodeClient(Object):
-    """An object of which only this is known: that it is a `Node`."""
+    """An object of which only the interface is known: `Node`."""
 
     __slots__ = ()
 

@@ -17,6 +17,17 @@ class PortForward(Input):
         backend: Port to pass connections on to.
         frontend: Port to listen on; without it, any that is free.
         protocol: Transport protocol.
+
+    Example:
+        ```python
+        await (
+            dag.container()
+            .from_("alpine")
+            .with_exposed_port(80)
+            .up(ports=[dagger.PortForward(backend=80, frontend=8080)])
+        )
+        # raises "services are not supported yet"
+        ```
     """
 
     backend: int

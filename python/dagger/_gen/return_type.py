@@ -6,7 +6,19 @@ from dagger._types import Enum
 
 
 class ReturnType(Enum):
-    """Which exit statuses are no failure."""
+    """Which exit statuses are no failure.
+
+    Example:
+        ```python
+        await (
+            dag.container()
+            .from_("alpine")
+            .with_exec(["sh", "-c", "exit 3"], expect=dagger.ReturnType.ANY)
+            .exit_code()
+        )
+        # 3
+        ```
+    """
 
     SUCCESS = "SUCCESS"
     """0."""

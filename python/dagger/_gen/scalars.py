@@ -126,7 +126,19 @@ class HostID(Scalar):
 
 
 class JSON(Scalar):
-    """A text that holds JSON."""
+    """A text that holds JSON.
+
+    Example:
+        ```python
+        await (
+            dag.json()
+            .with_contents(dagger.JSON("{\\"port\\": 80}"))
+            .field(["port"])
+            .as_integer()
+        )
+        # 80
+        ```
+    """
 
     __slots__ = ()
 
@@ -144,7 +156,14 @@ class LabelID(Scalar):
 
 
 class Platform(Scalar):
-    """What an image is built for: `os/architecture[/variant]`, as in `linux/amd64`."""
+    """What an image is built for: `os/architecture[/variant]`, as in `linux/amd64`.
+
+    Example:
+        ```python
+        await dag.container(platform=dagger.Platform("linux/arm64")).platform()
+        # "linux/arm64"
+        ```
+    """
 
     __slots__ = ()
 
@@ -210,6 +229,13 @@ class TerminalID(Scalar):
 
 
 class Void(Scalar):
-    """The absence of a value: always null."""
+    """The absence of a value: always null.
+
+    Example:
+        ```python
+        await dag.engine().local_cache().prune(max_used_space="75GB")
+        # None
+        ```
+    """
 
     __slots__ = ()

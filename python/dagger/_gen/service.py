@@ -20,7 +20,14 @@ __tracebackhide__ = True
 
 
 class Service(Object):
-    """A program that others reach by the network while they run."""
+    """A program that others reach by the network while they run.
+
+    Example:
+        ```python
+        await dag.container().from_("alpine").as_service(args=["httpd", "-f"]).start()
+        # raises "services are not supported yet"
+        ```
+    """
 
     __slots__ = ()
 

@@ -16,7 +16,14 @@ __tracebackhide__ = True
 
 
 class Terminal(Object):
-    """An interactive terminal."""
+    """An interactive terminal.
+
+    Example:
+        ```python
+        await dag.container().from_("alpine").terminal().sync()
+        # raises "terminals are not supported yet"
+        ```
+    """
 
     __slots__ = ()
 
@@ -46,6 +53,12 @@ class Terminal(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.container().from_("alpine").terminal().sync()
+            # raises "terminals are not supported yet"
+            ```
         """
         return await self._computed(Terminal, "sync")
 

@@ -36,9 +36,13 @@ def run(code: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if examples(name)])
-def test_example(name: str) -> None:
+def test_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     for example in examples(name):
         run(example)
+        printed = capsys.readouterr().out
+        assert bool(printed) == ("print(" in example), "what it is about did not happen"
+        for said in re.findall(r'# "(.*)"$', example, re.MULTILINE):
+            assert re.search(".*".join(map(re.escape, said.split("…"))), printed)
 
 
 def test_there_are_examples() -> None:

@@ -51,7 +51,17 @@ def check(example: dict[str, Any], outcome: Any) -> None:
         return
     if isinstance(outcome, Exception):
         raise outcome
+    if "like" in example:
+        assert alike(example["like"], outcome), f"{code}\ngave {outcome!r}, nothing like {example['like']!r}"
+        return
     assert matches(example["gives"], outcome), f"{code}\ngave {outcome!r}, not {example['gives']!r}"
+
+
+def alike(sample: Any, value: Any) -> bool:
+    """Whether a value is of the kind of a sample, down to the items of lists, of which there must be some."""
+    if isinstance(sample, list) and isinstance(value, list):
+        return bool(value) and all(alike(sample[0], item) for item in value)
+    return type(sample) is type(value)
 
 
 def matches(expected: Any, value: Any, *, whole: bool = True) -> bool:

@@ -16,7 +16,14 @@ __tracebackhide__ = True
 
 
 class Engine(SyncObject):
-    """The engine that answers."""
+    """The engine that answers.
+
+    Example:
+        ```python
+        dag.engine().name()
+        # for example "buildhost"
+        ```
+    """
 
     __slots__ = ()
 
@@ -30,6 +37,12 @@ class Engine(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.engine().clients()
+            # for example ["b2p1ykdz84nw5c7rcbq8tgqu3"]
+            ```
         """
         return self._value(list_of(str), "clients")
 
@@ -43,7 +56,14 @@ class Engine(SyncObject):
         return EngineID(self._identity())
 
     def local_cache(self) -> EngineCache:
-        """What the engine keeps on its machine."""
+        """What the engine keeps on its machine.
+
+        Example:
+            ```python
+            dag.engine().local_cache().max_used_space()
+            # for example 75000000000
+            ```
+        """
         from dagger._gen.sync.engine_cache import EngineCache
 
         return self._new(EngineCache, "localCache")
@@ -55,5 +75,11 @@ class Engine(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.engine().name()
+            # for example "buildhost"
+            ```
         """
         return self._value(str, "name")

@@ -15,7 +15,14 @@ __tracebackhide__ = True
 
 
 class EngineCacheEntrySet(SyncObject):
-    """What the cache held at one moment."""
+    """What the cache held at one moment.
+
+    Example:
+        ```python
+        dag.engine().local_cache().entry_set().entry_count()
+        # for example 421
+        ```
+    """
 
     __slots__ = ()
 
@@ -29,6 +36,12 @@ class EngineCacheEntrySet(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.engine().local_cache().entry_set().disk_space_bytes()
+            # for example 1830452731
+            ```
         """
         return self._value(int, "diskSpaceBytes")
 
@@ -39,6 +52,12 @@ class EngineCacheEntrySet(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.description() for item in dag.engine().local_cache().entry_set().entries()]
+            # for example ["uname -a", "docker.io/library/alpine:3.20"]
+            ```
         """
         from dagger._gen.sync.engine_cache_entry import EngineCacheEntry
 
@@ -51,6 +70,12 @@ class EngineCacheEntrySet(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.engine().local_cache().entry_set().entry_count()
+            # for example 421
+            ```
         """
         return self._value(int, "entryCount")
 

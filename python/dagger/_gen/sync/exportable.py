@@ -9,7 +9,14 @@ from dagger._object import SyncObject
 
 @runtime_checkable
 class Exportable(Protocol):
-    """What can be written to the client's machine."""
+    """What can be written to the client's machine.
+
+    Example:
+        ```python
+        dag.file("hello.txt", "hello").export("dist/hello.txt")
+        # "/…/dist/hello.txt"
+        ```
+    """
 
     def export(self, path: str) -> str:
         """Writes the object to the client's machine.
@@ -34,7 +41,7 @@ class Exportable(Protocol):
 
 
 class _ExportableClient(SyncObject):
-    """An object of which only this is known: that it is a `Exportable`."""
+    """An object of which only the interface is known: `Exportable`."""
 
     __slots__ = ()
 

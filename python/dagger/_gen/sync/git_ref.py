@@ -17,7 +17,14 @@ __tracebackhide__ = True
 
 
 class GitRef(SyncObject):
-    """A commit of a git repository, and the name it was found by."""
+    """A commit of a git repository, and the name it was found by.
+
+    Example:
+        ```python
+        dag.git("https://example.org/project.git").branch("main").commit()
+        # raises "git sources are not supported yet"
+        ```
+    """
 
     __slots__ = ()
 
@@ -34,6 +41,12 @@ class GitRef(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.git("https://example.org/project.git").branch("main").commit()
+            # raises "git sources are not supported yet"
+            ```
         """
         return self._value(str, "commit")
 

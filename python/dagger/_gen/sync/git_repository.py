@@ -17,7 +17,14 @@ __tracebackhide__ = True
 
 
 class GitRepository(SyncObject):
-    """A git repository."""
+    """A git repository.
+
+    Example:
+        ```python
+        dag.git("https://example.org/project.git").branches()
+        # raises "git sources are not supported yet"
+        ```
+    """
 
     __slots__ = ()
 
@@ -61,6 +68,12 @@ class GitRepository(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.git("https://example.org/project.git").branches()
+            # raises "git sources are not supported yet"
+            ```
         """
         return self._value(
             list_of(str),

@@ -223,6 +223,17 @@ class Host(SyncObject):
 
         Args:
             path: Where it is.
+
+        Example:
+            ```python
+            (
+                dag.container()
+                .from_("alpine")
+                .with_unix_socket("/agent", dag.host().unix_socket("agent.sock"))
+                .sync()
+            )
+            # raises "cannot be used yet"
+            ```
         """
         from dagger._gen.sync.socket import Socket
 

@@ -22,7 +22,7 @@ class Node(Protocol):
 
 
 class _NodeClient(SyncObject):
-    """An object of which only this is known: that it is a `Node`."""
+    """An object of which only the interface is known: `Node`."""
 
     __slots__ = ()
 

@@ -10,7 +10,19 @@ __tracebackhide__ = True
 
 
 class Socket(SyncObject):
-    """A socket that containers can be connected to."""
+    """A socket that containers can be connected to.
+
+    Example:
+        ```python
+        (
+            dag.container()
+            .from_("alpine")
+            .with_unix_socket("/agent", dag.host().unix_socket("agent.sock"))
+            .sync()
+        )
+        # raises "cannot be used yet"
+        ```
+    """
 
     __slots__ = ()
 

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Syncer(Protocol):
-    """What can be computed ahead of time."""
+    """What can be computed ahead of time.
+
+    Example:
+        ```python
+        dag.directory().with_new_file("hello.txt", "hello").sync().entries()
+        # ["hello.txt"]
+        ```
+    """
 
     def id(self) -> str:
         """Identifies the object. Asking for it does no work.
@@ -34,7 +41,7 @@ class Syncer(Protocol):
 
 
 class _SyncerClient(SyncObject):
-    """An object of which only this is known: that it is a `Syncer`."""
+    """An object of which only the interface is known: `Syncer`."""
 
     __slots__ = ()
 

@@ -10,7 +10,14 @@ __tracebackhide__ = True
 
 
 class Terminal(SyncObject):
-    """An interactive terminal."""
+    """An interactive terminal.
+
+    Example:
+        ```python
+        dag.container().from_("alpine").terminal().sync()
+        # raises "terminals are not supported yet"
+        ```
+    """
 
     __slots__ = ()
 
@@ -38,5 +45,11 @@ class Terminal(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.container().from_("alpine").terminal().sync()
+            # raises "terminals are not supported yet"
+            ```
         """
         return self._computed(Terminal, "sync")

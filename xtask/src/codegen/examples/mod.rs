@@ -25,6 +25,8 @@ pub struct Example {
 enum Outcome {
     /// A value. `…` in its texts stands for anything.
     Gives(Value),
+    /// A value of this kind: it is not the same on each machine or in each run.
+    Like(Value),
     /// An error whose message has this in it.
     Raises(String),
 }
@@ -65,11 +67,14 @@ fn make(registry: &Registry, call: &str, gives: &str) -> Result<Example, String>
     Ok(Example { python: lay(true)?, sync: lay(false)?, outcome: outcome(gives)? })
 }
 
-/// Reads `"a value"` or `raises "a message"`.
+/// Reads `"a value"`, `like "a value"` or `raises "a message"`.
 fn outcome(text: &str) -> Result<Outcome, String> {
     let json = |text: &str| {
         serde_json::from_str(text).map_err(|error| format!("what it gives is not JSON: {error}"))
     };
+    if let Some(sample) = text.strip_prefix("like ") {
+        return json(sample).map(Outcome::Like);
+    }
     match text.strip_prefix("raises ") {
         Some(message) => match json(message)? {
             Value::String(message) => Ok(Outcome::Raises(message)),
@@ -87,6 +92,7 @@ impl Example {
             statements.iter().flat_map(|statement| statement.lines()).map(ToOwned::to_owned).collect();
         lines.push(match &self.outcome {
             Outcome::Gives(value) => format!("# {}", literal(value)),
+            Outcome::Like(value) => format!("# for example {}", literal(value)),
             Outcome::Raises(message) => format!("# raises {}", literal(&Value::from(message.as_str()))),
         });
         lines
@@ -112,6 +118,7 @@ pub fn file(examples: &Examples) -> String {
             let mut line = json!({ "operation": name, "async": example.python, "sync": example.sync });
             match &example.outcome {
                 Outcome::Gives(value) => line["gives"] = value.clone(),
+                Outcome::Like(value) => line["like"] = value.clone(),
                 Outcome::Raises(message) => line["raises"] = message.as_str().into(),
             }
             lines.push(format!("  {line}"));
@@ -128,7 +135,9 @@ mod tests {
     fn values_errors_and_mistakes() {
         assert_eq!(outcome("[1]").unwrap(), Outcome::Gives(json!([1])));
         assert_eq!(outcome("raises \"no\"").unwrap(), Outcome::Raises("no".to_owned()));
+        assert_eq!(outcome("like 3").unwrap(), Outcome::Like(json!(3)));
         assert!(outcome("raises 1").is_err());
+        assert!(outcome("like this").is_err());
         assert!(outcome("hello").is_err());
     }
 

@@ -110,7 +110,7 @@ impl Docstring {
     }
 
     /// The text, with its quotes and a newline.
-    pub fn finish(self) -> String {
+    pub fn finish(&self) -> String {
         let indent = " ".repeat(self.indent);
         let mut out = format!("{indent}\"\"\"{}", self.lines[0]);
         if self.lines.len() == 1 {

@@ -3,14 +3,17 @@
 use kukri_api::Schema;
 use kukri_api::schema::{Arg, Composite, Field, TypeDef};
 
+use super::super::examples::Examples;
 use super::super::literal::quoted;
 use super::super::names;
 use super::docs::Docstring;
+use super::example::described;
 use super::{Flavour, HEADER, types};
 
 /// The module of an interface.
 pub fn module(
     schema: &Schema,
+    examples: &Examples,
     def: &TypeDef,
     composite: &Composite,
     flavour: Flavour,
@@ -73,9 +76,9 @@ pub fn module(
         "\"\"\"The interface `{name}`. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n\
          from typing import {typing}, runtime_checkable\n\n{awaited}from dagger._object import {base}\n\n{own}\n\
          @runtime_checkable\nclass {name}(Protocol):\n{}{methods}\n\n\
-         class _{name}Client({base}):\n    \"\"\"An object of which only this is known: that it is a `{name}`.\"\"\"\n\n    \
+         class _{name}Client({base}):\n    \"\"\"An object of which only the interface is known: `{name}`.\"\"\"\n\n    \
          __slots__ = ()\n\n    _type = {}\n    _names = ({all})\n{own_methods}",
-        Docstring::new(4, &def.doc).finish(),
+        described(4, schema, examples, def, flavour).finish(),
         quoted(name)
     ))
 }

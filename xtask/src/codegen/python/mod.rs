@@ -1,6 +1,7 @@
 //! The Python client: one file per type in `python/dagger/_gen`, and its twin without `async` in `_gen/sync`.
 
 mod docs;
+mod example;
 mod index;
 mod interface;
 mod left_out;
@@ -11,6 +12,8 @@ mod values;
 
 use kukri_api::Schema;
 use kukri_api::schema::{TypeKind, is_hidden};
+
+use docs::Docstring;
 
 use super::examples::Examples;
 use super::files::Output;
@@ -83,27 +86,29 @@ pub fn write(
 ) -> Result<(), String> {
     let mut shared = index::Names::default();
     let mut twins = index::Names::default();
-    let mut scalars: Vec<(String, String)> = Vec::new();
+    let mut scalars: Vec<(String, Docstring)> = Vec::new();
     for (_, def) in schema.types().filter(|(_, def)| !is_hidden(&def.name)) {
         let name = def.name.as_ref();
         let module = snake(name);
         match &def.kind {
             TypeKind::Scalar(_) => {
                 if name == "Void" || !BUILT_IN.contains(&name) {
-                    scalars.push((name.to_owned(), def.doc.to_string()));
+                    let doc = example::described(4, schema, examples, def, Flavour::Async);
+                    scalars.push((name.to_owned(), doc));
                 }
             }
             TypeKind::Enum(members) => {
                 shared.add(name, &module);
-                out.file(&format!("{FOLDER}/{module}.py"), &values::enumeration(def, members))?;
+                out.file(&format!("{FOLDER}/{module}.py"), &values::enumeration(schema, examples, def, members))?;
             }
             TypeKind::Input(fields) => {
                 shared.add(name, &module);
-                out.file(&format!("{FOLDER}/{module}.py"), &values::input(schema, def, fields)?)?;
+                out.file(&format!("{FOLDER}/{module}.py"), &values::input(schema, examples, def, fields)?)?;
             }
             TypeKind::Object(composite) => {
                 if name != "Query" {
-                    scalars.push((format!("{name}ID"), format!("Identifies an object of the type {name}.")));
+                    let doc = format!("Identifies an object of the type {name}.");
+                    scalars.push((format!("{name}ID"), Docstring::new(4, &doc)));
                 }
                 for (flavour, folder) in
                     [(Flavour::Async, FOLDER.to_owned()), (Flavour::Sync, format!("{FOLDER}/sync"))]
@@ -116,12 +121,13 @@ pub fn write(
             }
             TypeKind::Interface(composite) => {
                 if name != "Node" {
-                    scalars.push((format!("{name}ID"), format!("Identifies an object that is a {name}.")));
+                    let doc = format!("Identifies an object that is a {name}.");
+                    scalars.push((format!("{name}ID"), Docstring::new(4, &doc)));
                 }
                 for (flavour, folder) in
                     [(Flavour::Async, FOLDER.to_owned()), (Flavour::Sync, format!("{FOLDER}/sync"))]
                 {
-                    let text = interface::module(schema, def, composite, flavour)?;
+                    let text = interface::module(schema, examples, def, composite, flavour)?;
                     out.file(&format!("{folder}/{module}.py"), &text)?;
                 }
                 shared.add(name, &module);
@@ -129,7 +135,7 @@ pub fn write(
             }
         }
     }
-    scalars.sort();
+    scalars.sort_by(|(one, _), (other, _)| one.cmp(other));
     for (name, _) in &scalars {
         shared.add(name, "scalars");
     }

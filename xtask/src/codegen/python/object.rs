@@ -10,6 +10,7 @@ use super::super::examples::Examples;
 use super::super::literal::{self, quoted};
 use super::super::names::{self, snake};
 use super::docs::Docstring;
+use super::example::described;
 use super::signature::{self, Gives};
 use super::{BUILT_IN, Flavour, HEADER, types};
 
@@ -80,48 +81,11 @@ pub fn module(
         if flavour == Flavour::Sync { ", without `async`" } else { "" },
         class.imports(),
         flavour.base(),
-        class_doc(schema, examples, def, composite, flavour),
+        described(4, schema, examples, def, flavour).finish(),
         quoted(name),
         if all.len() == 1 { format!("{},", all[0]) } else { all.join(", ") },
         methods.into_iter().map(|(_, text)| text).collect::<String>()
     ))
-}
-
-/// Operations whose examples show best what a type is for.
-const SHOWN: &[&str] =
-    &["Container.withExec", "Directory.withNewFile", "File.contents", "Host.directory", "Query.container"];
-
-/// What the class is, with an example: of an operation of its own, else of one that gives it.
-fn class_doc(
-    schema: &Schema,
-    examples: &Examples,
-    def: &TypeDef,
-    composite: &Composite,
-    flavour: Flavour,
-) -> String {
-    let mut doc = Docstring::new(4, &def.doc);
-    let is_async = flavour == Flavour::Async;
-    let lines = |place: String| {
-        let example = examples.get(&place).and_then(|examples| examples.first());
-        example.map(|example| (!SHOWN.contains(&place.as_str()), example.lines(is_async)))
-    };
-    let own = composite.fields.keys().filter_map(|field| lines(format!("{}.{field}", def.name)));
-    let shortest = |found: &(bool, Vec<String>)| (found.0, found.1.iter().map(String::len).sum::<usize>());
-    let found = own.min_by_key(shortest).or_else(|| {
-        let composites = schema.types().filter_map(|(_, owner)| match &owner.kind {
-            TypeKind::Object(composite) => Some((&owner.name, composite)),
-            _ => None,
-        });
-        let giving = composites.flat_map(|(owner, composite)| {
-            let fields = composite.fields.values().filter(|field| types::base(schema, &field.ty) == def.name);
-            fields.map(move |field| format!("{owner}.{}", field.name))
-        });
-        giving.filter_map(lines).min_by_key(shortest)
-    });
-    if let Some((_, lines)) = found {
-        doc.example(&lines);
-    }
-    doc.finish()
 }
 
 impl<'a> Class<'a> {

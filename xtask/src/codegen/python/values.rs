@@ -6,18 +6,25 @@ use indexmap::IndexMap;
 use kukri_api::Schema;
 use kukri_api::schema::{Arg, EnumValue, Name, TypeDef};
 
+use super::super::examples::Examples;
 use super::super::literal::{self, quoted};
 use super::super::names;
 use super::docs::Docstring;
-use super::{HEADER, types};
+use super::example::described;
+use super::{Flavour, HEADER, example, types};
 
 /// The module of an enum.
-pub fn enumeration(def: &TypeDef, members: &IndexMap<Name, EnumValue>) -> String {
+pub fn enumeration(
+    schema: &Schema,
+    examples: &Examples,
+    def: &TypeDef,
+    members: &IndexMap<Name, EnumValue>,
+) -> String {
     let mut out = format!(
         "\"\"\"The enum `{0}`. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n\
          from dagger._types import Enum\n\n\nclass {0}(Enum):\n{1}\n",
         def.name,
-        Docstring::new(4, &def.doc).finish()
+        described(4, schema, examples, def, Flavour::Async).finish()
     );
     for member in members.values() {
         let _ = writeln!(out, "    {} = {}", member.name, quoted(&member.canonical));
@@ -34,7 +41,7 @@ pub fn enumeration(def: &TypeDef, members: &IndexMap<Name, EnumValue>) -> String
 }
 
 /// The module of all scalars.
-pub fn scalars(scalars: &[(String, String)]) -> String {
+pub fn scalars(scalars: &[(String, Docstring)]) -> String {
     let mut out = format!(
         "\"\"\"The scalars of the API. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n\
          from dagger._types import Scalar\n"
@@ -43,14 +50,19 @@ pub fn scalars(scalars: &[(String, String)]) -> String {
         let _ = write!(
             out,
             "\n\nclass {name}(Scalar):\n{}\n    __slots__ = ()\n",
-            Docstring::new(4, doc).finish()
+            doc.finish()
         );
     }
     out
 }
 
 /// The module of an input.
-pub fn input(schema: &Schema, def: &TypeDef, fields: &[Arg]) -> Result<String, String> {
+pub fn input(
+    schema: &Schema,
+    examples: &Examples,
+    def: &TypeDef,
+    fields: &[Arg],
+) -> Result<String, String> {
     let name = def.name.as_ref();
     let mut class = String::new();
     let mut imports: Vec<&str> = Vec::new();
@@ -99,6 +111,9 @@ pub fn input(schema: &Schema, def: &TypeDef, fields: &[Arg]) -> Result<String, S
     lines.sort();
     let mut doc = Docstring::new(4, &def.doc);
     doc.section("Attributes", &entries);
+    if let Some(lines) = example::of(schema, examples, def, Flavour::Async) {
+        doc.example(&lines);
+    }
     Ok(format!(
         "\"\"\"The input `{name}`. {HEADER}\"\"\"\n\nfrom __future__ import annotations\n\n\
          import dataclasses\nfrom typing import ClassVar\n\n{}\n\n@dataclasses.dataclass(slots=True)\n\
@@ -145,7 +160,7 @@ mod tests {
             arg(&schema, "protocol", "NetworkProtocol", Some("TCP")),
         ];
         let def = TypeDef { name: "Rule".into(), doc: "A rule.".into(), kind: TypeKind::Input(Vec::new()) };
-        let text = input(&schema, &def, &fields).unwrap();
+        let text = input(&schema, &Examples::new(), &def, &fields).unwrap();
         for line in [
             "from dagger._gen.network_protocol import NetworkProtocol\n",
             "@dataclasses.dataclass(slots=True)\nclass Rule(Input):\n",

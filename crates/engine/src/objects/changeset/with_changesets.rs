@@ -15,6 +15,7 @@ use crate::operation::Run;
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "Changeset!")]
 #[example(r#"directory.withNewFile(path: "a.txt", contents: "").changes(from: directory).withChangesets(changes: [directory.withNewFile(path: "b.txt", contents: "").changes(from: directory), directory.withNewFile(path: "c.txt", contents: "").changes(from: directory)]).addedPaths"# => r#"["a.txt", "b.txt", "c.txt"]"#)]
+#[example(r#"directory.withNewFile(path: "a.txt", contents: "one").changes(from: directory).withChangesets(changes: [directory.withNewFile(path: "a.txt", contents: "two").changes(from: directory)], onConflict: FAIL_EARLY).addedPaths"# => r#"raises "a.txt""#)]
 pub struct WithChangesets {
     /// The other changesets.
     changes: Vec<Ref<Changeset>>,

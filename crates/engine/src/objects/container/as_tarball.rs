@@ -58,6 +58,7 @@ pub enum ImageMediaTypes {
 #[operation(on = "Container", returns = "File!")]
 #[example(r#"container.withNewFile(path: "/motd", contents: "hi").asTarball.name"# => r#""container.tar""#)]
 #[example(r#"container.from(address: "alpine").withMountedFile(path: "/image.tar", source: container.withNewFile(path: "/motd", contents: "hi").asTarball).withExec(args: ["sh", "-c", "tar -tf /image.tar | grep -v blobs"]).stdout"# => r#""oci-layout\nindex.json\nmanifest.json\n""#)]
+#[example(r#"container.withNewFile(path: "/motd", contents: "hi").asTarball(forcedCompression: Zstd, mediaTypes: OCIMediaTypes).size"# => r#"like 5120"#)]
 pub struct AsTarball {
     /// Further containers of the same image for other platforms.
     #[arg(default = "[]")]

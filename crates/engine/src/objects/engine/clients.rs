@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The clients that are connected now, by their IDs.
 #[derive(Operation)]
 #[operation(on = "Engine", returns = "[String!]!", cache = "never")]
+#[example(r#"engine.clients"# => r#"like ["b2p1ykdz84nw5c7rcbq8tgqu3"]"#)]
 pub struct Clients {}
 
 impl Run for Clients {

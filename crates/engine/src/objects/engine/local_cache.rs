@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// What the engine keeps on its machine.
 #[derive(Operation)]
 #[operation(on = "Engine", returns = "EngineCache!")]
+#[example(r#"engine.localCache.maxUsedSpace"# => r#"like 75000000000"#)]
 pub struct LocalCache {}
 
 impl Run for LocalCache {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The name of the machine on which the engine runs.
 #[derive(Operation)]
 #[operation(on = "Engine", returns = "String!", cache = "never")]
+#[example(r#"engine.name"# => r#"like "buildhost""#)]
 pub struct Name {}
 
 impl Run for Name {

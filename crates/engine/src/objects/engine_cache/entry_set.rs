@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// What the cache holds at this moment: results of operations, and cache volumes.
 #[derive(Operation)]
 #[operation(on = "EngineCache", returns = "EngineCacheEntrySet!", cache = "never")]
+#[example(r#"engine.localCache.entrySet.diskSpaceBytes"# => r#"like 1830452731"#)]
 pub struct EntrySet {
     /// Calls with different keys look anew.
     #[arg(default = "\"\"", no_effect = "every call looks anew")]

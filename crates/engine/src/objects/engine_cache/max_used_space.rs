@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// How many bytes the cache may have before the collector drops what was not used for longest.
 #[derive(Operation)]
 #[operation(on = "EngineCache", returns = "Int!", cache = "never")]
+#[example(r#"engine.localCache.maxUsedSpace"# => r#"like 75000000000"#)]
 pub struct MaxUsedSpace {}
 
 impl Run for MaxUsedSpace {

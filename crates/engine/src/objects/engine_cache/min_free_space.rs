@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// How many bytes of the disk the collector leaves free.
 #[derive(Operation)]
 #[operation(on = "EngineCache", returns = "Int!", cache = "never")]
+#[example(r#"engine.localCache.minFreeSpace"# => r#"like 20000000000"#)]
 pub struct MinFreeSpace {}
 
 impl Run for MinFreeSpace {

@@ -17,6 +17,8 @@ use crate::operation::Run;
 /// that are connected came, keeps its place on the disk until that is over: they may be about to use it.
 #[derive(Operation)]
 #[operation(on = "EngineCache", returns = "Void", cache = "never")]
+#[example(r#"engine.localCache.prune(maxUsedSpace: "75GB")"# => r#"null"#)]
+#[example(r#"engine.localCache.prune(maxUsedSpace: "much")"# => r#"raises "much""#)]
 pub struct Prune {
     /// Keep to the limits that the engine was started with, as its collector does: results that were used within the last
     /// hour stay. Further arguments replace limits.

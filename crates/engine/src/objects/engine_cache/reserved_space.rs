@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// How many bytes the collector always leaves in the cache: none, 0.
 #[derive(Operation)]
 #[operation(on = "EngineCache", returns = "Int!")]
+#[example(r#"engine.localCache.reservedSpace"# => r#"0"#)]
 pub struct ReservedSpace {}
 
 impl Run for ReservedSpace {

@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// How many bytes remain when the collector had to drop something: as many as the cache may have.
 #[derive(Operation)]
 #[operation(on = "EngineCache", returns = "Int!", cache = "never")]
+#[example(r#"engine.localCache.targetSpace"# => r#"like 75000000000"#)]
 pub struct TargetSpace {}
 
 impl Run for TargetSpace {

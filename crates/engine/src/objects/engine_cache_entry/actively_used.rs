@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// Whether something that runs now uses the entry.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntry", returns = "Boolean!")]
+#[example(r#"engine.localCache.entrySet.entries.activelyUsed"# => r#"like [false, true]"#)]
 pub struct ActivelyUsed {}
 
 impl Run for ActivelyUsed {

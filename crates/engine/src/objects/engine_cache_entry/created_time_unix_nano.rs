@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// When the entry was made: nanoseconds since 1970.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntry", returns = "Int!")]
+#[example(r#"engine.localCache.entrySet.entries.createdTimeUnixNano"# => r#"like [1760000000000000000]"#)]
 pub struct CreatedTimeUnixNano {}
 
 impl Run for CreatedTimeUnixNano {

@@ -16,6 +16,7 @@ use crate::operation::Run;
     returns = "String!",
     no_effect = "entries are known by what they were made from, which several calls may lead to"
 )]
+#[example(r#"engine.localCache.entrySet.entries.dagqlCall"# => r#"like [""]"#)]
 pub struct DagqlCall {}
 
 impl Run for DagqlCall {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// What the entry is: the command of an exec, the reference of an image, the key of a volume.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntry", returns = "String!")]
+#[example(r#"engine.localCache.entrySet.entries.description"# => r#"like ["uname -a", "docker.io/library/alpine:3.20"]"#)]
 pub struct Description {}
 
 impl Run for Description {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// How many bytes the entry takes beside what entries need that were used later.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntry", returns = "Int!")]
+#[example(r#"engine.localCache.entrySet.entries.diskSpaceBytes"# => r#"like [0, 8011776]"#)]
 pub struct DiskSpaceBytes {}
 
 impl Run for DiskSpaceBytes {

@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// When the entry was last used: nanoseconds since 1970.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntry", returns = "Int!")]
+#[example(r#"engine.localCache.entrySet.entries.mostRecentUseTimeUnixNano"# => r#"like [1760000000000000000]"#)]
 pub struct MostRecentUseTimeUnixNano {}
 
 impl Run for MostRecentUseTimeUnixNano {

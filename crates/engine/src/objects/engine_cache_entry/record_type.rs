@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// cache volume.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntry", returns = "String!")]
+#[example(r#"engine.localCache.entrySet.entries.recordType"# => r#"like ["regular", "exec.cachemount"]"#)]
 pub struct RecordType {}
 
 impl Run for RecordType {

@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// The same as `recordType`, in a list.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntry", returns = "[String!]!")]
+#[example(r#"engine.localCache.entrySet.entries.recordTypes"# => r#"like [["regular"], ["exec.cachemount"]]"#)]
 pub struct RecordTypes {}
 
 impl Run for RecordTypes {

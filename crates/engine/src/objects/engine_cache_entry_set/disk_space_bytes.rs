@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// How many bytes the entries take. What several need counts for the one that was used last.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntrySet", returns = "Int!")]
+#[example(r#"engine.localCache.entrySet.diskSpaceBytes"# => r#"like 1830452731"#)]
 pub struct DiskSpaceBytes {}
 
 impl Run for DiskSpaceBytes {

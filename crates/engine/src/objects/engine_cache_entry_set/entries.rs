@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// The entries: results, then volumes, each with those on top that were used last.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntrySet", returns = "[EngineCacheEntry!]!")]
+#[example(r#"engine.localCache.entrySet.entries.description"# => r#"like ["uname -a", "docker.io/library/alpine:3.20"]"#)]
 pub struct Entries {}
 
 impl Run for Entries {

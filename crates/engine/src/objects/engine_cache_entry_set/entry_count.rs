@@ -12,6 +12,7 @@ use crate::operation::Run;
 /// How many entries there are.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntrySet", returns = "Int!")]
+#[example(r#"engine.localCache.entrySet.entryCount"# => r#"like 421"#)]
 pub struct EntryCount {}
 
 impl Run for EntryCount {

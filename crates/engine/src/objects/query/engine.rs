@@ -13,6 +13,7 @@ use crate::operation::Run;
 /// The engine that answers.
 #[derive(Operation)]
 #[operation(on = "Query", returns = "Engine!", name = "engine")]
+#[example(r#"engine.localCache.entrySet.entryCount"# => r#"like 421"#)]
 pub struct GetEngine {}
 
 impl Run for GetEngine {
