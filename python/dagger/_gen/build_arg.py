@@ -24,7 +24,7 @@ class BuildArg(Input):
             .docker_build(build_args=[dagger.BuildArg(name="VERSION", value="1.2")])
             .sync()
         )
-        # raises "Dockerfiles are not supported yet"
+        # raises "describe the steps with from, withDirectory and withExec"
         ```
     """
 

@@ -73,6 +73,12 @@ class Container(Object):
             insecure_root_capabilities: Run with all capabilities and devices.
             expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables.
             no_init: Run the command as PID 1 itself, without the small init that reaps orphans.
+
+        Example:
+            ```python
+            await dag.container().from_("alpine").as_service(args=["httpd", "-f"]).start()
+            # raises "start the process in the same withExec as the command that needs it"
+            ```
         """
         from dagger._gen.service import Service
 
@@ -853,6 +859,12 @@ class Container(Object):
             cmd: The command; empty: that of `with_default_terminal_cmd`, else `sh`.
             experimental_privileged_nesting: Give the command a session of its own to this engine.
             insecure_root_capabilities: Run with all capabilities and devices.
+
+        Example:
+            ```python
+            await dag.container().from_("alpine").terminal(cmd=["sh"]).sync()
+            # raises "run commands with withExec"
+            ```
         """
         return self._new(
             Container,
@@ -895,6 +907,17 @@ class Container(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await (
+                dag.container()
+                .from_("alpine")
+                .with_exposed_port(80)
+                .up(ports=[dagger.PortForward(backend=80, frontend=8080)])
+            )
+            # raises "start the process in the same withExec as the command that needs it"
+            ```
         """
         await self._maybe(
             nothing,

@@ -216,7 +216,7 @@ class Directory(Object):
                 .docker_build(build_args=[dagger.BuildArg(name="VERSION", value="1.2")])
                 .sync()
             )
-            # raises "Dockerfiles are not supported yet"
+            # raises "describe the steps with from, withDirectory and withExec"
             ```
         """
         from dagger._gen.container import Container

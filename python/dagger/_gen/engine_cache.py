@@ -17,7 +17,14 @@ __tracebackhide__ = True
 
 
 class EngineCache(Object):
-    """What the engine keeps on its machine: results of operations and cache volumes."""
+    """What the engine keeps on its machine: results of operations and cache volumes.
+
+    Example:
+        ```python
+        await dag.engine().local_cache().reserved_space()
+        # 0
+        ```
+    """
 
     __slots__ = ()
 
@@ -33,6 +40,12 @@ class EngineCache(Object):
 
         Args:
             key: Calls with different keys look anew. Has no effect: every call looks anew.
+
+        Example:
+            ```python
+            await dag.engine().local_cache().entry_set().disk_space_bytes()
+            # for example 1830452731
+            ```
         """
         from dagger._gen.engine_cache_entry_set import EngineCacheEntrySet
 
@@ -60,6 +73,12 @@ class EngineCache(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.engine().local_cache().max_used_space()
+            # for example 75000000000
+            ```
         """
         return await self._value(int, "maxUsedSpace")
 
@@ -71,6 +90,12 @@ class EngineCache(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.engine().local_cache().min_free_space()
+            # for example 20000000000
+            ```
         """
         return await self._value(int, "minFreeSpace")
 
@@ -105,6 +130,12 @@ class EngineCache(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.engine().local_cache().prune(max_used_space="75GB")
+            # None
+            ```
         """
         await self._maybe(
             nothing,
@@ -124,6 +155,12 @@ class EngineCache(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.engine().local_cache().reserved_space()
+            # 0
+            ```
         """
         return await self._value(int, "reservedSpace")
 
@@ -135,5 +172,11 @@ class EngineCache(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            await dag.engine().local_cache().target_space()
+            # for example 75000000000
+            ```
         """
         return await self._value(int, "targetSpace")

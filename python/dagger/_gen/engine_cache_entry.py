@@ -12,7 +12,17 @@ __tracebackhide__ = True
 
 
 class EngineCacheEntry(Object):
-    """One thing in the cache: the result of an operation, or a cache volume."""
+    """One thing in the cache: the result of an operation, or a cache volume.
+
+    Example:
+        ```python
+        [
+            await item.description()
+            for item in await dag.engine().local_cache().entry_set().entries()
+        ]
+        # for example ["uname -a", "docker.io/library/alpine:3.20"]
+        ```
+    """
 
     __slots__ = ()
 
@@ -27,6 +37,15 @@ class EngineCacheEntry(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.actively_used()
+                for item in await dag.engine().local_cache().entry_set().entries()
+            ]
+            # for example [False, True]
+            ```
         """
         return await self._value(bool, "activelyUsed")
 
@@ -38,6 +57,15 @@ class EngineCacheEntry(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.created_time_unix_nano()
+                for item in await dag.engine().local_cache().entry_set().entries()
+            ]
+            # for example [1760000000000000000]
+            ```
         """
         return await self._value(int, "createdTimeUnixNano")
 
@@ -51,6 +79,15 @@ class EngineCacheEntry(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.dagql_call()
+                for item in await dag.engine().local_cache().entry_set().entries()
+            ]
+            # for example [""]
+            ```
         """
         return await self._value(str, "dagqlCall")
 
@@ -62,6 +99,15 @@ class EngineCacheEntry(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.description()
+                for item in await dag.engine().local_cache().entry_set().entries()
+            ]
+            # for example ["uname -a", "docker.io/library/alpine:3.20"]
+            ```
         """
         return await self._value(str, "description")
 
@@ -73,6 +119,15 @@ class EngineCacheEntry(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.disk_space_bytes()
+                for item in await dag.engine().local_cache().entry_set().entries()
+            ]
+            # for example [0, 8011776]
+            ```
         """
         return await self._value(int, "diskSpaceBytes")
 
@@ -94,6 +149,15 @@ class EngineCacheEntry(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.most_recent_use_time_unix_nano()
+                for item in await dag.engine().local_cache().entry_set().entries()
+            ]
+            # for example [1760000000000000000]
+            ```
         """
         return await self._value(int, "mostRecentUseTimeUnixNano")
 
@@ -106,6 +170,15 @@ class EngineCacheEntry(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.record_type()
+                for item in await dag.engine().local_cache().entry_set().entries()
+            ]
+            # for example ["regular", "exec.cachemount"]
+            ```
         """
         return await self._value(str, "recordType")
 
@@ -117,5 +190,14 @@ class EngineCacheEntry(Object):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                await item.record_types()
+                for item in await dag.engine().local_cache().entry_set().entries()
+            ]
+            # for example [["regular"], ["exec.cachemount"]]
+            ```
         """
         return await self._value(list_of(str), "recordTypes")

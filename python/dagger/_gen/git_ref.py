@@ -23,7 +23,7 @@ class GitRef(Object):
     Example:
         ```python
         await dag.git("https://example.org/project.git").branch("main").commit()
-        # raises "git sources are not supported yet"
+        # raises "give the engine a checkout with host.directory"
         ```
     """
 
@@ -47,7 +47,7 @@ class GitRef(Object):
         Example:
             ```python
             await dag.git("https://example.org/project.git").branch("main").commit()
-            # raises "git sources are not supported yet"
+            # raises "give the engine a checkout with host.directory"
             ```
         """
         return await self._value(str, "commit")

@@ -23,7 +23,7 @@ class GitRepository(Object):
     Example:
         ```python
         await dag.git("https://example.org/project.git").branches()
-        # raises "git sources are not supported yet"
+        # raises "give the engine a checkout with host.directory"
         ```
     """
 
@@ -74,7 +74,7 @@ class GitRepository(Object):
         Example:
             ```python
             await dag.git("https://example.org/project.git").branches()
-            # raises "git sources are not supported yet"
+            # raises "give the engine a checkout with host.directory"
             ```
         """
         return await self._value(

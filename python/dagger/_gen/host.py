@@ -235,7 +235,7 @@ class Host(Object):
                 .with_unix_socket("/agent", dag.host().unix_socket("agent.sock"))
                 .sync()
             )
-            # raises "cannot be used yet"
+            # raises "give credentials as secrets"
             ```
         """
         from dagger._gen.socket import Socket

@@ -6,7 +6,22 @@ from dagger._types import Enum
 
 
 class ImageLayerCompression(Enum):
-    """How layers of an image are compressed."""
+    """How layers of an image are compressed.
+
+    Example:
+        ```python
+        await (
+            dag.container()
+            .with_new_file("/motd", "hi")
+            .as_tarball(
+                forced_compression=dagger.ImageLayerCompression.Zstd,
+                media_types=dagger.ImageMediaTypes.OCIMediaTypes,
+            )
+            .size()
+        )
+        # for example 5120
+        ```
+    """
 
     Gzip = "Gzip"
     """Gzip."""

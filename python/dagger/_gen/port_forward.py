@@ -26,7 +26,7 @@ class PortForward(Input):
             .with_exposed_port(80)
             .up(ports=[dagger.PortForward(backend=80, frontend=8080)])
         )
-        # raises "services are not supported yet"
+        # raises "start the process in the same withExec as the command that needs it"
         ```
     """
 

@@ -237,7 +237,14 @@ class Query(Object):
         return self._new(Directory, "directory")
 
     def engine(self) -> Engine:
-        """The engine that answers."""
+        """The engine that answers.
+
+        Example:
+            ```python
+            await dag.engine().local_cache().entry_set().entry_count()
+            # for example 421
+            ```
+        """
         from dagger._gen.engine import Engine
 
         return self._new(Engine, "engine")
@@ -324,6 +331,12 @@ class Query(Object):
             http_auth_token: Token for HTTP.
             http_auth_header: Value of the header `Authorization`.
             experimental_service_host: Service that is the host of the URL.
+
+        Example:
+            ```python
+            await dag.git("https://example.org/project.git").branch("main").tree().entries()
+            # raises "give the engine a checkout with host.directory"
+            ```
         """
         from dagger._gen.git_repository import GitRepository
 

@@ -25,7 +25,7 @@ class Service(Object):
     Example:
         ```python
         await dag.container().from_("alpine").as_service(args=["httpd", "-f"]).start()
-        # raises "services are not supported yet"
+        # raises "start the process in the same withExec as the command that needs it"
         ```
     """
 

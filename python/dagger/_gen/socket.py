@@ -21,7 +21,7 @@ class Socket(Object):
             .with_unix_socket("/agent", dag.host().unix_socket("agent.sock"))
             .sync()
         )
-        # raises "cannot be used yet"
+        # raises "give credentials as secrets"
         ```
     """
 

@@ -17,8 +17,8 @@ class Syncer(Protocol):
 
     Example:
         ```python
-        await (await dag.directory().with_new_file("hello.txt", "hello").sync()).entries()
-        # ["hello.txt"]
+        await dag.container().from_("alpine").terminal().sync()
+        # raises "run commands with withExec"
         ```
     """
 

@@ -21,7 +21,7 @@ class Terminal(Object):
     Example:
         ```python
         await dag.container().from_("alpine").terminal().sync()
-        # raises "terminals are not supported yet"
+        # raises "run commands with withExec"
         ```
     """
 
@@ -57,7 +57,7 @@ class Terminal(Object):
         Example:
             ```python
             await dag.container().from_("alpine").terminal().sync()
-            # raises "terminals are not supported yet"
+            # raises "run commands with withExec"
             ```
         """
         return await self._computed(Terminal, "sync")

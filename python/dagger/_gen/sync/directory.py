@@ -209,7 +209,7 @@ class Directory(SyncObject):
                 .docker_build(build_args=[dagger.BuildArg(name="VERSION", value="1.2")])
                 .sync()
             )
-            # raises "Dockerfiles are not supported yet"
+            # raises "describe the steps with from, withDirectory and withExec"
             ```
         """
         from dagger._gen.sync.container import Container

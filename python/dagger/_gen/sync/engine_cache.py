@@ -16,7 +16,14 @@ __tracebackhide__ = True
 
 
 class EngineCache(SyncObject):
-    """What the engine keeps on its machine: results of operations and cache volumes."""
+    """What the engine keeps on its machine: results of operations and cache volumes.
+
+    Example:
+        ```python
+        dag.engine().local_cache().reserved_space()
+        # 0
+        ```
+    """
 
     __slots__ = ()
 
@@ -32,6 +39,12 @@ class EngineCache(SyncObject):
 
         Args:
             key: Calls with different keys look anew. Has no effect: every call looks anew.
+
+        Example:
+            ```python
+            dag.engine().local_cache().entry_set().disk_space_bytes()
+            # for example 1830452731
+            ```
         """
         from dagger._gen.sync.engine_cache_entry_set import EngineCacheEntrySet
 
@@ -57,6 +70,12 @@ class EngineCache(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.engine().local_cache().max_used_space()
+            # for example 75000000000
+            ```
         """
         return self._value(int, "maxUsedSpace")
 
@@ -67,6 +86,12 @@ class EngineCache(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.engine().local_cache().min_free_space()
+            # for example 20000000000
+            ```
         """
         return self._value(int, "minFreeSpace")
 
@@ -100,6 +125,12 @@ class EngineCache(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.engine().local_cache().prune(max_used_space="75GB")
+            # None
+            ```
         """
         self._maybe(
             nothing,
@@ -118,6 +149,12 @@ class EngineCache(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.engine().local_cache().reserved_space()
+            # 0
+            ```
         """
         return self._value(int, "reservedSpace")
 
@@ -128,5 +165,11 @@ class EngineCache(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            dag.engine().local_cache().target_space()
+            # for example 75000000000
+            ```
         """
         return self._value(int, "targetSpace")

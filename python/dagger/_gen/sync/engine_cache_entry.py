@@ -11,7 +11,14 @@ __tracebackhide__ = True
 
 
 class EngineCacheEntry(SyncObject):
-    """One thing in the cache: the result of an operation, or a cache volume."""
+    """One thing in the cache: the result of an operation, or a cache volume.
+
+    Example:
+        ```python
+        [item.description() for item in dag.engine().local_cache().entry_set().entries()]
+        # for example ["uname -a", "docker.io/library/alpine:3.20"]
+        ```
+    """
 
     __slots__ = ()
 
@@ -25,6 +32,12 @@ class EngineCacheEntry(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.actively_used() for item in dag.engine().local_cache().entry_set().entries()]
+            # for example [False, True]
+            ```
         """
         return self._value(bool, "activelyUsed")
 
@@ -35,6 +48,15 @@ class EngineCacheEntry(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                item.created_time_unix_nano()
+                for item in dag.engine().local_cache().entry_set().entries()
+            ]
+            # for example [1760000000000000000]
+            ```
         """
         return self._value(int, "createdTimeUnixNano")
 
@@ -47,6 +69,12 @@ class EngineCacheEntry(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.dagql_call() for item in dag.engine().local_cache().entry_set().entries()]
+            # for example [""]
+            ```
         """
         return self._value(str, "dagqlCall")
 
@@ -57,6 +85,12 @@ class EngineCacheEntry(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.description() for item in dag.engine().local_cache().entry_set().entries()]
+            # for example ["uname -a", "docker.io/library/alpine:3.20"]
+            ```
         """
         return self._value(str, "description")
 
@@ -67,6 +101,12 @@ class EngineCacheEntry(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.disk_space_bytes() for item in dag.engine().local_cache().entry_set().entries()]
+            # for example [0, 8011776]
+            ```
         """
         return self._value(int, "diskSpaceBytes")
 
@@ -86,6 +126,15 @@ class EngineCacheEntry(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [
+                item.most_recent_use_time_unix_nano()
+                for item in dag.engine().local_cache().entry_set().entries()
+            ]
+            # for example [1760000000000000000]
+            ```
         """
         return self._value(int, "mostRecentUseTimeUnixNano")
 
@@ -97,6 +146,12 @@ class EngineCacheEntry(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.record_type() for item in dag.engine().local_cache().entry_set().entries()]
+            # for example ["regular", "exec.cachemount"]
+            ```
         """
         return self._value(str, "recordType")
 
@@ -107,5 +162,11 @@ class EngineCacheEntry(SyncObject):
             ExecError: A command on which this depends failed.
             QueryError: The engine reports another error.
             TransportError: The session broke off, or the answer took too long.
+
+        Example:
+            ```python
+            [item.record_types() for item in dag.engine().local_cache().entry_set().entries()]
+            # for example [["regular"], ["exec.cachemount"]]
+            ```
         """
         return self._value(list_of(str), "recordTypes")

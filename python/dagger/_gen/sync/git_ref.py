@@ -22,7 +22,7 @@ class GitRef(SyncObject):
     Example:
         ```python
         dag.git("https://example.org/project.git").branch("main").commit()
-        # raises "git sources are not supported yet"
+        # raises "give the engine a checkout with host.directory"
         ```
     """
 
@@ -45,7 +45,7 @@ class GitRef(SyncObject):
         Example:
             ```python
             dag.git("https://example.org/project.git").branch("main").commit()
-            # raises "git sources are not supported yet"
+            # raises "give the engine a checkout with host.directory"
             ```
         """
         return self._value(str, "commit")

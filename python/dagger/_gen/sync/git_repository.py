@@ -22,7 +22,7 @@ class GitRepository(SyncObject):
     Example:
         ```python
         dag.git("https://example.org/project.git").branches()
-        # raises "git sources are not supported yet"
+        # raises "give the engine a checkout with host.directory"
         ```
     """
 
@@ -72,7 +72,7 @@ class GitRepository(SyncObject):
         Example:
             ```python
             dag.git("https://example.org/project.git").branches()
-            # raises "git sources are not supported yet"
+            # raises "give the engine a checkout with host.directory"
             ```
         """
         return self._value(

@@ -232,7 +232,7 @@ class Host(SyncObject):
                 .with_unix_socket("/agent", dag.host().unix_socket("agent.sock"))
                 .sync()
             )
-            # raises "cannot be used yet"
+            # raises "give credentials as secrets"
             ```
         """
         from dagger._gen.sync.socket import Socket

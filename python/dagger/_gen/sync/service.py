@@ -24,7 +24,7 @@ class Service(SyncObject):
     Example:
         ```python
         dag.container().from_("alpine").as_service(args=["httpd", "-f"]).start()
-        # raises "services are not supported yet"
+        # raises "start the process in the same withExec as the command that needs it"
         ```
     """
 

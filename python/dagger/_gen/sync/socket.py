@@ -20,7 +20,7 @@ class Socket(SyncObject):
             .with_unix_socket("/agent", dag.host().unix_socket("agent.sock"))
             .sync()
         )
-        # raises "cannot be used yet"
+        # raises "give credentials as secrets"
         ```
     """
 

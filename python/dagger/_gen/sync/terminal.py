@@ -15,7 +15,7 @@ class Terminal(SyncObject):
     Example:
         ```python
         dag.container().from_("alpine").terminal().sync()
-        # raises "terminals are not supported yet"
+        # raises "run commands with withExec"
         ```
     """
 
@@ -49,7 +49,7 @@ class Terminal(SyncObject):
         Example:
             ```python
             dag.container().from_("alpine").terminal().sync()
-            # raises "terminals are not supported yet"
+            # raises "run commands with withExec"
             ```
         """
         return self._computed(Terminal, "sync")

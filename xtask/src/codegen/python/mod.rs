@@ -99,7 +99,10 @@ pub fn write(
             }
             TypeKind::Enum(members) => {
                 shared.add(name, &module);
-                out.file(&format!("{FOLDER}/{module}.py"), &values::enumeration(schema, examples, def, members))?;
+                out.file(
+                    &format!("{FOLDER}/{module}.py"),
+                    &values::enumeration(schema, examples, def, members),
+                )?;
             }
             TypeKind::Input(fields) => {
                 shared.add(name, &module);

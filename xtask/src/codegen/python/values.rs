@@ -47,22 +47,13 @@ pub fn scalars(scalars: &[(String, Docstring)]) -> String {
          from dagger._types import Scalar\n"
     );
     for (name, doc) in scalars {
-        let _ = write!(
-            out,
-            "\n\nclass {name}(Scalar):\n{}\n    __slots__ = ()\n",
-            doc.finish()
-        );
+        let _ = write!(out, "\n\nclass {name}(Scalar):\n{}\n    __slots__ = ()\n", doc.finish());
     }
     out
 }
 
 /// The module of an input.
-pub fn input(
-    schema: &Schema,
-    examples: &Examples,
-    def: &TypeDef,
-    fields: &[Arg],
-) -> Result<String, String> {
+pub fn input(schema: &Schema, examples: &Examples, def: &TypeDef, fields: &[Arg]) -> Result<String, String> {
     let name = def.name.as_ref();
     let mut class = String::new();
     let mut imports: Vec<&str> = Vec::new();

@@ -9,7 +9,7 @@ use kukri_engine_macros::Operation;
     returns = "Service!",
     unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it"
 )]
-#[example(r#"container.from(address: "alpine").asService(args: ["httpd", "-f"]).start"# => r#"raises "services are not supported yet""#)]
+#[example(r#"container.from(address: "alpine").asService(args: ["httpd", "-f"]).start"# => r#"raises "start the process in the same withExec as the command that needs it""#)]
 pub struct AsService {
     /// The command; empty: entrypoint and default arguments.
     #[arg(default = "[]")]

@@ -10,7 +10,7 @@ use kukri_engine_macros::Operation;
     cache = "never",
     unavailable = "terminals are not supported yet; run commands with withExec"
 )]
-#[example(r#"container.from(address: "alpine").terminal(cmd: ["sh"]).sync"# => r#"raises "terminals are not supported yet""#)]
+#[example(r#"container.from(address: "alpine").terminal(cmd: ["sh"]).sync"# => r#"raises "run commands with withExec""#)]
 pub struct Terminal {
     /// The command; empty: that of `withDefaultTerminalCmd`, else `sh`.
     #[arg(default = "[]")]

@@ -12,7 +12,7 @@ use crate::objects::inputs::PortForward;
     cache = "never",
     unavailable = "services are not supported yet; start the process in the same withExec as the command that needs it"
 )]
-#[example(r#"container.from(address: "alpine").withExposedPort(port: 80).up(ports: [{backend: 80, frontend: 8080}])"# => r#"raises "services are not supported yet""#)]
+#[example(r#"container.from(address: "alpine").withExposedPort(port: 80).up(ports: [{backend: 80, frontend: 8080}])"# => r#"raises "start the process in the same withExec as the command that needs it""#)]
 pub struct Up {
     /// Listen on ports that are free instead of the same numbers.
     #[arg(default = "false")]

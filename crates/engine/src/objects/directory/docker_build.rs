@@ -15,7 +15,7 @@ use crate::objects::socket::Socket;
     returns = "Container!",
     unavailable = "Dockerfiles are not supported yet; describe the steps with from, withDirectory and withExec"
 )]
-#[example(r#"host.directory(path: ".").dockerBuild(buildArgs: [{name: "VERSION", value: "1.2"}]).sync"# => r#"raises "Dockerfiles are not supported yet""#)]
+#[example(r#"host.directory(path: ".").dockerBuild(buildArgs: [{name: "VERSION", value: "1.2"}]).sync"# => r#"raises "describe the steps with from, withDirectory and withExec""#)]
 pub struct DockerBuild {
     /// Where the Dockerfile lies in the directory.
     #[arg(default = "\"Dockerfile\"")]

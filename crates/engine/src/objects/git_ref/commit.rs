@@ -9,5 +9,5 @@ use kukri_engine_macros::Operation;
     returns = "String!",
     unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container"
 )]
-#[example(r#"git(url: "https://example.org/project.git").branch(name: "main").commit"# => r#"raises "git sources are not supported yet""#)]
+#[example(r#"git(url: "https://example.org/project.git").branch(name: "main").commit"# => r#"raises "give the engine a checkout with host.directory""#)]
 pub struct Commit {}

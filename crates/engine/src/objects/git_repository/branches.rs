@@ -10,7 +10,7 @@ use kukri_engine_macros::Operation;
     cache = "session",
     unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container"
 )]
-#[example(r#"git(url: "https://example.org/project.git").branches"# => r#"raises "git sources are not supported yet""#)]
+#[example(r#"git(url: "https://example.org/project.git").branches"# => r#"raises "give the engine a checkout with host.directory""#)]
 pub struct Branches {
     /// Only those that fit one of these patterns, as in `release-*`.
     patterns: Option<Vec<String>>,

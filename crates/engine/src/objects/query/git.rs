@@ -15,7 +15,7 @@ use crate::objects::socket::Socket;
     name = "git",
     unavailable = "git sources are not supported yet; give the engine a checkout with host.directory, or run git in a container"
 )]
-#[example(r#"git(url: "https://example.org/project.git").branch(name: "main").tree.entries"# => r#"raises "git sources are not supported yet""#)]
+#[example(r#"git(url: "https://example.org/project.git").branch(name: "main").tree.entries"# => r#"raises "give the engine a checkout with host.directory""#)]
 pub struct GetGit {
     /// Where it is: `https://…`, `ssh://…`, `git@host:path` or `host/path`.
     url: String,

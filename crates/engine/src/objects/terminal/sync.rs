@@ -11,5 +11,5 @@ use kukri_engine_macros::Operation;
     cache = "never",
     unavailable = "terminals are not supported yet; run commands with withExec"
 )]
-#[example(r#"container.from(address: "alpine").terminal.sync"# => r#"raises "terminals are not supported yet""#)]
+#[example(r#"container.from(address: "alpine").terminal.sync"# => r#"raises "run commands with withExec""#)]
 pub struct Sync {}
