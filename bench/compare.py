@@ -1,8 +1,8 @@
 """The same small measurements for every engine that a package `dagger` can talk to.
 
-It uses nothing but that package, so one file measures Kukri in an environment with its wheel, and Dagger in one
-with `dagger-io`. Each row is the median of some rounds, with the least and the most; what fails is told, and the
-rest goes on.
+It uses nothing but that package, so one file measures Kukri in an environment with its wheel, and Dagger in
+one with `dagger-io`. Each row is the median of some rounds, with the least and the most; what fails is told,
+and the rest goes on.
 
 python compare.py [--image IMAGE] [--quick] [ROW ...]
 """
@@ -17,11 +17,14 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagger
 from dagger import dag
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 SCRIPT = """
 import asyncio, sys, dagger
@@ -72,7 +75,7 @@ class Rows:
                 await self.fresh().with_exec(["true"]).sync()
 
         async def all_of_them() -> None:
-            await asyncio.gather(*(one() for _ in range(200)))
+            await asyncio.gather(*(one() for _ in range(self.rounds(200))))
 
         return [await timed(all_of_them) for _ in range(self.rounds(5))]
 
@@ -156,8 +159,10 @@ def show(times: list[float]) -> str:
 async def main() -> None:
     names = [name for name, value in vars(Rows).items() if asyncio.iscoroutinefunction(value)]
     parser = argparse.ArgumentParser(description="Measure the engine that the package `dagger` talks to.")
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of: {', '.join(names)}; all if none is named")
-    parser.add_argument("--image", default="busybox:latest", help="an image with `true` and `touch` [%(default)s]")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help=f"of: {', '.join(names)}; all if there is none"
+    )
+    parser.add_argument("--image", default="busybox:latest", help="one with `true` and `touch` [%(default)s]")
     parser.add_argument("--quick", action="store_true", help="few rounds: to see that it works, not how fast")
     chosen = parser.parse_args()
     if unknown := set(chosen.rows) - set(names):
@@ -169,7 +174,7 @@ async def main() -> None:
         for name in chosen.rows or names:
             try:
                 print(f"{name:10} {show(await getattr(rows, name)())}", flush=True)
-            except Exception as error:  # noqa: BLE001 - of every package, and told
+            except Exception as error:  # noqa: BLE001, PERF203 - of every package, and told
                 failed = True
                 print(f"{name:10} failed: {str(error).splitlines()[0][:120]}", flush=True)
     sys.exit(failed)

@@ -131,7 +131,8 @@ class SourceLine(NamedTuple):
     """A line of the program, where it made a call.
 
     Attributes:
-        file: Path of the file, relative to the current directory where it lies below.
+        file: Path of the file, relative to the current directory where it lies below; in a notebook its cell,
+            as `Cell In[3]`.
         line: Number of the line, from 1.
         function: Name of the function; `<module>` outside of functions.
         text: The line; empty where the source cannot be read.

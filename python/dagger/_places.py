@@ -7,7 +7,8 @@ the caller. Everything else, as the number of the line and its text, is looked f
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 from dagger._errors import ExecError, SourceLine
 from dagger._query.encode import quoted
@@ -99,8 +100,19 @@ def _line(code: CodeType, offset: int) -> SourceLine:
     )
 
 
+def _cell(path: str) -> str:
+    """What IPython calls the cell of a notebook: `Cell In[3]`. Its file has a name that nobody knows."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    named = getattr(getattr(shell, "compile", None), "format_code_name", None)
+    label = named(path) if callable(named) else None
+    return " ".join(label) if isinstance(label, tuple) else ""
+
+
 def _short(path: str) -> str:
     """A path, relative to the current directory where it lies below."""
+    if cell := _cell(path):
+        return cell
     try:
         short = os.path.relpath(path)
     except (OSError, ValueError):
