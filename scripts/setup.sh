@@ -72,18 +72,27 @@ environment() {
 (
   # Two runs at the same time share what is here.
   if command -v flock >/dev/null; then flock 9; fi
-  if [[ "$purpose" != docs ]]; then environment "$DEV" scripts/requirements-dev.txt; fi
+  # Mostly waiting for packages: all at the same time.
+  jobs=()
+  if [[ "$purpose" != docs ]]; then
+    environment "$DEV" scripts/requirements-dev.txt &
+    jobs+=($!)
+  fi
   if [[ "$purpose" =~ ^(docs|test)$ ]]; then
     # The oldest Python that Sphinx takes is newer than ours.
     if "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-      environment "$DOCS" scripts/requirements-docs.txt
+      environment "$DOCS" scripts/requirements-docs.txt &
+      jobs+=($!)
     else
       echo "note: the documentation site needs Python 3.11; its tests are skipped" >&2
     fi
   fi
   if [[ "$purpose" == test ]]; then
-    environment "$OFFICIAL" scripts/requirements-official.txt
+    environment "$OFFICIAL" scripts/requirements-official.txt &
+    jobs+=($!)
     # Packages of the official clients for Node, Go and Rust, and Go itself where there is none.
-    "$PYTHON" tests/clients/toolchains.py
+    "$PYTHON" tests/clients/toolchains.py &
+    jobs+=($!)
   fi
+  for job in ${jobs[@]+"${jobs[@]}"}; do wait "$job"; done
 ) 9>"$CACHE/.setup-lock"

@@ -61,7 +61,15 @@ async def test_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": "."}}
     )
     await client.async_execute(env=dict(os.environ))
-    assert [text(cell) for cell in notebook.cells] == ["", "async\n", "0\n1\n2\n", "sync\n", "", "", "closed\n"]
+    assert [text(cell) for cell in notebook.cells] == [
+        "",
+        "async\n",
+        "0\n1\n2\n",
+        "sync\n",
+        "",
+        "",
+        "closed\n",
+    ]
     (error,) = [output for output in notebook.cells[4].outputs if output.output_type == "error"]
     assert error.ename == "ExecError"
     assert error.evalue.startswith('exit code: 1\n  File "Cell In[5]", line 2, in <module>\n')
