@@ -347,19 +347,21 @@ def test_directories_lie_on_directories_and_files_on_files(q: Any) -> None:
     """What does not fit is told by its path in the container, with what to do."""
     source, file, secret = q.dir_id(a="1"), q.file_id("f", "x"), q.secret("fits", "fits-value")
     volume = q.id('cacheVolume(key: "fits")')
+    # Not one that an OCI runtime itself reads: runc cannot start anything where `/etc/passwd` is a directory.
+    base = 'withNewFile(path: "/etc/motd", contents: "hello")\n'
     for step in [
-        f'withMountedDirectory(path: "/etc/passwd", source: {source})',
-        f'withMountedCache(path: "/etc/passwd", cache: {volume})',
-        'withMountedTemp(path: "/etc/passwd")',
+        f'withMountedDirectory(path: "/etc/motd", source: {source})',
+        f'withMountedCache(path: "/etc/motd", cache: {volume})',
+        'withMountedTemp(path: "/etc/motd")',
     ]:
-        message = q.fails("sh", "true", step).message
+        message = q.fails("sh", "true", base + step).message
         name = step.partition("(")[0]
         assert message.endswith(
-            f"{name}: /etc/passwd is a file in the container: choose another path, or remove the file first with "
+            f"{name}: /etc/motd is a file in the container: choose another path, or remove the file first with "
             "withoutFile"
         )
         assert (
-            q.sh("test -d /etc/passwd && echo there", f'withoutFile(path: "/etc/passwd")\n{step}')
+            q.sh("test -d /etc/motd && echo there", f'{base}withoutFile(path: "/etc/motd")\n{step}')
             == "there\n"
         )
     for step in [

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, LinuxResources, Mount, Root, Spec};
 use rustix::mount::{MountFlags, MoveMountFlags, mount, mount_bind, move_mount};
 
-use super::rootfs::{self, Shape};
+use super::rootfs::{Shape, Tree};
 use super::{Kind, OciRuntimeError};
 use crate::native::INIT;
 use crate::native::capability;
@@ -130,7 +130,7 @@ impl Plan<'_> {
         let mut covered: Vec<PathBuf> = Vec::new();
         let mut place = |destination: &Path, shape: Shape, covers: bool| -> Result<(), SandboxError> {
             if !covered.iter().any(|above| destination.starts_with(above)) {
-                created.extend(rootfs::ensure(root.as_fd(), destination, shape, (0, 0))?);
+                created.extend(Tree::whole(root.as_fd()).ensure(destination, shape, (0, 0))?);
             }
             if covers {
                 covered.push(destination.to_owned());
@@ -210,15 +210,21 @@ impl Plan<'_> {
     fn workdir(&self, root: &OwnedFd) -> Result<(), SandboxError> {
         let Some(process) = self.spec.process() else { return Ok(()) };
         let cwd = process.cwd();
-        let covered = self
-            .spec
-            .mounts()
-            .iter()
-            .flatten()
-            .any(|mount| mount.destination() != Path::new("/") && cwd.starts_with(mount.destination()));
-        if !covered {
-            let owner = (process.user().uid(), process.user().gid());
-            rootfs::ensure(root.as_fd(), cwd, Shape::Directory, owner)?;
+        let owner = (process.user().uid(), process.user().gid());
+        let mut above = self.spec.mounts().iter().flatten().filter(|mount| {
+            mount.destination() != Path::new("/") && cwd.starts_with(mount.destination())
+        });
+        let Some(mount) = above.next_back() else {
+            Tree::whole(root.as_fd()).ensure(cwd, Shape::Directory, owner)?;
+            return Ok(());
+        };
+        let options = MountOptions::parse(mount.options().as_deref().unwrap_or_default());
+        // Of what the runtime itself makes, such as a tmpfs, there is nothing yet.
+        let Some(source) = mount.source().as_ref().filter(|_| options.bind) else { return Ok(()) };
+        if options.set & libc::MOUNT_ATTR_RDONLY == 0 && source.is_dir() {
+            let top = File::open(source)
+                .map_err(|error| OciRuntimeError::bundle(format!("open {}", source.display()), error))?;
+            Tree::mounted(top.as_fd(), mount.destination()).ensure(cwd, Shape::Directory, owner)?;
         }
         Ok(())
     }

@@ -21,50 +21,74 @@ pub(super) enum Shape {
 
 /// Opens a path as a process whose root this is would, without ever leaving it.
 pub(super) fn open(root: BorrowedFd<'_>, path: &Path) -> rustix::io::Result<OwnedFd> {
-    let relative = path.strip_prefix("/").unwrap_or(path);
-    let relative = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
-    let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    openat2(root, relative, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), inside)
+    Tree::whole(root).open(path)
 }
 
-/// Makes what is missing of a path, owned by `owner`; returns what was made, outermost first.
-///
-/// # Errors
-/// When something cannot be made. What only looks missing (a link to nowhere) is left to the runtime.
-pub(super) fn ensure(
-    root: BorrowedFd<'_>,
-    path: &Path,
-    shape: Shape,
-    owner: (u32, u32),
-) -> Result<Vec<PathBuf>, SandboxError> {
-    let mut made = Vec::new();
-    let mut parent = PathBuf::from("/");
-    let parts = components(path)?;
-    for (index, name) in parts.iter().enumerate() {
-        let place = parent.join(name);
-        match open(root, &place) {
-            Ok(_) => {}
-            Err(Errno::NOENT) => {
-                let shape = if index + 1 == parts.len() { shape } else { Shape::Directory };
-                let outcome = open(root, &parent)
-                    .and_then(|parent| make(parent.as_fd(), Path::new(name), shape, owner));
-                match outcome {
-                    Ok(()) => made.push(place.clone()),
-                    Err(Errno::EXIST) => return Ok(made),
-                    Err(error) => {
-                        let source = io::Error::from(error);
-                        return Err(SandboxError::io(
-                            format!("make {} in the container", place.display()),
-                            source,
-                        ));
+/// What a container sees below a path, before it runs.
+pub(super) struct Tree<'a> {
+    top: BorrowedFd<'a>,
+    at: &'a Path,
+    links: ResolveFlags,
+}
+
+impl<'a> Tree<'a> {
+    /// The root file system.
+    pub(super) fn whole(root: BorrowedFd<'a>) -> Self {
+        Self { top: root, at: Path::new("/"), links: ResolveFlags::IN_ROOT }
+    }
+
+    /// What the runtime will mount at `at`. Links in it are not followed: only in the container they lead anywhere.
+    pub(super) fn mounted(top: BorrowedFd<'a>, at: &'a Path) -> Self {
+        Self { top, at, links: ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS }
+    }
+
+    fn open(&self, path: &Path) -> rustix::io::Result<OwnedFd> {
+        let relative = path.strip_prefix(self.at).unwrap_or(path);
+        let relative = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
+        let how = self.links | ResolveFlags::NO_MAGICLINKS;
+        openat2(self.top, relative, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), how)
+    }
+
+    /// Makes what is missing of a path in the container, owned by `owner`; returns what was made, outermost first.
+    ///
+    /// # Errors
+    /// When something cannot be made, or when links lead round in a circle. What only looks missing (a link to nowhere) is
+    /// left to the runtime.
+    pub(super) fn ensure(
+        &self,
+        path: &Path,
+        shape: Shape,
+        owner: (u32, u32),
+    ) -> Result<Vec<PathBuf>, SandboxError> {
+        let failed = |error: Errno| {
+            SandboxError::io(format!("make {} in the container", path.display()), io::Error::from(error))
+        };
+        let mut made = Vec::new();
+        let mut parent = self.at.to_owned();
+        let below = Path::new("/").join(path.strip_prefix(self.at).unwrap_or(path));
+        let parts = components(&below)?;
+        for (index, name) in parts.iter().enumerate() {
+            let place = parent.join(name);
+            match self.open(&place) {
+                Ok(_) => {}
+                Err(Errno::NOENT) => {
+                    let shape = if index + 1 == parts.len() { shape } else { Shape::Directory };
+                    let outcome = self
+                        .open(&parent)
+                        .and_then(|parent| make(parent.as_fd(), Path::new(name), shape, owner));
+                    match outcome {
+                        Ok(()) => made.push(place.clone()),
+                        Err(Errno::EXIST) => return Ok(made),
+                        Err(error) => return Err(failed(error)),
                     }
                 }
+                Err(Errno::LOOP) if self.links == ResolveFlags::IN_ROOT => return Err(failed(Errno::LOOP)),
+                Err(_) => return Ok(made),
             }
-            Err(_) => return Ok(made),
+            parent = place;
         }
-        parent = place;
+        Ok(made)
     }
-    Ok(made)
 }
 
 fn make(parent: BorrowedFd<'_>, name: &Path, shape: Shape, owner: (u32, u32)) -> rustix::io::Result<()> {
@@ -103,7 +127,8 @@ mod tests {
         fs::create_dir(dir.path().join("etc")).unwrap();
         let root = File::open(dir.path()).unwrap();
         let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        let ensure = |path: &str, shape| ensure(root.as_fd(), Path::new(path), shape, owner).unwrap();
+        let tree = Tree::whole(root.as_fd());
+        let ensure = |path: &str, shape| tree.ensure(Path::new(path), shape, owner).unwrap();
         assert_eq!(ensure("/etc", Shape::Directory), [""; 0].map(PathBuf::from));
         assert_eq!(ensure("/etc/a/b", Shape::File), ["/etc/a", "/etc/a/b"].map(PathBuf::from));
         assert!(dir.path().join("etc/a/b").is_file());
@@ -116,7 +141,32 @@ mod tests {
         let outside = tempfile::tempdir().unwrap();
         symlink(outside.path(), dir.path().join("way-out")).unwrap();
         let root = File::open(dir.path()).unwrap();
-        let _ = ensure(root.as_fd(), Path::new("/way-out/x"), Shape::Directory, (0, 0));
+        let _ = Tree::whole(root.as_fd()).ensure(Path::new("/way-out/x"), Shape::Directory, (0, 0));
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn in_a_mount_parts_are_made_below_it_and_links_are_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("there")).unwrap();
+        symlink("there", dir.path().join("link")).unwrap();
+        let top = File::open(dir.path()).unwrap();
+        let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let tree = Tree::mounted(top.as_fd(), Path::new("/w"));
+        let ensure = |path: &str| tree.ensure(Path::new(path), Shape::Directory, owner).unwrap();
+        assert_eq!(ensure("/w/x/y"), ["/w/x", "/w/x/y"].map(PathBuf::from));
+        assert!(dir.path().join("x/y").is_dir());
+        assert!(ensure("/w/link/z").is_empty() && ensure("/w").is_empty());
+        assert_eq!(fs::read_dir(dir.path().join("there")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn links_that_lead_round_are_told_with_the_whole_path() {
+        let dir = tempfile::tempdir().unwrap();
+        symlink("b", dir.path().join("a")).unwrap();
+        symlink("a", dir.path().join("b")).unwrap();
+        let root = File::open(dir.path()).unwrap();
+        let error = Tree::whole(root.as_fd()).ensure(Path::new("/a/x"), Shape::Directory, (0, 0));
+        assert!(error.unwrap_err().to_string().contains("/a/x"));
     }
 }
