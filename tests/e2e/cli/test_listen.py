@@ -41,17 +41,11 @@ class Listening(Session):
 
     def __enter__(self) -> Listening:
         self._stderr = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            self._command,
-            env=self._env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        for _ in range(1 if self.token else 2):
-            name, _, value = self.process.stdout.readline().strip().partition("=")
+        lines = [self._start(subprocess.DEVNULL)]
+        if not self.token:
+            lines.append(self._read())
+        for line in lines:
+            name, _, value = line.strip().partition("=")
             assert name, f"{self.process.wait()}\n{self.stderr()}"
             self.printed[name] = value
         self.port = int(self.printed["DAGGER_SESSION_PORT"])
@@ -73,7 +67,7 @@ def test_a_raw_client(engine: Engine, number: int) -> None:
         assert server.request(b'{"query": "{version}"}', token="")[0] == 401
         assert server.close(number=number) == 0
         assert f"listening on http://127.0.0.1:{server.port}/query" in server.stderr()
-        assert server.process.stdout is not None and server.process.stdout.read() == ""
+        assert server.process.stdout is not None and server.process.stdout.read() == b""
 
 
 def test_the_other_name(engine: Engine, tmp_path: Path) -> None:

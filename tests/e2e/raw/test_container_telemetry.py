@@ -45,14 +45,6 @@ send metrics "{\"resourceMetrics\":[{$resource,\"scopeMetrics\":[{\"scope\":{\"n
 LISTENING = "cat /proc/net/tcp | grep -c ' 0A ' || true"
 
 
-@pytest.fixture
-def collector(tmp_path: Path) -> Iterator[Collector]:
-    place = tmp_path / "collector"
-    place.mkdir()
-    with Collector(place) as running:
-        yield running
-
-
 def asked(collector: Collector, **more: str) -> dict[str, str]:
     """Variables that ask for telemetry."""
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.http}", **more}

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,6 @@ PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 
 #: Writes its environment, and something to the other stream; needs memory that a control group counts at once.
 SHOW = 'withExec(args: ["sh", "-c", "env; dd if=/dev/zero of=/dev/null bs=8M count=1 2>/dev/null; echo oops >&2"])'
-
-
-@pytest.fixture
-def collector(tmp_path: Path) -> Iterator[Collector]:
-    place = tmp_path / "collector"
-    place.mkdir()
-    with Collector(place) as running:
-        yield running
 
 
 def query(engine: Engine, step: str, leaf: str = "stdout", check: bool = True, **env: Any) -> Any:

@@ -181,10 +181,22 @@ def test_5_13_sources(q: Any, files: Path, engine: Engine, asker: Any) -> None:
             )
     for uri, message in [
         ("nope://x", 'unsupported secret provider: "nope"'),
-        ("nothing", "malformed id"),
-        ("env://NO_SUCH_VARIABLE_AT_ALL", "secret env var not found"),
+        ("nothing", "malformed id: the URI of a secret says where its value lies, as in env://TOKEN"),
+        ("env://", 'malformed id: "env://": the name of a variable is missing, as in env://TOKEN'),
+        ("file://", 'malformed id: "file://": the path of a file is missing, as in file://PATH'),
+        ("cmd://", 'malformed id: "cmd://": a command is missing, as in cmd://COMMAND'),
+        ("op://", 'malformed id: "op://": it does not say which secret'),
+        ("env://NO_SUCH_VARIABLE_AT_ALL", 'secret env var not found: "NO_..."'),
+        ("env://NO_SUCH_VARIABLE_AT_ALL", "set the variable where the program is started"),
+        ("file:///no/such/file", "a file:// secret: /no/such/file: no such file or directory"),
+        ("file:///proc", "a file:// secret: path /proc is a directory, not a file"),
+        ("file:///dev/zero", "the file:// secret is larger than 1 MiB, which is the most that a secret may have"),
+        ("cmd://echo oops >&2; exit 3", "a cmd:// secret (echo …) failed (exit status: 3): oops"),
+        ("cmd://no-such-program", "a cmd:// secret (no-such-program …) failed (exit status: 127): "),
+        ("cmd://false", "it wrote no reason: run it in a shell"),
     ]:
-        assert message in q.fails("session_query", f'{{ secret(uri: "{uri}") {{ plaintext }} }}').message
+        said = q.fails("session_query", f'{{ secret(uri: "{uri}") {{ plaintext }} }}').message
+        assert message in said and "nothing" not in said and "NO_SUCH" not in said
 
 
 def test_5_13_cache_identity_of_values_from_the_client(engine: Engine, tmp_path: Path, asker: Any) -> None:

@@ -36,18 +36,25 @@ class Session:
         self.port = 0
         self.token = ""
 
-    def __enter__(self) -> Session:
-        self._stderr = tempfile.TemporaryFile()
+    def _start(self, stdin: int) -> str:
+        """Starts the process; gives the first line that it prints."""
         self.process = subprocess.Popen(
             self._command,
             env=self._env,
             cwd=self._workdir,
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
         )
+        return self._read()
+
+    def _read(self) -> str:
         assert self.process.stdout is not None
-        self.line = self.process.stdout.readline().decode()
+        return self.process.stdout.readline().decode()
+
+    def __enter__(self) -> Session:
+        self._stderr = tempfile.TemporaryFile()
+        self.line = self._start(subprocess.PIPE)
         if not self.line:
             status = self.process.wait()
             raise AssertionError(f"session ended with {status} before it was usable:\n{self.stderr()}")

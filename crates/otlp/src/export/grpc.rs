@@ -18,6 +18,21 @@ pub(super) struct Grpc {
     gzip: bool,
 }
 
+/// Sends a message by the client of its service, and gives what the collector did not take. The clients are alike, but have
+/// no trait in common.
+macro_rules! export {
+    ($grpc:expr, $client:expr, $message:expr) => {{
+        let mut client = $client;
+        if $grpc.gzip {
+            client = client
+                .send_compressed(CompressionEncoding::Gzip)
+                .accept_compressed(CompressionEncoding::Gzip);
+        }
+        let said = client.export($grpc.request($message)).await.map_err(|status| failure(&status))?;
+        said.into_inner().partial_success
+    }};
+}
+
 impl Grpc {
     pub(super) fn new(target: &Target) -> Result<Self, String> {
         let mut endpoint = Endpoint::from_shared(target.url.clone())
@@ -61,38 +76,17 @@ impl Grpc {
         let channel = self.channel.clone();
         match batch {
             Batch::Traces(message) => {
-                let mut client = TraceServiceClient::new(channel);
-                if self.gzip {
-                    client = client
-                        .send_compressed(CompressionEncoding::Gzip)
-                        .accept_compressed(CompressionEncoding::Gzip);
-                }
-                let said = client.export(self.request(message)).await.map_err(|status| failure(&status))?;
-                let said = said.into_inner().partial_success;
+                let said = export!(self, TraceServiceClient::new(channel), message);
                 said.map_or(Ok(()), |said| partial(said.rejected_spans, "spans", &said.error_message))
             }
             Batch::Logs(message) => {
-                let mut client = LogsServiceClient::new(channel);
-                if self.gzip {
-                    client = client
-                        .send_compressed(CompressionEncoding::Gzip)
-                        .accept_compressed(CompressionEncoding::Gzip);
-                }
-                let said = client.export(self.request(message)).await.map_err(|status| failure(&status))?;
-                let said = said.into_inner().partial_success;
+                let said = export!(self, LogsServiceClient::new(channel), message);
                 said.map_or(Ok(()), |said| {
                     partial(said.rejected_log_records, "log records", &said.error_message)
                 })
             }
             Batch::Metrics(message) => {
-                let mut client = MetricsServiceClient::new(channel);
-                if self.gzip {
-                    client = client
-                        .send_compressed(CompressionEncoding::Gzip)
-                        .accept_compressed(CompressionEncoding::Gzip);
-                }
-                let said = client.export(self.request(message)).await.map_err(|status| failure(&status))?;
-                let said = said.into_inner().partial_success;
+                let said = export!(self, MetricsServiceClient::new(channel), message);
                 said.map_or(Ok(()), |said| {
                     partial(said.rejected_data_points, "data points", &said.error_message)
                 })

@@ -26,17 +26,17 @@ pub(super) async fn read(
         ));
     };
     let value = match scheme {
-        "env" => match env.get(OsStr::new(rest)) {
-            Some(value) => value.as_bytes().to_vec(),
-            None => return Err(not_found(rest)),
-        },
+        "env" => env.get(OsStr::new(rest)).ok_or_else(|| not_found(rest))?.as_bytes().to_vec(),
         "file" => {
             let path = bases.resolve(rest)?;
             let read = tokio::task::spawn_blocking(move || {
                 let mut value = Vec::new();
                 let file = std::fs::File::open(&path);
                 let result = file.and_then(|file| file.take(MAX_PAYLOAD as u64 + 1).read_to_end(&mut value));
-                result.map(|_| value).map_err(|error| RemoteError::io("read the secret", &path, &error))
+                result.map(|_| value).map_err(|error| {
+                    let failed = RemoteError::io("read", &path, &error);
+                    RemoteError::new(failed.code, format!("a file:// secret: {}", failed.message))
+                })
             });
             read.await.map_err(|error| RemoteError::new(ErrorCode::Other, error.to_string()))??
         }
@@ -54,7 +54,7 @@ pub(super) async fn read(
     if value.len() > MAX_PAYLOAD {
         return Err(RemoteError::new(
             ErrorCode::Invalid,
-            format!("the {scheme}:// secret is larger than 1 MiB"),
+            format!("the {scheme}:// secret is larger than 1 MiB, which is the most that a secret may have"),
         ));
     }
     Ok(value.into())
@@ -62,12 +62,18 @@ pub(super) async fn read(
 
 /// Shows three characters at most: people sometimes put the value where the name belongs.
 fn not_found(name: &str) -> RemoteError {
-    let shown = if name.chars().count() > 3 {
-        format!("{}...", name.chars().take(3).collect::<String>())
+    let beginning: String = name.chars().take(3).collect();
+    let (shown, why) = if beginning == name {
+        (beginning, "")
     } else {
-        name.to_owned()
+        (format!("{beginning}..."), " (only the beginning of the name is shown, in case it is the value itself)")
     };
-    RemoteError::new(ErrorCode::NotFound, format!("secret env var not found: {shown:?}"))
+    RemoteError::new(
+        ErrorCode::NotFound,
+        format!(
+            "secret env var not found: {shown:?}{why}; set the variable where the program is started, or correct the name after env://"
+        ),
+    )
 }
 
 async fn run(
@@ -75,11 +81,18 @@ async fn run(
     bases: &Bases,
     env: &HashMap<OsString, OsString>,
 ) -> Result<Vec<u8>, RemoteError> {
-    let failed = |reason: String| {
-        RemoteError::new(ErrorCode::Other, format!("the command of a cmd:// secret {reason}"))
-    };
     let output = printed("/bin/sh", &["-c".to_owned(), command.to_owned()], bases, env).await;
-    output.map_err(|error| failed(error.to_string()))
+    output.map_err(|failure| {
+        // The rest of the command may have passwords in it.
+        let program = command.split_whitespace().next().unwrap_or_default();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        let shown = if program.chars().all(plain) { format!(" ({program} …)") } else { String::new() };
+        let hint = match &failure {
+            Failure::Status { words, .. } if words.is_empty() => "; it wrote no reason: run it in a shell to find out",
+            _ => "",
+        };
+        RemoteError::new(ErrorCode::Other, format!("the command of a cmd:// secret{shown} {failure}{hint}"))
+    })
 }
 
 /// The value that the program of a provider gives.
@@ -169,7 +182,11 @@ mod tests {
 
     #[tokio::test]
     async fn errors_do_not_show_what_may_be_a_value() {
-        assert_eq!(get("env://ABCDEFG").await.unwrap_err(), r#"secret env var not found: "ABC...""#);
+        let error = get("env://ABCDEFG").await.unwrap_err();
+        assert!(error.starts_with(r#"secret env var not found: "ABC..." (only the beginning"#), "{error}");
+        assert!(error.ends_with("set the variable where the program is started, or correct the name after env://"));
+        let error = get("env://ABC").await.unwrap_err();
+        assert!(error.starts_with(r#"secret env var not found: "ABC"; set"#), "{error}");
         let error = get("foo://vault/x").await.unwrap_err();
         assert!(error.starts_with(r#"unsupported secret provider: "foo" (supported: env,"#), "{error}");
         let error = get("op://vault/x").await.unwrap_err();
@@ -178,8 +195,16 @@ mod tests {
             "{error}"
         );
         assert!(get("hunter2").await.unwrap_err().starts_with("malformed id"));
-        assert!(get("file://missing").await.unwrap_err().ends_with("missing: no such file or directory"));
+        let error = get("file://missing").await.unwrap_err();
+        assert!(error.starts_with("a file:// secret: /") && error.ends_with("/missing: no such file or directory"));
+        let error = get("file://.").await.unwrap_err();
+        assert!(error.starts_with("a file:// secret: ") && error.ends_with("is a directory, not a file"), "{error}");
         let error = get("cmd://echo oops >&2; exit 3").await.unwrap_err();
-        assert!(error.contains("oops") && error.contains('3'), "{error}");
+        assert_eq!(error, "the command of a cmd:// secret (echo …) failed (exit status: 3): oops");
+        let error = get("cmd://PASSWORD=hunter2 false").await.unwrap_err();
+        assert_eq!(
+            error,
+            "the command of a cmd:// secret failed (exit status: 1); it wrote no reason: run it in a shell to find out"
+        );
     }
 }

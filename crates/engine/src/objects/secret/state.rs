@@ -46,16 +46,27 @@ impl Secret {
 
     /// A secret that the client looks up.
     pub fn from_uri(uri: &str, cache_key: Option<&str>) -> Result<Self, OpError> {
-        let Some((scheme, _)) = uri.split_once("://").filter(|(_, rest)| !rest.is_empty()) else {
-            return Err(OpError::new(format!(
-                "malformed id: {uri:?} is not \"scheme://…\" (as in env://TOKEN)"
-            )));
+        // The text is not shown: people sometimes put the value where the URI belongs.
+        let Some((scheme, rest)) = uri.split_once("://") else {
+            return Err(OpError::new(
+                "malformed id: the URI of a secret says where its value lies, as in env://TOKEN, file://PATH or cmd://COMMAND; \
+                 a value itself is given with setSecret",
+            ));
         };
         if !SCHEMES.contains(&scheme) {
             return Err(OpError::new(format!(
                 "unsupported secret provider: \"{scheme}\" (this engine knows {})",
                 SCHEMES.join(", ")
             )));
+        }
+        if rest.is_empty() {
+            let missing = match scheme {
+                "env" => "the name of a variable is missing, as in env://TOKEN",
+                "file" => "the path of a file is missing, as in file://PATH",
+                "cmd" => "a command is missing, as in cmd://COMMAND",
+                _ => "it does not say which secret",
+            };
+            return Err(OpError::new(format!("malformed id: \"{scheme}://\": {missing}")));
         }
         let identity = Encoder::new("kukri.secret.uri.v1").str(uri).finish();
         let key = cache_key.map(|key| Encoder::new("kukri.secret.key.v1").str(key).finish());
