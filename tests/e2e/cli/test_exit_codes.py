@@ -56,7 +56,7 @@ CASES: list[tuple[str, list[str], dict[str, str], int, int, str]] = [
     ("missing argument", ["run"], {}, 2, 1, "COMMAND"),
     ("unknown topic", ["help", "nope"], {}, 2, 1, "environment"),
     ("bad flag variable", ["query", "{ version }"], {"KUKRI_PROGRESS": "nope"}, 2, 1, "nope"),
-    ("workdir", ["query", "--workdir", "/nope", "{ version }"], {}, 1, 1, "/nope"),
+    ("workdir", ["query", "--workdir", "/proc/nope", "{ version }"], {}, 1, 1, "/proc/nope"),
     ("program fails", ["run", "sh", "-c", "exit 7"], {}, 7, 7, ""),
     ("program by a signal", ["run", "sh", "-c", "kill -TERM $$"], {}, 143, 143, ""),
     ("no program", ["run", "/nope/program"], {}, 127, 127, "/nope/program"),

@@ -190,7 +190,10 @@ def test_5_13_sources(q: Any, files: Path, engine: Engine, asker: Any) -> None:
         ("env://NO_SUCH_VARIABLE_AT_ALL", "set the variable where the program is started"),
         ("file:///no/such/file", "a file:// secret: /no/such/file: no such file or directory"),
         ("file:///proc", "a file:// secret: path /proc is a directory, not a file"),
-        ("file:///dev/zero", "the file:// secret is larger than 1 MiB, which is the most that a secret may have"),
+        (
+            "file:///dev/zero",
+            "the file:// secret is larger than 1 MiB, which is the most that a secret may have",
+        ),
         ("cmd://echo oops >&2; exit 3", "a cmd:// secret (echo …) failed (exit status: 3): oops"),
         ("cmd://no-such-program", "a cmd:// secret (no-such-program …) failed (exit status: 127): "),
         ("cmd://false", "it wrote no reason: run it in a shell"),

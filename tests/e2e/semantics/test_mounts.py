@@ -343,6 +343,13 @@ def test_mount_points_cannot_be_the_root(q: Any) -> None:
     assert "withRootfs" in error.message
 
 
+def test_5_4_a_temporary_directory_is_for_everybody(q: Any) -> None:
+    """Also where it lies on a directory that is not, and a working directory in it belongs to the user."""
+    config = 'withMountedTemp(path: "/root")\nwithUser(name: "1000:1001")\nwithWorkdir(path: "/root/x")'
+    shown = q.sh("stat -c %a:%u:%g /root .; touch /root/new new", config)
+    assert shown.split() == ["1777:0:0", "755:1000:1001"]
+
+
 def test_directories_lie_on_directories_and_files_on_files(q: Any) -> None:
     """What does not fit is told by its path in the container, with what to do."""
     source, file, secret = q.dir_id(a="1"), q.file_id("f", "x"), q.secret("fits", "fits-value")

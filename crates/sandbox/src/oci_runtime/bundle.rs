@@ -24,6 +24,9 @@ use crate::{FileSource, NetworkMode, Rootfs, RunRequest, SandboxError};
 /// The plus tells it to take the standard streams from later descriptors.
 const INIT_PATH: &str = "/dev/.kukri-init+";
 
+/// Where runtimes have to make mounts themselves, since they put something into them.
+const RUNTIMES_OWN: [&str; 3] = ["/dev", "/proc", "/sys"];
+
 /// What is known once the bundle is made.
 pub(super) struct Made {
     /// Paths which had to be created in the root.
@@ -152,6 +155,9 @@ impl Plan<'_> {
                 attach(&made, &source, destination)?;
                 let readonly = options.set & libc::MOUNT_ATTR_RDONLY != 0;
                 entry = bind(&source, destination, if readonly { &["ro"] } else { &[] });
+            } else if kind == "tmpfs" && !RUNTIMES_OWN.iter().any(|own| destination.starts_with(own)) {
+                let source = bundle.join(format!("tmpfs-{index}"));
+                entry = tmpfs(&source, given, &options)?;
             } else if options.bind || kind == "bind" {
                 let source = given.source().clone().unwrap_or_default();
                 let metadata = fs::metadata(&source)
@@ -211,9 +217,10 @@ impl Plan<'_> {
         let Some(process) = self.spec.process() else { return Ok(()) };
         let cwd = process.cwd();
         let owner = (process.user().uid(), process.user().gid());
-        let mut above = self.spec.mounts().iter().flatten().filter(|mount| {
-            mount.destination() != Path::new("/") && cwd.starts_with(mount.destination())
-        });
+        let mut above =
+            self.spec.mounts().iter().flatten().filter(|mount| {
+                mount.destination() != Path::new("/") && cwd.starts_with(mount.destination())
+            });
         let Some(mount) = above.next_back() else {
             Tree::whole(root.as_fd()).ensure(cwd, Shape::Directory, owner)?;
             return Ok(());
@@ -311,6 +318,25 @@ fn attach(mounted: &OwnedFd, place: &Path, target: &Path) -> Result<(), SandboxE
         target: target.to_owned(),
         source: error.into(),
     })
+}
+
+/// Mounts a tmpfs in the bundle, and gives the mount that shows it in the container. runc before 1.2 gives those which it
+/// mounts itself the mode of the directory below, whatever their options say; and a working directory can be made in this.
+fn tmpfs(source: &Path, given: &Mount, options: &MountOptions) -> Result<Mount, SandboxError> {
+    let failed = |error: std::io::Error| {
+        OciRuntimeError::bundle(format!("mount a tmpfs on {}", source.display()), error)
+    };
+    fs::create_dir(source).map_err(failed)?;
+    let data: Vec<String> = options
+        .data
+        .iter()
+        .map(|(name, value)| value.as_ref().map_or_else(|| name.clone(), |value| format!("{name}={value}")))
+        .collect();
+    let text = CString::new(data.join(",")).map_err(|error| failed(error.into()))?;
+    mount("tmpfs", source, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, text.as_c_str())
+        .map_err(|error| failed(error.into()))?;
+    let words = given.options().iter().flatten().filter(|word| !data.contains(word));
+    Ok(bind(source, given.destination(), &words.map(String::as_str).collect::<Vec<_>>()))
 }
 
 fn bind(source: &Path, destination: &Path, options: &[&str]) -> Mount {

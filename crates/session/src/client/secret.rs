@@ -66,7 +66,10 @@ fn not_found(name: &str) -> RemoteError {
     let (shown, why) = if beginning == name {
         (beginning, "")
     } else {
-        (format!("{beginning}..."), " (only the beginning of the name is shown, in case it is the value itself)")
+        (
+            format!("{beginning}..."),
+            " (only the beginning of the name is shown, in case it is the value itself)",
+        )
     };
     RemoteError::new(
         ErrorCode::NotFound,
@@ -88,7 +91,9 @@ async fn run(
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
         let shown = if program.chars().all(plain) { format!(" ({program} …)") } else { String::new() };
         let hint = match &failure {
-            Failure::Status { words, .. } if words.is_empty() => "; it wrote no reason: run it in a shell to find out",
+            Failure::Status { words, .. } if words.is_empty() => {
+                "; it wrote no reason: run it in a shell to find out"
+            }
             _ => "",
         };
         RemoteError::new(ErrorCode::Other, format!("the command of a cmd:// secret{shown} {failure}{hint}"))
@@ -184,7 +189,10 @@ mod tests {
     async fn errors_do_not_show_what_may_be_a_value() {
         let error = get("env://ABCDEFG").await.unwrap_err();
         assert!(error.starts_with(r#"secret env var not found: "ABC..." (only the beginning"#), "{error}");
-        assert!(error.ends_with("set the variable where the program is started, or correct the name after env://"));
+        assert!(
+            error
+                .ends_with("set the variable where the program is started, or correct the name after env://")
+        );
         let error = get("env://ABC").await.unwrap_err();
         assert!(error.starts_with(r#"secret env var not found: "ABC"; set"#), "{error}");
         let error = get("foo://vault/x").await.unwrap_err();
@@ -196,9 +204,15 @@ mod tests {
         );
         assert!(get("hunter2").await.unwrap_err().starts_with("malformed id"));
         let error = get("file://missing").await.unwrap_err();
-        assert!(error.starts_with("a file:// secret: /") && error.ends_with("/missing: no such file or directory"));
+        assert!(
+            error.starts_with("a file:// secret: /")
+                && error.ends_with("/missing: no such file or directory")
+        );
         let error = get("file://.").await.unwrap_err();
-        assert!(error.starts_with("a file:// secret: ") && error.ends_with("is a directory, not a file"), "{error}");
+        assert!(
+            error.starts_with("a file:// secret: ") && error.ends_with("is a directory, not a file"),
+            "{error}"
+        );
         let error = get("cmd://echo oops >&2; exit 3").await.unwrap_err();
         assert_eq!(error, "the command of a cmd:// secret (echo …) failed (exit status: 3): oops");
         let error = get("cmd://PASSWORD=hunter2 false").await.unwrap_err();
