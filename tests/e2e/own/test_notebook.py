@@ -72,7 +72,7 @@ async def test_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     ]
     (error,) = [output for output in notebook.cells[4].outputs if output.output_type == "error"]
     assert error.ename == "ExecError"
-    assert error.evalue.startswith('exit code: 1\n  File "Cell In[5]", line 2, in <module>\n')
+    assert error.evalue.startswith('exit code: 1\n  File "Cell In[5]", line 1, in <module>\n')
     assert '    broken = base.with_exec(["false"])\ncommand: false' in error.evalue
     (error,) = [output for output in notebook.cells[5].outputs if output.output_type == "error"]
     assert error.ename == "TypeError"
