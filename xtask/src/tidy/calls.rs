@@ -26,6 +26,10 @@ const USE_TRACING: &str = "return the value or an error, or record a `tracing` e
 const EXITS: &str = "only the command line ends the process";
 const READS: &str = "only the command line reads the environment";
 
+const NO_CLOCK: &str = "this crate is tested without a clock";
+const NO_DISK: &str = "this crate is tested without disk, network and processes";
+const GIVE: &str = "take what is needed as a parameter or trait";
+
 const RULES: &[Rule] = &[
     Rule { code: "println!", what: PRINTS, instead: USE_TRACING, allowed: of_a_program },
     Rule { code: "eprintln!", what: PRINTS, instead: USE_TRACING, allowed: of_a_program },
@@ -36,6 +40,24 @@ const RULES: &[Rule] = &[
     Rule { code: "env::vars", what: READS, instead: "take a config struct", allowed: of_a_program },
     Rule { code: "env::vars_os", what: READS, instead: "take a config struct", allowed: of_a_program },
     Rule { code: "process::exit", what: EXITS, instead: "return an error", allowed: of_a_program },
+    Rule { code: "process::abort", what: EXITS, instead: "return an error", allowed: of_a_program },
+    Rule {
+        code: "SystemTime::now",
+        what: NO_CLOCK,
+        instead: "take the time as a parameter",
+        allowed: may_have_a_clock,
+    },
+    Rule {
+        code: "Instant::now",
+        what: NO_CLOCK,
+        instead: "take the time as a parameter",
+        allowed: may_have_a_clock,
+    },
+    Rule { code: "std::fs", what: NO_DISK, instead: GIVE, allowed: may_have_a_disk },
+    Rule { code: "std::net", what: NO_DISK, instead: GIVE, allowed: may_have_a_disk },
+    Rule { code: "std::process", what: NO_DISK, instead: GIVE, allowed: may_have_a_disk },
+    Rule { code: "tokio::fs", what: NO_DISK, instead: GIVE, allowed: may_have_a_disk },
+    Rule { code: "tokio::net", what: NO_DISK, instead: GIVE, allowed: may_have_a_disk },
     Rule {
         code: "unsafe",
         what: "unsafe code is only in crates/sandbox",
@@ -72,6 +94,18 @@ fn of_a_program(place: &Place<'_>) -> bool {
     let program =
         ["crates/cli/", "xtask/", "bench/", "examples/"].iter().any(|start| place.path.starts_with(start));
     program || place.test || place.path.contains("/examples/") || place.path.ends_with("/build.rs")
+}
+
+fn may_have_a_clock(place: &Place<'_>) -> bool {
+    of_a_program(place)
+        || !["crates/model/", "crates/tree/", "crates/telemetry/"]
+            .iter()
+            .any(|pure| place.path.starts_with(pure))
+}
+
+/// The solver measures how long runs take, and needs nothing else from outside.
+fn may_have_a_disk(place: &Place<'_>) -> bool {
+    may_have_a_clock(place) && (of_a_program(place) || !place.path.starts_with("crates/solver/"))
 }
 
 /// Uses of what [`RULES`] forbid, and `allow` attributes without a reason.
@@ -173,6 +207,23 @@ mod tests {
             assert_eq!(found.len(), 1, "{text}: {found:?}");
             assert!(found[0].contains(part), "{found:?}");
         }
+    }
+
+    #[test]
+    fn pure_crates_stay_pure() {
+        for crate_ in ["model", "tree", "telemetry", "solver"] {
+            let path = format!("crates/{crate_}/src/a.rs");
+            let pure = crate_ != "solver";
+            assert_eq!(found(&path, "let a = Instant::now();").len(), usize::from(pure), "{path}");
+            assert_eq!(found(&path, "let a = SystemTime::now();").len(), usize::from(pure), "{path}");
+            assert_eq!(found(&path, "std::fs::read(a); tokio::net::x();").len(), 2, "{path}");
+            assert_eq!(
+                found(&path, "#[cfg(test)]\nmod tests { fn a() { std::fs::read(a) } }").len(),
+                0,
+                "{path}"
+            );
+        }
+        assert_eq!(found("crates/store/src/a.rs", "std::fs::read(Instant::now())").len(), 0);
     }
 
     #[test]
