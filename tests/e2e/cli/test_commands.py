@@ -32,6 +32,14 @@ def test_json(engine: Engine, command: list[str]) -> None:
         assert isinstance(json.loads(engine.kukri(*command).stdout), dict)
 
 
+def test_the_version_names_the_platform_like_the_api(engine: Engine) -> None:
+    with engine.session() as session:
+        platform = session.query("{ defaultPlatform }")["defaultPlatform"]
+    assert engine.kukri("version").stdout.endswith(f" {platform}\n")
+    told = json.loads(engine.kukri("version", "--json").stdout)
+    assert f"{told['os']}/{told['arch']}" == platform
+
+
 def test_queries_inside_a_session_use_it(engine: Engine, tmp_path: Path) -> None:
     """Then relative paths count from the directory of the session that is there."""
     (tmp_path / "seen").write_text("")

@@ -15,7 +15,7 @@ pub const TEXT: &str = concat!(env!("CARGO_PKG_VERSION"), " (API v0.21.8)");
 
 /// Prints the version. As `dagger`, in the form in which that command does, which programs read.
 pub fn version(args: &VersionArgs, dialect: Dialect) -> Outcome {
-    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    let (os, arch) = (std::env::consts::OS, architecture());
     let text = match dialect {
         _ if args.json => json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -27,15 +27,21 @@ pub fn version(args: &VersionArgs, dialect: Dialect) -> Outcome {
         Dialect::Kukri => format!("kukri {TEXT} {os}/{arch}"),
         Dialect::Dagger => {
             let socket = settings::from_environment()?.places()?.socket;
-            let arch = match arch {
-                "x86_64" => "amd64",
-                "aarch64" => "arm64",
-                other => other,
-            };
             let (api, own) = (View::DEFAULT, env!("CARGO_PKG_VERSION"));
             format!("dagger {api} (unix://{}; kukri {own}) {os}/{arch}", socket.display())
         }
     };
     out(&format!("{text}\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// In the words of images, as everywhere else: `amd64`, not `x86_64`.
+const fn architecture() -> &'static str {
+    if cfg!(target_arch = "x86_64") {
+        "amd64"
+    } else if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        std::env::consts::ARCH
+    }
 }
