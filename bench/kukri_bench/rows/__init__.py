@@ -5,7 +5,7 @@ from collections.abc import Callable
 from kukri_bench.context import Context
 from kukri_bench.figures import Figure
 
-from . import execs, host, image, pure, sdk, space, start, store, trees
+from . import execs, host, ids, image, pure, sdk, space, start, store, trees
 
 ROWS: dict[str, Callable[[Context], list[Figure]]] = {
     "import": sdk.import_row,
@@ -18,6 +18,7 @@ ROWS: dict[str, Callable[[Context], list[Figure]]] = {
     "parallel": execs.parallel_row,
     "chain": execs.chain_row,
     "cached": execs.cached_row,
+    "ids": ids.id_row,
     "files": trees.files_row,
     "operations": pure.operations_row,
     "merge": pure.merge_row,

@@ -33,13 +33,22 @@ impl<V> Generations<V> {
 
     /// Adds or replaces.
     pub fn insert(&mut self, key: Digest, value: V, weight: usize) {
-        self.remove(&key);
+        if self.young_weight + weight > self.half {
+            self.remove(&key);
+        }
         if self.young_weight + weight > self.half {
             self.old = std::mem::take(&mut self.young);
             self.young_weight = 0;
         }
-        self.young.insert(key, (value, weight));
+        self.old.remove(&key);
+        let replaced = self.young.insert(key, (value, weight));
         self.young_weight += weight;
+        self.young_weight -= replaced.map_or(0, |(_, weight)| weight);
+    }
+
+    /// Makes room for entries that are about to come.
+    pub fn reserve(&mut self, entries: usize) {
+        self.young.reserve(entries);
     }
 
     /// Forgets one.

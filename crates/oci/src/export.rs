@@ -51,7 +51,9 @@ pub struct Exported {
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// No images were given.
-    #[error("no containers to export")]
+    #[error(
+        "no containers to export: an image needs a root file system, so begin with from, import or withRootfs, or add files"
+    )]
     Nothing,
     /// Two images are for the same platform.
     #[error("duplicate platform {0:?}")]

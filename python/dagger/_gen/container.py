@@ -974,7 +974,11 @@ class Container(Object):
                 dag.container()
                 .from_("alpine")
                 .with_mounted_file(
-                    "/image.tar", dag.container().with_annotation("stage", "test").as_tarball()
+                    "/image.tar",
+                    dag.container()
+                    .with_new_file("/motd", "hi")
+                    .with_annotation("stage", "test")
+                    .as_tarball(),
                 )
                 .with_exec(["sh", "-c", "tar -xOf /image.tar index.json | grep -c stage"])
                 .stdout()
@@ -1997,6 +2001,7 @@ class Container(Object):
                 .with_mounted_file(
                     "/image.tar",
                     dag.container()
+                    .with_new_file("/motd", "hi")
                     .with_annotation("stage", "test")
                     .without_annotation("stage")
                     .as_tarball(),

@@ -176,6 +176,41 @@ def test_secrets_are_of_those_who_were_given_them(engine: Engine, session: Sessi
     assert node(session, secret, "... on Secret { plaintext }") == {"plaintext": "the value"}
 
 
+@pytest.mark.parametrize("kind", ["set", "file"])
+def test_what_was_made_of_a_secret_is_a_result_like_any_other(
+    make_engine: Any, asker: Any, tmp_path: Path, kind: str
+) -> None:
+    """3.3 and 5.16: with `setSecret` a name is the identity, so a session without the value reads from the cache what a
+    step made of it. Where the value is part of the identity, a session without it cannot even ask for the step."""
+    engine: Engine = make_engine()
+    name = f"s{uuid.uuid4().hex}"
+    (tmp_path / "secret").write_text("the value")
+    with engine.session(workdir=tmp_path) as session:
+        secret = (
+            session.query('{ secret(uri: "file://secret") { id } }')["secret"]["id"]
+            if kind == "file"
+            else json.loads(asker(session).secret(name, "the value"))
+        )
+        steps = f'from(address: "busybox")\nwithSecretVariable(name: "S", secret: "{secret}")'
+        command = f'withExec(args: ["sh", "-c", "echo ${{#S}} > /{name}"])'
+        container = session.chain(f"{steps}\n{command}", "sync")
+        leaf = f'... on Container {{ file(path: "/{name}") {{ contents }} }}'
+        assert node(session, container, leaf) == {"file": {"contents": "9\n"}}
+        later = '... on Container { withExec(args: ["true"]) { stdout } }'
+        (tmp_path / "elsewhere").mkdir()
+        with engine.session(workdir=tmp_path / "elsewhere") as other:
+            if kind == "set":
+                assert node(other, container, leaf) == {"file": {"contents": "9\n"}}
+                # A further step is run with the secret as well, so it needs it.
+                with pytest.raises(GraphQLError, match=f'secret "{name}" is not known in this session'):
+                    node(other, container, later)
+            else:
+                with pytest.raises(GraphQLError, match="secret"):
+                    node(other, container, leaf)
+                with pytest.raises(GraphQLError, match="secret"):
+                    node(other, container, later)
+
+
 WRONG = {
     "nothing like it": ("hello", "is not an ID of this engine"),
     "a handle of the original": ("EhIIKhIOCglDb250YWluZXIYAQ==", "is not an ID of this engine"),

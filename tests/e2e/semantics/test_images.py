@@ -57,10 +57,13 @@ def test_6_1_each_step_that_changes_files_is_a_layer(q: Any, tmp_path: Path) -> 
     assert "rm -r /home" in history[-1]["created_by"]
 
 
-def test_6_1_scratch_has_no_layers(q: Any, tmp_path: Path, registry: Any) -> None:
-    assert packed(q, tmp_path, 'withLabel(name: "a", value: "b")').manifest["layers"] == []
+def test_6_1_an_empty_file_system_has_no_layers(q: Any, tmp_path: Path, registry: Any) -> None:
+    steps = f'withRootfs(directory: {q.id("directory")})\nwithLabel(name: "a", value: "b")'
+    assert packed(q, tmp_path, steps).manifest["layers"] == []
     address = f"127.0.0.1:{registry.port}/made/of-nothing:1"
-    reference = q.session.chain('withLabel(name: "a", value: "b")', f'publish(address: "{address}")')
+    reference = q.session.chain(steps, f'publish(address: "{address}")')
+    # What was pulled is an image, whatever is in it.
+    assert q.session.chain(f'from(address: "{reference}")', f'publish(address: "{address}")')
     assert q.session.chain(f'from(address: "{reference}")', 'label(name: "a")') == "b"
     assert q.session.chain(f'from(address: "{reference}")', "rootfs { entries }") == {"entries": []}
 
@@ -250,6 +253,7 @@ def test_5_1_health_checks(q: Any, tmp_path: Path, full: Path) -> None:
     assert q.session.chain(timed, _CHECK) == {
         "args": ["a b"], "shell": True, **unset, "interval": "1h0m0s", "timeout": "100ms", "retries": 2,
     }  # fmt: skip
+    timed += '\nwithNewFile(path: "/x", contents: "")'
     published = packed(q, tmp_path, timed).config["config"]["Healthcheck"]
     assert published == {
         "Test": ["CMD-SHELL", "a b"], "Interval": 3_600_000_000_000, "Timeout": 100_000_000, "Retries": 2,
@@ -469,6 +473,25 @@ def test_5_8_publish_gives_the_whole_reference_and_is_done_each_time(q: Any, reg
     assert q.session.chain(one, f'publish(address: "{address}")') == first
     found = q.session.chain(f'from(address: "{address}:latest")', 'file(path: "/which") { contents }')
     assert found == {"contents": "1"}, "the third publication was done, though it is the same as the first"
+
+
+@pytest.mark.parametrize("steps", ["", 'withLabel(name: "a", value: "b")\nwithMountedTemp(path: "/t")'])
+def test_5_8_a_container_without_a_file_system_is_no_image(q: Any, registry: Any, steps: str) -> None:
+    address = f"127.0.0.1:{registry.port}/made/nothing:1"
+    nothing = q.id("container")
+    for leaf in (
+        f'publish(address: "{address}")',
+        f'publish(address: "{address}", platformVariants: [{nothing}])',
+        'export(path: "out.tar")',
+        "asTarball { size }",
+        'exportImage(name: "made/nothing:1")',
+    ):
+        message = q.fails("session_chain", steps, leaf).message
+        assert "no containers to export" in message and "begin with from" in message, leaf
+    assert "not found" in q.fails("session_chain", f'from(address: "{address}")', 'label(name: "a")').message
+    # An empty variant is left out as well, next to one that is not.
+    whole = 'withNewFile(path: "/f", contents: "x")'
+    assert q.session.chain(whole, f"asTarball(platformVariants: [{nothing}]) {{ size }}")["size"] > 0
 
 
 def test_5_8_publish_of_several_platforms(q: Any, registry: Any) -> None:

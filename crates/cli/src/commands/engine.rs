@@ -200,7 +200,11 @@ fn admin_handler(
         Box::pin(async move {
             let failed = |error: kukri_engine::OpError| AdminError::Failed(error.to_string());
             match verb.as_str() {
-                "status" => Ok(json!({ "version": version, "pid": std::process::id(), "sessions": clients })),
+                "status" => {
+                    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+                    let pid = std::process::id();
+                    Ok(json!({ "version": version, "pid": pid, "sessions": clients, "tasks": tasks }))
+                }
                 "stop" => {
                     // After the answer.
                     tokio::spawn(async move {

@@ -945,7 +945,11 @@ class Container(SyncObject):
                 dag.container()
                 .from_("alpine")
                 .with_mounted_file(
-                    "/image.tar", dag.container().with_annotation("stage", "test").as_tarball()
+                    "/image.tar",
+                    dag.container()
+                    .with_new_file("/motd", "hi")
+                    .with_annotation("stage", "test")
+                    .as_tarball(),
                 )
                 .with_exec(["sh", "-c", "tar -xOf /image.tar index.json | grep -c stage"])
                 .stdout()
@@ -1962,6 +1966,7 @@ class Container(SyncObject):
                 .with_mounted_file(
                     "/image.tar",
                     dag.container()
+                    .with_new_file("/motd", "hi")
                     .with_annotation("stage", "test")
                     .without_annotation("stage")
                     .as_tarball(),

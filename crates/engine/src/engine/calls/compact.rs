@@ -39,12 +39,20 @@ mod tag {
 pub(super) struct Writer<'a> {
     out: Vec<u8>,
     names: HashMap<&'a str, usize>,
+    /// Names that came last, which the next step is likely to have as well.
+    recent: [(&'a str, usize); RECENT],
+    next_recent: usize,
 }
+
+/// Number of names that are remembered as those that came last.
+const RECENT: usize = 8;
 
 impl<'a> Writer<'a> {
     /// A row of so many items.
     pub(super) fn new(items: usize) -> Self {
-        let mut writer = Self { out: Vec::with_capacity(64 * items), names: HashMap::new() };
+        let recent = [("", usize::MAX); RECENT];
+        let out = Vec::with_capacity(64 * items);
+        let mut writer = Self { out, names: HashMap::new(), recent, next_recent: 0 };
         writer.out.push(VERSION);
         writer.number(items as u64);
         writer
@@ -68,8 +76,14 @@ impl<'a> Writer<'a> {
     }
 
     fn name(&mut self, name: &'a str) {
+        // Names of operations are mostly the same piece of memory.
+        if let Some((_, number)) = self.recent.iter().find(|(known, _)| std::ptr::eq(*known, name)) {
+            return self.number(*number as u64);
+        }
         let new = self.names.len();
         let number = *self.names.entry(name).or_insert(new);
+        self.recent[self.next_recent] = (name, number);
+        self.next_recent = (self.next_recent + 1) % RECENT;
         self.number(number as u64);
         if number == new {
             self.text(name);

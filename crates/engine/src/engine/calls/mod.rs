@@ -115,6 +115,7 @@ impl Calls {
     /// Only what the store has: who finds a call here relies on that.
     fn learn(&self, row: Gathered, digest: Digest, since: SystemTime) {
         let mut known = self.known();
+        known.reserve(row.calls.len());
         for call in row.calls {
             let bytes = size(&call);
             known.insert(call.digest, Known { call, row: digest, since }, bytes);
@@ -152,8 +153,9 @@ impl Calls {
                 row.outer(Outer { call: here.digest, row: known.row });
                 continue;
             }
-            pending.push(Visit::Leave(Arc::clone(&here)));
+            let place = pending.len();
             each_part(&here, &mut |part| pending.push(Visit::Enter(Arc::clone(part))));
+            pending.insert(place, Visit::Leave(here));
         }
         (row, oldest)
     }

@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use kukri_engine_macros::{ApiEnum, Operation};
+use kukri_oci::export::ExportError;
 use kukri_oci::{Compression, MediaTypes};
 
 use super::Container;
 use crate::args::Ref;
 use crate::context::Cx;
-use crate::error::OpError;
+use crate::error::{OpError, OrFail};
 use crate::objects::file::File;
 use crate::operation::Run;
 use crate::value::ObjectType;
@@ -109,10 +110,12 @@ pub fn images(
         ImageMediaTypes::Docker => MediaTypes::Docker,
     };
     let mut images = Vec::with_capacity(1 + variants.len());
-    // An empty container is only there to call this on, unless it is all there is.
-    let receiver = (variants.is_empty() || !container.is_scratch()).then_some(container);
-    for container in receiver.into_iter().chain(variants.iter().map(|variant| &*variant.object)) {
+    for container in std::iter::once(container).chain(variants.iter().map(|variant| &*variant.object)) {
         container.check()?;
+        // An empty one is only there to call this on.
+        if container.is_scratch() {
+            continue;
+        }
         let platform = &container.config.platform;
         if images.iter().any(|image: &TarImage| image.config.platform == *platform) {
             return Err(OpError::new(format!(
@@ -125,6 +128,9 @@ pub fn images(
             annotations: Arc::clone(&container.annotations),
             history: LayerHistory::of(&container.rootfs),
         });
+    }
+    if images.is_empty() {
+        return Err(ExportError::Nothing).or_fail();
     }
     Ok(Tarball { images, compression, media_types, name: None })
 }

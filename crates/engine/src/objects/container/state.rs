@@ -33,6 +33,8 @@ pub struct Container {
     pub config: Arc<ImageConfig>,
     /// The root file system.
     pub rootfs: TreeHandle,
+    /// Whether a root file system was given as such: it is one even if there is nothing in it.
+    pub rootfs_given: bool,
     /// What is mounted, in order.
     pub mounts: Arc<Vec<ExecMount>>,
     /// Variables whose values are secrets.
@@ -74,6 +76,7 @@ impl Container {
         Self {
             config: Arc::new(ImageConfig::empty(platform)),
             rootfs: TreeHandle::empty(),
+            rootfs_given: false,
             mounts: Arc::default(),
             secret_env: Arc::default(),
             volatile_env: Arc::default(),
@@ -85,10 +88,11 @@ impl Container {
         }
     }
 
-    /// Whether it has no file system.
+    /// Whether it has no root file system: nothing was put into it, and none was given.
     #[must_use]
     pub fn is_scratch(&self) -> bool {
-        self.rootfs.known().is_some_and(|tree| tree == Node::empty().id())
+        let empty = matches!(&self.rootfs, TreeHandle::Known(tree) if *tree == Node::empty().id());
+        empty && !self.rootfs_given
     }
 
     /// A copy with something changed: it is not the image it was made from any more.

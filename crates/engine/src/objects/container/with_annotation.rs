@@ -12,7 +12,7 @@ use crate::operation::Run;
 /// Sets an annotation of the image's manifest.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
-#[example(r#"container.from(address: "alpine").withMountedFile(path: "/image.tar", source: container.withAnnotation(name: "stage", value: "test").asTarball).withExec(args: ["sh", "-c", "tar -xOf /image.tar index.json | grep -c stage"]).stdout"# => r#""1\n""#)]
+#[example(r#"container.from(address: "alpine").withMountedFile(path: "/image.tar", source: container.withNewFile(path: "/motd", contents: "hi").withAnnotation(name: "stage", value: "test").asTarball).withExec(args: ["sh", "-c", "tar -xOf /image.tar index.json | grep -c stage"]).stdout"# => r#""1\n""#)]
 pub struct WithAnnotation {
     /// Name of the annotation.
     name: String,

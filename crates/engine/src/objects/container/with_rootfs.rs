@@ -27,6 +27,7 @@ impl Run for WithRootfs {
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
         let mut next = on.changed();
         next.rootfs = self.directory.object.source.root();
+        next.rootfs_given = true;
         Ok(next)
     }
 }

@@ -12,7 +12,7 @@ use crate::operation::Run;
 /// Removes an annotation. One that is not set is no error.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
-#[example(r#"container.from(address: "alpine").withMountedFile(path: "/image.tar", source: container.withAnnotation(name: "stage", value: "test").withoutAnnotation(name: "stage").asTarball).withExec(args: ["sh", "-c", "tar -xOf /image.tar index.json | grep -c stage"], expect: ANY).stdout"# => r#""0\n""#)]
+#[example(r#"container.from(address: "alpine").withMountedFile(path: "/image.tar", source: container.withNewFile(path: "/motd", contents: "hi").withAnnotation(name: "stage", value: "test").withoutAnnotation(name: "stage").asTarball).withExec(args: ["sh", "-c", "tar -xOf /image.tar index.json | grep -c stage"], expect: ANY).stdout"# => r#""0\n""#)]
 pub struct WithoutAnnotation {
     /// Name of the annotation.
     name: String,
