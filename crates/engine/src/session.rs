@@ -8,6 +8,7 @@ mod sink;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -48,6 +49,7 @@ pub struct Session {
     registry: Mutex<Option<RegistryClient>>,
     /// Values of the session refer to what is in the store, however long it lasts.
     _stay: Option<Stay>,
+    began: Instant,
 }
 
 impl Session {
@@ -77,6 +79,7 @@ impl Session {
             auth: Arc::default(),
             registry: Mutex::default(),
             _stay: stay,
+            began: Instant::now(),
         }
     }
 
@@ -122,6 +125,12 @@ impl Session {
         let cell = Arc::default();
         late.push_back((*digest, Arc::clone(&cell)));
         cell
+    }
+
+    /// When it began: nothing that it relies on was last written or asked for before.
+    #[must_use]
+    pub const fn began(&self) -> Instant {
+        self.began
     }
 
     /// The ID that its client gave itself; none for sessions without one, and where the client has gone.

@@ -11,7 +11,7 @@ use crate::op::ContentKey;
 /// Keeps results beyond one request and, if it lies on a disk, beyond the process.
 ///
 /// Methods may block if [`may_block`](ResultCache::may_block) says so; they are then called on threads for blocking
-/// work. What the solver has in memory is never asked for here. Implementations treat damaged records as misses.
+/// work. What the solver has in memory is not looked up here. Implementations treat damaged records as misses.
 pub trait ResultCache<V>: Send + Sync + 'static {
     /// Whether methods may wait for a disk or a lock. `false`: all of them are a matter of microseconds, and the
     /// solver calls them wherever it is.
@@ -25,6 +25,14 @@ pub trait ResultCache<V>: Send + Sync + 'static {
     /// By content.
     fn by_key(&self, key: &Digest) -> Lookup<V>;
 
+    /// The solver is about to give these from its memory: they count as looked up, and stay as long as if they had been.
+    /// Gives a number that grows whenever something has gone that was there: then the solver forgets what it has in memory
+    /// and looks it up. `None`: this would have to wait, for which there is no time unless `wait` is set.
+    fn remind(&self, remembered: &[(Recipe, V)], wait: bool) -> Option<u64> {
+        let _ = (remembered, wait);
+        Some(0)
+    }
+
     /// Earlier runs that a run with this key is compared with, to explain why it is needed: those with the same slot,
     /// latest first; a handful is enough. Where there are none, runs of another step may be given which this one most
     /// likely replaces.
@@ -35,6 +43,15 @@ pub trait ResultCache<V>: Send + Sync + 'static {
 
     /// Notes that `definition` leads to the result under `key`, which is there already: that of `run`.
     fn link(&self, definition: &Digest, key: &Digest, run: EarlierRun);
+}
+
+/// What leads to a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipe {
+    /// How it is made.
+    Definition(Digest),
+    /// What it is made of.
+    Key(Digest),
 }
 
 /// The run that a result comes from.

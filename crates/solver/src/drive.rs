@@ -11,7 +11,7 @@ use std::time::Duration;
 use kukri_model::Digest;
 use tokio::runtime::Handle;
 
-use crate::cache::{EarlierRun, Lookup, Record};
+use crate::cache::{EarlierRun, Lookup, Recipe, Record};
 use crate::explain::explain;
 use crate::job::{ByKey, Facts, JobId, Storage, Work};
 use crate::observe::{HitBy, MissReason, Outcome};
@@ -147,6 +147,9 @@ impl<O: Op> Shared<O> {
         }
         let inputs: Vec<(Arc<O>, Digest)> =
             job.op.inputs().into_iter().map(|input| (input.clone(), input.definition())).collect();
+        let wanted: Vec<Recipe> =
+            inputs.iter().map(|(_, definition)| Recipe::Definition(*definition)).collect();
+        self.remind(&wanted, true);
         self.update(|state, fx| state.expand(fx, id, &inputs));
     }
 
@@ -170,6 +173,7 @@ impl<O: Op> Shared<O> {
             }
             CacheKey::Content(key) => Arc::new(key),
         };
+        self.remind(&[Recipe::Key(key.digest)], true);
         let mut evicted = job.evicted;
         match self.update(|state, fx| state.by_key(fx, id, &key)) {
             ByKey::Gone | ByKey::Follows => return,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kukri_model::Digest;
 
-use crate::cache::{EarlierRun, ResultCache};
+use crate::cache::{EarlierRun, Recipe, ResultCache};
 use crate::error::SolveError;
 use crate::job::{Effects, Gate, JobId, Joiner, Scope, Start};
 use crate::observe::{Decision, HitBy, Observer, Outcome, Vertex};
@@ -40,6 +40,20 @@ impl<O: Op> Shared<O> {
         let result = { change(&mut self.lock(), &mut fx) };
         self.apply(fx);
         result
+    }
+
+    /// To be done before looking into memory: what is there afterwards is also in the cache, and stays there for who asks
+    /// now. Not so if it gives `false`, because it would have to wait and must not.
+    pub(crate) fn remind(self: &Arc<Self>, wanted: &[Recipe], wait: bool) -> bool {
+        let remembered: Vec<(Recipe, O::Value)> = self.update(|state, _| {
+            wanted.iter().filter_map(|recipe| Some((*recipe, state.remembered(recipe)?))).collect()
+        });
+        if remembered.is_empty() {
+            return true;
+        }
+        let Some(losses) = self.cache.remind(&remembered, wait) else { return false };
+        drop(self.update(|state, _| state.note_losses(losses)));
+        true
     }
 
     fn apply(self: &Arc<Self>, fx: Effects<O>) {

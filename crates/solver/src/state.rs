@@ -11,7 +11,7 @@ use kukri_model::Digest;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use crate::cache::EarlierRun;
+use crate::cache::{EarlierRun, Recipe};
 use crate::job::{
     ByKey, Effects, Gate, Job, JobId, Joiner, Known, MemoryHit, Request, Scope, Solved, Stage, Start,
     Storage, Waiter, Work,
@@ -29,6 +29,8 @@ pub(crate) struct State<O: Op> {
     requests: HashMap<u64, Request<O>>,
     by_definition: Lru<Digest, Known<O::Value>>,
     by_key: Lru<Digest, Known<O::Value>>,
+    /// What the cache says of how much it has lost; memory is from after that.
+    losses: u64,
     slots: Slots,
     next_id: u64,
     pub(crate) work: VecDeque<Work<O>>,
@@ -48,6 +50,7 @@ impl<O: Op> State<O> {
             requests: HashMap::new(),
             by_definition: Lru::new(memory),
             by_key: Lru::new(memory),
+            losses: 0,
             slots: Slots::new(slots),
             next_id: 1,
             work: VecDeque::new(),
@@ -67,6 +70,23 @@ impl<O: Op> State<O> {
         (self.by_definition.clear(), self.by_key.clear())
     }
 
+    /// Forgets what is in memory if the cache has lost something since; to be dropped outside of the lock.
+    pub(crate) fn note_losses(&mut self, losses: u64) -> Option<impl Sized + use<O>> {
+        (losses > self.losses).then(|| {
+            self.losses = losses;
+            self.forget_all()
+        })
+    }
+
+    /// The value, if it is in memory.
+    pub(crate) fn remembered(&mut self, recipe: &Recipe) -> Option<O::Value> {
+        let known = match recipe {
+            Recipe::Definition(definition) => self.by_definition.get(definition),
+            Recipe::Key(key) => self.by_key.get(key),
+        };
+        known.map(|known| known.value.clone())
+    }
+
     /// Number of vertices in flight, of requests, and of free slots.
     #[cfg(test)]
     pub(crate) fn census(&self) -> (usize, usize, u32) {
@@ -80,16 +100,17 @@ impl<O: Op> State<O> {
         self.by_definition.get(definition).map(|known| (known.value.clone(), known.run()))
     }
 
-    /// A request for a vertex. Gives the value back if it is in memory.
+    /// A request for a vertex. Gives the value back if it is in memory, and memory can be trusted: see
+    /// [`Shared::remind`](crate::shared::Shared::remind).
     pub(crate) fn enter(
         &mut self,
         fx: &mut Effects<O>,
         scope: &Arc<Scope<O>>,
-        op: &Arc<O>,
-        definition: Digest,
+        wanted: (&Arc<O>, Digest),
+        trusted: bool,
         answer: oneshot::Sender<Solved<O>>,
     ) -> Option<O::Value> {
-        match self.attach(fx, scope, op, definition, Waiter::Request(scope.id)) {
+        match self.attach(fx, scope, wanted, trusted, Waiter::Request(scope.id)) {
             Ok((value, _)) => Some(value),
             Err(job) => {
                 self.requests.insert(scope.id, Request { answer, job, scope: scope.clone() });
@@ -110,8 +131,8 @@ impl<O: Op> State<O> {
         &mut self,
         fx: &mut Effects<O>,
         scope: &Arc<Scope<O>>,
-        op: &Arc<O>,
-        definition: Digest,
+        (op, definition): (&Arc<O>, Digest),
+        trusted: bool,
         waiter: Waiter,
     ) -> Result<(O::Value, bool), JobId> {
         let (first_time, private) = {
@@ -121,7 +142,7 @@ impl<O: Op> State<O> {
         if let Some(value) = private {
             return Ok((value, false));
         }
-        if let Some((value, run)) = self.known(&definition) {
+        if trusted && let Some((value, run)) = self.known(&definition) {
             if first_time {
                 let (vertex, op, scope) = (self.new_id(), op.clone(), scope.clone());
                 fx.hits.push(MemoryHit { vertex, op, definition, scope, run });
@@ -201,7 +222,7 @@ impl<O: Op> State<O> {
         let scope = job.scope.clone();
         let (mut values, mut waits_for, mut stable) = (Vec::with_capacity(inputs.len()), Vec::new(), true);
         for (index, (op, definition)) in inputs.iter().enumerate() {
-            match self.attach(fx, &scope, op, *definition, Waiter::Input { job: id, index }) {
+            match self.attach(fx, &scope, (op, *definition), true, Waiter::Input { job: id, index }) {
                 Ok((value, is_stable)) => {
                     values.push(Some(value));
                     stable &= is_stable;

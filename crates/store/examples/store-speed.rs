@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
 use kukri_model::Digest;
-use kukri_store::{ResultRecord, Root, Store, StoreConfig};
+use kukri_store::{ResultRecord, Root, Spare, Store, StoreConfig};
 use kukri_tree::{Entry, EntryKind, Meta, Node, NodeReader, TreeId};
 
 fn main() {
@@ -83,7 +83,7 @@ fn main() {
         store.put_nodes(copy).unwrap();
         store.materialise(&id).unwrap();
     });
-    once("du", || drop(store.du(true).unwrap()));
+    once("du", || drop(store.du(Spare::Nothing).unwrap()));
     once("prune, nothing to do", || drop(store.prune(&Default::default()).unwrap()));
     let config = store.config().clone();
     once("close", || drop(store));

@@ -5,6 +5,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use kukri_model::Digest;
 use rusqlite::{OptionalExtension as _, params};
@@ -289,6 +290,7 @@ impl Inner {
             };
             // The collector may have moved it in between.
             if last.replace(place) == Some(place) {
+                self.deletions.fetch_add(1, Ordering::Relaxed);
                 self.index.write("drop a damaged content", |transaction| {
                     transaction.execute(
                         "DELETE FROM packed WHERE digest=? AND pack=? AND offset=?",
@@ -335,6 +337,7 @@ impl Inner {
 
     /// Forgets a damaged object and takes its file away.
     pub(crate) fn drop_object(&self, key: &Digest) -> Result<()> {
+        self.deletions.fetch_add(1, Ordering::Relaxed);
         self.index.write("drop a damaged object", |transaction| {
             transaction.execute("DELETE FROM objects WHERE key=?", [key.as_bytes()])
         })?;

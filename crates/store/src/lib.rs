@@ -34,7 +34,7 @@ pub use error::{OpenError, Result, StoreError};
 pub use intake::Intake;
 pub use layer::LayerWriter;
 pub use materialise::{Lease, Materialisation};
-pub use memory::recent::Stay;
+pub use memory::recent::{Spare, Stay};
 pub use records::{ResultRecord, ResultSummary, Root, StoredCall};
 pub use store::{ScratchDir, Store, is_in_use};
 pub use upper::Workspace;

@@ -30,6 +30,17 @@ pub enum Root {
     Blob(Digest),
 }
 
+impl Root {
+    /// Under which it is in the store.
+    #[must_use]
+    pub const fn digest(&self) -> &Digest {
+        match self {
+            Self::Tree(tree) => &tree.stored,
+            Self::Blob(blob) => blob,
+        }
+    }
+}
+
 /// What is kept of a finished operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResultRecord {
@@ -132,11 +143,7 @@ impl Store {
     pub fn put_results(&self, results: Vec<(Digest, ResultRecord)>) -> Result<()> {
         let inner = &*self.inner;
         for (key, record) in &results {
-            inner.touch(record.roots.iter().map(|root| match root {
-                Root::Tree(tree) => &tree.stored,
-                Root::Blob(blob) => blob,
-            }));
-            inner.touch([key]);
+            inner.touch(record.roots.iter().map(Root::digest).chain([key]));
         }
         inner.index.write("store results", |transaction| {
             let mut insert =

@@ -144,6 +144,15 @@ impl Inner {
         self.gate.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// The same, unless the collector has it or waits for it.
+    pub(crate) fn try_enter(&self) -> Option<std::sync::RwLockReadGuard<'_, ()>> {
+        match self.gate.try_read() {
+            Ok(gate) => Some(gate),
+            Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(std::sync::TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Appends contents to the current pack.
     pub(crate) fn write_packed<B: AsRef<[u8]>>(
         &self,

@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     /// Held for reading while something is on disk that the index does not name yet; for writing while the collector
     /// deletes.
     pub(crate) gate: RwLock<()>,
+    /// Grows, under the gate, before something that records name is deleted.
+    pub(crate) deletions: std::sync::atomic::AtomicU64,
     /// One collection, verification or usage report at a time.
     pub(crate) care: Mutex<()>,
     /// Held by whoever empties the trash.
@@ -88,6 +90,7 @@ impl Store {
             packs,
             leases: Arc::default(),
             gate: RwLock::default(),
+            deletions: std::sync::atomic::AtomicU64::new(0),
             care: Mutex::default(),
             emptying: Mutex::default(),
             hurry: std::sync::atomic::AtomicUsize::new(0),

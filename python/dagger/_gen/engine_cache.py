@@ -36,7 +36,8 @@ class EngineCache(Object):
         *,
         key: str | None = "",
     ) -> EngineCacheEntrySet:
-        """What the cache holds at this moment: results of operations, and cache volumes.
+        """What the cache holds at this moment: results of operations, cache volumes, and at the end the
+        index and what belongs to no result.
 
         Args:
             key: Calls with different keys look anew. Has no effect: every call looks anew.
@@ -112,9 +113,8 @@ class EngineCache(Object):
         """Drops what is not in use: everything, or what goes beyond limits.
 
         Without arguments all results and all cache volumes go. With limits, results go that were not used
-        for longest, and volumes stay. What was written within the last hour, or since the first of the
-        clients that are connected came, keeps its place on the disk until that is over: they may be about
-        to use it.
+        for longest, and volumes stay. What was made or used since the first of the clients came that are
+        connected, this one among them, stays in any case, for a day at most: they may be about to use it.
 
         Args:
             use_default_policy: Keep to the limits that the engine was started with, as its collector does:

@@ -31,7 +31,7 @@ class EngineCacheEntry(Object):
 
     @awaited
     async def actively_used(self) -> bool:
-        """Whether something that runs now uses the entry.
+        """Whether something that runs now uses the entry; the engine always uses the index.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -163,8 +163,8 @@ class EngineCacheEntry(Object):
 
     @awaited
     async def record_type(self) -> str:
-        """`regular` for the result of an operation, `internal` for a way that leads to one,
-        `exec.cachemount` for a cache volume.
+        """`regular` for the result of an operation, `internal` for a way that leads to one and for the
+        index, `exec.cachemount` for a cache volume.
 
         Raises:
             ExecError: A command on which this depends failed.

@@ -112,6 +112,24 @@ class Engine:
         answer = self.kukri("cache", "verify", "--deep", "--json", check=False)
         return list(json.loads(answer.stdout)["problems"])
 
+    def usage(self) -> dict[str, Any]:
+        """What `kukri cache du` says."""
+        return dict(json.loads(self.kukri("cache", "du", "--json").stdout))
+
+    def bytes_on_disk(self) -> int:
+        """Bytes that the disk gives to the store's files, each counted once, without the index, which shrinks later."""
+        store = self.root / "store"
+        deadline = time.monotonic() + 30
+        while any((store / "trash").iterdir()):
+            assert time.monotonic() < deadline, "the trash is not emptied"
+            time.sleep(0.02)
+        inodes: dict[int, int] = {}
+        for path in store.rglob("*"):
+            if path.is_file() and not path.is_symlink() and path.parent != store:
+                found = path.stat()
+                inodes[found.st_ino] = found.st_blocks * 512
+        return sum(inodes.values())
+
     def log(self) -> str:
         """The engine's log so far."""
         path = self.root / "engine.log"

@@ -172,7 +172,7 @@ fn pruned(answer: &Json) -> String {
     if sessions > 0 {
         let open = if sessions == 1 { "1 session is open" } else { &format!("{sessions} sessions are open") };
         out.push_str(&format!(
-            "\nhint: {open}, so what was written lately was spared; prune again when none is"
+            "\nhint: {open}, so what was made or used since the first began was spared; prune again when none is"
         ));
     }
     out

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use kukri_api::http::{AdminError, AdminHandler, Server, ServerConfig, SessionFactory, SessionTable};
 use kukri_engine::Engine;
-use kukri_engine::engine::{EngineOptions, store_is_in_use};
+use kukri_engine::engine::{EngineOptions, store_is_in_use, usage_json};
 use kukri_session::{EngineHello, socket};
 use serde_json::{Value as Json, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -213,10 +213,10 @@ fn admin_handler(
                     });
                     Ok(json!({ "store": engine.store().root() }))
                 }
-                "du" => engine.usage(clients).await.map_err(failed),
+                "du" => engine.usage().await.map(|usage| usage_json(&usage)).map_err(failed),
                 "gc" => engine.collect().await.map_err(failed),
                 "prune" => engine
-                    .prune(cache::prune_options(&body).map_err(AdminError::BadRequest)?, clients)
+                    .prune(cache::prune_options(&body).map_err(AdminError::BadRequest)?)
                     .await
                     .map_err(failed),
                 "verify" => engine.verify(cache::verify_options(&body)).await.map_err(failed),

@@ -14,17 +14,10 @@ use super::{Engine, nearest};
 use crate::error::{OpError, OrFail};
 
 impl Engine {
-    /// What takes how much space, for the command line. While clients are connected, a prune spares what was written
-    /// lately, so that is not told as reclaimable.
-    pub async fn usage(self: &Arc<Self>, clients: usize) -> Result<Json, OpError> {
-        let store = self.store().clone();
-        crate::blocking(move || store.du(clients == 0).or_fail()).await.map(|usage| usage_json(&usage))
-    }
-
-    /// What takes how much space, as a client sees it.
-    pub async fn contents(&self) -> Result<Usage, OpError> {
-        let store = self.store().clone();
-        crate::blocking(move || store.du(false).or_fail()).await
+    /// What takes how much space. What a prune would spare now is not told as reclaimable.
+    pub async fn usage(&self) -> Result<Usage, OpError> {
+        let (store, spare) = (self.store().clone(), self.spared());
+        crate::blocking(move || store.du(spare).or_fail()).await
     }
 
     /// How much room there is, and how much of it the store may take.
@@ -38,11 +31,12 @@ impl Engine {
         self.store_space().await.map(|space| space.budget)
     }
 
-    /// Removes what is not in use. While clients are connected, what was written lately is spared: they may be about to
-    /// refer to it.
-    pub async fn prune(self: &Arc<Self>, mut options: PruneOptions, clients: usize) -> Result<Json, OpError> {
+    /// Removes what is not in use. What was written or asked for since the first of the clients came that are connected
+    /// is spared: they may be about to refer to it.
+    pub async fn prune(&self, mut options: PruneOptions) -> Result<Json, OpError> {
         let store = self.store().clone();
-        options.ignore_recent = clients == 0;
+        options.spare = self.spared();
+        let clients = self.client_ids().len();
         let report = crate::blocking(move || store.prune(&options).or_fail()).await?;
         self.forget_pruned(&report);
         let mut answer = prune_json(&report);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use kukri_model::{Digest, Encoder};
-use kukri_solver::{ContentKey, Earlier, EarlierRun, Lookup, Record, ResultCache};
+use kukri_solver::{ContentKey, Earlier, EarlierRun, Lookup, Recipe, Record, ResultCache};
 use kukri_store::{ResultRecord, Store};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +94,19 @@ impl ResultCache<VertexValue> for StoreCache {
         }
     }
 
+    fn remind(&self, remembered: &[(Recipe, VertexValue)], wait: bool) -> Option<u64> {
+        let mut keys = Vec::with_capacity(remembered.len());
+        let mut roots = Vec::with_capacity(4 * remembered.len());
+        for (recipe, value) in remembered {
+            keys.push(match recipe {
+                Recipe::Definition(definition) => link_key(definition),
+                Recipe::Key(key) => *key,
+            });
+            roots.extend(codec::roots(value));
+        }
+        self.0.remind(&keys, &roots, wait)
+    }
+
     fn nearest(&self, key: &ContentKey, label: &str) -> Vec<Earlier> {
         let same = self.0.nearest(&key.slot, &key.parts, nearest::RUNS).unwrap_or_default();
         nearest::earlier(&self.0, &same, &key.parts, label, |run| run.key != key.digest)
@@ -128,6 +141,53 @@ impl ResultCache<VertexValue> for StoreCache {
         let records = link_record(definition, key, run.took, None).into_iter().collect();
         if let Err(error) = self.0.put_results(records) {
             tracing::warn!(%error, "a result cannot be linked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kukri_store::{PruneOptions, Spare, StoreConfig};
+    use kukri_tree::{Entry, EntryKind, Meta, Node};
+
+    use super::*;
+
+    /// Between the moment in which a collection deletes something and the one in which the engine hears of it, nothing of
+    /// that is given out of the solver's memory.
+    #[test]
+    fn what_is_remembered_is_kept_or_known_to_be_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreConfig::new(dir.path().join("store"))).unwrap();
+        let cache = StoreCache(store.clone());
+        let mut node = Node::empty();
+        let kind = EntryKind::Symlink { meta: Meta::new(0o777), target: b"nowhere"[..].into() };
+        node.set(Entry { name: b"a"[..].into(), kind });
+        let (tree, bytes) = node.seal();
+        store.put_nodes(vec![(tree.stored, bytes)]).unwrap();
+        let (definition, digest) = (Digest::of(b"definition"), Digest::of(b"key"));
+        let key = ContentKey { digest, slot: digest, parts: Vec::new() };
+        let value = VertexValue::Tree(tree);
+        cache.store(Record {
+            definition: Some(definition),
+            key: &key,
+            label: "made",
+            value: &value,
+            duration: Duration::ZERO,
+        });
+        for recipe in [Recipe::Definition(definition), Recipe::Key(digest)] {
+            let remembered = [(recipe, value.clone())];
+            std::thread::sleep(Duration::from_millis(5));
+            let began = std::time::Instant::now();
+            let known = cache.remind(&remembered, false).unwrap();
+            let everything = PruneOptions { all: true, ..PruneOptions::default() };
+            store.prune(&PruneOptions { spare: Spare::Since(began), ..everything.clone() }).unwrap();
+            assert_eq!(cache.remind(&remembered, false), Some(known), "it was touched, so it is there");
+            assert!(matches!(cache.by_key(&digest), Lookup::Hit { .. }));
+            if recipe == Recipe::Key(digest) {
+                store.prune(&PruneOptions { spare: Spare::Nothing, ..everything }).unwrap();
+                assert!(cache.remind(&remembered, false).unwrap() > known);
+                assert!(matches!(cache.by_key(&digest), Lookup::Miss));
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ use kukri_oci::RegistryClient;
 use kukri_sandbox::Runtime;
 use kukri_session::engine::SessionHandle;
 use kukri_solver::{Solver, SolverConfig};
-use kukri_store::Store;
+use kukri_store::{Spare, Store};
 
 use crate::args::{ArgValue, Args};
 use crate::call::Call;
@@ -133,10 +133,20 @@ impl Engine {
     /// IDs of the clients that are connected.
     #[must_use]
     pub fn client_ids(&self) -> Vec<String> {
+        self.live_sessions().iter().filter_map(|session| session.client_id().map(str::to_owned)).collect()
+    }
+
+    fn live_sessions(&self) -> Vec<Arc<Session>> {
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let live: Vec<Arc<Session>> = sessions.iter().filter_map(Weak::upgrade).collect();
-        drop(sessions);
-        live.iter().filter_map(|session| session.client_id().map(str::to_owned)).collect()
+        sessions.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// What clients that are connected may be about to use.
+    fn spared(&self) -> Spare {
+        let live = self.live_sessions();
+        let began =
+            live.iter().filter(|session| session.client_id().is_some()).map(|session| session.began());
+        began.min().map_or(Spare::Nothing, Spare::Since)
     }
 
     fn parts(&self) -> &Parts {

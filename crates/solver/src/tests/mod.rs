@@ -4,6 +4,7 @@ mod caching;
 mod cancelling;
 mod failing;
 mod graphs;
+mod reminding;
 mod sharing;
 
 use std::collections::HashMap;

@@ -2,6 +2,7 @@
 
 pub(crate) mod caretaker;
 mod mark;
+mod needed;
 mod prune;
 mod room;
 mod sweep;

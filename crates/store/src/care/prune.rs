@@ -7,18 +7,19 @@ use std::time::{Duration, Instant, SystemTime};
 use kukri_model::Digest;
 
 use crate::Store;
-use crate::care::mark::Marks;
+use crate::care::needed::Needed;
 use crate::care::usage::{Entry, Stored};
 use crate::disk::reserve;
 use crate::error::{Result, StoreError};
 use crate::memory::lock;
-use crate::records::{Root, now};
+use crate::memory::recent::Spare;
+use crate::records::now;
 use crate::store::Inner;
 
 /// What to prune. With nothing set, only what no result needs goes.
 #[derive(Clone, Default, Debug)]
 pub struct PruneOptions {
-    /// Drop every result, whatever the budget. What running work uses stays on disk until it is done.
+    /// Drop every result, whatever the budget. What running work uses stays.
     pub all: bool,
     /// Drop least recently used results until the store has at most this many bytes.
     pub max_bytes: Option<u64>,
@@ -28,11 +29,12 @@ pub struct PruneOptions {
     pub keep_duration: Option<Duration>,
     /// Only drop entries whose label or id contains this text.
     pub filter: Option<String>,
-    /// Leave results alone that were used within the time of grace: what they refer to is spared in any case, so
-    /// dropping them would cost work and free nothing. [`Store::gc`] does so.
+    /// Leave results alone that were used within the time of grace, also by processes that had the store before.
+    /// [`Store::gc`] does so.
     pub spare_recent: bool,
-    /// Spare nothing for having been written or asked for lately: nobody is connected who may rely on it.
-    pub ignore_recent: bool,
+    /// What stays for having been written or asked for lately: contents, and results that were asked for or whose contents
+    /// all stay. To drop these would cost work and free nothing.
+    pub spare: Spare,
     /// Cache volumes as well: with `all` or without `keep_duration` every one that is not in use.
     pub volumes: bool,
     /// Only tell what would be done.
@@ -133,34 +135,29 @@ impl Store {
         if !options.dry_run {
             reserve::give_up_when_full(self.root());
         }
-        let _log = Watching::start(inner, options.ignore_recent && !options.dry_run);
+        let recent = Watching::start(inner, options.spare);
         let before = inner.data_bytes()?;
         let mut report = PruneReport::default();
-        let mut marks = Marks::default();
-        let mut kept = 0;
-        for tree in inner.leases.leased_trees() {
-            kept += marks.root(inner, &Root::Tree(tree))?;
-        }
-        if !options.ignore_recent {
-            for digest in &_log.recent {
-                kept += marks.any(inner, digest)?;
-            }
-        }
+        let results = inner.results()?;
+        let mut needed = Needed::find(inner, &recent.spared, &results)?;
+        let (mut marks, mut kept) = (std::mem::take(&mut needed.marks), needed.bytes);
         let limit = limit(inner, options, before)?;
         let mut doomed = Vec::new();
         // Strictly by age: once there is no room, older ones do not slip through because they are small.
         let mut full = false;
-        for stored in inner.results()? {
-            let mut reason = reason(options, &stored);
+        for stored in results {
+            if needed.has(&stored) {
+                continue;
+            }
             let spared = options.spare_recent && unused(&stored) < self.config().grace;
+            let mut reason = reason(options, &stored);
             if reason.is_none() {
                 let room = match limit {
                     Some((max, _)) if selected(options, &stored) && !spared => {
-                        max.saturating_sub(kept + stored.value_bytes)
+                        max.checked_sub(kept + stored.value_bytes).filter(|_| !full)
                     }
-                    _ => u64::MAX,
+                    _ => Some(u64::MAX),
                 };
-                let room = if full && room != u64::MAX { None } else { Some(room) };
                 let added = match room {
                     Some(room) => marks.try_roots(inner, &stored.roots, room)?,
                     None => None,
@@ -251,16 +248,13 @@ impl Inner {
 /// Records what is touched as long as a collection runs.
 struct Watching<'a> {
     inner: &'a Inner,
-    recent: Vec<Digest>,
+    spared: Vec<Digest>,
 }
 
 impl<'a> Watching<'a> {
-    fn start(inner: &'a Inner, forget: bool) -> Self {
+    fn start(inner: &'a Inner, spare: Spare) -> Self {
         let _gate = inner.gate.write().unwrap_or_else(PoisonError::into_inner);
-        if forget {
-            inner.recent.forget();
-        }
-        Self { inner, recent: inner.recent.start() }
+        Self { inner, spared: inner.recent.start(spare) }
     }
 }
 

@@ -3,10 +3,12 @@
 //! In small steps: each holds the gate, so nothing is half written meanwhile, first marks what was touched since the last
 //! step, and deletes rows before files, so that a crash leaves files without rows and never the other way round.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, RwLockWriteGuard};
 
 use kukri_model::Digest;
+use kukri_tree::{EntryKind, Node};
 use rusqlite::params;
 
 use crate::care::mark::Marks;
@@ -91,6 +93,24 @@ impl Inner {
         Ok(nodes.into_iter().filter(|(d, ..)| !marks.nodes.contains(d)).map(|(d, _, len)| (d, len)).collect())
     }
 
+    /// The same, each with the nodes that it refers to.
+    fn dead_directories(&self, marks: &Marks) -> Result<Vec<Directory>> {
+        self.index.read("list nodes", |connection| {
+            let mut query = connection.prepare("SELECT digest, bytes FROM nodes")?;
+            let (mut rows, mut dead) = (query.query([])?, Vec::new());
+            while let Some(row) = rows.next()? {
+                let digest = row.get_ref(0)?.as_blob().ok().and_then(Digest::from_slice);
+                let Some(digest) = digest.filter(|digest| !marks.nodes.contains(digest)) else { continue };
+                let bytes = row.get_ref(1)?.as_blob().unwrap_or_default();
+                // What is damaged refers to nothing.
+                let below =
+                    Node::decode(&digest, bytes).map(|node| directories_of(&node)).unwrap_or_default();
+                dead.push(Directory { digest, len: bytes.len() as u64, below });
+            }
+            Ok(dead)
+        })
+    }
+
     fn dead_packed(&self, marks: &Marks) -> Result<Vec<Digest>> {
         let packed = self.records("SELECT digest, digest, size FROM packed")?;
         Ok(packed.into_iter().map(|(d, ..)| d).filter(|d| !marks.blobs.contains(d)).collect())
@@ -125,7 +145,12 @@ impl Inner {
         live <= len / 2 && !self.packs.is_held(id) && (id != self.packs.current() || len >= TURN)
     }
 
+    /// The caller holds the gate for writing: who was told before that something is there has to look again.
     fn delete(&self, query: &str, keys: &[Digest]) -> Result<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.deletions.fetch_add(1, Ordering::Relaxed);
         self.index.write("delete records", |transaction| {
             let mut delete = transaction.prepare_cached(query)?;
             keys.iter().try_for_each(|key| delete.execute([key.as_bytes()]).map(drop))
@@ -133,7 +158,7 @@ impl Inner {
     }
 
     fn sweep_nodes(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
-        for part in self.dead_nodes(marks)?.chunks(STEP) {
+        for part in top_down(self.dead_directories(marks)?).chunks(STEP) {
             let _gate = self.step(marks)?;
             let mut gone = Vec::with_capacity(part.len());
             for (digest, bytes) in part.iter().filter(|(digest, _)| !marks.nodes.contains(digest)) {
@@ -352,6 +377,46 @@ impl Inner {
             Rows { packed, ..Rows::default() }.insert(transaction)
         })
     }
+}
+
+struct Directory {
+    digest: Digest,
+    /// Of its encoded form.
+    len: u64,
+    below: Vec<Digest>,
+}
+
+fn directories_of(node: &Node) -> Vec<Digest> {
+    let directory = |entry: &kukri_tree::Entry| match &entry.kind {
+        EntryKind::Dir(id) => Some(id.stored),
+        _ => None,
+    };
+    node.entries.iter().filter_map(directory).collect()
+}
+
+/// Digests and lengths, each before those that it refers to: who is told between two steps that a directory is there
+/// relies on all below it.
+fn top_down(directories: Vec<Directory>) -> Vec<(Digest, u64)> {
+    let at: HashMap<Digest, usize> =
+        directories.iter().enumerate().map(|(at, directory)| (directory.digest, at)).collect();
+    let mut above = vec![0_usize; directories.len()];
+    for below in directories.iter().flat_map(|directory| &directory.below).filter_map(|digest| at.get(digest))
+    {
+        above[*below] += 1;
+    }
+    let mut todo: Vec<usize> = (0..directories.len()).filter(|at| above[*at] == 0).collect();
+    let mut sorted = Vec::with_capacity(directories.len());
+    while let Some(next) = todo.pop() {
+        let Directory { digest, len, below } = &directories[next];
+        sorted.push((*digest, *len));
+        for below in below.iter().filter_map(|digest| at.get(digest)) {
+            above[*below] -= 1;
+            if above[*below] == 0 {
+                todo.push(*below);
+            }
+        }
+    }
+    sorted
 }
 
 /// Objects are asked for by key and by content.

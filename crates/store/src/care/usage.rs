@@ -1,15 +1,16 @@
 //! What a store holds.
 
-use std::collections::HashSet;
 use std::time::SystemTime;
 
 use kukri_model::Digest;
 
 use crate::Store;
 use crate::care::mark::Marks;
+use crate::care::needed::Needed;
 use crate::care::sweep;
 use crate::error::{Result, StoreError};
 use crate::memory::lock;
+use crate::memory::recent::Spare;
 use crate::records::{Root, decode_roots, time};
 use crate::store::Inner;
 use crate::volumes::bytes_under;
@@ -21,14 +22,16 @@ pub enum EntryKind {
     Result,
     /// A cache volume.
     Volume,
+    /// The rest: the index, what was written and belongs to no result, and gaps.
+    Internal,
 }
 
-/// One thing that can be dropped.
+/// One thing that takes room.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
     /// What it is.
     pub kind: EntryKind,
-    /// Hexadecimal key of a result, key of a volume.
+    /// Hexadecimal key of a result, key of a volume, `internal`.
     pub id: String,
     /// What to show for it.
     pub label: String,
@@ -38,7 +41,7 @@ pub struct Entry {
     pub created: SystemTime,
     /// When it was last used.
     pub last_used: SystemTime,
-    /// Whether something running uses it (for a result: one of its trees).
+    /// Whether something running uses it (for a result: one of its trees). Always for the rest.
     pub in_use: bool,
 }
 
@@ -72,7 +75,8 @@ pub struct Usage {
     pub index: KindUsage,
     /// All bytes: the sum of all kinds.
     pub total_bytes: u64,
-    /// Everything that can be dropped: results, then volumes, each most recently used first.
+    /// Everything, each byte once: results, then volumes, each most recently used first, then the rest, which cannot be
+    /// dropped by itself.
     pub entries: Vec<Entry>,
 }
 
@@ -87,40 +91,32 @@ pub(crate) struct Stored {
 }
 
 impl Store {
-    /// What the store holds. Reads every node that a result needs. `ignore_recent` is what a prune would be told, see
-    /// [`crate::PruneOptions::ignore_recent`].
-    pub fn du(&self, ignore_recent: bool) -> Result<Usage> {
+    /// What the store holds. Reads every node that a result needs. `spare` is what a prune would be told, see
+    /// [`crate::PruneOptions::spare`].
+    pub fn du(&self, spare: Spare) -> Result<Usage> {
         let inner = &*self.inner;
         let _one = lock(&inner.care);
-        let leased = inner.leases.leased_trees();
-        let mut marks = Marks::default();
-        for tree in &leased {
-            marks.tree(inner, &tree.stored)?;
-        }
+        let results = inner.results()?;
         // What a prune of everything leaves.
-        let mut needed = marks.clone();
-        if !ignore_recent {
-            for digest in &inner.recent.all() {
-                needed.any(inner, digest)?;
-            }
-        }
-        let leased: HashSet<Digest> = leased.iter().map(|tree| tree.stored).collect();
+        let needed = Needed::find(inner, &inner.recent.all(spare), &results)?;
+        let mut marks = Marks::default();
         let mut usage = Usage::default();
-        for stored in inner.results()? {
+        for stored in &results {
             let mut bytes = stored.value_bytes;
             for root in &stored.roots {
                 bytes += marks.root(inner, root)?;
             }
             usage.results.count += 1;
             usage.results.bytes += stored.value_bytes;
+            if !needed.has(stored) {
+                usage.results.reclaimable += stored.value_bytes;
+            }
             let mut entry = stored.entry(bytes);
-            entry.in_use = stored
-                .roots
-                .iter()
-                .any(|root| matches!(root, Root::Tree(tree) if leased.contains(&tree.stored)));
+            entry.in_use = needed.is_used(stored);
             usage.entries.push(entry);
         }
-        usage.results.reclaimable = usage.results.bytes;
+        drop((results, marks));
+        let needed = needed.marks;
         usage.nodes = inner.count("SELECT digest, digest, length(bytes) FROM nodes", |(digest, ..)| {
             needed.nodes.contains(digest)
         })?;
@@ -136,6 +132,8 @@ impl Store {
         usage.index.count = 1;
         usage.index.bytes = inner.index.bytes().saturating_sub(usage.nodes.bytes + usage.results.bytes);
         usage.total_bytes = usage.kinds().iter().map(|kind| kind.bytes).sum();
+        let told: u64 = usage.entries.iter().map(|entry| entry.bytes).sum();
+        usage.entries.push(inner.rest(usage.total_bytes.saturating_sub(told)));
         Ok(usage)
     }
 }
@@ -231,6 +229,21 @@ impl Inner {
             }
         }
         Ok(usage)
+    }
+
+    /// What is neither a result nor a volume.
+    fn rest(&self, bytes: u64) -> Entry {
+        let made = std::fs::metadata(self.layout.root().join("format.json")).and_then(|meta| meta.modified());
+        let now = SystemTime::now();
+        Entry {
+            kind: EntryKind::Internal,
+            id: "internal".to_owned(),
+            label: "index, and what belongs to no result".to_owned(),
+            bytes,
+            created: made.unwrap_or(now),
+            last_used: now,
+            in_use: true,
+        }
     }
 
     /// All volumes with their sizes, most recently used first.

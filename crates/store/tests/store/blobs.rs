@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use kukri_model::Digest;
-use kukri_store::StoreError;
+use kukri_store::{Spare, StoreError};
 use kukri_tree::{Node, NodeReader};
 
 use crate::fixture::new_store;
@@ -62,7 +62,7 @@ fn many_at_once() {
         assert_eq!(&store.read_blob(&Digest::of(content)).unwrap(), content);
     }
     let bytes: usize = contents.iter().map(Vec::len).filter(|len| *len <= 32 << 10).sum();
-    assert_eq!(store.du(true).unwrap().packed.bytes, bytes as u64, "stored once");
+    assert_eq!(store.du(Spare::Nothing).unwrap().packed.bytes, bytes as u64, "stored once");
 }
 
 #[test]

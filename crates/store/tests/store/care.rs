@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use kukri_model::Digest;
-use kukri_store::{PruneOptions, Root, Store, VerifyOptions};
+use kukri_store::{PruneOptions, Root, Spare, Store, VerifyOptions};
 use kukri_tree::TreeId;
 
 use crate::fixture::{TestStore, config, flat, new_store, tree};
@@ -18,7 +18,7 @@ const ALL: PruneOptions = PruneOptions {
     filter: None,
     volumes: false,
     spare_recent: false,
-    ignore_recent: false,
+    spare: Spare::Grace,
     dry_run: false,
 };
 const DEEP: VerifyOptions = VerifyOptions { deep: true, repair: false };
@@ -103,17 +103,18 @@ fn a_dry_run_and_the_real_one_agree() {
     let mut freed = Vec::new();
     for options in [
         half.clone(),
-        PruneOptions { ignore_recent: true, ..half },
+        PruneOptions { spare: Spare::Nothing, ..half },
         ALL,
-        PruneOptions { ignore_recent: true, ..ALL },
+        PruneOptions { spare: Spare::Nothing, ..ALL },
     ] {
         let dry = store.prune(&PruneOptions { dry_run: true, ..options.clone() }).unwrap();
         let real = store.prune(&options).unwrap();
         assert_eq!(told(&dry), told(&real), "{options:?}");
         freed.push(real.freed_bytes);
     }
-    // While what is new is spared, only the rows of results go; then what they refer to does.
-    assert!(freed[1] > 100_000 && freed.iter().sum::<u64>() > 150_000, "{freed:?}");
+    // While what is new is spared nothing goes: to drop results would free nothing but their rows.
+    assert_eq!((freed[0], freed[2]), (0, 0));
+    assert!(freed[1] > 100_000 && freed[1] + freed[3] > 150_000, "{freed:?}");
     sound(&store);
 }
 
@@ -139,20 +140,21 @@ fn usage_adds_up_and_tells_what_can_go() {
         ];
         assert_eq!(all.iter().map(|kind| kind.bytes).sum::<u64>(), usage.total_bytes);
         assert!(all.iter().all(|kind| kind.reclaimable <= kind.bytes), "{usage:?}");
+        assert_eq!(usage.entries.iter().map(|entry| entry.bytes).sum::<u64>(), usage.total_bytes);
         all.iter().map(|kind| kind.reclaimable).sum::<u64>()
     };
-    for ignore_recent in [false, true] {
-        let usage = store.du(ignore_recent).unwrap();
-        let dry = store.prune(&PruneOptions { dry_run: true, ignore_recent, ..ALL }).unwrap();
+    for spare in [Spare::Grace, Spare::Nothing] {
+        let usage = store.du(spare).unwrap();
+        let dry = store.prune(&PruneOptions { dry_run: true, spare, ..ALL }).unwrap();
         assert_eq!(reclaimable(&usage), dry.freed_bytes);
         assert!(usage.index.bytes > 0 && usage.total_bytes >= 260_000, "{usage:?}");
-        // The tree in use stays, and while what is new is spared everything but the rows of results.
-        let expected = if ignore_recent { 200_000 } else { 0 };
+        // The tree in use stays, and while what is new is spared everything.
+        let expected = if spare == Spare::Nothing { 200_000 } else { 0 };
         assert_eq!(usage.objects.reclaimable, expected, "{usage:?}");
     }
-    let real = store.prune(&PruneOptions { ignore_recent: true, ..ALL }).unwrap();
+    let real = store.prune(&PruneOptions { spare: Spare::Nothing, ..ALL }).unwrap();
     assert!(real.freed_bytes >= 200_000);
-    assert_eq!(store.du(true).unwrap().objects.reclaimable, 0);
+    assert_eq!(store.du(Spare::Nothing).unwrap().objects.reclaimable, 0);
 }
 
 #[test]
@@ -176,7 +178,7 @@ fn what_is_leased_or_mounted_stays() {
     }
     store.prune(&ALL).unwrap();
     assert_eq!(store.has_nodes(&[leased.stored]).unwrap(), [false]);
-    let usage = store.du(true).unwrap();
+    let usage = store.du(Spare::Nothing).unwrap();
     assert_eq!((usage.objects.count, usage.packed.count, usage.layers.count), (0, 0, 0));
 }
 
@@ -211,14 +213,14 @@ fn packs_that_are_mostly_empty_are_copied() {
         store.put_blobs(blobs.collect()).unwrap();
     }
     assert!(store.root().join("packs/2.pack").exists());
-    let before = store.du(true).unwrap().total_bytes;
+    let before = store.du(Spare::Nothing).unwrap().total_bytes;
     let dry = store.prune(&PruneOptions { dry_run: true, ..Default::default() }).unwrap();
     assert!(store.root().join("packs/1.pack").exists());
     let report = store.prune(&PruneOptions::default()).unwrap();
     assert!(!store.root().join("packs/1.pack").exists() && !store.root().join("packs/2.pack").exists());
     assert_eq!((dry.freed_bytes, dry.packed, dry.nodes), (report.freed_bytes, report.packed, report.nodes));
     assert_eq!(report.packed, 4400);
-    assert!(report.freed_bytes > 60 << 20 && store.du(true).unwrap().total_bytes < before);
+    assert!(report.freed_bytes > 60 << 20 && store.du(Spare::Nothing).unwrap().total_bytes < before);
     assert_eq!(flat(&store, &kept).len(), 2);
     sound(&store);
 }
@@ -292,7 +294,7 @@ fn volumes_go_only_when_asked_for() {
     let used = store.volume("b", "cache b").unwrap();
     store.prune(&ALL).unwrap();
     assert_eq!(store.list_volumes().unwrap().len(), 2);
-    assert!(store.du(true).unwrap().volumes.bytes >= 10_000);
+    assert!(store.du(Spare::Nothing).unwrap().volumes.bytes >= 10_000);
     let report =
         store.prune(&PruneOptions { volumes: true, filter: Some("nothing".to_owned()), ..ALL }).unwrap();
     assert!(report.dropped.is_empty());
@@ -300,6 +302,17 @@ fn volumes_go_only_when_asked_for() {
     assert_eq!(report.dropped.len(), 1);
     assert_eq!(store.list_volumes().unwrap()[0].key, "b");
     drop(used);
+}
+
+/// Also what refers to nothing takes room.
+#[test]
+fn a_limit_of_nothing_leaves_nothing() {
+    let store = new_store();
+    for name in ["a", "b"] {
+        store.put_result(&Digest::of(name.as_bytes()), record(name, vec![])).unwrap();
+    }
+    let options = PruneOptions { max_bytes: Some(0), ..PruneOptions::default() };
+    assert_eq!(store.prune(&options).unwrap().dropped.len(), 2);
 }
 
 #[test]
@@ -332,7 +345,7 @@ fn gc_spares_what_was_used_lately() {
     assert!(store.get_result(&first).unwrap().is_some());
     let pruned = store.prune(&PruneOptions {
         min_free_bytes: Some(u64::MAX / 2),
-        ignore_recent: true,
+        spare: Spare::Nothing,
         ..Default::default()
     });
     assert_eq!(pruned.unwrap().dropped.len(), 1, "who asks for it gets it");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use kukri_store::{LayerWriter, StoreError};
+use kukri_store::{LayerWriter, Spare, StoreError};
 use kukri_tree::{Meta, TreeId};
 
 use crate::fixture::{TestStore, flat, is_root, new_store};
@@ -178,7 +178,7 @@ fn a_layer_that_is_dropped_leaves_nothing() {
         .unwrap();
     drop(writer);
     assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
-    assert_eq!(store.du(true).unwrap().layers.count, 0);
+    assert_eq!(store.du(Spare::Nothing).unwrap().layers.count, 0);
 }
 
 fn nix_uid(store: &TestStore) -> u32 {

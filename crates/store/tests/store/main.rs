@@ -11,3 +11,4 @@ mod overlay;
 mod race;
 mod records;
 mod room;
+mod spare;

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use kukri_model::Digest;
-use kukri_store::{Materialisation, Store};
+use kukri_store::{Materialisation, Spare, Store};
 use kukri_tree::{NodeReader, TreeId};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 use rustix::mount::{MountFlags, UnmountFlags};
@@ -268,7 +268,7 @@ fn privileged_long_chains_stay_short() {
     transfer(&store, &full, &tree);
     check(&full, &tree);
     // The first layer (with two files that are equal by chance) was not built again and again.
-    let layers = store.du(true).unwrap().layers;
+    let layers = store.du(Spare::Nothing).unwrap().layers;
     assert!(layers.bytes < 202_000, "{layers:?}");
 }
 
@@ -328,5 +328,5 @@ fn privileged_many_threads_materialise_one_tree_once() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(all.iter().all(|one| one.lowers == all[0].lowers));
-    assert_eq!(store.du(true).unwrap().layers.count, 1);
+    assert_eq!(store.du(Spare::Nothing).unwrap().layers.count, 1);
 }

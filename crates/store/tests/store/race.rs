@@ -84,6 +84,50 @@ fn what_is_said_to_be_there_while_a_collection_runs_stays() {
     }
 }
 
+/// The same for what lies below: who is told that a directory is there does not look what is in it.
+#[test]
+fn what_is_said_to_be_there_while_a_collection_runs_is_whole() {
+    let grace = Duration::from_millis(300);
+    let store = store_with_grace(grace);
+    let below: Vec<_> = (0..10_000).map(|number| node(&number.to_string())).collect();
+    let above: Vec<_> = below
+        .iter()
+        .map(|(child, bytes)| {
+            let mut node = Node::empty();
+            let child = Node::decode(child, bytes).unwrap().id();
+            node.set(Entry { name: b"below"[..].into(), kind: EntryKind::Dir(child) });
+            let (id, bytes) = node.seal();
+            (id.stored, bytes)
+        })
+        .collect();
+    let pairs: Vec<_> = above.iter().zip(&below).map(|((above, _), (below, _))| (*above, *below)).collect();
+    store.put_nodes(below).unwrap();
+    store.put_nodes(above).unwrap();
+    thread::sleep(grace * 2);
+    let done = AtomicBool::new(false);
+    let there = thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let (mut there, mut at) = (HashSet::new(), 0);
+            while !done.load(Ordering::Relaxed) {
+                at = (at + 7919) % pairs.len();
+                if store.has_nodes(&[pairs[at].0]).unwrap()[0] {
+                    there.insert(pairs[at]);
+                }
+            }
+            there
+        });
+        let report = store.prune(&PruneOptions::default()).unwrap();
+        done.store(true, Ordering::Relaxed);
+        assert!(report.nodes > 0);
+        asking.join().unwrap()
+    });
+    let broken = there
+        .iter()
+        .filter(|(above, below)| store.node(above).is_err() || store.node(below).is_err())
+        .count();
+    assert_eq!(broken, 0, "of {}", there.len());
+}
+
 /// A pipeline may take longer than the time of grace.
 #[test]
 fn time_does_not_pass_while_somebody_stays() {
@@ -102,5 +146,9 @@ fn time_does_not_pass_while_somebody_stays() {
     drop(stay);
     assert!(collect_later(), "somebody else does");
     drop(other);
-    assert!(!collect_later());
+    store.prune(&PruneOptions::default()).unwrap();
+    assert!(store.node(&digest).is_ok(), "only now it begins to pass");
+    thread::sleep(grace * 2);
+    store.prune(&PruneOptions::default()).unwrap();
+    assert!(store.node(&digest).is_err());
 }

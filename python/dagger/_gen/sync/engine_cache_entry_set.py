@@ -30,7 +30,8 @@ class EngineCacheEntrySet(SyncObject):
     _names = ("EngineCacheEntrySet", "Node")
 
     def disk_space_bytes(self) -> int:
-        """How many bytes the entries take. What several need counts for the one that was used last.
+        """How many bytes the entries take: the total of `kukri cache du`. What several need counts for the
+        one that was used last.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -46,7 +47,7 @@ class EngineCacheEntrySet(SyncObject):
         return self._value(int, "diskSpaceBytes")
 
     def entries(self) -> list[EngineCacheEntry]:
-        """The entries: results, then volumes, each with those on top that were used last.
+        """The entries: results, then volumes, each with those on top that were used last, then the rest.
 
         Raises:
             ExecError: A command on which this depends failed.

@@ -1,4 +1,4 @@
-//! `EngineCache.entrySet`: what the cache holds at this moment: results of operations, and cache volumes.
+//! `EngineCache.entrySet`: what the cache holds at this moment: results of operations, cache volumes, and at the end the index and what belongs to no result.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::error::OpError;
 use crate::objects::engine_cache_entry_set::EngineCacheEntrySet;
 use crate::operation::Run;
 
-/// What the cache holds at this moment: results of operations, and cache volumes.
+/// What the cache holds at this moment: results of operations, cache volumes, and at the end the index and what
+/// belongs to no result.
 #[derive(Operation)]
 #[operation(on = "EngineCache", returns = "EngineCacheEntrySet!", cache = "never")]
 #[example(r#"engine.localCache.entrySet.diskSpaceBytes"# => r#"like 1830452731"#)]
@@ -25,7 +26,7 @@ impl Run for EntrySet {
     type Output = EngineCacheEntrySet;
 
     async fn run(self, _: Arc<EngineCache>, cx: &Cx) -> Result<EngineCacheEntrySet, OpError> {
-        let usage = cx.engine.contents().await?;
+        let usage = cx.engine.usage().await?;
         Ok(EngineCacheEntrySet { entries: usage.entries.into_iter().map(Arc::new).collect() })
     }
 }

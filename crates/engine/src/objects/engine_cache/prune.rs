@@ -13,8 +13,8 @@ use crate::operation::Run;
 /// Drops what is not in use: everything, or what goes beyond limits.
 ///
 /// Without arguments all results and all cache volumes go. With limits, results go that were not used for
-/// longest, and volumes stay. What was written within the last hour, or since the first of the clients
-/// that are connected came, keeps its place on the disk until that is over: they may be about to use it.
+/// longest, and volumes stay. What was made or used since the first of the clients came that are connected,
+/// this one among them, stays in any case, for a day at most: they may be about to use it.
 #[derive(Operation)]
 #[operation(on = "EngineCache", returns = "Void", cache = "never")]
 #[example(r#"engine.localCache.prune(maxUsedSpace: "75GB")"# => r#"null"#)]
@@ -54,7 +54,7 @@ impl Run for Prune {
         let space = cx.engine.store_space().await?;
         let options = policy.options(&space)?;
         if let Some(options) = options {
-            cx.engine.prune(options, cx.engine.client_ids().len()).await?;
+            cx.engine.prune(options).await?;
         }
         Ok(())
     }

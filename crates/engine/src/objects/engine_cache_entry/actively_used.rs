@@ -1,4 +1,4 @@
-//! `EngineCacheEntry.activelyUsed`: whether something that runs now uses the entry.
+//! `EngineCacheEntry.activelyUsed`: whether something that runs now uses the entry; the engine always uses the index.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 
-/// Whether something that runs now uses the entry.
+/// Whether something that runs now uses the entry; the engine always uses the index.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntry", returns = "Boolean!")]
 #[example(r#"engine.localCache.entrySet.entries.activelyUsed"# => r#"like [false, true]"#)]

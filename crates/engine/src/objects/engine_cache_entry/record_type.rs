@@ -1,4 +1,4 @@
-//! `EngineCacheEntry.recordType`: `regular` for the result of an operation, `internal` for a way that leads to one, `exec.cachemount` for a cache volume.
+//! `EngineCacheEntry.recordType`: `regular` for the result of an operation, `internal` for a way that leads to one and for the index, `exec.cachemount` for a cache volume.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 
-/// `regular` for the result of an operation, `internal` for a way that leads to one, `exec.cachemount` for a
-/// cache volume.
+/// `regular` for the result of an operation, `internal` for a way that leads to one and for the index,
+/// `exec.cachemount` for a cache volume.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntry", returns = "String!")]
 #[example(r#"engine.localCache.entrySet.entries.recordType"# => r#"like ["regular", "exec.cachemount"]"#)]

@@ -39,6 +39,7 @@ impl EngineCacheEntry {
             EntryKind::Volume => "exec.cachemount",
             // What leads from a recipe to a result has no label.
             EntryKind::Result if self.entry.label.is_empty() => "internal",
+            EntryKind::Internal => "internal",
             EntryKind::Result => "regular",
         }
     }

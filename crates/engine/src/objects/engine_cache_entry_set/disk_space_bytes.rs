@@ -1,4 +1,4 @@
-//! `EngineCacheEntrySet.diskSpaceBytes`: how many bytes the entries take. What several need counts for the one that was used last.
+//! `EngineCacheEntrySet.diskSpaceBytes`: how many bytes the entries take: the total of `kukri cache du`. What several need counts for the one that was used last.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 
-/// How many bytes the entries take. What several need counts for the one that was used last.
+/// How many bytes the entries take: the total of `kukri cache du`. What several need counts for the one that was
+/// used last.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntrySet", returns = "Int!")]
 #[example(r#"engine.localCache.entrySet.diskSpaceBytes"# => r#"like 1830452731"#)]

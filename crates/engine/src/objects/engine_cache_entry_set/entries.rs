@@ -1,4 +1,4 @@
-//! `EngineCacheEntrySet.entries`: the entries: results, then volumes, each with those on top that were used last.
+//! `EngineCacheEntrySet.entries`: the entries: results, then volumes, each with those on top that were used last, then the rest.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::error::OpError;
 use crate::objects::engine_cache_entry::EngineCacheEntry;
 use crate::operation::Run;
 
-/// The entries: results, then volumes, each with those on top that were used last.
+/// The entries: results, then volumes, each with those on top that were used last, then the rest.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntrySet", returns = "[EngineCacheEntry!]!")]
 #[example(r#"engine.localCache.entrySet.entries.description"# => r#"like ["uname -a", "docker.io/library/alpine:3.20"]"#)]
