@@ -16,6 +16,7 @@ use crate::disk::layout::object_name;
 use crate::disk::objects::raw_key;
 use crate::disk::packs::{PACK_LIMIT, Place};
 use crate::error::{Result, StoreError};
+use crate::memory::lock;
 use crate::sink::{ObjectRow, Rows, Sink};
 use crate::store::Inner;
 
@@ -335,13 +336,23 @@ impl Inner {
         })
     }
 
-    /// Forgets a damaged object and takes its file away.
+    /// Forgets a damaged object and takes its file away. Layers may have it as well: which ones is not known, so all are
+    /// built anew when they are needed.
     pub(crate) fn drop_object(&self, key: &Digest) -> Result<()> {
+        use std::os::unix::fs::MetadataExt as _;
         self.deletions.fetch_add(1, Ordering::Relaxed);
+        let path = self.layout.object(key);
+        let shared = path.symlink_metadata().is_ok_and(|found| found.nlink() > 1);
         self.index.write("drop a damaged object", |transaction| {
+            if shared {
+                transaction.execute("DELETE FROM stacks", [])?;
+            }
             transaction.execute("DELETE FROM objects WHERE key=?", [key.as_bytes()])
         })?;
-        self.layout.discard(&self.layout.object(key))
+        if shared {
+            lock(&self.stacks).clear();
+        }
+        self.layout.discard(&path)
     }
 
     fn drop_objects(&self, digest: &Digest) -> Result<()> {

@@ -93,7 +93,9 @@ def test_without_arguments_all_goes_that_is_not_in_use(fresh: Engine, asker: Any
         assert again[1] == "1", "the volume was empty again"
 
 
-def test_the_disk_has_room_again_although_the_caller_is_connected(fresh: Engine, asker: Any, tmp_path: Path) -> None:
+def test_the_disk_has_room_again_although_the_caller_is_connected(
+    fresh: Engine, asker: Any, tmp_path: Path
+) -> None:
     """The caller is a client as well: what it came too late for goes, what it has made or used stays."""
     for number in range(100):
         (tmp_path / f"f{number}").write_bytes(os.urandom(30_000))
@@ -172,11 +174,15 @@ def test_a_step_of_another_session_goes_on(fresh: Engine, asker: Any, tmp_path: 
     ):
         worker, q = asker(other), asker(session)
         volume = worker.id('cacheVolume(key: "held")')
-        source = json.dumps(other.query('{ host { directory(path: ".") { id } } }')["host"]["directory"]["id"])
+        source = json.dumps(
+            other.query('{ host { directory(path: ".") { id } } }')["host"]["directory"]["id"]
+        )
         before = f"""{first}
             withMountedDirectory(path: "/src", source: {source})
             withMountedCache(path: "/c", cache: {volume})"""
-        wait = "touch /c/running; until test -e /c/go; do sleep 0.05; done; wc -c < /base; wc -c < /src/source"
+        wait = (
+            "touch /c/running; until test -e /c/go; do sleep 0.05; done; wc -c < /base; wc -c < /src/source"
+        )
         running = pool.submit(worker.sh, wait, before)
         look = f'withMountedCache(path: "/c", cache: {volume})'
         deadline = time.monotonic() + 20

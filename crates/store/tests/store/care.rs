@@ -7,7 +7,7 @@ use kukri_model::Digest;
 use kukri_store::{PruneOptions, Root, Spare, Store, VerifyOptions};
 use kukri_tree::TreeId;
 
-use crate::fixture::{TestStore, config, flat, new_store, tree};
+use crate::fixture::{TestStore, config, flat, is_root, new_store, tree};
 use crate::records::record;
 
 const ALL: PruneOptions = PruneOptions {
@@ -285,6 +285,40 @@ fn damage_is_found_and_repaired() {
     let (_, again) = result(&store, "one");
     assert_eq!(again, tree);
     flat(&store, &tree);
+}
+
+/// A file of a layer is the same file as the object: it is damaged with it, and has to be made again as well.
+#[test]
+fn privileged_layers_are_repaired_with_their_objects() {
+    if !is_root("privileged_layers_are_repaired_with_their_objects") {
+        return;
+    }
+    for options in [Some(VerifyOptions { deep: true, repair: true }), None] {
+        let store = new_store();
+        let (_, made) = result(&store, "one");
+        let large = |store: &Store| {
+            Digest::of(&fs::read(store.materialise(&made).unwrap().lowers[0].join("dir/large")).unwrap())
+        };
+        let sound = large(&store);
+        for object in crate::blobs::walk(&store.root().join("objects")) {
+            let mut bytes = fs::read(&object).unwrap();
+            bytes[77] ^= 1;
+            fs::write(&object, bytes).unwrap();
+        }
+        assert_ne!(large(&store), sound, "one file with two names");
+        match options {
+            Some(options) => assert!(!store.verify(options).unwrap().problems.is_empty()),
+            // Found when it is read.
+            None => {
+                for content in [b"one".repeat(20_000), vec![b's'; 40_000]] {
+                    store.read_blob(&Digest::of(&content)).unwrap_err();
+                }
+            }
+        }
+        result(&store, "one");
+        assert_eq!(large(&store), sound);
+        assert_eq!(store.verify(DEEP).unwrap().problems, []);
+    }
 }
 
 #[test]
