@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use crate::args::SessionFlags;
 use crate::commands::open;
 use crate::exit::Status;
-use crate::fail::{Failure, err};
+use crate::fail::Failure;
 use crate::progress::{FRAME, Progress};
 use crate::settings::variable;
 use crate::telemetry::Telemetry;
@@ -109,6 +109,11 @@ impl Connection {
         }
     }
 
+    /// Whether the end of the session shows the steps that failed, with what they wrote.
+    pub fn shows_failures(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.progress.shows_failures())
+    }
+
     /// Ends the session, if it is our own. An error: what was asked for besides the work itself could not be done.
     pub async fn close(self) -> Result<(), Failure> {
         match self.own {
@@ -169,26 +174,63 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The data as JSON text; the first error as a failure, with what a failed command wrote on standard error.
+    /// The data as JSON text; the first error as a failure, with the command that failed and the end of what it wrote.
     pub fn data(&self) -> Result<&str, Failure> {
         let Some(error) = self.errors.first() else {
             return Ok(self.data.as_deref().map_or("null", RawValue::get));
         };
-        let message = error.get("message").and_then(Json::as_str).unwrap_or("unknown error");
-        let extensions = error.get("extensions");
-        let text = |key: &str| extensions.and_then(|extensions| extensions.get(key)).and_then(Json::as_str);
-        for key in ["stdout", "stderr"] {
-            if let Some(output) = text(key).filter(|output| !output.is_empty()) {
-                err(&format!("{key}:\n{}\n", output.trim_end_matches('\n')));
+        let text =
+            |json: &Json, key: &str| json.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let message = match text(error, "message") {
+            message if message.is_empty() => "unknown error".to_owned(),
+            message => message,
+        };
+        let mut failure = Failure::new(&*message).place(place(error));
+        let none = Json::Null;
+        let extensions = error.get("extensions").unwrap_or(&none);
+        if let Some(code) = extensions.get("exitCode").and_then(Json::as_i64) {
+            let words = extensions.get("cmd").and_then(Json::as_array).into_iter().flatten();
+            let words: Vec<String> = words.filter_map(Json::as_str).map(str::to_owned).collect();
+            let mut lines = vec![format!("command: {}", kukri_engine::text::command(&words))];
+            for stream in ["stdout", "stderr"] {
+                // What the engine itself says is not what the command wrote.
+                lines.extend(end_of(stream, &text(extensions, stream)).filter(|_| {
+                    let said = text(extensions, stream);
+                    said.is_empty() || !message.contains(&said)
+                }));
             }
+            failure = failure.details(lines).status(Status::PassedOn(u8::try_from(code).unwrap_or(1)));
         }
-        let code = extensions.and_then(|extensions| extensions.get("exitCode")).and_then(Json::as_i64);
-        let failure = Failure::new(message);
-        Err(match code {
-            Some(code) => failure.status(Status::PassedOn(u8::try_from(code).unwrap_or(1))),
-            None => failure,
-        })
+        Err(failure)
     }
+}
+
+/// Fields of the API down to the one that failed; where a document is wrong, line and column.
+fn place(error: &Json) -> Vec<String> {
+    let path = error.get("path").and_then(Json::as_array).into_iter().flatten();
+    let fields: Vec<String> =
+        path.map(|key| key.as_str().map_or_else(|| key.to_string(), str::to_owned)).collect();
+    let number = |key: &str| error.pointer(&format!("/locations/0/{key}")).and_then(Json::as_u64);
+    match (fields.is_empty(), number("line"), number("column")) {
+        (true, Some(line), Some(column)) => vec![format!("line {line}, column {column}")],
+        _ => fields,
+    }
+}
+
+/// Most lines of a stream that are shown.
+const LINES: usize = 20;
+
+/// The end of what a command wrote; nothing if it wrote nothing.
+fn end_of(stream: &str, text: &str) -> std::vec::IntoIter<String> {
+    let written: Vec<&str> = text.trim_end().lines().collect();
+    if written.is_empty() {
+        return Vec::new().into_iter();
+    }
+    let more = written.len().saturating_sub(LINES);
+    let of = if more > 0 { format!(", the last {LINES} of {} lines", written.len()) } else { String::new() };
+    let shown = written[more..].iter().map(|line| format!("  {}", kukri_telemetry::text::clean(line)));
+    let lines: Vec<String> = std::iter::once(format!("{stream}{of}:")).chain(shown).collect();
+    lines.into_iter()
 }
 
 #[cfg(test)]

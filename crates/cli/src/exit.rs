@@ -13,6 +13,8 @@ pub enum Status {
     NotFound,
     /// A signal ended the command, in order.
     Interrupted(Signal),
+    /// Nobody reads standard output any more.
+    NobodyReads,
     /// What a command in a container, or the program of `kukri run`, ended with; never 0.
     PassedOn(u8),
 }
@@ -64,6 +66,8 @@ impl Status {
             (Self::CannotRun, _) => 126,
             (Self::NotFound, _) => 127,
             (Self::Interrupted(Signal::Interrupt), Dialect::Kukri) => 130,
+            // As if SIGPIPE had ended it, which it does to most programs.
+            (Self::NobodyReads, _) => 141,
             (Self::Interrupted(Signal::Terminate), Dialect::Kukri) => 143,
             (Self::PassedOn(code), _) => code,
         }
@@ -88,12 +92,17 @@ pub const TABLE: &[(&str, &str, &str)] = &[
         "1",
         "1",
         "It failed: the error is on standard error. Also: `engine status` where no engine runs, `doctor` where something is \
-         missing, `cache verify` where something is damaged, any command whose page (`--trace`) cannot be written",
+         missing, `cache verify` where something is damaged, `cache why` where no such step is known, any command whose page (`--trace`) cannot be written",
     ),
     ("2", "1", "The command line is wrong, or a variable that stands for a flag"),
     ("126", "126", "`run`: the program cannot be started"),
     ("127", "127", "`run`: there is no such program"),
     ("130", "2", "Interrupted by SIGINT (Ctrl-C); what ran is cancelled"),
+    (
+        "141",
+        "141",
+        "Nobody reads standard output any more, as behind `| head -1`: as if SIGPIPE had ended it, without an error",
+    ),
     ("143", "2", "Ended by SIGTERM; what ran is cancelled"),
     ("128 + n", "128 + n", "`run`: signal n ended the program"),
     (
@@ -115,6 +124,7 @@ mod tests {
         Status::NotFound,
         Status::Interrupted(Signal::Interrupt),
         Status::Interrupted(Signal::Terminate),
+        Status::NobodyReads,
         Status::PassedOn(0),
         Status::PassedOn(42),
     ];

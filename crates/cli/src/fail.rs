@@ -1,16 +1,20 @@
 //! How a command fails: what went wrong, what to do next, and with which status.
 
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use crate::colours;
 use crate::exit::{Dialect, Signal, Status};
-use crate::settings::variable;
 
 /// A failure to report.
 #[derive(Debug)]
 pub struct Failure {
     message: String,
+    /// Lines below the message which say more about what failed.
+    details: Vec<String>,
+    /// Fields of the API down to the one that failed.
+    place: Vec<String>,
     hint: Option<String>,
     status: Status,
 }
@@ -21,7 +25,13 @@ pub type Outcome = Result<ExitCode, Failure>;
 impl Failure {
     /// Something went wrong.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, status: Status::Failed }
+        Self {
+            message: message.into(),
+            details: Vec::new(),
+            place: Vec::new(),
+            hint: None,
+            status: Status::Failed,
+        }
     }
 
     /// The command line is wrong.
@@ -46,6 +56,29 @@ impl Failure {
         self
     }
 
+    /// Says more below the message.
+    pub fn details(mut self, lines: Vec<String>) -> Self {
+        self.details = lines;
+        self
+    }
+
+    /// Without what is to be seen above it already.
+    pub fn brief(self) -> Self {
+        self.details(Vec::new())
+    }
+
+    /// Which field of the API failed, by those that lead to it.
+    pub fn place(mut self, fields: Vec<String>) -> Self {
+        self.place = fields;
+        self
+    }
+
+    /// The place in other words.
+    pub fn map_place(mut self, names: impl Fn(Vec<String>) -> Vec<String>) -> Self {
+        self.place = names(self.place);
+        self
+    }
+
     /// Says first where it went wrong.
     pub fn within(mut self, place: &str) -> Self {
         self.message = format!("{place}: {}", self.message);
@@ -62,6 +95,12 @@ impl Failure {
     pub fn tell(&self) {
         if !self.message.is_empty() {
             err(&format!("{} {}\n", label("error:", "31"), self.message));
+        }
+        if !self.place.is_empty() {
+            err(&format!("at: {}\n", self.place.join(".")));
+        }
+        if !self.details.is_empty() {
+            err(&format!("{}\n", self.details.join("\n")));
         }
         if let Some(hint) = &self.hint {
             err(&format!("{} {hint}\n", label("hint:", "36")));
@@ -89,16 +128,7 @@ impl<E: fmt::Display> From<E> for Failure {
 
 /// A word in bold and in a colour (a number of ECMA-48), where standard error shows colours.
 fn label(word: &str, colour: &str) -> String {
-    if colours() && std::io::stderr().is_terminal() {
-        format!("\x1b[1;{colour}m{word}\x1b[0m")
-    } else {
-        word.to_owned()
-    }
-}
-
-/// Whether the user wants colours on terminals.
-pub fn colours() -> bool {
-    variable("NO_COLOR").is_none()
+    if colours::on(&std::io::stderr()) { format!("\x1b[1;{colour}m{word}\x1b[0m") } else { word.to_owned() }
 }
 
 /// Prints what reading the command line ended with: a mistake to standard error, help to standard output.
@@ -106,18 +136,22 @@ pub fn report_usage(error: &clap::Error, dialect: Dialect) -> ExitCode {
     match error.print() {
         Ok(()) if !error.use_stderr() => ExitCode::SUCCESS,
         Ok(()) => ExitCode::from(Status::Usage.number(dialect)),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            ExitCode::from(Status::NobodyReads.number(dialect))
+        }
         // Help that nobody could read has not helped.
         Err(_) => ExitCode::from(Status::Failed.number(dialect)),
     }
 }
 
-/// Writes to standard output. That nobody reads it is a failure, not a crash.
+/// Writes to standard output. That it cannot be written is a failure; that nobody reads it is one of which nothing is said:
+/// whoever has read enough knows.
 pub fn out(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Failure::new(format!("standard output: {error}")))
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::new("").status(Status::NobodyReads),
+        _ => Failure::new(format!("standard output: {error}")),
+    })
 }
 
 /// Writes to standard error. Who closed it does not want to know.

@@ -5,6 +5,7 @@
 
 mod admin;
 mod args;
+mod colours;
 mod commands;
 mod completion;
 mod connection;
@@ -16,6 +17,7 @@ pub mod reference;
 mod runs;
 mod settings;
 mod shared_terminal;
+mod signals;
 mod size;
 mod telemetry;
 

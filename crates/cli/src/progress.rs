@@ -10,6 +10,7 @@ use kukri_telemetry::{
 };
 
 use crate::args::{ProgressMode, SessionFlags};
+use crate::colours;
 use crate::exit::Dialect;
 use crate::fail::Failure;
 use crate::runs::{self, Recorder};
@@ -54,7 +55,7 @@ impl Mode {
             }
         };
         // Such a terminal cannot move its cursor.
-        let dumb = variable("TERM").is_none_or(|name| name == "dumb");
+        let dumb = colours::dumb();
         match mode {
             _ if silent => Self::None,
             ProgressMode::None => Self::None,
@@ -172,7 +173,7 @@ impl Progress {
         let (width, height) = size().unwrap_or((80, 24));
         // What the program has said before stays in sight.
         let height = (height - 1).min((height * 2 / 3).max(8));
-        let screen = Screen { width, height, colour: crate::fail::colours(), ..Screen::default() };
+        let screen = Screen { width, height, colour: colours::on(&std::io::stderr()), ..Screen::default() };
         write(&painter.paint(tty::render(&self.view, &screen, now()), width));
     }
 
@@ -180,6 +181,11 @@ impl Progress {
     pub fn say(&mut self, text: &str) {
         self.clear();
         write(text);
+    }
+
+    /// Whether the steps that failed are shown at the end.
+    pub const fn shows_failures(&self) -> bool {
+        matches!(self.mode, Mode::Tty(_) | Mode::Dots(_) | Mode::Report)
     }
 
     /// Whether a picture is drawn.
@@ -231,7 +237,7 @@ impl Progress {
     fn sum_up(&mut self) {
         let terminal = std::io::stderr().is_terminal();
         let width = size().filter(|_| terminal).map_or(usize::MAX, |(width, _)| width);
-        let colour = terminal && crate::fail::colours();
+        let colour = colours::on(&std::io::stderr());
         let mut lines = Vec::new();
         match &mut self.mode {
             Mode::None | Mode::Json | Mode::Logs(_) => return,
@@ -248,7 +254,7 @@ impl Progress {
             Mode::Report => lines = report::render(&self.view, width, colour),
         }
         let summary = Summary::of(&self.view);
-        if summary.steps + summary.transfers > 0 {
+        if summary.counts.steps + summary.counts.transfers > 0 {
             lines.extend(summary.lines(width));
         }
         let mut text = lines.join("\n");

@@ -13,8 +13,11 @@ use jiff::Timestamp;
 use kukri_telemetry::{Event, Run, Trace};
 use serde::{Deserialize, Serialize};
 
-use crate::fail::Failure;
 use crate::settings;
+
+mod pages;
+
+pub use pages::{new_page, write_page};
 
 /// Largest file of a run in bytes; after that, what commands write is left out.
 const MOST_BYTES: u64 = 64 << 20;
@@ -162,17 +165,14 @@ pub fn read(path: &Path, logs: bool) -> io::Result<Trace> {
     Ok(trace)
 }
 
-/// Writes the page of a run. Only its user may read it: what commands write may be confidential.
-pub fn write_page(trace: &Trace, path: &Path) -> Result<(), Failure> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(trace.html().as_bytes()))
-        .map_err(|error| Failure::new(format!("cannot write the trace to {}: {error}", path.display())))
+/// Where runs are kept.
+fn directory() -> Option<PathBuf> {
+    Some(state()?.join("runs"))
 }
 
-/// Where runs are kept: below the user's directory for state.
-pub fn directory() -> Option<PathBuf> {
-    let state = settings::variable("XDG_STATE_HOME").map(PathBuf::from);
-    Some(state.or_else(|| Some(settings::home()?.join(".local/state")))?.join("kukri/runs"))
+/// Below the user's directory for state.
+fn state() -> Option<PathBuf> {
+    Some(settings::base_dir("XDG_STATE_HOME", ".local/state")?.join("kukri"))
 }
 
 #[cfg(test)]

@@ -114,7 +114,18 @@ pub fn kept_runs() -> Result<usize, Failure> {
 
 /// The user's home directory.
 pub fn home() -> Option<PathBuf> {
-    variable("HOME").map(PathBuf::from)
+    path_variable("HOME")
+}
+
+/// A directory for the user's files of one sort: as a variable of the XDG specification says, else below the home directory.
+/// A relative path is ignored, as the specification wants it: it would be another directory wherever the command is called.
+pub fn base_dir(name: &str, below_home: &str) -> Option<PathBuf> {
+    path_variable(name).filter(|path| path.is_absolute()).or_else(|| Some(home()?.join(below_home)))
+}
+
+/// The path in a variable, if it is set and not empty. Paths need not be text.
+fn path_variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// The settings as they are without flags: for a client that may have to start an engine.
@@ -148,15 +159,12 @@ impl EngineSettings {
         let root = match &self.root {
             Some(root) => std::path::absolute(root)?,
             None if rustix::process::geteuid().is_root() => PathBuf::from("/var/lib/kukri"),
-            None => match variable("XDG_DATA_HOME") {
-                Some(data) => PathBuf::from(data).join("kukri"),
-                None => home()
-                    .ok_or_else(|| {
-                        Failure::new("there is no place for the engine's data: HOME is not set")
-                            .hint("set KUKRI_ROOT to a directory")
-                    })?
-                    .join(".local/share/kukri"),
-            },
+            None => base_dir("XDG_DATA_HOME", ".local/share")
+                .ok_or_else(|| {
+                    Failure::new("there is no place for the engine's data: HOME is not set")
+                        .hint("set KUKRI_ROOT to a directory")
+                })?
+                .join("kukri"),
         };
         let run = root.join("run");
         Ok(Places {
@@ -245,7 +253,7 @@ impl EngineSettings {
             return Ok(Some(path.clone()));
         }
         // Where the user's own programs need other authorities, those in containers do so as well.
-        Ok(variable("SSL_CERT_FILE").map(PathBuf::from).filter(|path| path.is_file()))
+        Ok(path_variable("SSL_CERT_FILE").filter(|path| path.is_file()))
     }
 
     fn file(&self) -> Result<ConfigFile, Failure> {

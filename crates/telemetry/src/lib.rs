@@ -9,6 +9,7 @@
 mod bars;
 pub mod ci;
 pub mod context;
+pub mod counters;
 pub mod dots;
 pub mod event;
 pub mod format;
@@ -30,6 +31,7 @@ pub mod view;
 
 pub use ci::Ci;
 pub use context::{Moment, TraceContext, Traced, TracedCall, TracedValue};
+pub use counters::Counters;
 pub use dots::Dots;
 pub use event::{Event, Level, SpanId, SpanKind, SpanOutcome, SpanUsage, Stream};
 pub use logs::Logs;
@@ -38,4 +40,4 @@ pub use plain::{Plain, PlainConfig};
 pub use summary::Summary;
 pub use trace::{Run, Trace};
 pub use tty::Screen;
-pub use view::{Counters, Limits, LogLine, Phase, Progress, Span, SpanState, View};
+pub use view::{Limits, LogLine, Phase, Progress, Span, SpanState, View};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::counters::Counters;
 use crate::format;
 use crate::style::cut;
 use crate::view::View;
@@ -9,22 +10,10 @@ use crate::view::View;
 /// The outcome of a run in numbers. `Display` gives one to eleven lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// Steps that were started.
-    pub steps: u64,
-    /// Of these, how many needed no run.
-    pub cached: u64,
-    /// Transfers that were started: files from and to the client, images to a registry. Each of them happens every time.
-    pub transfers: u64,
-    /// How many failed.
-    pub failed: u64,
-    /// How many nobody wanted any more, or had not ended.
-    pub cancelled: u64,
-    /// Bytes moved.
-    pub bytes: u64,
+    /// How many steps and transfers, and how they ended.
+    pub counts: Counters,
     /// From the first to the latest event, nanoseconds.
     pub total_ns: u64,
-    /// How long the cached steps took when they ran, with those before them that were not needed, nanoseconds.
-    pub saved_ns: u64,
     /// The slowest steps, slowest first: nanoseconds and label.
     pub slowest: Vec<(u64, String)>,
     /// The steps that determined how long it took, each with the result of the one before; empty if there is no such
@@ -42,27 +31,11 @@ impl Summary {
     /// Sums up what the view has seen.
     #[must_use]
     pub fn of(view: &View) -> Self {
-        let counters = view.counters();
         Self {
-            steps: counters.steps,
-            transfers: counters.transfers,
-            cached: counters.cached,
-            failed: counters.failed,
-            cancelled: counters.cancelled + counters.running,
-            bytes: counters.bytes,
+            counts: view.counters(),
             total_ns: view.elapsed_ns(),
-            saved_ns: counters.saved_ns,
             critical_path: critical_path(view),
             slowest: view.slowest().iter().filter(|(ns, _)| *ns >= Self::SLOW_NS).cloned().collect(),
-        }
-    }
-
-    /// How many of the steps needed no run, in whole per cent, rounded down; 0 if there were none.
-    #[must_use]
-    pub const fn cached_percent(&self) -> u64 {
-        match (self.cached * 100).checked_div(self.steps) {
-            Some(percent) => percent,
-            None => 0,
         }
     }
 }
@@ -90,27 +63,13 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.steps == 1 { "" } else { "s" };
-        write!(f, "{} step{plural}", self.steps)?;
-        if self.cached > 0 {
-            write!(f, ", {} cached ({}%)", self.cached, self.cached_percent())?;
-        }
-        if self.failed > 0 {
-            write!(f, ", {} failed", self.failed)?;
-        }
-        if self.cancelled > 0 {
-            write!(f, ", {} cancelled", self.cancelled)?;
-        }
-        if self.transfers > 0 {
-            let plural = if self.transfers == 1 { "" } else { "s" };
-            write!(f, ", {} transfer{plural}", self.transfers)?;
-        }
-        if self.bytes > 0 {
-            write!(f, ", {} moved", format::bytes(self.bytes))?;
+        write!(f, "{}", self.counts)?;
+        if self.counts.bytes > 0 {
+            write!(f, ", {} moved", format::bytes(self.counts.bytes))?;
         }
         write!(f, " in {}", format::duration(self.total_ns))?;
-        if self.saved_ns >= Self::SLOW_NS {
-            write!(f, ", {} saved", format::duration(self.saved_ns))?;
+        if self.counts.saved_ns >= Self::SLOW_NS {
+            write!(f, ", {} saved", format::duration(self.counts.saved_ns))?;
         }
         writeln!(f)?;
         if !self.slowest.is_empty() {
@@ -150,7 +109,7 @@ mod tests {
         events.push(finished(7, failure("m", None), 1.0));
         events.push(span(8, None, "never ended", SpanKind::Exec, 1.0));
         let summary = Summary::of(&view(&events));
-        assert_eq!(summary.cached_percent(), 12);
+        assert_eq!(summary.counts.cached_percent(), 12);
         assert_eq!(
             summary.to_string(),
             "\
@@ -224,7 +183,7 @@ critical path: 3.0s
     #[test]
     fn a_run_of_nothing() {
         let summary = Summary::of(&View::default());
-        assert_eq!(summary.cached_percent(), 0);
+        assert_eq!(summary.counts.cached_percent(), 0);
         assert_eq!(summary.to_string(), "0 steps in 0.0s\n");
     }
 }

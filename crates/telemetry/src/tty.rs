@@ -334,7 +334,7 @@ warning: old client
         }
         assert_eq!(view.running_count(), 0);
         assert_eq!(cancelled(&view, 60, false), ["- withExec make  3.5s  cancelled"]);
-        assert_eq!(crate::Summary::of(&view).cancelled, 1);
+        assert_eq!(crate::Summary::of(&view).counts.cancelled, 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use crate::counters::{Counters, End};
 use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
 use crate::paths::Paths;
 use crate::text::{Lines, one_line};
@@ -94,30 +95,6 @@ pub struct LogLine {
     pub stream: Stream,
     /// The line, without its end and without escape sequences.
     pub text: String,
-}
-
-/// What has been counted since the first event. Steps and transfers are spans of every kind but [`SpanKind::Call`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Steps that have started, without transfers.
-    pub steps: u64,
-    /// Transfers that have started: files that come from or go to a client, images that go to a registry.
-    pub transfers: u64,
-    /// Steps and transfers that have not ended.
-    pub running: u64,
-    /// Steps whose result was there already.
-    pub cached: u64,
-    /// Steps and transfers that failed.
-    pub failed: u64,
-    /// Steps and transfers that nobody wanted any more.
-    pub cancelled: u64,
-    /// Bytes moved: what all transfers in `bytes` have moved, without what was there already.
-    pub bytes: u64,
-    /// Bytes of logs.
-    pub log_bytes: u64,
-    /// How long the steps whose result was there took when they ran, and those before them that were not needed,
-    /// nanoseconds.
-    pub saved_ns: u64,
 }
 
 /// The state of the reducer.
@@ -330,14 +307,7 @@ impl View {
             Some(parent) if parent.state == SpanState::Running => parent.running_children.insert(order, id),
             _ => self.running_roots.insert(order, id),
         };
-        if kind.is_step() {
-            if kind.is_transfer() {
-                self.counters.transfers += 1;
-            } else {
-                self.counters.steps += 1;
-            }
-            self.counters.running += 1;
-        }
+        self.counters.begin(kind);
         let span = Span {
             id,
             parent,
@@ -380,28 +350,21 @@ impl View {
             return;
         }
         span.finished_ns = Some(time_ns);
-        span.state = match outcome {
-            SpanOutcome::Failed { message, exit_code } => {
+        let end = End::of(outcome, span.cached);
+        span.state = match (end, outcome) {
+            (_, SpanOutcome::Failed { message, exit_code }) => {
                 SpanState::Failed { message: message.clone(), exit_code: *exit_code }
             }
-            SpanOutcome::Cancelled => SpanState::Cancelled,
-            SpanOutcome::Cached => SpanState::Cached,
-            SpanOutcome::Ok | SpanOutcome::Other(_) if span.cached => SpanState::Cached,
-            SpanOutcome::Ok | SpanOutcome::Other(_) => SpanState::Ok,
+            (End::Cancelled, _) => SpanState::Cancelled,
+            (End::Cached, _) => SpanState::Cached,
+            _ => SpanState::Ok,
         };
         for stream in [Stream::Stdout, Stream::Stderr] {
             let rest = span.partial[stream as usize].finish();
             span.keep(stream, rest, self.limits.log_lines);
         }
         let step = span.kind.is_step();
-        let counters = &mut self.counters;
-        counters.running -= u64::from(step);
-        match &span.state {
-            SpanState::Cached => counters.cached += u64::from(step),
-            SpanState::Failed { .. } => counters.failed += u64::from(step),
-            SpanState::Cancelled => counters.cancelled += u64::from(step),
-            SpanState::Ok | SpanState::Running => {}
-        }
+        self.counters.end(&span.kind, end);
         if step {
             let ran =
                 if span.state == SpanState::Cached { 0 } else { time_ns.saturating_sub(span.started_ns) };

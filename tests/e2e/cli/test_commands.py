@@ -23,7 +23,6 @@ from engine import Engine, binary
         ["cache", "gc", "--json"],
         ["cache", "verify", "--json"],
         ["cache", "prune", "--dry-run", "--json"],
-        ["cache", "why", "nothing like it", "--json"],
         ["query", "{ version }"],
     ],
 )
@@ -38,6 +37,13 @@ def test_the_version_names_the_platform_like_the_api(engine: Engine) -> None:
     assert engine.kukri("version").stdout.endswith(f" {platform}\n")
     told = json.loads(engine.kukri("version", "--json").stdout)
     assert f"{told['os']}/{told['arch']}" == platform
+
+
+def test_why(engine: Engine) -> None:
+    with engine.session() as session:
+        session.run("echo", "why it ran")
+        for flags in ([], ["--json"]):
+            assert "why it ran" in engine.kukri("cache", "why", "why it ran", *flags).stdout
 
 
 def test_queries_inside_a_session_use_it(engine: Engine, tmp_path: Path) -> None:
@@ -82,6 +88,46 @@ def test_colours(engine: Engine, command: list[str]) -> None:
     plain = on_terminal(engine, *command, NO_COLOR="1")
     # Bold and underlined are no colours.
     assert not re.search(r"\x1b\[[0-9;]*[34][0-7]m", plain), repr(plain)
+
+
+@pytest.mark.parametrize("command", [["--help"], ["nope"], ["query", "{ nope }"], ["help", "run"]])
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [
+        ({}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"CLICOLOR_FORCE": "1"}, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_colours_where_there_is_no_terminal(
+    engine: Engine, command: list[str], variables: dict[str, str], coloured: bool
+) -> None:
+    done = engine.kukri(*command, env={**engine.env, **variables}, check=False)
+    assert ("\x1b[" in done.stdout + done.stderr) is coloured
+
+
+@pytest.mark.parametrize("variables", [{"FORCE_COLOR": "0"}, {"CLICOLOR": "0"}, {"TERM": "dumb"}])
+@pytest.mark.parametrize("command", [["--help"], ["query", "{ nope }"]])
+def test_no_colours_on_a_terminal(engine: Engine, command: list[str], variables: dict[str, str]) -> None:
+    assert not re.search(r"\x1b\[[0-9;]*[34][0-7]m", on_terminal(engine, *command, **variables))
+
+
+def test_base_directories_are_absolute(engine: Engine, tmp_path: Path) -> None:
+    """Others are ignored, as the XDG specification wants it: they would be elsewhere for each command."""
+    env = {
+        **engine.env,
+        "HOME": str(tmp_path / "home"),
+        "XDG_STATE_HOME": "state",
+        "XDG_CACHE_HOME": "./cache",
+    }
+    (tmp_path / "file").write_text("")
+    document = '{ container { from(address: "busybox") { withExec(args: ["true"]) { exitCode } } } }'
+    engine.kukri("query", document, env=env, cwd=tmp_path)
+    sync = '{ host { directory(path: ".") { entries } } }'
+    engine.kukri("query", sync, env=env, cwd=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "home"]
+    assert list((tmp_path / "home/.local/state/kukri/runs").iterdir())
 
 
 def test_older_name_of_a_variable(engine: Engine) -> None:

@@ -52,3 +52,9 @@ def test_man_shows_them(tmp_path: Path) -> None:
     # What `man` runs, once for all of them.
     files = [str(path) for path in (WHEEL / "man1").iterdir()]
     assert "kukri-cache-prune" in run("groff", "-man", "-Tutf8", "-ww", *files)
+
+
+def test_pages_say_which_variables_stand_for_flags(engine: Engine, tmp_path: Path) -> None:
+    engine.kukri("man", str(tmp_path))
+    for page, variable in (("run", "KUKRI_PROGRESS"), ("core", "DAGGER_WORKDIR"), ("engine", "KUKRI_ROOT")):
+        assert variable in (tmp_path / f"kukri-{page}.1").read_text(), page

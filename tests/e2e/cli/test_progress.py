@@ -55,6 +55,43 @@ def test_dots(engine: Engine) -> None:
     assert "1 failed" in shown
 
 
+@pytest.mark.parametrize("mode", [*MODES, "-s"])
+@pytest.mark.parametrize("command", ["query", "core"])
+def test_a_failure_is_told_once_in_every_mode(engine: Engine, mode: str, command: str) -> None:
+    """Command, status, the end of the output, and the place in the API."""
+    word = unique()
+    script = f"echo out of {word}; seq 30 >&2; exit 42"
+    arguments = ["query", steps(script)]
+    if command == "core":
+        exec_ = ["with-exec", f"--args={json.dumps(['sh', '-c', script])}", "stdout"]
+        arguments = ["core", "container", "from", "--address=busybox", *exec_]
+    flags = [mode] if mode == "-s" else [f"--progress={mode}"]
+    done = engine.kukri(
+        *arguments[:1], *flags, *arguments[1:], env={**engine.env, "TERM": "xterm"}, check=False
+    )
+    assert done.returncode == 42
+    place = "a0.from.withExec.stdout" if command == "query" else "container from with-exec stdout"
+    before, error = done.stderr.split("error: ")
+    assert error.startswith(f"exit code: 42\nat: {place}\n"), done.stderr
+    # The command is in the error, or just above it with all that it wrote.
+    block = f"✗ sh -c '{script}'"
+    if mode in ("tty", "dots", "report"):
+        assert before.count(block) == 1 and f"  │ out of {word}\n" in before and "  │ 30\n" in before
+        assert "command:" not in error and word not in error
+    else:
+        assert block not in before
+        assert f"command: sh -c '{script}'\n" in error
+        assert f"stdout:\n  out of {word}\n" in error
+        assert "stderr, the last 20 of 30 lines:\n  11\n" in error and error.endswith("  30\n")
+
+
+def test_where_a_document_is_wrong(engine: Engine) -> None:
+    done = engine.kukri("query", "{\n  version\n  nope\n}", check=False)
+    assert "\nat: line 3, column 3\n" in done.stderr
+    done = engine.kukri("query", '{ b: directory { file(path: "no") { contents } } }', check=False)
+    assert "no: no such file or directory\nat: b.file" in done.stderr
+
+
 def test_logs(engine: Engine) -> None:
     word = unique()
     shown = progress(engine, steps(f": {word}; echo one; echo two >&2"), "logs")

@@ -194,6 +194,7 @@ def test_twenty_thousand_steps(browser: Any, recorded: Recorded, tmp_path: Path)
     run = {
         "run": {"id": "r", "command": "many", "version": "0", "started_ns": 0},
         "steps": steps,
+        "counts": {"steps": len(steps), "transfers": 0},
         "messages": [],
     }
     before, rest = recorded.page.read_text().split('id="run">', 1)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,15 +46,78 @@ def test_show(recorded: Recorded) -> None:
 
 def test_open(recorded: Recorded, tmp_path: Path) -> None:
     """Without a desktop the path is printed; with `--output` nothing is opened."""
-    env = {key: value for key, value in recorded.engine.env.items() if "DISPLAY" not in key} | {
-        "TMPDIR": str(tmp_path)
-    }
-    printed = Path(recorded.engine.kukri("trace", "open", env=env).stdout.strip())
-    assert printed.parent == tmp_path
+    printed = opened(recorded)
     chosen = tmp_path / "chosen.html"
     recorded.engine.kukri("trace", "open", "-o", str(chosen))
     assert chosen.read_text() == printed.read_text()
     assert "python ci.py" in chosen.read_text()
+
+
+def test_pages_are_new_and_of_their_user_alone(recorded: Recorded, tmp_path: Path) -> None:
+    """Whoever plants a link where a page may be expected reaches nothing."""
+    runs = recorded.engine.root / "state/kukri/runs"
+    (latest,) = sorted(path.stem for path in runs.iterdir())[-1:]
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    pages = recorded.engine.root / "state/kukri/pages"
+    pages.mkdir(mode=0o700, exist_ok=True)
+    for directory in (tmp_path, pages):
+        (directory / f"kukri-{latest}.html").symlink_to(victim)
+        (directory / f"{latest}.html").symlink_to(victim)
+    first, second = (opened(recorded, TMPDIR=str(tmp_path)) for _ in range(2))
+    assert first != second and victim.read_text() == "mine"
+    for page in (first, second):
+        assert page.parent == pages
+        assert stat.S_IMODE(page.lstat().st_mode) == 0o600 and not page.is_symlink()
+    assert stat.S_IMODE(pages.stat().st_mode) == 0o700
+    for link in pages.iterdir():
+        if link.is_symlink():
+            link.unlink()
+
+
+def test_pages_of_earlier_days_go(recorded: Recorded) -> None:
+    old, young = opened(recorded), opened(recorded)
+    other = old.parent / "notes"
+    other.write_text("")
+    yesterday = time.time() - 25 * 3600
+    for path in (old, other):
+        os.utime(path, (yesterday, yesterday))
+    opened(recorded)
+    assert (old.exists(), young.exists(), other.exists()) == (False, True, True)
+
+
+def test_a_page_that_has_no_place(recorded: Recorded, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    shutil.copytree(recorded.engine.root / "state", state)
+    shutil.rmtree(state / "kukri/pages", ignore_errors=True)
+    (state / "kukri/pages").write_text("")
+    env = {**recorded.engine.env, "XDG_STATE_HOME": str(state)}
+    done = recorded.engine.kukri("trace", "open", env=env, check=False)
+    assert done.returncode == 1 and "--output" in done.stderr
+
+
+def opened(recorded: Recorded, **variables: str) -> Path:
+    """The page that is written where there is no browser."""
+    env = {key: value for key, value in recorded.engine.env.items() if "DISPLAY" not in key}
+    return Path(recorded.engine.kukri("trace", "open", env={**env, **variables}).stdout.strip())
+
+
+def test_counts_are_those_of_the_summary(fresh: Engine, tmp_path: Path) -> None:
+    """Transfers are no steps, neither when the run ends nor later."""
+    (tmp_path / "file").write_text("")
+    document = """{ host { directory(path: ".") { entries } }
+        container { from(address: "alpine") { withExec(args: ["echo", "hi"]) { stdout } } } }"""
+    for _ in range(2):
+        done = fresh.kukri("query", document, cwd=str(tmp_path))
+        summary = re.search(r"^\d+ steps?.*, (\d+) transfers?(?=[, ])", done.stderr, re.MULTILINE)
+        assert summary, done.stderr
+        shown = fresh.kukri("trace", "show").stdout.splitlines()[-1]
+        assert shown.startswith(f"{summary[0]} in "), (shown, summary[0])
+        (run, *_) = json.loads(fresh.kukri("trace", "ls", "--json").stdout)
+        assert re.match(rf"{run['steps']} steps?,", summary[0]) and run["transfers"] == int(summary[1])
+        page = fresh.root / "page.html"
+        fresh.kukri("trace", "open", "-o", str(page))
+        assert f'"counts":{{"steps":{run["steps"]},"transfers":{run["transfers"]},' in page.read_text()
 
 
 def test_unknown_runs(recorded: Recorded) -> None:

@@ -13,6 +13,7 @@ mod lengths;
 mod manifests;
 mod masked;
 mod objects;
+mod reads;
 mod repo;
 mod settings;
 mod suppressions;

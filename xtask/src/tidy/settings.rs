@@ -2,23 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use kukri_cli::registry::{SETTINGS, Setting};
+use kukri_cli::registry::{Setting, all};
 
 use super::Finding;
 use super::masked::{mask, test_items};
+use super::reads::{is_name, reads};
 use super::repo::Repo;
 
 const REGISTRY: &str = "crates/cli/src/settings/registry.rs";
+const TABLES: &str = "crates/cli/src/settings/registry/";
 
 /// Sources of what users run. Scripts, tests and examples have variables of their own.
 const SOURCES: &[&str] = &["crates/", "python/dagger/"];
+
+/// What the names of variables begin with that only programs of this sort have: they are settings wherever they stand.
+const FAMILIES: &[&str] = &["KUKRI_", "DAGGER_", "_EXPERIMENTAL_", "OTEL_", "XDG_"];
 
 /// Names that only tests of the project use.
 const OF_TESTS: &[&str] = &["KUKRI_TEST_", "KUKRI_RANDOM_"];
 
 /// Names that are not in the registry, and entries of it that nothing reads.
 pub fn check(repo: &Repo) -> Vec<Finding> {
-    compare(repo, SETTINGS)
+    compare(repo, &all().copied().collect::<Vec<_>>())
 }
 
 fn compare(repo: &Repo, settings: &[Setting]) -> Vec<Finding> {
@@ -27,9 +32,22 @@ fn compare(repo: &Repo, settings: &[Setting]) -> Vec<Finding> {
         .flat_map(|setting| std::iter::once(&setting.name).chain(setting.also))
         .copied()
         .collect();
-    let mut findings = Vec::new();
+    let mut findings = BTreeSet::new();
     let mut read = BTreeSet::new();
     for (path, text) in repo.files().filter(|(path, _)| is_source(path)) {
+        for found in reads(path, text) {
+            let Some(name) = found.name else {
+                let what = "which variable is read cannot be told";
+                let instead =
+                    "name it in the call, or add the function to PASS_ON in xtask/src/tidy/reads.rs";
+                findings.insert(Finding::new(path, found.line, what, instead));
+                continue;
+            };
+            if !known.contains(&*name) {
+                findings.insert(unknown(path, found.line, &name));
+            }
+            read.insert(name);
+        }
         let tests = if path.ends_with(".rs") { test_items(&mask(text)) } else { Vec::new() };
         let mut offset = 0;
         for (index, line) in text.lines().enumerate() {
@@ -37,27 +55,39 @@ fn compare(repo: &Repo, settings: &[Setting]) -> Vec<Finding> {
             offset += line.len() + 1;
             let comment = if path.ends_with(".rs") { "//" } else { "#" };
             for name in literals(line, comment).filter(|name| is_setting(name) || known.contains(name)) {
-                read.insert(name);
                 if !known.contains(name) && !tests.iter().any(|test| test.contains(&at)) {
-                    let what = format!("{name} is not in the registry of settings");
-                    findings.push(Finding::new(path, index + 1, what, format!("add it to {REGISTRY}")));
+                    findings.insert(unknown(path, index + 1, name));
                 }
+                read.insert(name.to_owned());
             }
         }
     }
-    // Older names are looked up through the registry itself.
-    for name in settings.iter().map(|setting| setting.name).filter(|name| !read.contains(name)) {
-        findings.push(Finding::new(REGISTRY, 1, format!("nothing reads {name}"), "take it out of the table"));
+    // Other names are looked up through the registry itself.
+    for name in settings.iter().map(|setting| setting.name).filter(|name| !read.contains(*name)) {
+        findings.insert(Finding::new(
+            REGISTRY,
+            1,
+            format!("nothing reads {name}"),
+            "take it out of the table",
+        ));
     }
-    findings
+    findings.into_iter().collect()
+}
+
+fn unknown(path: &str, line: usize, name: &str) -> Finding {
+    let what = format!("{name} is not in the registry of settings");
+    Finding::new(path, line, what, format!("add it to {TABLES}"))
 }
 
 fn is_source(path: &str) -> bool {
     let code = path.ends_with(".rs") || path.ends_with(".py");
     let tests = path.split('/').any(|part| part == "tests") || path.ends_with("/tests.rs");
+    // Programs for developers, and what is run to build.
+    let aside = path.contains("/examples/") || path.ends_with("/build.rs");
     // Generated files have names in examples only.
     let generated = path.starts_with("python/dagger/_gen/");
-    code && !tests && !generated && path != REGISTRY && SOURCES.iter().any(|start| path.starts_with(start))
+    let table = path == REGISTRY || path.starts_with(TABLES);
+    code && !tests && !aside && !generated && !table && SOURCES.iter().any(|start| path.starts_with(start))
 }
 
 /// Texts of a line that are in double quotes and are no comment.
@@ -67,10 +97,9 @@ fn literals<'a>(line: &'a str, comment: &str) -> impl Iterator<Item = &'a str> {
 }
 
 fn is_setting(name: &str) -> bool {
-    let ours = ["KUKRI_", "DAGGER_", "_EXPERIMENTAL_"].iter().any(|start| name.starts_with(start));
+    let family = FAMILIES.iter().any(|start| name.starts_with(start));
     let tests = OF_TESTS.iter().any(|start| name.starts_with(start));
-    ours && !tests
-        && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    family && !tests && is_name(name)
 }
 
 #[cfg(test)]
@@ -83,6 +112,25 @@ mod tests {
         let settings =
             [*find("KUKRI_ROOT").unwrap(), *find("KUKRI_PROGRESS").unwrap(), *find("HOME").unwrap()];
         compare(&Repo::of(files), &settings).iter().map(Finding::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_read_is_in_the_registry_whatever_its_name() {
+        let rust = "fn a() {\n    let desktop = variable(\"DISPLAY\");\n}\nfn b(name: &str) { std::env::var_os(name) }";
+        let python =
+            "HERE = os.environ[\"HOME\"] or os.getenv(\"PYTHON_NEW\")\nKUKRI = \"KUKRI_ROOT KUKRI_PROGRESS\"";
+        let more = ("crates/session/src/b.rs", "\"KUKRI_ROOT\" \"KUKRI_PROGRESS\"");
+        assert_eq!(
+            found([("crates/session/src/a.rs", rust), ("python/dagger/a.py", python), more]),
+            [
+                "crates/session/src/a.rs:2: DISPLAY is not in the registry of settings; add it to \
+                 crates/cli/src/settings/registry/",
+                "crates/session/src/a.rs:4: which variable is read cannot be told; name it in the call, or add the \
+                 function to PASS_ON in xtask/src/tidy/reads.rs",
+                "python/dagger/a.py:1: PYTHON_NEW is not in the registry of settings; add it to \
+                 crates/cli/src/settings/registry/",
+            ]
+        );
     }
 
     #[test]
@@ -101,10 +149,10 @@ mod tests {
             ]),
             [
                 "crates/cli/src/a.rs:1: KUKRI_NEW is not in the registry of settings; add it to \
-                 crates/cli/src/settings/registry.rs",
-                "python/dagger/a.py:1: _EXPERIMENTAL_DAGGER_NEW is not in the registry of settings; add it to \
-                 crates/cli/src/settings/registry.rs",
+                 crates/cli/src/settings/registry/",
                 "crates/cli/src/settings/registry.rs:1: nothing reads HOME; take it out of the table",
+                "python/dagger/a.py:1: _EXPERIMENTAL_DAGGER_NEW is not in the registry of settings; add it to \
+                 crates/cli/src/settings/registry/",
             ]
         );
     }

@@ -191,6 +191,13 @@ pub struct Field {
 }
 
 impl Field {
+    /// What asking for it of a type gives where it cannot be done yet: the text of the error.
+    #[must_use]
+    pub fn refusal(&self, on: &str) -> Option<String> {
+        let reason = self.unavailable?;
+        Some(kukri_model::schema::unavailable_message(&format!("{on}.{}", self.name), reason))
+    }
+
     /// What it does, and that it cannot be done yet where that is so.
     #[must_use]
     pub fn description(&self) -> Cow<'_, str> {

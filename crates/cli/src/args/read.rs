@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::builder::StyledStr;
 use clap::{Arg, Command, CommandFactory, FromArgMatches, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use kukri_api::Schema;
 
 use super::Args;
+use crate::colours;
 use crate::core::{self, chain::Chain};
 use crate::exit::Dialect;
 use crate::fail::{Failure, report_usage};
@@ -52,10 +54,26 @@ pub fn command(dialect: Dialect) -> Command {
     });
     match dialect {
         Dialect::Kukri => command,
-        Dialect::Dagger => command.name("dagger").bin_name("dagger").before_help(
+        Dialect::Dagger => renamed(command).name("dagger").bin_name("dagger").before_help(
             "This is kukri under the name of dagger: the same commands, with the statuses of that command.",
         ),
     }
+}
+
+/// With the other name in all texts that show what to write.
+fn renamed(mut command: Command) -> Command {
+    let other = |text: &StyledStr| text.to_string().replace("kukri ", "dagger ");
+    if let Some(text) = command.get_after_help().map(other) {
+        command = command.after_help(text);
+    }
+    if let Some(text) = command.get_after_long_help().map(other) {
+        command = command.after_long_help(text);
+    }
+    let of_arg = |arg: Arg| match arg.get_help().map(other) {
+        Some(text) => arg.help(text),
+        None => arg,
+    };
+    command.mut_args(of_arg).mut_subcommands(renamed)
 }
 
 /// Texts of the flags that are settings.
@@ -98,7 +116,7 @@ fn older_names(command: Command) -> Command {
 
 /// Reads the command line. What ends the command at once (help, a mistake) is printed, and gives the status.
 pub fn parse(words: Vec<OsString>, dialect: Dialect) -> Result<Args, ExitCode> {
-    let command = older_names(command(dialect));
+    let command = older_names(command(dialect)).color(colours::wanted());
     let words = flags_after_command(&command, words);
     if let Some(failure) = absent(&words, dialect) {
         return Err(failure.report(dialect));
@@ -201,6 +219,23 @@ mod tests {
         let command = command(Dialect::Kukri);
         for name in ABSENT.iter().flat_map(|(names, _)| *names) {
             assert!(command.find_subcommand(name).is_none(), "{name} is there");
+        }
+    }
+
+    #[test]
+    fn under_the_other_name_all_texts_have_it() {
+        fn texts(command: &mut Command, found: &mut Vec<String>) {
+            found.extend(command.get_after_help().map(ToString::to_string));
+            found.push(command.render_long_help().to_string());
+            command.get_subcommands_mut().for_each(|command| texts(command, found));
+        }
+        let mut found = Vec::new();
+        let mut command = command(Dialect::Dagger);
+        command.build();
+        texts(&mut command, &mut found);
+        for text in found {
+            let text = text.replace("This is kukri under", "");
+            assert!(!text.contains("kukri "), "{text}");
         }
     }
 

@@ -50,6 +50,12 @@ pub async fn cache(args: CacheArgs) -> Outcome {
         err(&format!("nothing is kept in {}: no pipeline has run there yet\n", places.root.display()));
         of_nothing(verb)
     };
+    if let CacheCommand::Why { step, .. } = &args.command
+        && answer["runs"].as_array().is_none_or(Vec::is_empty)
+    {
+        return Err(Failure::new(format!("no step whose run is known has {step:?} in its name"))
+            .hint("names are those that progress shows; `kukri trace show` lists those of the latest run"));
+    }
     let shown = if as_json { answer.to_string() } else { text(verb, &body, &answer) };
     out(&format!("{}\n", shown.trim_end()))?;
     let damaged = verb == "verify"
@@ -180,9 +186,6 @@ fn pruned(answer: &Json) -> String {
 
 fn why(answer: &Json) -> String {
     let runs = answer["runs"].as_array().cloned().unwrap_or_default();
-    if runs.is_empty() {
-        return "no run of such a step is known".to_owned();
-    }
     let mut out = String::new();
     for run in &runs {
         out.push_str(&format!(

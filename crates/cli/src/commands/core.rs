@@ -10,7 +10,7 @@ use crate::args::CoreArgs;
 use crate::connection::Connection;
 use crate::core::chain::{Chain, Given, Step};
 use crate::core::value::{Value, quoted};
-use crate::core::{document, show};
+use crate::core::{document, names, show};
 use crate::fail::{Failure, Outcome, ended, err, out};
 
 /// Runs the chain and prints what it gives, or writes it to a file.
@@ -19,6 +19,9 @@ pub async fn core(args: CoreArgs) -> Outcome {
         let hint = "`kukri core --help` lists the functions with which a chain can begin";
         return Err(Failure::usage("no function was given").hint(hint));
     };
+    if let Some(refusal) = chain.refusal() {
+        return Err(Failure::new(refusal));
+    }
     // Without arguments: these may be secrets.
     let functions = chain.steps.iter().map(|step| step.name.clone());
     let words: Vec<String> = std::iter::once("kukri core".to_owned()).chain(functions).collect();
@@ -30,7 +33,9 @@ pub async fn core(args: CoreArgs) -> Outcome {
         }
         None => value(&mut connection, chain, args.json).await.map(|text| (text, String::new())),
     };
+    let shown = connection.shows_failures();
     let closed = connection.close().await;
+    let outcome = outcome.map_err(|failure| if shown { failure.brief() } else { failure });
     let printed = outcome.and_then(|(text, note)| {
         let line = text.is_empty() || text.ends_with('\n') || !std::io::stdout().is_terminal();
         out(&format!("{text}{}", if line { "" } else { "\n" }))?;
@@ -64,8 +69,7 @@ fn leaf(chain: &Chain) -> (&'static str, bool) {
         // It is an ID already.
         return ("", true);
     }
-    let works = chain.schema.composite(object).is_some_and(|composite| composite.fields.contains_key("sync"));
-    (if works { "id: sync" } else { "id" }, true)
+    (document::leaf_of(&chain.schema, object), true)
 }
 
 /// Sends a chain, part by part.
@@ -85,7 +89,8 @@ async fn run(connection: &mut Connection, chain: &mut Chain, leaf: &'static str)
 
 async fn ask(connection: &mut Connection, text: &str, path: &[String]) -> Result<Json, Failure> {
     let answer = connection.request(&json!({ "query": text })).await?;
-    Ok(show::results(serde_json::from_str(answer.data()?)?, path))
+    let data = answer.data().map_err(|failure| failure.map_place(names::of_chain))?;
+    Ok(show::results(serde_json::from_str(data)?, path))
 }
 
 /// Replaces texts that stand for objects by the IDs of these.

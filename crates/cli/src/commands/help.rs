@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap_complete::engine::CompletionCandidate;
 
 use crate::args::{self, HelpArgs};
+use crate::colours;
 use crate::exit::Dialect;
 use crate::fail::{Failure, Outcome, out};
 use crate::reference;
@@ -19,9 +20,8 @@ const TOPICS: &[Topic] = &[("environment", reference::environment), ("exit-codes
 /// What can be explained, for completion: topics, variables, commands.
 pub fn candidates() -> Vec<CompletionCandidate> {
     let topics = TOPICS.iter().map(|(name, _)| CompletionCandidate::new(name));
-    let settings = registry::SETTINGS
-        .iter()
-        .map(|setting| CompletionCandidate::new(setting.name).help(Some(setting.doc.into())));
+    let settings =
+        registry::all().map(|setting| CompletionCandidate::new(setting.name).help(Some(setting.doc.into())));
     let commands = args::command(Dialect::Kukri);
     let commands = commands
         .get_subcommands()
@@ -56,6 +56,8 @@ pub fn help(args: &HelpArgs, dialect: Dialect) -> Outcome {
             ))
         })?;
     }
-    out(&found.render_long_help().to_string())?;
+    let help = found.render_long_help();
+    let coloured = colours::on(&std::io::stdout());
+    out(&if coloured { help.ansi().to_string() } else { help.to_string() })?;
     Ok(ExitCode::SUCCESS)
 }

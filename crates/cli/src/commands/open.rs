@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use kukri_session::ClientHello;
@@ -13,7 +12,7 @@ use kukri_session::launch::{LaunchConfig, RunningEngine, ensure_engine};
 use crate::args::SessionFlags;
 use crate::fail::Failure;
 use crate::progress::Progress;
-use crate::settings::{self, Places, variable};
+use crate::settings::{self, Places};
 use crate::telemetry::Telemetry;
 
 /// How long an engine may take until it answers.
@@ -128,7 +127,7 @@ pub async fn open_at(
             socket: places.socket.clone(),
             hello,
             home: settings::home(),
-            cache_dir: cache_dir(),
+            cache_dir: settings::base_dir("XDG_CACHE_HOME", ".cache").map(|base| base.join("kukri")),
             env: std::env::vars_os().collect(),
             host_access,
             timeout: HELLO_TIMEOUT,
@@ -157,12 +156,6 @@ pub async fn close(session: RunningSession, progress: &mut Progress) -> Result<(
     let finished = progress.finish();
     progress.close().await;
     finished
-}
-
-fn cache_dir() -> Option<PathBuf> {
-    let base =
-        variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(settings::home()?.join(".cache")))?;
-    Some(base.join("kukri"))
 }
 
 /// A number that no other session of this machine has with this process id.

@@ -30,9 +30,11 @@ pub async fn query(args: QueryArgs) -> Outcome {
     let mut connection = Connection::open(&args.session, &["kukri query".to_owned()]).await?;
     let body = json!({ "query": document, "variables": variables, "operationName": operation });
     let answer = connection.request(&body).await;
+    let shown = connection.shows_failures();
     let closed = connection.close().await;
     let printed = answer.and_then(|answer| {
-        let mut text = indented(answer.data()?);
+        let data = answer.data().map_err(|failure| if shown { failure.brief() } else { failure })?;
+        let mut text = indented(data);
         text.push('\n');
         out(&text)
     });

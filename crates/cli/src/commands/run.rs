@@ -4,30 +4,39 @@ use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 
+use rustix::process::Pid;
 use tokio::process::Child;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::args::RunArgs;
 use crate::connection::Connection;
-use crate::exit::{Dialect, Signal, Status};
+use crate::exit::{Dialect, Status};
 use crate::fail::{Failure, Outcome, ended};
 use crate::shared_terminal::SharedTerminal;
+use crate::signals::Signals;
 use crate::size;
 
-/// Runs the program with the session's port and token in its environment; ends with its status.
+/// Runs the program with the session's port and token in its environment; ends with its status. Signals that were meant for
+/// the program come to it.
 pub async fn run(args: RunArgs, dialect: Dialect) -> Outcome {
     let cleanup = size::duration(&args.cleanup_timeout)
         .map_err(|error| Failure::usage(format!("--cleanup-timeout: {error}")))?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (program, rest) = args.command.split_first().ok_or_else(|| Failure::usage("no command was given"))?;
+    if program.as_encoded_bytes().starts_with(b"-") {
+        // A flag that there is not, rather than a program of that name.
+        return Err(Failure::usage(format!("run has no flag {}", program.to_string_lossy())).hint(format!(
+            "`{} run --help` lists them; a program whose name begins with a dash needs its path, as in ./-x",
+            dialect.name()
+        )));
+    }
+    let mut signals = Signals::listen()?;
     let words: Vec<String> = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let mut connection = tokio::select! {
         connection = Connection::open(&args.session, &words) => connection?,
-        _ = interrupt.recv() => return Err(Failure::interrupted(Signal::Interrupt)),
-        _ = terminate.recv() => return Err(Failure::interrupted(Signal::Terminate)),
+        sent = signals.next() => return Err(Failure::interrupted(sent.ends())),
     };
-    let (program, rest) = args.command.split_first().ok_or_else(|| Failure::usage("no command was given"))?;
+    signals.listen_to_all()?;
     let mut command = tokio::process::Command::new(program);
     if let Some(traceparent) = connection.traceparent() {
         command.env("TRACEPARENT", traceparent);
@@ -61,14 +70,15 @@ pub async fn run(args: RunArgs, dialect: Dialect) -> Outcome {
         };
         tokio::select! {
             status = child.wait() => break status?,
-            // The terminal has sent it to the child as well; the child decides how it ends.
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {
-                send(&child, rustix::process::Signal::TERM);
-                deadline.get_or_insert(Instant::now() + cleanup);
-            }
+            // The program decides how it ends.
+            sent = signals.next() => if let Some(pid) = pid(&child) {
+                sent.pass_on(pid);
+                if sent.is_last() {
+                    deadline.get_or_insert(Instant::now() + cleanup);
+                }
+            },
             () = late => {
-                send(&child, rustix::process::Signal::KILL);
+                let _ = child.start_kill();
                 deadline = None;
             }
             piece = written(&mut terminal) => connection.pass(&piece),
@@ -101,8 +111,6 @@ async fn written(terminal: &mut Option<SharedTerminal>) -> Vec<u8> {
     }
 }
 
-fn send(child: &Child, signal: rustix::process::Signal) {
-    if let Some(pid) = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) {
-        let _ = rustix::process::kill_process(pid, signal);
-    }
+fn pid(child: &Child) -> Option<Pid> {
+    child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()))
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::args::{TraceArgs, TraceCommand};
 use crate::fail::{Failure, Outcome, out};
 use crate::runs;
+use crate::settings::variable;
 
 /// Shows what there is.
 pub fn trace(args: TraceArgs) -> Outcome {
@@ -33,9 +34,10 @@ fn list(json: bool) -> Outcome {
                 json!({
                     "run": trace.run,
                     "elapsed_ns": trace.elapsed_ns(),
-                    "steps": trace.steps.len(),
-                    "cached": count(trace, State::Cached),
-                    "failed": count(trace, State::Failed),
+                    "steps": trace.counts.steps,
+                    "transfers": trace.counts.transfers,
+                    "cached": trace.counts.cached,
+                    "failed": trace.counts.failed,
                 })
             })
             .collect();
@@ -58,9 +60,9 @@ fn list(json: bool) -> Outcome {
                 trace.run.id,
                 began(trace),
                 format::duration(trace.elapsed_ns()),
-                trace.steps.len(),
-                count(trace, State::Cached),
-                count(trace, State::Failed),
+                trace.counts.steps,
+                trace.counts.cached,
+                trace.counts.failed,
                 trace.run.command
             )?;
         }
@@ -95,27 +97,21 @@ fn show(run: Option<&str>, wanted: Option<&str>, json: bool) -> Outcome {
     for step in steps {
         line(&mut text, step, elapsed)?;
     }
-    writeln!(
-        text,
-        "{} steps, {} cached, {} failed, {}",
-        steps.len(),
-        count(&trace, State::Cached),
-        count(&trace, State::Failed),
-        format::duration(elapsed)
-    )?;
+    writeln!(text, "{} in {}", trace.counts, format::duration(elapsed))?;
     print(&text)
 }
 
 fn open(run: Option<&str>, output: Option<PathBuf>) -> Outcome {
     let trace = runs::read(&find(run)?, true)?;
-    let written_to = match &output {
-        Some(path) => path.clone(),
-        None => std::env::temp_dir().join(format!("kukri-{}.html", trace.run.id)),
+    let path = match &output {
+        Some(path) => {
+            runs::write_page(&trace, path)?;
+            std::path::absolute(path)?
+        }
+        None => runs::new_page(&trace)?,
     };
-    runs::write_page(&trace, &written_to)?;
-    let path = std::path::absolute(&written_to)?;
     // Where there is a desktop, its browser; elsewhere the path is what the user needs.
-    let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| crate::settings::variable(name).is_some());
+    let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].map(variable).iter().any(Option::is_some);
     if output.is_none() && desktop {
         let opened = std::process::Command::new("xdg-open")
             .arg(&path)
@@ -165,10 +161,6 @@ fn line(out: &mut String, step: &Step, elapsed_ns: u64) -> std::fmt::Result {
         writeln!(out, "          {text}")?;
     }
     Ok(())
-}
-
-fn count(trace: &Trace, state: State) -> usize {
-    trace.steps.iter().filter(|step| step.state == state).count()
 }
 
 /// When a run began, on the clock of this machine.

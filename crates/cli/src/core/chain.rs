@@ -63,6 +63,11 @@ impl Chain {
         self.schema.composite(step.on)?.fields.get(step.name.as_str())
     }
 
+    /// Why it cannot be done: the first function that this engine does not have yet.
+    pub fn refusal(&self) -> Option<String> {
+        self.steps.iter().find_map(|step| self.field(step)?.refusal(&self.schema.get(step.on).name))
+    }
+
     /// What the last function gives; an object also where the API gives its ID.
     pub fn result(&self) -> Option<Gives<'_>> {
         let field = self.field(self.steps.last()?)?;

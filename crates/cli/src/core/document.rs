@@ -1,5 +1,6 @@
 //! GraphQL of a chain.
 
+use kukri_api::Schema;
 use kukri_api::schema::{Type, TypeIx};
 
 use super::chain::{Chain, Step};
@@ -7,6 +8,40 @@ use super::value::{Reference, Value, quoted};
 
 /// Most functions in one document: readers of JSON do not nest without end.
 const LONGEST: usize = 60;
+
+/// What of an object without `sync` makes the engine look at it: asking for the ID alone only names it. None of them does
+/// more than that, or reads a secret.
+const PROBES: &[(&str, &str)] = &[
+    ("Address", "id probe: value"),
+    ("Engine", "id probe: name"),
+    ("EngineCache", "id probe: maxUsedSpace"),
+    ("EngineCacheEntry", "id probe: description"),
+    ("EngineCacheEntrySet", "id probe: entryCount"),
+    ("DiffStat", "id probe: path"),
+    ("EnvFile", "id probe: variables { name }"),
+    ("EnvVariable", "id probe: name"),
+    ("GitRef", "id probe: ref"),
+    ("GitRepository", "id probe: url"),
+    ("HealthcheckConfig", "id probe: retries"),
+    ("JSONValue", "id probe: contents"),
+    ("Label", "id probe: name"),
+    ("Port", "id probe: port"),
+    ("SearchResult", "id probe: filePath"),
+    ("SearchSubmatch", "id probe: text"),
+    ("Secret", "id probe: name"),
+    ("Stat", "id probe: size"),
+];
+
+/// What is asked of an object at the end of a chain, beginning with its ID. Where there is work to do, it is done.
+pub fn leaf_of(schema: &Schema, object: TypeIx) -> &'static str {
+    let works = schema.composite(object).is_some_and(|composite| composite.fields.contains_key("sync"));
+    let name = &*schema.get(object).name;
+    match PROBES.iter().find(|(known, _)| *known == name) {
+        _ if works => "id: sync",
+        Some((_, leaf)) => leaf,
+        None => "id",
+    }
+}
 
 /// A part of a chain that is sent as one document.
 #[derive(Debug)]
@@ -61,7 +96,7 @@ pub fn document(chain: &Chain, part: &Part<'_>, id: Option<&str>) -> (String, Ve
     }
     if !part.leaf.is_empty() {
         open.push(part.leaf.to_owned());
-        path.push(part.leaf.split(':').next().unwrap_or_default().to_owned());
+        path.push(part.leaf.split([':', ' ']).next().unwrap_or_default().to_owned());
     }
     (nested(&open), path)
 }
@@ -88,5 +123,34 @@ fn literal(value: &Value) -> String {
         // Replaced by its ID before.
         Value::Object(reference) => quoted(&reference.text),
         Value::List(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kukri_api::schema::TypeKind;
+
+    use super::*;
+
+    /// Objects that are nothing but a name.
+    const NAMES: &[&str] =
+        &["CacheVolume", "ClientFilesyncMirror", "HTTPState", "Host", "Query", "RemoteGitMirror", "Socket"];
+
+    #[test]
+    fn every_object_is_looked_at() {
+        let schema = crate::core::api();
+        for (object, def) in schema.types() {
+            if !matches!(def.kind, TypeKind::Object(_)) || def.name.starts_with('_') {
+                continue;
+            }
+            let leaf = leaf_of(&schema, object);
+            assert_eq!(leaf == "id", NAMES.contains(&&*def.name), "{}: {leaf}", def.name);
+            if let Some((_, probe)) = leaf.split_once("probe: ") {
+                let field = probe.split(' ').next().unwrap_or_default();
+                let fields = &schema.composite(object).unwrap().fields;
+                let field = fields.get(field).unwrap_or_else(|| panic!("{}: no {field}", def.name));
+                assert!(field.args.iter().all(|argument| !argument.is_required()), "{}", def.name);
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@
 
 pub mod chain;
 pub mod document;
-mod names;
+pub mod names;
 pub mod show;
 pub mod tree;
 pub mod value;

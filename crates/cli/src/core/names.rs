@@ -21,6 +21,13 @@ pub fn kebab(name: &str) -> String {
     out
 }
 
+/// A place in the data of an answer as the functions of a chain.
+pub fn of_chain(fields: Vec<String>) -> Vec<String> {
+    let made = |field: &&String| !["id", "node", "probe"].contains(&field.as_str());
+    let functions: Vec<String> = fields.iter().filter(made).map(|field| kebab(field)).collect();
+    if functions.is_empty() { functions } else { vec![functions.join(" ")] }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

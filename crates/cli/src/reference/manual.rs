@@ -8,7 +8,7 @@ use roff::{Roff, bold, roman};
 
 use crate::args;
 use crate::exit::{Dialect, TABLE};
-use crate::settings::registry::SETTINGS;
+use crate::settings::registry;
 
 /// File names and contents.
 pub fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
@@ -38,7 +38,7 @@ fn add(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> 
 fn environment() -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["ENVIRONMENT"]);
-    for setting in SETTINGS {
+    for setting in registry::all() {
         roff.control("TP", []);
         roff.text([bold(setting.name)]);
         let text = format!("{} (default: {})", setting.doc, setting.default);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{NOTE, cell};
-use crate::settings::registry::{Kind, Reader, SETTINGS, Setting};
+use crate::settings::registry::{self, Kind, Reader, Setting};
 
 const TEMPLATE: &str = include_str!("settings.template");
 
@@ -29,7 +29,7 @@ pub fn page() -> String {
 }
 
 fn of(reader: Reader) -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(move |setting| setting.reader == reader)
+    registry::all().filter(move |setting| setting.reader == reader)
 }
 
 fn table(reader: Reader) -> String {

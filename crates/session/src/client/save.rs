@@ -30,8 +30,8 @@ pub(super) async fn serve(
         RemoteError::new(ErrorCode::Other, format!("{program} save: image {name:?}: {reason}"))
     };
     // Where the user's programs put what is temporary; nobody else may look into it.
-    let temporary =
-        facts.env.get(std::ffi::OsStr::new("TMPDIR")).map_or_else(std::env::temp_dir, PathBuf::from);
+    let named = facts.env.get(std::ffi::OsStr::new("TMPDIR")).filter(|path| !path.is_empty());
+    let temporary = named.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
     let directory = tempfile::Builder::new()
         .prefix("kukri-image-")
         .tempdir_in(&temporary)

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::counters::{Counters, End};
 use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, SpanUsage, Stream};
 use crate::text::{Lines, one_line};
 use crate::view::Progress;
@@ -38,6 +39,8 @@ pub struct Trace {
     pub steps: Vec<Step>,
     /// Warnings and errors that belong to no step.
     pub messages: Vec<String>,
+    /// How many steps and transfers, and how they ended.
+    pub counts: Counters,
     #[serde(skip)]
     places: HashMap<SpanId, usize>,
     #[serde(skip)]
@@ -95,6 +98,8 @@ pub struct Step {
     pub left_out: Option<u64>,
     #[serde(skip)]
     progress: Option<Box<Progress>>,
+    #[serde(skip)]
+    known: bool,
 }
 
 /// How a step ended.
@@ -148,6 +153,7 @@ impl Trace {
                 step.files = files.or(step.files);
             }),
             Event::SpanCached { id, reason, saved_ns, spared_ns } => self.change(*id, |step| {
+                step.known = true;
                 step.reason = one_line(reason);
                 step.saved = (*saved_ns > 0).then_some(*saved_ns);
                 step.spared = *spared_ns;
@@ -155,7 +161,10 @@ impl Trace {
             Event::SpanSpared { id, spared_ns } => {
                 self.change(*id, |step| step.spared = Some(step.spared.unwrap_or(0) + spared_ns));
             }
-            Event::SpanNotCached { id, reason } => self.change(*id, |step| step.reason = one_line(reason)),
+            Event::SpanNotCached { id, reason } => self.change(*id, |step| {
+                step.known = false;
+                step.reason = one_line(reason);
+            }),
             Event::SpanUsage { id, usage } => self.change(*id, |step| step.usage = Some(*usage)),
             Event::SpanFinished { id, outcome, time_ns } => self.finish(*id, outcome, *time_ns),
             Event::Message { level, text } => {
@@ -213,7 +222,9 @@ impl Trace {
             log: Vec::new(),
             left_out: None,
             progress: None,
+            known: false,
         });
+        self.counts.begin(kind);
     }
 
     fn log(&mut self, id: SpanId, stream: Stream, time_ns: u64, lines: Vec<String>) {
@@ -243,21 +254,24 @@ impl Trace {
                 self.log(id, stream, time_ns, rest);
             }
         }
-        let end = self.since(time_ns);
-        self.change(id, |step| {
-            step.end = Some(end);
-            step.shorten();
-            step.state = match outcome {
-                SpanOutcome::Ok | SpanOutcome::Other(_) => State::Ok,
-                SpanOutcome::Cached => State::Cached,
-                SpanOutcome::Cancelled => State::Cancelled,
-                SpanOutcome::Failed { message, exit_code } => {
-                    step.message.clone_from(message);
-                    step.exit_code = *exit_code;
-                    State::Failed
-                }
-            };
-        });
+        let ended_at = self.since(time_ns);
+        let Some(step) = self.places.get(&id).and_then(|place| self.steps.get_mut(*place)) else { return };
+        if step.end.replace(ended_at).is_some() {
+            return;
+        }
+        step.shorten();
+        let end = End::of(outcome, step.known);
+        step.state = match end {
+            End::Ok => State::Ok,
+            End::Cached => State::Cached,
+            End::Cancelled => State::Cancelled,
+            End::Failed => State::Failed,
+        };
+        if let SpanOutcome::Failed { message, exit_code } = outcome {
+            step.message.clone_from(message);
+            step.exit_code = *exit_code;
+        }
+        self.counts.end(&step.kind, end);
     }
 }
 
@@ -323,6 +337,31 @@ mod tests {
         assert_eq!((exec.exit_code, exec.usage, exec.inputs), (Some(3), Some(usage), vec![1]));
         assert_eq!((hit.saved, hit.reason.as_str()), (Some(at(4.0)), "the same step ran 2 s ago"));
         assert_eq!(open.duration_ns(at(2.0)), at(0.5));
+    }
+
+    /// A page, and `kukri trace`, say the same as the summary when the run was over.
+    #[test]
+    fn counts_are_those_of_the_summary() {
+        let events = [
+            call(9, None, "container.stdout", 1.0),
+            span(1, None, "sync /src", SpanKind::Sync, 1.0),
+            finished(1, SpanOutcome::Ok, 1.5),
+            after(2, &[1], "exec", 1.5),
+            cached(2, "the same step ran 2 s ago", 4.0),
+            finished(2, SpanOutcome::Ok, 1.5),
+            after(3, &[2], "fails", 1.5),
+            finished(3, failure("exit code: 3", Some(3)), 2.0),
+            finished(3, SpanOutcome::Cancelled, 2.5),
+            span(4, None, "export", SpanKind::Export, 2.0),
+            finished(4, SpanOutcome::Cancelled, 2.0),
+            finished(9, SpanOutcome::Ok, 2.0),
+            after(5, &[], "never ends", 2.0),
+        ];
+        let seen = trace(&events);
+        let summary = crate::Summary::of(&crate::testing::view(&events));
+        assert_eq!(seen.counts.to_string(), summary.counts.to_string());
+        assert_eq!(seen.counts.to_string(), "3 steps, 1 cached (33%), 1 failed, 2 cancelled, 2 transfers");
+        assert_eq!(seen.steps[1].state, State::Cached);
     }
 
     #[test]

@@ -27,6 +27,10 @@ const Text = (() => {
     return `${unit ? count.toFixed(1) : count} ${units[unit]}`;
   }
 
+  function count(number, what) {
+    return `${number} ${what}${number === 1 ? "" : "s"}`;
+  }
+
   // An element with text in it. What commands wrote is only ever set as text.
   function element(name, properties, ...children) {
     const made = document.createElement(name);
@@ -38,5 +42,5 @@ const Text = (() => {
     return made;
   }
 
-  return { states, duration, bytes, element };
+  return { states, duration, bytes, count, element };
 })();

@@ -174,7 +174,8 @@
 
   const count = (state) => run.steps.filter((step) => step.state === state).length;
   const saved = run.steps.reduce((sum, step) => sum + (step.spared ?? step.saved ?? 0), 0);
-  const facts = [new Date(run.run.started_ns / 1e6).toLocaleString(), Text.duration(elapsed), `${run.steps.length} steps`];
+  const facts = [new Date(run.run.started_ns / 1e6).toLocaleString(), Text.duration(elapsed), Text.count(run.counts.steps, "step")];
+  if (run.counts.transfers) facts.push(Text.count(run.counts.transfers, "transfer"));
   for (const state of ["cached", "failed", "cancelled", "unfinished"]) {
     if (count(state)) facts.push(`${count(state)} ${Text.states[state].word}`);
   }

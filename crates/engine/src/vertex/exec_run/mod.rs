@@ -67,7 +67,7 @@ impl Exec {
         happened("Container created", None);
         let mut running = match engine.runtime().run(request).await {
             Ok(running) => running,
-            Err(error) => return Err(self.not_started(run.vertex, &error)),
+            Err(error) => return Err(self.not_started(run.vertex, &error, &secrets)),
         };
         happened("Container started", None);
         let follow = output::follow(streams.stdout, streams.stderr, secrets.values(), engine, run.vertex);
@@ -88,7 +88,7 @@ impl Exec {
         };
         happened("Container exited", Some(code));
         if !self.expect.accepts(code) {
-            return Err(self.failure(run.vertex, code, &captured, &exit, engine.store()));
+            return Err(self.failure(run.vertex, code, &captured, &exit, engine.store(), &secrets));
         }
         let output = settle::settle(self, engine, prepared, &user, captured, &exit, code).await?;
         drop(locks);
@@ -132,8 +132,19 @@ impl Exec {
         self.redirect_stdout.iter().chain(&self.redirect_stderr).any(volume)
     }
 
+    /// The arguments for an error, without values of secrets: whoever wrote one there did not mean it to be shown.
+    fn told_args(&self, secrets: &environment::Secrets) -> Vec<String> {
+        let told = |arg: &String| {
+            let mut scrubber = scrub::Scrubber::new(&secrets.values()).ok()?;
+            let mut text = scrubber.push(arg.as_bytes());
+            text.extend(scrubber.finish());
+            Some(String::from_utf8_lossy(&text).into_owned())
+        };
+        self.args.iter().map(|arg| told(arg).unwrap_or_else(|| "***".to_owned())).collect()
+    }
+
     /// The command could not be started. As in a shell, 127 is "not found" and 126 "found, but cannot be executed".
-    fn not_started(&self, step: u64, error: &SandboxError) -> OpError {
+    fn not_started(&self, step: u64, error: &SandboxError, secrets: &environment::Secrets) -> OpError {
         let exit_code = match error {
             SandboxError::CommandNotFound { .. } => 127,
             SandboxError::NotExecutable { .. }
@@ -145,7 +156,7 @@ impl Exec {
             }
         };
         OpError::Exec(Arc::new(ExecError {
-            cmd: self.args.clone(),
+            cmd: self.told_args(secrets),
             exit_code,
             stdout: String::new(),
             stderr: error.to_string(),
@@ -161,6 +172,7 @@ impl Exec {
         captured: &Captured,
         exit: &kukri_sandbox::Exit,
         store: &kukri_store::Store,
+        secrets: &environment::Secrets,
     ) -> OpError {
         let note = match exit.status {
             _ if store.disk_is_full() => Some(
@@ -173,7 +185,7 @@ impl Exec {
             ExitStatus::Code(_) => None,
         };
         OpError::Exec(Arc::new(ExecError {
-            cmd: self.args.clone(),
+            cmd: self.told_args(secrets),
             exit_code,
             stdout: captured.stdout.window(),
             stderr: captured.stderr.window(),
