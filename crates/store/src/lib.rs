@@ -16,6 +16,7 @@ mod intake;
 mod layer;
 mod materialise;
 mod memory;
+mod nearby;
 mod place;
 mod records;
 mod sink;

@@ -30,7 +30,7 @@ pub(crate) struct Stack {
 }
 
 /// A tree by its stored digest, and its stack.
-type Below = (Digest, Arc<Stack>);
+pub(crate) type Below = (Digest, Arc<Stack>);
 
 /// A layer that is new.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,8 @@ pub struct Lease {
 }
 
 impl Store {
-    /// The tree as a stack of overlay lower directories. At once if it has one; otherwise one layer is built.
+    /// The tree as a stack of overlay lower directories. At once if it has one; otherwise one layer is built: over the stack
+    /// of another tree if that is much like this one, so that an edit costs what it changes.
     pub fn materialise(&self, tree: &TreeId) -> Result<Materialisation> {
         self.materialise_on(tree, None)
     }
@@ -183,7 +184,7 @@ impl Inner {
                 let stack = self.stack(&base.stored)?.filter(|s| s.layers.len() < self.config.max_layers);
                 stack.map(|stack| (base.stored, stack))
             }
-            (None, None) => None,
+            (None, None) => self.nearby(&tree.stored)?,
         };
         if let Some((base, _)) = &below {
             self.recent.touch_all(std::iter::once(base));

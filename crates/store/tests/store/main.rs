@@ -6,6 +6,7 @@ mod care;
 mod fixture;
 mod intake;
 mod layers;
+mod nearby;
 mod open;
 mod overlay;
 mod race;
