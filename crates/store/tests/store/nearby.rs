@@ -27,7 +27,8 @@ fn entry(name: &str, kind: EntryKind) -> Entry {
 
 fn large(store: &TestStore, word: &str) -> TreeId {
     let directory = |number: usize| {
-        let files = (0..FILES).map(|at| entry(&format!("{at:02}"), file(store, &format!("{word} {number} {at}"))));
+        let files =
+            (0..FILES).map(|at| entry(&format!("{at:02}"), file(store, &format!("{word} {number} {at}"))));
         let id = put(store, Node { meta: Meta::new(0o755), entries: files.collect() });
         entry(&format!("dir{number:02}"), EntryKind::Dir(id))
     };
