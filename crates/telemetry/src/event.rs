@@ -154,12 +154,15 @@ pub struct SpanUsage {
     pub user_ns: u64,
     /// Processor time in the kernel, nanoseconds.
     pub system_ns: u64,
-    /// Most memory used at one moment by all its processes, bytes; 0 where it is not counted.
-    pub memory_bytes: u64,
-    /// Read from disks, bytes; 0 where it is not counted.
-    pub read_bytes: u64,
-    /// Written to disks, bytes; 0 where it is not counted.
-    pub write_bytes: u64,
+    /// Most memory used at one moment by all its processes, bytes; `None` where the machine does not count it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Read from disks, bytes; `None` where the machine does not count it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_bytes: Option<u64>,
+    /// Written to disks, bytes; `None` where the machine does not count it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub write_bytes: Option<u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -313,6 +316,18 @@ mod tests {
     #[test]
     fn short_progress_is_understood_and_stays_short() {
         let json = r#"{"event":"span_progress","id":1,"current":5,"unit":"bytes"}"#;
+        assert_eq!(serde_json::to_string(&round_trip(json)).unwrap(), json);
+    }
+
+    /// A machine that does not count a command's memory must not seem to say that it needed none.
+    #[test]
+    fn what_is_not_counted_is_left_out_and_a_counted_zero_is_not() {
+        let json = r#"{"event":"span_usage","id":1,"user_ns":5,"system_ns":0}"#;
+        let event = round_trip(json);
+        assert!(matches!(event, Event::SpanUsage { usage, .. } if usage.memory_bytes.is_none()));
+        assert_eq!(serde_json::to_string(&event).unwrap(), json);
+        let json =
+            r#"{"event":"span_usage","id":1,"user_ns":5,"system_ns":0,"memory_bytes":7,"read_bytes":0}"#;
         assert_eq!(serde_json::to_string(&round_trip(json)).unwrap(), json);
     }
 

@@ -14,16 +14,16 @@ pub fn gauges(usage: &SpanUsage, of: &Open, time_ns: u64) -> impl Iterator<Item 
     let attributes = ids(&of.context);
     let cpu = usage.user_ns.saturating_add(usage.system_ns);
     [
-        ("cpustat.usage", MICROSECONDS, cpu / 1000),
-        ("cpustat.user", MICROSECONDS, usage.user_ns / 1000),
-        ("cpustat.system", MICROSECONDS, usage.system_ns / 1000),
+        ("cpustat.usage", MICROSECONDS, Some(cpu / 1000)),
+        ("cpustat.user", MICROSECONDS, Some(usage.user_ns / 1000)),
+        ("cpustat.system", MICROSECONDS, Some(usage.system_ns / 1000)),
         ("memory.peak", BYTES, usage.memory_bytes),
         ("iostat.disk.readbytes", BYTES, usage.read_bytes),
         ("iostat.disk.writebytes", BYTES, usage.write_bytes),
     ]
     .into_iter()
     // What the machine does not count is not told as nothing.
-    .filter(|(name, _, value)| *value > 0 || name.starts_with("cpustat."))
+    .filter_map(|(name, unit, value)| Some((name, unit, value?)))
     .map(move |(name, unit, value)| {
         let value = i64::try_from(value).unwrap_or(i64::MAX);
         let point = NumberDataPoint {

@@ -159,7 +159,8 @@ fn usage_becomes_gauges_and_signals_that_go_nowhere_are_left_out() {
         let mut converter = converter(more);
         let root = converter.root.context;
         converter.apply(&started(1, root, SpanKind::Exec, vec![], true));
-        let usage = SpanUsage { user_ns: 5000, system_ns: 2000, memory_bytes: 9, ..SpanUsage::default() };
+        let usage =
+            SpanUsage { user_ns: 5000, system_ns: 2000, memory_bytes: Some(9), ..SpanUsage::default() };
         converter.apply(&Event::SpanUsage { id: 1, usage });
         converter.apply(&finished(1, SpanOutcome::Ok, 13));
         assert!(converter.size() > 0);

@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn steps_with_all_that_is_known() {
-        let usage = SpanUsage { user_ns: 5, memory_bytes: 7, ..SpanUsage::default() };
+        let usage = SpanUsage { user_ns: 5, memory_bytes: Some(7), ..SpanUsage::default() };
         let trace = trace(&[
             call(9, None, "container.stdout", 1.0),
             span(1, None, "pull a", SpanKind::Pull, 1.5),

@@ -85,7 +85,7 @@
     if (step.bytes !== undefined) fact("moved", moved(step));
     if (step.files !== undefined) fact("files", String(step.files));
     if (step.usage) {
-      const { user_ns: user, system_ns: system, memory_bytes: memory, read_bytes: read, write_bytes: write } = step.usage;
+      const { user_ns: user, system_ns: system, memory_bytes: memory, read_bytes: read = 0, write_bytes: write = 0 } = step.usage;
       fact("processor", `${Text.duration(user + system)} (${Text.duration(system)} of it in the kernel)`);
       if (memory) fact("memory", `${Text.bytes(memory)} at most`);
       if (read || write) fact("disk", `${Text.bytes(read)} read, ${Text.bytes(write)} written`);
@@ -183,7 +183,7 @@
   const used = run.steps.flatMap((step) => step.usage ?? []);
   if (used.length) {
     facts.push(`${Text.duration(used.reduce((sum, usage) => sum + usage.user_ns + usage.system_ns, 0))} of processor time`);
-    const most = Math.max(...used.map((usage) => usage.memory_bytes));
+    const most = Math.max(...used.map((usage) => usage.memory_bytes ?? 0));
     if (most) facts.push(`${Text.bytes(most)} of memory at most in one step`);
   }
   const transferred = run.steps.reduce((sum, step) => sum + (step.bytes ?? 0), 0);

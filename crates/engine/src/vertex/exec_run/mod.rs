@@ -202,9 +202,9 @@ fn usage(id: u64, usage: &Usage) -> Event {
     let usage = SpanUsage {
         user_ns: nanos(usage.user),
         system_ns: nanos(usage.system),
-        memory_bytes: usage.cgroup.memory_peak_bytes.unwrap_or(0),
-        read_bytes: usage.cgroup.read_bytes.unwrap_or(0),
-        write_bytes: usage.cgroup.write_bytes.unwrap_or(0),
+        memory_bytes: usage.cgroup.memory_peak_bytes,
+        read_bytes: usage.cgroup.read_bytes,
+        write_bytes: usage.cgroup.write_bytes,
     };
     Event::SpanUsage { id, usage }
 }
