@@ -27,6 +27,7 @@ ROWS: dict[str, Callable[[Context], list[Figure]]] = {
     "host": host.host_row,
     "copy": store.copy_row,
     "image": image.image_row,
+    "edit": image.edit_row,
     "memory": space.memory_row,
     "disk": space.disk_row,
 }

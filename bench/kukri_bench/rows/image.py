@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from kukri_bench.context import BIG, Context
-from kukri_bench.figures import Figure, Samples, timed
+from kukri_bench.figures import Figure, Samples, ms, timed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,42 @@ def image_row(context: Context) -> list[Figure]:
             of_floor=True,
             floor=Samples("gunzip, SHA-256 of both sides and untar, 2 layers at a time", tuple(floors)),
             notes=[f"layers: {json.dumps([path.stat().st_size for path in layers])} bytes"],
+        )
+    ]
+
+
+def edit_row(context: Context) -> list[Figure]:
+    """A file more in a large image, and a command after it; beside it the command alone."""
+    context.big  # noqa: B018 - so that the registry has it
+    edits, alone = [], []
+
+    def run(step: str, contents: str) -> str:
+        parts = [
+            "",
+            "container",
+            f'from(address:"{BIG}")',
+            step.format(contents),
+            'withExec(args:["true"])',
+            "sync",
+        ]
+        return "{".join(parts) + "}" * 5
+
+    with context.engine() as engine, engine.session() as session:
+        for number in range(context.rounds(41)):
+            for step, times in (
+                ('withNewFile(path:"/srv/version",contents:"{}")', edits),
+                ('withEnvVariable(name:"VERSION",value:"{}")', alone),
+            ):
+                document = run(step, f"{number}")
+                times.append(timed(lambda document=document: session.ask(document)))
+    # The first of each has the pull in it.
+    return [
+        Figure(
+            "one new file in an image of 500 MB, then `true`",
+            "ms",
+            ms("request", edits[1:]),
+            20,
+            floor=ms("`true` without the file", alone[1:]),
         )
     ]
 
