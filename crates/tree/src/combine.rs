@@ -3,7 +3,7 @@
 //! Files are merged as git does it: what only one side changed is taken, texts that several changed are merged by lines.
 //! A top-level `.git` is left out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use kukri_model::Digest;
 
@@ -31,10 +31,14 @@ pub enum Conflicts {
 /// What all sides changed.
 #[derive(Debug, Default)]
 pub struct Combined {
-    changes: BTreeMap<Vec<u8>, Change>,
+    changes: Changes,
+    /// Paths of which it was decided whether they are directories.
+    decided: BTreeSet<Vec<u8>>,
     /// Contents that came of merging.
     pub contents: HashMap<Digest, Vec<u8>>,
 }
+
+type Changes = BTreeMap<Vec<u8>, Change>;
 
 /// What a path becomes, and what it was.
 #[derive(Debug)]
@@ -57,11 +61,14 @@ pub fn combine(
 ) -> Result<Combined, TreeError> {
     let mut merger = Merger { blobs, conflicts, mtime_ns, all: Combined::default(), failed: Vec::new() };
     for (before, after) in sides {
-        for delta in deltas(reader, before, after)? {
-            if delta.path == b".git" || delta.path.starts_with(b".git/") {
-                continue;
-            }
-            merger.add(delta.path, Change { old: delta.old, new: delta.new })?;
+        let mut theirs: Changes = deltas(reader, before, after)?
+            .into_iter()
+            .filter(|delta| delta.path != b".git" && !delta.path.starts_with(b".git/"))
+            .map(|delta| (delta.path, Change { old: delta.old, new: delta.new }))
+            .collect();
+        merger.decide_kinds(&mut theirs);
+        for (path, change) in theirs {
+            merger.add(path, change)?;
         }
     }
     merger.files_in_the_way_of_directories();
@@ -85,7 +92,44 @@ const MODIFIED: &str = "modified in both";
 const REMOVED: &str = "modified in one and removed in the other";
 const KIND: &str = "of different kinds";
 
+/// Where one side has a file, or anything else that is no directory, and the other a directory that it changed.
+fn files_against_directories(files: &Changes, dirs: &Changes) -> Vec<Vec<u8>> {
+    let is_changed_dir = |path: &Vec<u8>| {
+        matches!(dirs.get(path), Some(Change { new: Some(Item::Dir(_)), .. })) || has_something_in(dirs, path)
+    };
+    let files = files.iter().filter(|(_, change)| matches!(change.new, Some(Item::Other(_))));
+    files.map(|(path, _)| path).filter(|path| is_changed_dir(path)).cloned().collect()
+}
+
+/// What changed below a path.
+fn below<'a>(changes: &'a Changes, path: &[u8]) -> impl Iterator<Item = (&'a Vec<u8>, &'a Change)> {
+    let below = [path, b"/"].concat();
+    changes.range(below.clone()..).take_while(move |(path, _)| path.starts_with(&below))
+}
+
+fn has_something_in(changes: &Changes, path: &[u8]) -> bool {
+    below(changes, path).any(|(_, change)| change.new.is_some())
+}
+
 impl Merger<'_> {
+    /// Where one side has a file and the other a directory, and one of the sides is preferred: nothing of the other
+    /// side's changes there and below counts, what it removed neither.
+    fn decide_kinds(&mut self, theirs: &mut Changes) {
+        if !matches!(self.conflicts, Conflicts::Ours | Conflicts::Theirs) {
+            return;
+        }
+        let mut places = files_against_directories(&self.all.changes, theirs);
+        places.extend(files_against_directories(theirs, &self.all.changes));
+        let loser = if self.conflicts == Conflicts::Ours { theirs } else { &mut self.all.changes };
+        for place in &places {
+            let inside: Vec<_> = below(loser, place).map(|(path, _)| path.clone()).collect();
+            for path in inside.iter().chain([place]) {
+                loser.remove(path);
+            }
+        }
+        self.all.decided.extend(places);
+    }
+
     fn add(&mut self, path: Vec<u8>, theirs: Change) -> Result<(), TreeError> {
         let Some(ours) = self.all.changes.remove(&path) else {
             self.all.changes.insert(path, theirs);
@@ -226,12 +270,7 @@ impl Merger<'_> {
     fn files_in_the_way_of_directories(&mut self) {
         let changes = &self.all.changes;
         for (path, change) in changes {
-            if !matches!(change.new, Some(Item::Other(_))) {
-                continue;
-            }
-            let below = [&path[..], b"/"].concat();
-            let inside = changes.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below));
-            if inside.into_iter().any(|(_, change)| change.new.is_some()) {
+            if matches!(change.new, Some(Item::Other(_))) && has_something_in(changes, path) {
                 self.failed.push((path.clone(), KIND));
             }
         }
@@ -247,7 +286,7 @@ impl Combined {
         let changes = deltas(reader, before, after)?
             .into_iter()
             .map(|delta| (delta.path, Change { old: delta.old, new: delta.new }));
-        Ok(Self { changes: changes.collect(), contents: HashMap::new() })
+        Ok(Self { changes: changes.collect(), ..Self::default() })
     }
 
     /// Does the changes to a tree. What is removed and not there is no error; a removed directory stays where there is
@@ -256,6 +295,18 @@ impl Combined {
     /// # Errors
     /// The editor's.
     pub fn apply(&self, editor: &mut Editor<'_>) -> Result<(), TreeError> {
+        for path in &self.decided {
+            let is_dir = match editor.kind(path, crate::lookup::Follow::Parents)? {
+                Some(crate::edit::Kind::Dir) => true,
+                Some(crate::edit::Kind::Other(_)) => false,
+                None => continue,
+            };
+            let becomes_dir =
+                !matches!(self.changes.get(path), Some(Change { new: Some(Item::Other(_)), .. }));
+            if is_dir != becomes_dir {
+                editor.remove_exactly(path)?;
+            }
+        }
         // What was in a directory comes after it, so backwards is bottom-up.
         for (path, change) in self.changes.iter().rev() {
             match (&change.old, &change.new) {
@@ -404,18 +455,84 @@ mod tests {
         let more = world.tree(&[("d/a", "1"), ("d/b", "1"), ("empty/x", "1")]);
         let none = world.tree(&[]);
         for conflicts in ALL {
-            assert!(
-                world
-                    .combine(&base, &[file_there, more], conflicts)
-                    .unwrap_err()
-                    .contains("d (of different kinds)")
-            );
+            if !matches!(conflicts, Conflicts::Ours | Conflicts::Theirs) {
+                for sides in [[file_there, more], [more, file_there]] {
+                    let error = world.combine(&base, &sides, conflicts).unwrap_err();
+                    assert!(error.contains("d (of different kinds)"), "{error}");
+                }
+            }
             // What is removed by one side stays where the other has put something.
             let result = world.combine(&base, &[none, more], conflicts).unwrap();
             assert_eq!(paths(&world.0, &result), ["d/", "d/b", "empty/", "empty/x"], "{conflicts:?}");
         }
         let same = world.combine(&base, &[none, none], Conflicts::FailEarly).unwrap();
         assert!(paths(&world.0, &same).is_empty());
+    }
+
+    /// What each side has at `d` is taken as a whole, whichever of file, link and directory it is and was.
+    #[test]
+    fn preferred_kinds() {
+        let world = World(Memory::new());
+        let link =
+            |target: &'static str| tree(&world.0, &[("d", crate::testing::link(target)), ("k", file("k"))]);
+        world.0.put_blob(b"k");
+        let dir = world.tree(&[("d/x", "1"), ("d/y", "1"), ("k", "k")]);
+        let more = world.tree(&[("d/n/m", "1"), ("d/x", "2"), ("k", "k")]);
+        let (one, two) = (world.tree(&[("d", "1"), ("k", "k")]), world.tree(&[("d", "2"), ("k", "k")]));
+        let none = world.tree(&[("k", "k")]);
+        for (base, ours, theirs) in [
+            (dir, one, more),
+            (dir, link("k"), more),
+            (one, two, more),
+            (one, link("k"), more),
+            (link("k"), link("x"), more),
+            (link("k"), one, more),
+            (link("k"), one, link("x")),
+            (one, link("k"), two),
+            (none, one, more),
+            (none, link("k"), more),
+            (none, link("k"), one),
+        ] {
+            for (ours, theirs) in [(ours, theirs), (theirs, ours)] {
+                let seen = |sides: &[TreeId], conflicts| {
+                    let result = world.combine(&base, sides, conflicts).unwrap();
+                    crate::testing::model(&world.0, &result)
+                };
+                let expected = |tree| crate::testing::model(&world.0, tree);
+                assert_eq!(seen(&[ours, theirs], Conflicts::Ours), expected(&ours));
+                assert_eq!(seen(&[ours, theirs], Conflicts::Theirs), expected(&theirs));
+                // With several sides, the first or the last of them counts.
+                assert_eq!(seen(&[ours, theirs, theirs], Conflicts::Ours), expected(&ours));
+                assert_eq!(seen(&[ours, ours, theirs], Conflicts::Theirs), expected(&theirs));
+                let all = [base, ours, theirs];
+                assert_eq!(
+                    seen(&all, Conflicts::Ours),
+                    expected(&ours),
+                    "what did not change does not count"
+                );
+                for conflicts in [Conflicts::FailEarly, Conflicts::Fail] {
+                    let error = world.combine(&base, &all, conflicts).unwrap_err();
+                    assert!(error.contains(" d ("), "{error}");
+                }
+            }
+        }
+    }
+
+    /// The state before is that of all sides in one, so that a path may be there that a side knows nothing of.
+    #[test]
+    fn preferred_kinds_of_sides_that_began_differently() {
+        let world = World(Memory::new());
+        let (dir, more) = (world.tree(&[("d/x", "1")]), world.tree(&[("d/n", "1"), ("d/x", "1")]));
+        let (none, one) = (world.tree(&[]), world.tree(&[("d", "1")]));
+        for (conflicts, expected) in
+            [(Conflicts::Ours, vec!["d"]), (Conflicts::Theirs, vec!["d/", "d/n", "d/x"])]
+        {
+            let combined = combine(&world.0, &world.0, &[(none, one), (dir, more)], conflicts, 0).unwrap();
+            let mut editor = Editor::new(&world.0, Some(dir)).unwrap();
+            combined.apply(&mut editor).unwrap();
+            let result = world.0.put(&editor.finish().unwrap()).unwrap();
+            assert_eq!(paths(&world.0, &result), expected, "{conflicts:?}");
+        }
     }
 
     #[test]

@@ -156,6 +156,11 @@ class Changeset(Object):
         """Does the changes to a directory of the client's machine: writes what is new or changed, and
         removes what is gone.
 
+        A directory that the changes remove is removed with all that the client has in it, also with files
+        that the changeset knows nothing of, such as those that were left out when the directory was taken
+        over. What the client has elsewhere stays. `removed_paths` lists what would be removed; directories
+        end with `/`.
+
         Args:
             path: Where, relative to the client's working directory.
 

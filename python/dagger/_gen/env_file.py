@@ -205,6 +205,11 @@ class EnvFile(Object):
     ) -> EnvFile:
         """Sets a variable.
 
+        The value is text of an environment file, not the value that comes out: quotes and references are
+        looked at when the variable is read, so `it's fine` is an error there. Quote what is to be taken as
+        it is (`"it's fine"`, `'costs $5'`), or write a backslash before the character (`it\\'s fine`).
+        `get` with `raw` gives the text as it was given.
+
         Args:
             name: Its name.
             value: Its value as it is written in a file: quotes and references mean what they mean there.

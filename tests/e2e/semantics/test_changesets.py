@@ -294,6 +294,18 @@ def test_5_17_what_wins(q: Any) -> None:
     assert marked["r"] == "R\n", "what was modified stays"
 
 
+def test_5_17_what_wins_is_a_file_or_a_directory(q: Any) -> None:
+    """Of a path that is a file for one side and a directory for the other, the preferred one has all."""
+    base, file, more = {"d/x": "x\n", "k": "k\n"}, {"d": "file\n", "k": "k\n"}, {"d/n": "n\n", "k": "k\n"}
+    for ours, theirs in [(file, more), (more, file)]:
+        sides = changes(q, base, ours), changes(q, base, theirs)
+        assert contents(q, merged(q, *sides, "PREFER_OURS")) == ours
+        assert contents(q, merged(q, *sides, "PREFER_THEIRS")) == theirs
+        octopus = f"withChangesets(changes: [{sides[1]}]) {{ sync }}"
+        error = q.fails("session_query", f"{{ node(id: {sides[0]}) {{ ... on Changeset {{ {octopus} }} }} }}")
+        assert "d (of different kinds)" in error.message
+
+
 def test_5_17_binary_files_cannot_be_marked(q: Any) -> None:
     image = {"bin": "x"}
     binary = [

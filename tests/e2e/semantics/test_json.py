@@ -40,6 +40,24 @@ def test_5_17_a_text_that_was_given_stays_as_it_is(q: Any) -> None:
     assert ask(q, text, 'field(path: ["b"]) { contents }') == {"field": {"contents": '{"x":2,"y":1}'}}
 
 
+@pytest.mark.parametrize("number", ["123456789012345678901", "1.10", "1e400", "-0"])
+def test_5_17_numbers_stay_as_they_are_written(q: Any, number: str) -> None:
+    text = f'{{"n": [{number}]}}'
+    found = ask(
+        q,
+        text,
+        'field(path: ["n"]) { contents asArray { contents } pretty: contents(pretty: true, indent: "") }',
+    )
+    assert found["field"] == {
+        "contents": f"[{number}]",
+        "asArray": [{"contents": number}],
+        "pretty": f"[\n{number}\n]",
+    }
+    one = json.dumps(q.session.query("{ json { newInteger(value: 1) { id } } }")["json"]["newInteger"]["id"])
+    more = ask(q, text, f'withField(path: ["one"], value: {one}) {{ contents }}')
+    assert more["withField"]["contents"] == f'{{"n":[{number}],"one":1}}'
+
+
 def test_5_17_contents_pretty(q: Any) -> None:
     found = ask(
         q,
@@ -124,6 +142,7 @@ def test_5_17_with_field_puts_an_object_where_there_is_none(q: Any) -> None:
         ("1", "asString", "value is not a string: it is a number"),
         ('"1"', "asInteger", "value is not an integer: it is a string"),
         ("1.5", "asInteger", "value is not an integer: it is a number"),
+        ("123456789012345678901", "asInteger", "value is not an integer of 64 bits: it is a number"),
         ("null", "asBoolean", "value is not a boolean: it is null"),
         ("[]", "fields", "value is not an object: it is an array"),
     ],

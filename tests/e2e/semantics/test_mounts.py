@@ -386,7 +386,11 @@ def test_directories_lie_on_directories_and_files_on_files(q: Any) -> None:
 
 
 def test_what_unmounts_and_what_changes_the_mount(q: Any) -> None:
-    """5.4: a step on exactly a mount path unmounts first; what is copied into a mounted directory changes that."""
+    """5.4: a step on exactly a mount path unmounts first.
+
+    But by the same section, `withDirectory`, and `withFile` on a directory, copy *into* it and merge: what is below a
+    mount path changes the mounted tree. So only a mount that nothing can be copied into is unmounted by them.
+    """
     source, file, other = q.dir_id(a="1"), q.file_id("f", "x"), q.dir_id(b="2")
     directory = f'withMountedDirectory(path: "/m", source: {source})'
     mounted_file = f'withMountedFile(path: "/m", source: {file})'

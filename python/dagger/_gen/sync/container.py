@@ -1030,6 +1030,9 @@ class Container(SyncObject):
         """Copies the contents of a directory into a directory of the container, merging with what is
         there.
 
+        A directory that is mounted exactly there stays mounted, and gets the contents as well; anything
+        else that is mounted there is unmounted first.
+
         Args:
             path: Where. Made (0755) if missing.
             source: What.

@@ -71,7 +71,8 @@ class JSONValue(SyncObject):
         return self._value(bool, "asBoolean")
 
     def as_integer(self) -> int:
-        """A whole number.
+        """A whole number of 64 bits. Others, and numbers with a fraction or an exponent, are errors:
+        `contents` has them as they are written.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -114,7 +115,8 @@ class JSONValue(SyncObject):
         indent: str | None = "  ",
     ) -> JSON:
         """The value as JSON. A text that was given, or that a file has, stays as it is. With `pretty`, and
-        for values that were made or taken out of others, fields of objects are sorted by name.
+        for values that were made or taken out of others, fields of objects are sorted by name. Numbers
+        stay as they are written, whatever their size.
 
         Args:
             pretty: Write it on several lines.

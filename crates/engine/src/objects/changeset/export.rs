@@ -13,9 +13,14 @@ use crate::operation::Run;
 use crate::vertex::edit::Step;
 
 /// Does the changes to a directory of the client's machine: writes what is new or changed, and removes what is gone.
+///
+/// A directory that the changes remove is removed with all that the client has in it, also with files that the changeset
+/// knows nothing of, such as those that were left out when the directory was taken over. What the client has elsewhere
+/// stays. `removedPaths` lists what would be removed; directories end with `/`.
 #[derive(Operation)]
 #[operation(on = "Changeset", returns = "String!", cache = "never")]
 #[example(r#"directory.withNewFile(path: "old", contents: "").export(path: "dist/site"); directory.withNewFile(path: "new", contents: "").changes(from: directory.withNewFile(path: "old", contents: "")).export(path: "dist/site"); host.directory(path: "dist/site").entries"# => r#"["new"]"#)]
+#[example(r#"directory.withNewFile(path: "old/known", contents: "").withNewFile(path: "old/other", contents: "").withNewFile(path: "stays", contents: "").export(path: "dist/tree"); directory.changes(from: directory.withNewFile(path: "old/known", contents: "")).export(path: "dist/tree"); host.directory(path: "dist/tree").entries"# => r#"["stays"]"#)]
 pub struct Export {
     /// Where, relative to the client's working directory.
     path: String,

@@ -13,11 +13,15 @@ use crate::operation::Run;
 use crate::vertex::edit::{Owner, Selection, Step, edit};
 
 /// Copies the contents of a directory into a directory of the container, merging with what is there.
+///
+/// A directory that is mounted exactly there stays mounted, and gets the contents as well; anything else that is mounted
+/// there is unmounted first.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
 #[example(r#"container.from(address: "alpine").withDirectory(path: "/src", source: host.directory(path: "src")).withExec(args: ["ls", "/src"]).stdout"# => r#""hello.py\n""#)]
 #[example(r#"container.withDirectory(path: "/src", source: host.directory(path: "."), include: ["**/*.py"], exclude: ["tests"]).directory(path: "/src").glob(pattern: "**")"# => r#"["src/", "src/hello.py"]"#)]
 #[example(r#"container.from(address: "alpine").withDirectory(path: "/src", source: host.directory(path: "src"), owner: "nobody").withExec(args: ["stat", "-c", "%U", "/src/hello.py"]).stdout"# => r#""nobody\n""#)]
+#[example(r#"container.withMountedDirectory(path: "/m", source: directory.withNewFile(path: "a", contents: "")).withDirectory(path: "/m", source: directory.withNewFile(path: "b", contents: "")).directory(path: "/m").entries"# => r#"["a", "b"]"#)]
 pub struct WithDirectory {
     /// Where. Made (0755) if missing.
     path: String,

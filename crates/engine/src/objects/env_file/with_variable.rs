@@ -11,9 +11,16 @@ use crate::error::OpError;
 use crate::operation::Run;
 
 /// Sets a variable.
+///
+/// The value is text of an environment file, not the value that comes out: quotes and references are looked at when the
+/// variable is read, so `it's fine` is an error there. Quote what is to be taken as it is (`"it's fine"`, `'costs $5'`), or
+/// write a backslash before the character (`it\'s fine`). `get` with `raw` gives the text as it was given.
 #[derive(Operation)]
 #[operation(on = "EnvFile", returns = "EnvFile!")]
 #[example(r#"host.file(path: ".env").asEnvFile.withVariable(name: "NAME", value: "moon").variables.value"# => r#"["hello", "moon"]"#)]
+#[example(r#"envFile.withVariable(name: "TEXT", value: "\"it's fine\"").get(name: "TEXT")"# => r#""it's fine""#)]
+#[example(r#"envFile.withVariable(name: "TEXT", value: "it's fine").get(name: "TEXT")"# => r#"raises "without its end""#)]
+#[example(r#"envFile.withVariable(name: "TEXT", value: "it's fine").get(name: "TEXT", raw: true)"# => r#""it's fine""#)]
 pub struct WithVariable {
     /// Its name.
     name: String,

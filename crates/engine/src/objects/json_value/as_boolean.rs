@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::JsonValue;
+use super::tree::Value;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
@@ -20,6 +21,9 @@ impl Run for AsBoolean {
     type Output = bool;
 
     async fn run(self, on: Arc<JsonValue>, _: &Cx) -> Result<bool, OpError> {
-        on.value.as_bool().ok_or_else(|| on.is_not("a boolean"))
+        match &*on.value {
+            Value::Bool(value) => Ok(*value),
+            _ => Err(on.is_not("a boolean")),
+        }
     }
 }

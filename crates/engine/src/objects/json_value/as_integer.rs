@@ -9,10 +9,12 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 
-/// A whole number.
+/// A whole number of 64 bits. Others, and numbers with a fraction or an exponent, are errors: `contents` has them as they
+/// are written.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "Int!")]
 #[example(r#"json.withContents(contents: "{\"port\": 8080}").field(path: ["port"]).asInteger"# => r#"8080"#)]
+#[example(r#"json.withContents(contents: "{\"number\": 123456789012345678901}").field(path: ["number"]).asInteger"# => r#"raises "64 bits""#)]
 pub struct AsInteger {}
 
 impl Run for AsInteger {
@@ -20,6 +22,6 @@ impl Run for AsInteger {
     type Output = i64;
 
     async fn run(self, on: Arc<JsonValue>, _: &Cx) -> Result<i64, OpError> {
-        on.value.as_i64().ok_or_else(|| on.is_not("an integer"))
+        on.integer()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::JsonValue;
+use super::tree::Value;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
@@ -20,6 +21,9 @@ impl Run for AsString {
     type Output = String;
 
     async fn run(self, on: Arc<JsonValue>, _: &Cx) -> Result<String, OpError> {
-        on.value.as_str().map(str::to_owned).ok_or_else(|| on.is_not("a string"))
+        match &*on.value {
+            Value::String(text) => Ok(text.clone()),
+            _ => Err(on.is_not("a string")),
+        }
     }
 }

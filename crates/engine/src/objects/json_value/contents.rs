@@ -8,13 +8,11 @@ use super::JsonValue;
 use crate::args::Json;
 use crate::context::Cx;
 use crate::error::OpError;
-use crate::error::OrFail;
 use crate::operation::Run;
-use serde::Serialize;
-use serde_json::ser::{PrettyFormatter, Serializer};
 
 /// The value as JSON. A text that was given, or that a file has, stays as it is. With `pretty`, and for values that were
-/// made or taken out of others, fields of objects are sorted by name.
+/// made or taken out of others, fields of objects are sorted by name. Numbers stay as they are written, whatever their
+/// size.
 #[derive(Operation)]
 #[operation(on = "JSONValue", returns = "JSON!")]
 #[example(r#"json.withContents(contents: "{\"port\": 80, \"name\": \"web\"}").contents"# => r#""{\"port\": 80, \"name\": \"web\"}""#)]
@@ -36,9 +34,6 @@ impl Run for Contents {
         if !self.pretty {
             return Ok(Json(on.text()));
         }
-        let mut text = Vec::new();
-        let formatter = PrettyFormatter::with_indent(self.indent.as_bytes());
-        on.value.serialize(&mut Serializer::with_formatter(&mut text, formatter)).or_fail()?;
-        String::from_utf8(text).or_fail().map(|text| Json(text.into()))
+        Ok(Json(on.value.text(Some(&self.indent)).into()))
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::JsonValue;
+use super::tree::Value;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
-use serde_json::Value;
 
 /// Names of the fields of an object, sorted.
 #[derive(Operation)]

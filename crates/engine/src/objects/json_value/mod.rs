@@ -11,6 +11,7 @@ pub mod new_boolean;
 pub mod new_integer;
 pub mod new_string;
 pub mod state;
+pub mod tree;
 pub mod with_contents;
 pub mod with_field;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::JsonValue;
+use super::tree::Value;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
@@ -23,6 +24,6 @@ impl Run for NewString {
     type Output = JsonValue;
 
     async fn run(self, _: Arc<JsonValue>, _: &Cx) -> Result<JsonValue, OpError> {
-        Ok(JsonValue::of(self.value.into()))
+        Ok(JsonValue::of(Value::String(self.value)))
     }
 }

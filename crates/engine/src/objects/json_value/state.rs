@@ -1,25 +1,24 @@
 //! JSON values.
 
+use std::collections::BTreeMap;
+use std::num::IntErrorKind;
 use std::sync::Arc;
 
 use kukri_model::schema::ObjectDef;
-use serde_json::{Map, Value};
 
+use super::tree::{DEEPEST, Value};
 use crate::error::OpError;
 use crate::value::ObjectType;
 
 /// Description of the type.
 pub const DEF: ObjectDef = ObjectDef { name: "JSONValue", doc: "A JSON value.", interfaces: &[] };
 
-/// Deepest nesting, as that of the parser: values are dropped and written recursively.
-const DEEPEST: usize = 127;
-
 /// A JSON value; `null` by default.
 #[derive(Clone, Debug, Default)]
 pub struct JsonValue {
     /// The value.
     pub value: Arc<Value>,
-    /// The text it was read from, if it was: order, spaces and numbers of any length are those of whoever wrote it.
+    /// The text it was read from, if it was: order and spaces are those of whoever wrote it.
     text: Option<Arc<str>>,
 }
 
@@ -36,15 +35,13 @@ impl JsonValue {
 
     /// The value that a text stands for.
     pub fn parse(text: &str) -> Result<Self, OpError> {
-        let value =
-            serde_json::from_str(text).map_err(|error| OpError::new(format!("invalid JSON: {error}")))?;
-        Ok(Self { value: Arc::new(value), text: Some(text.into()) })
+        Ok(Self { value: Arc::new(Value::parse(text)?), text: Some(text.into()) })
     }
 
     /// The value as JSON: the text it was read from, else one without spaces, fields sorted by name.
     #[must_use]
     pub fn text(&self) -> Arc<str> {
-        self.text.clone().unwrap_or_else(|| self.value.to_string().into())
+        self.text.clone().unwrap_or_else(|| self.value.text(None).into())
     }
 
     /// The error of a value that is of another kind than was asked for.
@@ -65,24 +62,28 @@ impl JsonValue {
     pub fn field(&self, path: &[String]) -> Result<Self, OpError> {
         let mut value = &*self.value;
         for name in path {
-            value = value.get(name).ok_or_else(|| OpError::new(format!("no such field: '{name}'")))?;
+            let field = match value {
+                Value::Object(fields) => fields.get(name),
+                _ => None,
+            };
+            value = field.ok_or_else(|| OpError::new(format!("no such field: '{name}'")))?;
         }
         Ok(Self::of(value.clone()))
     }
 
     /// With a field inside objects, which take the place of whatever else is on the way.
     pub fn with_field(&self, path: &[String], field: &Self) -> Result<Self, OpError> {
-        check(path, depth(&field.value))?;
-        let mut root = Value::clone(&self.value);
-        let mut value = &mut root;
-        for name in path {
-            if !value.is_object() {
-                *value = Value::Object(Map::new());
-            }
-            value = &mut value[name.as_str()];
-        }
-        *value = Value::clone(&field.value);
-        Ok(Self::of(root))
+        check(path, field.value.depth())?;
+        Ok(Self::of(with(Value::clone(&self.value), path, &field.value)))
+    }
+
+    /// A whole number of 64 bits.
+    pub fn integer(&self) -> Result<i64, OpError> {
+        let Value::Number(number) = &*self.value else { return Err(self.is_not("an integer")) };
+        number.parse().map_err(|error: std::num::ParseIntError| match error.kind() {
+            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => self.is_not("an integer of 64 bits"),
+            _ => self.is_not("an integer"),
+        })
     }
 }
 
@@ -96,13 +97,16 @@ fn check(path: &[String], below: usize) -> Result<(), OpError> {
     Ok(())
 }
 
-/// How deep a value is nested. Recurses as deep as the parser does.
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
-        _ => 0,
-    }
+/// A value with a field. Recurses as deep as the path is long.
+fn with(value: Value, path: &[String], field: &Value) -> Value {
+    let Some((name, path)) = path.split_first() else { return field.clone() };
+    let mut fields = match value {
+        Value::Object(fields) => fields,
+        _ => BTreeMap::new(),
+    };
+    let old = fields.remove(name).unwrap_or_default();
+    fields.insert(name.clone(), with(old, path, field));
+    Value::Object(fields)
 }
 
 #[cfg(test)]
@@ -120,7 +124,7 @@ mod tests {
     #[test]
     fn fields() {
         let user = json(r#"{"user": {"name": "John", "tags": [1]}}"#);
-        assert_eq!(user.field(&path(&["user", "name"])).unwrap().value.as_str(), Some("John"));
+        assert_eq!(user.field(&path(&["user", "name"])).unwrap().text().as_ref(), "\"John\"");
         for (names, expected) in [
             (path(&["user", "age"]), "no such field: 'age'"),
             (path(&["user", "name", "x"]), "no such field: 'x'"),
@@ -136,16 +140,36 @@ mod tests {
     fn fields_are_set_and_objects_made() {
         let value = JsonValue::default().with_field(&path(&["a", "b"]), &json("1")).unwrap();
         let value = value.with_field(&path(&["a", "c"]), &json("[2]")).unwrap();
-        assert_eq!(value.value.to_string(), r#"{"a":{"b":1,"c":[2]}}"#);
+        assert_eq!(value.text().to_string(), r#"{"a":{"b":1,"c":[2]}}"#);
         // An object takes the place of what is none.
         let value = value.with_field(&path(&["a", "c", "x"]), &json("1")).unwrap();
-        assert_eq!(value.value.to_string(), r#"{"a":{"b":1,"c":{"x":1}}}"#);
+        assert_eq!(value.text().to_string(), r#"{"a":{"b":1,"c":{"x":1}}}"#);
         for text in ["[1, 2]", "7", "\"text\"", "true"] {
             let value = json(text).with_field(&path(&["a"]), &json("null")).unwrap();
-            assert_eq!(value.value.to_string(), r#"{"a":null}"#);
+            assert_eq!(value.text().to_string(), r#"{"a":null}"#);
         }
         let error = value.with_field(&[], &json("1")).unwrap_err().to_string();
         assert!(error.contains("path of the field is empty"), "{error}");
+    }
+
+    #[test]
+    fn numbers_of_any_size() {
+        let value = json(r#"{"n": 123456789012345678901, "f": 1.10, "e": 1e400}"#);
+        assert_eq!(value.field(&path(&["n"])).unwrap().text().as_ref(), "123456789012345678901");
+        let more = value.with_field(&path(&["x"]), &json("-0.50")).unwrap();
+        assert_eq!(more.text().as_ref(), r#"{"e":1e400,"f":1.10,"n":123456789012345678901,"x":-0.50}"#);
+        for (number, expected) in [("9223372036854775807", i64::MAX), ("-9223372036854775808", i64::MIN)] {
+            assert_eq!(json(number).integer().unwrap(), expected);
+        }
+        for (number, expected) in [
+            ("9223372036854775808", "value is not an integer of 64 bits: it is a number"),
+            ("-9223372036854775809", "value is not an integer of 64 bits: it is a number"),
+            ("1.0", "value is not an integer: it is a number"),
+            ("1e2", "value is not an integer: it is a number"),
+            ("true", "value is not an integer: it is a boolean"),
+        ] {
+            assert_eq!(json(number).integer().unwrap_err().to_string(), expected);
+        }
     }
 
     #[test]
@@ -153,7 +177,7 @@ mod tests {
         let deep: Vec<String> = (0..200).map(|number| number.to_string()).collect();
         assert!(JsonValue::default().with_field(&deep, &json("1")).is_err());
         let most = format!("{}1{}", "[".repeat(DEEPEST), "]".repeat(DEEPEST));
-        assert_eq!(depth(&json(&most).value), DEEPEST);
+        assert_eq!(json(&most).value.depth(), DEEPEST);
         assert!(JsonValue::default().with_field(&path(&["a"]), &json(&most)).is_err());
         assert!(JsonValue::parse(&format!("[{most}]")).unwrap_err().to_string().starts_with("invalid JSON"));
     }

@@ -1,0 +1,242 @@
+//! JSON in memory, with numbers as they are written: no type of the machine has all of them.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
+
+use crate::error::OpError;
+
+/// Deepest nesting: values are read, dropped and written recursively.
+pub const DEEPEST: usize = 127;
+
+/// A JSON value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Value {
+    /// Nothing.
+    #[default]
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A number as it is written.
+    Number(Box<str>),
+    /// A text.
+    String(String),
+    /// Values in order.
+    Array(Vec<Value>),
+    /// Values by name.
+    Object(BTreeMap<String, Value>),
+}
+
+impl Value {
+    /// Reads a text. Of fields with the same name, the last counts.
+    pub fn parse(text: &str) -> Result<Self, OpError> {
+        // This says where an error is, and lets numbers of any size pass.
+        serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(invalid)?;
+        Reader { text, at: 0 }.value(0)
+    }
+
+    /// How deep the value is nested.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::Array(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Object(fields) => 1 + fields.values().map(Self::depth).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// The value as a text: on one line without spaces, or on several that begin with `indent` once for each level.
+    #[must_use]
+    pub fn text(&self, indent: Option<&str>) -> String {
+        let mut text = String::new();
+        self.write(&mut text, indent, 0);
+        text
+    }
+
+    fn write(&self, to: &mut String, indent: Option<&str>, level: usize) {
+        let line = |to: &mut String, level: usize| {
+            if let Some(indent) = indent {
+                to.push('\n');
+                (0..level).for_each(|_| to.push_str(indent));
+            }
+        };
+        match self {
+            Self::Null => to.push_str("null"),
+            Self::Bool(value) => to.push_str(if *value { "true" } else { "false" }),
+            Self::Number(number) => to.push_str(number),
+            Self::String(string) => write_string(to, string),
+            Self::Array(items) if items.is_empty() => to.push_str("[]"),
+            Self::Object(fields) if fields.is_empty() => to.push_str("{}"),
+            Self::Array(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    to.push(if at == 0 { '[' } else { ',' });
+                    line(to, level + 1);
+                    item.write(to, indent, level + 1);
+                }
+                line(to, level);
+                to.push(']');
+            }
+            Self::Object(fields) => {
+                for (at, (name, value)) in fields.iter().enumerate() {
+                    to.push(if at == 0 { '{' } else { ',' });
+                    line(to, level + 1);
+                    write_string(to, name);
+                    to.push_str(if indent.is_some() { ": " } else { ":" });
+                    value.write(to, indent, level + 1);
+                }
+                line(to, level);
+                to.push('}');
+            }
+        }
+    }
+}
+
+fn write_string(to: &mut String, string: &str) {
+    let _ = write!(to, "{}", serde_json::Value::from(string));
+}
+
+fn invalid(error: impl Display) -> OpError {
+    OpError::new(format!("invalid JSON: {error}"))
+}
+
+/// Reads what is known to be JSON.
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Reader<'_> {
+    /// The next character that is no blank, which is not taken; a zero byte at the end.
+    fn peek(&mut self) -> u8 {
+        let rest = self.text[self.at..].trim_start_matches([' ', '\t', '\n', '\r']);
+        self.at = self.text.len() - rest.len();
+        rest.bytes().next().unwrap_or_default()
+    }
+
+    /// Takes what stands before the first byte that `ends` is true for.
+    fn until(&mut self, mut ends: impl FnMut(u8) -> bool) -> &str {
+        let rest = &self.text[self.at..];
+        let length = rest.bytes().position(&mut ends).unwrap_or(rest.len());
+        self.at += length;
+        &rest[..length]
+    }
+
+    /// `level`: how many arrays and objects are around the value.
+    fn value(&mut self, level: usize) -> Result<Value, OpError> {
+        let first = self.peek();
+        if matches!(first, b'[' | b'{') && level == DEEPEST {
+            return Err(invalid(format_args!("arrays and objects in more than {DEEPEST} others")));
+        }
+        Ok(match first {
+            b'"' => Value::String(self.string()?),
+            b'[' => {
+                let mut items = Vec::new();
+                while self.goes_on(b']') {
+                    items.push(self.value(level + 1)?);
+                }
+                Value::Array(items)
+            }
+            b'{' => {
+                let mut fields = BTreeMap::new();
+                while self.goes_on(b'}') {
+                    let name = self.string()?;
+                    self.peek();
+                    self.at += 1; // The colon.
+                    fields.insert(name, self.value(level + 1)?);
+                }
+                Value::Object(fields)
+            }
+            _ => match self.until(|byte| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r')) {
+                "null" => Value::Null,
+                "true" => Value::Bool(true),
+                "false" => Value::Bool(false),
+                number => Value::Number(number.into()),
+            },
+        })
+    }
+
+    /// Takes a bracket that opens, or a comma: whether something else than the one that closes follows.
+    fn goes_on(&mut self, end: u8) -> bool {
+        if self.peek() != end {
+            self.at += 1;
+        }
+        let goes_on = self.peek() != end;
+        self.at += usize::from(!goes_on);
+        goes_on
+    }
+
+    fn string(&mut self) -> Result<String, OpError> {
+        self.peek();
+        let start = self.at;
+        self.at += 1;
+        let mut is_escaped = false;
+        self.until(|byte| {
+            let ends = byte == b'"' && !is_escaped;
+            is_escaped = byte == b'\\' && !is_escaped;
+            ends
+        });
+        self.at += 1;
+        serde_json::from_str(&self.text[start..self.at]).map_err(invalid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compact(text: &str) -> String {
+        Value::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).text(None)
+    }
+
+    #[test]
+    fn numbers_are_kept_as_they_are_written() {
+        for number in
+            ["0", "-0", "-0.0", "1.10", "1e400", "1E+2", "-12e-3", "123456789012345678901", &"9".repeat(1000)]
+        {
+            assert_eq!(compact(number), *number);
+            assert_eq!(
+                compact(&format!(" {{\"n\" : [ {number} ,\n{number}\t] }} ")),
+                format!("{{\"n\":[{number},{number}]}}")
+            );
+        }
+        for text in ["01", "1.", ".5", "+1", "1e", "0x1", "NaN", "-", "1 2"] {
+            assert!(Value::parse(text).unwrap_err().to_string().starts_with("invalid JSON: "), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts() {
+        for (text, expected) in [
+            (r#""""#, r#""""#),
+            (r#" "a\"\\" "#, r#""a\"\\""#),
+            (r#"["\u00e9\ud83d\ude00\n/\/","\\"]"#, "[\"é😀\\n//\",\"\\\\\"]"),
+            (
+                r#"{"]":"}","a\"":{},"b":[ ] , "]":[[],{"c":null}]}"#,
+                r#"{"]":[[],{"c":null}],"a\"":{},"b":[]}"#,
+            ),
+            ("[true , false,null]", "[true,false,null]"),
+        ] {
+            assert_eq!(compact(text), expected);
+        }
+        for text in ["", "{", "[1,]", "{\"a\":1,}", "\"\\ud800\"", "tru", "[1}", "\"\n\"", "{1:2}", "\u{a0}1"]
+        {
+            assert!(Value::parse(text).unwrap_err().to_string().starts_with("invalid JSON: "), "{text}");
+        }
+    }
+
+    /// Another reader, and another writer, see the same.
+    #[test]
+    fn values_are_written_as_elsewhere() {
+        for text in [
+            "{}",
+            "[[],{},[{}]]",
+            r#"{"b":[1,-2,{"c":"\u0000\u001f\u007f\t\"\\/é\u2028"}],"a":{"":null,"é":[true,false]},"c":"x"}"#,
+            r#"{"same":1,"same":2}"#,
+        ] {
+            let expected: serde_json::Value = serde_json::from_str(text).unwrap();
+            let read = Value::parse(text).unwrap();
+            assert_eq!(read.text(None), expected.to_string());
+            assert_eq!(read.text(Some("  ")), format!("{expected:#}"));
+            assert_eq!(Value::parse(&read.text(Some("\t"))).unwrap(), read);
+        }
+    }
+}
