@@ -35,6 +35,55 @@ def test_a_coroutine_as_argument() -> None:
     asyncio.run(main())
 
 
+def test_none_for_what_must_be_given() -> None:
+    """As `os.environ.get("X")` gives it: told at the call, with method and argument."""
+    nothing = anything(None)
+    made = dag.container()
+    calls: list[tuple[str, Callable[[], object]]] = [
+        (
+            "Container.with_env_variable(): argument value must be a string",
+            lambda: made.with_env_variable("X", nothing),
+        ),
+        ("Container.from(): argument address must be a string", lambda: made.from_(nothing)),
+        ("Container.with_exec(): argument args must be a list", lambda: made.with_exec(nothing)),
+        (
+            "Container.with_directory(): argument source must be an object of the type Directory",
+            lambda: made.with_directory("/x", nothing),
+        ),
+        (
+            "Container.as_service(): argument args[0] must be a string",
+            lambda: made.as_service(args=[nothing]),
+        ),
+        (
+            "Host.service(): argument ports[0].backend must be a whole number",
+            lambda: dag.host().service([dagger.PortForward(nothing)]),
+        ),
+    ]
+    for message, call in calls:
+        with pytest.raises(TypeError) as error:
+            call()
+        assert str(error.value) == f"{message}, not None"
+
+    async def main() -> None:
+        with pytest.raises(TypeError, match=r"export\(\): argument path must be a string, not None"):
+            await dag.directory().export(nothing)
+
+    asyncio.run(main())
+    optional = made.with_exec(["a"], stdin=None, expect=None).with_exposed_port(80, description=None)
+    assert optional == made.with_exec(["a"]).with_exposed_port(80), "what may be left out may be None"
+
+
+def test_a_truth_is_no_number_and_a_number_no_truth() -> None:
+    for wrong in (True, False):
+        with pytest.raises(TypeError, match=r"argument permissions must be a whole number, not bool"):
+            dag.directory().with_new_file("a", "", permissions=wrong)
+        with pytest.raises(TypeError, match=r"argument port must be a whole number, not bool"):
+            dag.container().with_exposed_port(wrong)
+    for number in (0, 1):
+        with pytest.raises(TypeError, match=r"argument use_entrypoint must be True or False, not int"):
+            dag.container().with_exec(["a"], use_entrypoint=anything(number))
+
+
 def caught(call: Callable[[], object]) -> list[str]:
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")

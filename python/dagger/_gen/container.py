@@ -123,7 +123,7 @@ class Container(Object):
             File,
             "asTarball",
             ("platformVariants", platform_variants, "[&Container]", []),
-            ("forcedCompression", forced_compression, "%ImageLayerCompression"),
+            ("forcedCompression", forced_compression, "%ImageLayerCompression", None),
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
         )
 
@@ -324,7 +324,7 @@ class Container(Object):
             bool,
             "exists",
             ("path", path, "String"),
-            ("expectedType", expected_type, "%ExistsType"),
+            ("expectedType", expected_type, "%ExistsType", None),
             ("doNotFollowSymlinks", do_not_follow_symlinks, "Boolean", False),
             ("expand", expand, "Boolean", False),
         )
@@ -412,7 +412,7 @@ class Container(Object):
             "export",
             ("path", path, "String"),
             ("platformVariants", platform_variants, "[&Container]", []),
-            ("forcedCompression", forced_compression, "%ImageLayerCompression"),
+            ("forcedCompression", forced_compression, "%ImageLayerCompression", None),
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
             ("expand", expand, "Boolean", False),
         )
@@ -447,7 +447,7 @@ class Container(Object):
             "exportImage",
             ("name", name, "String"),
             ("platformVariants", platform_variants, "[&Container]", []),
-            ("forcedCompression", forced_compression, "%ImageLayerCompression"),
+            ("forcedCompression", forced_compression, "%ImageLayerCompression", None),
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
         )
 
@@ -539,7 +539,7 @@ class Container(Object):
             Container,
             "from",
             ("address", address, "String"),
-            ("registryService", registry_service, "&Service"),
+            ("registryService", registry_service, "&Service", None),
         )
 
     @awaited
@@ -728,9 +728,9 @@ class Container(Object):
             "publish",
             ("address", address, "String"),
             ("platformVariants", platform_variants, "[&Container]", []),
-            ("forcedCompression", forced_compression, "%ImageLayerCompression"),
+            ("forcedCompression", forced_compression, "%ImageLayerCompression", None),
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
-            ("registryService", registry_service, "&Service"),
+            ("registryService", registry_service, "&Service", None),
         )
 
     def rootfs(self) -> Directory:
@@ -1095,7 +1095,7 @@ class Container(Object):
             ("gitignore", gitignore, "Boolean", False),
             ("owner", owner, "String", ""),
             ("expand", expand, "Boolean", False),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
         )
 
     def with_docker_healthcheck(
@@ -1138,12 +1138,12 @@ class Container(Object):
             Container,
             "withDockerHealthcheck",
             ("args", args, "[String]"),
-            ("shell", shell, "Boolean"),
-            ("interval", interval, "String"),
-            ("timeout", timeout, "String"),
-            ("startPeriod", start_period, "String"),
-            ("startInterval", start_interval, "String"),
-            ("retries", retries, "Int"),
+            ("shell", shell, "Boolean", None),
+            ("interval", interval, "String", None),
+            ("timeout", timeout, "String", None),
+            ("startPeriod", start_period, "String", None),
+            ("startInterval", start_interval, "String", None),
+            ("retries", retries, "Int", None),
         )
 
     def with_entrypoint(
@@ -1365,7 +1365,7 @@ class Container(Object):
             "withExposedPort",
             ("port", port, "Int"),
             ("protocol", protocol, "%NetworkProtocol", NetworkProtocol.TCP),
-            ("description", description, "String"),
+            ("description", description, "String", None),
             ("experimentalSkipHealthcheck", experimental_skip_healthcheck, "Boolean", False),
         )
 
@@ -1406,7 +1406,7 @@ class Container(Object):
             "withFile",
             ("path", path, "String"),
             ("source", source, "&File"),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
             ("owner", owner, "String", ""),
             ("expand", expand, "Boolean", False),
         )
@@ -1447,7 +1447,7 @@ class Container(Object):
             "withFiles",
             ("path", path, "String"),
             ("sources", sources, "[&File]"),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
             ("owner", owner, "String", ""),
             ("expand", expand, "Boolean", False),
         )
@@ -1527,7 +1527,7 @@ class Container(Object):
             "withMountedCache",
             ("path", path, "String"),
             ("cache", cache, "&CacheVolume"),
-            ("source", source, "&Directory"),
+            ("source", source, "&Directory", None),
             ("sharing", sharing, "%CacheSharingMode", CacheSharingMode.SHARED),
             ("owner", owner, "String", ""),
             ("expand", expand, "Boolean", False),
@@ -1691,7 +1691,7 @@ class Container(Object):
             Container,
             "withMountedTemp",
             ("path", path, "String"),
-            ("size", size, "Int"),
+            ("size", size, "Int", None),
             ("expand", expand, "Boolean", False),
         )
 

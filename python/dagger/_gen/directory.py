@@ -225,12 +225,12 @@ class Directory(Object):
             Container,
             "dockerBuild",
             ("dockerfile", dockerfile, "String", "Dockerfile"),
-            ("platform", platform, "Platform"),
+            ("platform", platform, "Platform", None),
             ("buildArgs", build_args, "[$BuildArg]", []),
             ("target", target, "String", ""),
             ("secrets", secrets, "[&Secret]", []),
             ("noInit", no_init, "Boolean", False),
-            ("ssh", ssh, "&Socket"),
+            ("ssh", ssh, "&Socket", None),
         )
 
     @awaited
@@ -258,7 +258,7 @@ class Directory(Object):
         return await self._value(
             list_of(str),
             "entries",
-            ("path", path, "String"),
+            ("path", path, "String", None),
         )
 
     @awaited
@@ -291,7 +291,7 @@ class Directory(Object):
             bool,
             "exists",
             ("path", path, "String"),
-            ("expectedType", expected_type, "%ExistsType"),
+            ("expectedType", expected_type, "%ExistsType", None),
             ("doNotFollowSymlinks", do_not_follow_symlinks, "Boolean", False),
         )
 
@@ -548,7 +548,7 @@ class Directory(Object):
             ("skipIgnored", skip_ignored, "Boolean", False),
             ("skipHidden", skip_hidden, "Boolean", False),
             ("filesOnly", files_only, "Boolean", False),
-            ("limit", limit, "Int"),
+            ("limit", limit, "Int", None),
         )
 
     def stat(
@@ -619,7 +619,7 @@ class Directory(Object):
         return self._new(
             Directory,
             "terminal",
-            ("container", container, "&Container"),
+            ("container", container, "&Container", None),
             ("cmd", cmd, "[String]", []),
             ("experimentalPrivilegedNesting", experimental_privileged_nesting, "Boolean", False),
             ("insecureRootCapabilities", insecure_root_capabilities, "Boolean", False),
@@ -702,7 +702,7 @@ class Directory(Object):
             ("include", include, "[String]", []),
             ("gitignore", gitignore, "Boolean", False),
             ("owner", owner, "String", ""),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
         )
 
     def with_error(
@@ -758,7 +758,7 @@ class Directory(Object):
             "withFile",
             ("path", path, "String"),
             ("source", source, "&File"),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
             ("owner", owner, "String", ""),
         )
 
@@ -791,7 +791,7 @@ class Directory(Object):
             "withFiles",
             ("path", path, "String"),
             ("sources", sources, "[&File]"),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
         )
 
     def with_new_directory(

@@ -114,7 +114,7 @@ class EnvFile(Object):
             str,
             "get",
             ("name", name, "String"),
-            ("raw", raw, "Boolean"),
+            ("raw", raw, "Boolean", None),
         )
 
     @awaited
@@ -187,7 +187,7 @@ class EnvFile(Object):
         return await self._objects(
             EnvVariable,
             "variables",
-            ("raw", raw, "Boolean"),
+            ("raw", raw, "Boolean", None),
         )
 
     def with_(self, cb: Callable[[EnvFile], EnvFile]) -> EnvFile:

@@ -60,7 +60,7 @@ class File(Object):
         return self._new(
             EnvFile,
             "asEnvFile",
-            ("expand", expand, "Boolean"),
+            ("expand", expand, "Boolean", None),
         )
 
     def as_json(self) -> JSONValue:
@@ -135,8 +135,8 @@ class File(Object):
         return await self._value(
             str,
             "contents",
-            ("offsetLines", offset_lines, "Int"),
-            ("limitLines", limit_lines, "Int"),
+            ("offsetLines", offset_lines, "Int", None),
+            ("limitLines", limit_lines, "Int", None),
         )
 
     @awaited
@@ -284,7 +284,7 @@ class File(Object):
             ("skipIgnored", skip_ignored, "Boolean", False),
             ("skipHidden", skip_hidden, "Boolean", False),
             ("filesOnly", files_only, "Boolean", False),
-            ("limit", limit, "Int"),
+            ("limit", limit, "Int", None),
             ("paths", paths, "[String]", []),
             ("globs", globs, "[String]", []),
         )
@@ -410,7 +410,7 @@ class File(Object):
             ("search", search, "String"),
             ("replacement", replacement, "String"),
             ("all", all, "Boolean", False),
-            ("firstFrom", first_from, "Int"),
+            ("firstFrom", first_from, "Int", None),
         )
 
     def with_timestamps(

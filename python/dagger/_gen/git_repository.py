@@ -80,7 +80,7 @@ class GitRepository(Object):
         return await self._value(
             list_of(str),
             "branches",
-            ("patterns", patterns, "[String]"),
+            ("patterns", patterns, "[String]", None),
         )
 
     def commit(
@@ -195,7 +195,7 @@ class GitRepository(Object):
         return await self._value(
             list_of(str),
             "tags",
-            ("patterns", patterns, "[String]"),
+            ("patterns", patterns, "[String]", None),
         )
 
     def uncommitted(self) -> Changeset:

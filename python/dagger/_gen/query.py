@@ -164,7 +164,7 @@ class Query(Object):
             CacheVolume,
             "cacheVolume",
             ("key", key, "String"),
-            ("source", source, "&Directory"),
+            ("source", source, "&Directory", None),
             ("sharing", sharing, "%CacheSharingMode", CacheSharingMode.SHARED),
             ("owner", owner, "String", ""),
         )
@@ -203,7 +203,7 @@ class Query(Object):
         return self._new(
             Container,
             "container",
-            ("platform", platform, "Platform"),
+            ("platform", platform, "Platform", None),
         )
 
     @awaited
@@ -271,7 +271,7 @@ class Query(Object):
         return self._new(
             EnvFile,
             "envFile",
-            ("expand", expand, "Boolean"),
+            ("expand", expand, "Boolean", None),
         )
 
     def file(
@@ -346,11 +346,11 @@ class Query(Object):
             ("url", url, "String"),
             ("keepGitDir", keep_git_dir, "Boolean", True),
             ("sshKnownHosts", ssh_known_hosts, "String", ""),
-            ("sshAuthSocket", ssh_auth_socket, "&Socket"),
+            ("sshAuthSocket", ssh_auth_socket, "&Socket", None),
             ("httpAuthUsername", http_auth_username, "String", ""),
-            ("httpAuthToken", http_auth_token, "&Secret"),
-            ("httpAuthHeader", http_auth_header, "&Secret"),
-            ("experimentalServiceHost", experimental_service_host, "&Service"),
+            ("httpAuthToken", http_auth_token, "&Secret", None),
+            ("httpAuthHeader", http_auth_header, "&Secret", None),
+            ("experimentalServiceHost", experimental_service_host, "&Service", None),
         )
 
     def host(self) -> Host:
@@ -395,11 +395,11 @@ class Query(Object):
             File,
             "http",
             ("url", url, "String"),
-            ("name", name, "String"),
-            ("permissions", permissions, "Int"),
-            ("checksum", checksum, "String"),
-            ("authHeader", auth_header, "&Secret"),
-            ("experimentalServiceHost", experimental_service_host, "&Service"),
+            ("name", name, "String", None),
+            ("permissions", permissions, "Int", None),
+            ("checksum", checksum, "String", None),
+            ("authHeader", auth_header, "&Secret", None),
+            ("experimentalServiceHost", experimental_service_host, "&Service", None),
         )
 
     @awaited
@@ -880,7 +880,7 @@ class Query(Object):
             Secret,
             "secret",
             ("uri", uri, "String"),
-            ("cacheKey", cache_key, "String"),
+            ("cacheKey", cache_key, "String", None),
         )
 
     def set_secret(

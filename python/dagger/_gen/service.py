@@ -58,7 +58,7 @@ class Service(Object):
         return await self._value(
             str,
             "endpoint",
-            ("port", port, "Int"),
+            ("port", port, "Int", None),
             ("scheme", scheme, "String", ""),
         )
 

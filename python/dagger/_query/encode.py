@@ -29,7 +29,7 @@ Piece: TypeAlias = "str | Ref"
 """Text, or an object whose ID belongs in its place."""
 
 Arg: TypeAlias = "tuple[str, Any, str] | tuple[str, Any, str, Any]"
-"""Of an argument: name in the API, value, what it must be, and the default where there is one."""
+"""Of an argument: name in the API, value, what it must be, and the default where it can be left out."""
 
 Where: TypeAlias = "tuple[str, ...]"
 """Type, call, argument, and the way inside of it: for messages."""
@@ -47,16 +47,16 @@ def shown(name: str) -> str:
 def call(owner: str, field: str, args: Sequence[Arg]) -> list[Piece]:
     """A call as pieces: text, and between them the objects whose IDs belong there.
 
-    Arguments that are `None` or equal to their default are left out.
+    Arguments with a default are left out where they are `None` or equal to it.
 
     Raises:
-        TypeError: An argument has a type that it must not have.
+        TypeError: An argument has a type that it must not have, such as `None` where there is no default.
     """
     out: list[Piece] = [field]
     before = "("
     for arg in args:
         value = arg[1]
-        if value is None or (len(arg) == 4 and value == arg[3]):
+        if len(arg) == 4 and (value is None or _same(value, arg[3])):
             continue
         out.append(f"{before}{arg[0]}:")
         encode(out, value, arg[2], (owner, field, arg[0]))
@@ -64,6 +64,11 @@ def call(owner: str, field: str, args: Sequence[Arg]) -> list[Piece]:
     if before == ",":
         out.append(")")
     return out
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a value is the default: `False` is not 0, though Python calls them equal."""
+    return type(value) is type(default) and bool(value == default)
 
 
 def encode(out: list[Piece], value: Any, word: str, where: Where) -> None:
@@ -109,7 +114,7 @@ def _input(out: list[Piece], value: Input, where: Where) -> None:
     before = "{"
     for field in value._fields:
         item = getattr(value, field[0])
-        if item is None or (len(field) == 4 and item == field[3]):
+        if len(field) == 4 and (item is None or _same(item, field[3])):
             continue
         out.append(f"{before}{field[1]}:")
         encode(out, item, field[2], (*where, f".{field[0]}"))
@@ -128,6 +133,8 @@ def _string(value: Any, where: Where) -> str:
 
 
 def _int(value: Any, where: Where) -> str:
+    if isinstance(value, bool):
+        raise _wrong(where, "a whole number", value)
     try:
         return str(operator.index(value))
     except TypeError:
@@ -135,6 +142,8 @@ def _int(value: Any, where: Where) -> str:
 
 
 def _float(value: Any, where: Where) -> str:
+    if isinstance(value, (bool, str)):
+        raise _wrong(where, "a number", value)
     try:
         return repr(float(value))
     except (TypeError, ValueError):
@@ -154,7 +163,8 @@ def _wrong(where: Where, expected: str, value: Any) -> TypeError:
         return TypeError(
             f"{_place(where)} is a coroutine, {value.__qualname__}(), not its result: await it first"
         )
-    return TypeError(f"{_place(where)} must be {expected}, not {type(value).__name__}")
+    found = "None" if value is None else type(value).__name__
+    return TypeError(f"{_place(where)} must be {expected}, not {found}")
 
 
 def _place(where: Where) -> str:

@@ -122,7 +122,7 @@ class Container(SyncObject):
             File,
             "asTarball",
             ("platformVariants", platform_variants, "[&Container]", []),
-            ("forcedCompression", forced_compression, "%ImageLayerCompression"),
+            ("forcedCompression", forced_compression, "%ImageLayerCompression", None),
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
         )
 
@@ -317,7 +317,7 @@ class Container(SyncObject):
             bool,
             "exists",
             ("path", path, "String"),
-            ("expectedType", expected_type, "%ExistsType"),
+            ("expectedType", expected_type, "%ExistsType", None),
             ("doNotFollowSymlinks", do_not_follow_symlinks, "Boolean", False),
             ("expand", expand, "Boolean", False),
         )
@@ -403,7 +403,7 @@ class Container(SyncObject):
             "export",
             ("path", path, "String"),
             ("platformVariants", platform_variants, "[&Container]", []),
-            ("forcedCompression", forced_compression, "%ImageLayerCompression"),
+            ("forcedCompression", forced_compression, "%ImageLayerCompression", None),
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
             ("expand", expand, "Boolean", False),
         )
@@ -437,7 +437,7 @@ class Container(SyncObject):
             "exportImage",
             ("name", name, "String"),
             ("platformVariants", platform_variants, "[&Container]", []),
-            ("forcedCompression", forced_compression, "%ImageLayerCompression"),
+            ("forcedCompression", forced_compression, "%ImageLayerCompression", None),
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
         )
 
@@ -528,7 +528,7 @@ class Container(SyncObject):
             Container,
             "from",
             ("address", address, "String"),
-            ("registryService", registry_service, "&Service"),
+            ("registryService", registry_service, "&Service", None),
         )
 
     def id(self) -> ContainerID:
@@ -707,9 +707,9 @@ class Container(SyncObject):
             "publish",
             ("address", address, "String"),
             ("platformVariants", platform_variants, "[&Container]", []),
-            ("forcedCompression", forced_compression, "%ImageLayerCompression"),
+            ("forcedCompression", forced_compression, "%ImageLayerCompression", None),
             ("mediaTypes", media_types, "%ImageMediaTypes", ImageMediaTypes.OCIMediaTypes),
-            ("registryService", registry_service, "&Service"),
+            ("registryService", registry_service, "&Service", None),
         )
 
     def rootfs(self) -> Directory:
@@ -1066,7 +1066,7 @@ class Container(SyncObject):
             ("gitignore", gitignore, "Boolean", False),
             ("owner", owner, "String", ""),
             ("expand", expand, "Boolean", False),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
         )
 
     def with_docker_healthcheck(
@@ -1109,12 +1109,12 @@ class Container(SyncObject):
             Container,
             "withDockerHealthcheck",
             ("args", args, "[String]"),
-            ("shell", shell, "Boolean"),
-            ("interval", interval, "String"),
-            ("timeout", timeout, "String"),
-            ("startPeriod", start_period, "String"),
-            ("startInterval", start_interval, "String"),
-            ("retries", retries, "Int"),
+            ("shell", shell, "Boolean", None),
+            ("interval", interval, "String", None),
+            ("timeout", timeout, "String", None),
+            ("startPeriod", start_period, "String", None),
+            ("startInterval", start_interval, "String", None),
+            ("retries", retries, "Int", None),
         )
 
     def with_entrypoint(
@@ -1336,7 +1336,7 @@ class Container(SyncObject):
             "withExposedPort",
             ("port", port, "Int"),
             ("protocol", protocol, "%NetworkProtocol", NetworkProtocol.TCP),
-            ("description", description, "String"),
+            ("description", description, "String", None),
             ("experimentalSkipHealthcheck", experimental_skip_healthcheck, "Boolean", False),
         )
 
@@ -1377,7 +1377,7 @@ class Container(SyncObject):
             "withFile",
             ("path", path, "String"),
             ("source", source, "&File"),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
             ("owner", owner, "String", ""),
             ("expand", expand, "Boolean", False),
         )
@@ -1418,7 +1418,7 @@ class Container(SyncObject):
             "withFiles",
             ("path", path, "String"),
             ("sources", sources, "[&File]"),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
             ("owner", owner, "String", ""),
             ("expand", expand, "Boolean", False),
         )
@@ -1498,7 +1498,7 @@ class Container(SyncObject):
             "withMountedCache",
             ("path", path, "String"),
             ("cache", cache, "&CacheVolume"),
-            ("source", source, "&Directory"),
+            ("source", source, "&Directory", None),
             ("sharing", sharing, "%CacheSharingMode", CacheSharingMode.SHARED),
             ("owner", owner, "String", ""),
             ("expand", expand, "Boolean", False),
@@ -1662,7 +1662,7 @@ class Container(SyncObject):
             Container,
             "withMountedTemp",
             ("path", path, "String"),
-            ("size", size, "Int"),
+            ("size", size, "Int", None),
             ("expand", expand, "Boolean", False),
         )
 

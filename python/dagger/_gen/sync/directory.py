@@ -218,12 +218,12 @@ class Directory(SyncObject):
             Container,
             "dockerBuild",
             ("dockerfile", dockerfile, "String", "Dockerfile"),
-            ("platform", platform, "Platform"),
+            ("platform", platform, "Platform", None),
             ("buildArgs", build_args, "[$BuildArg]", []),
             ("target", target, "String", ""),
             ("secrets", secrets, "[&Secret]", []),
             ("noInit", no_init, "Boolean", False),
-            ("ssh", ssh, "&Socket"),
+            ("ssh", ssh, "&Socket", None),
         )
 
     def entries(
@@ -250,7 +250,7 @@ class Directory(SyncObject):
         return self._value(
             list_of(str),
             "entries",
-            ("path", path, "String"),
+            ("path", path, "String", None),
         )
 
     def exists(
@@ -282,7 +282,7 @@ class Directory(SyncObject):
             bool,
             "exists",
             ("path", path, "String"),
-            ("expectedType", expected_type, "%ExistsType"),
+            ("expectedType", expected_type, "%ExistsType", None),
             ("doNotFollowSymlinks", do_not_follow_symlinks, "Boolean", False),
         )
 
@@ -529,7 +529,7 @@ class Directory(SyncObject):
             ("skipIgnored", skip_ignored, "Boolean", False),
             ("skipHidden", skip_hidden, "Boolean", False),
             ("filesOnly", files_only, "Boolean", False),
-            ("limit", limit, "Int"),
+            ("limit", limit, "Int", None),
         )
 
     def stat(
@@ -599,7 +599,7 @@ class Directory(SyncObject):
         return self._new(
             Directory,
             "terminal",
-            ("container", container, "&Container"),
+            ("container", container, "&Container", None),
             ("cmd", cmd, "[String]", []),
             ("experimentalPrivilegedNesting", experimental_privileged_nesting, "Boolean", False),
             ("insecureRootCapabilities", insecure_root_capabilities, "Boolean", False),
@@ -682,7 +682,7 @@ class Directory(SyncObject):
             ("include", include, "[String]", []),
             ("gitignore", gitignore, "Boolean", False),
             ("owner", owner, "String", ""),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
         )
 
     def with_error(
@@ -738,7 +738,7 @@ class Directory(SyncObject):
             "withFile",
             ("path", path, "String"),
             ("source", source, "&File"),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
             ("owner", owner, "String", ""),
         )
 
@@ -771,7 +771,7 @@ class Directory(SyncObject):
             "withFiles",
             ("path", path, "String"),
             ("sources", sources, "[&File]"),
-            ("permissions", permissions, "Int"),
+            ("permissions", permissions, "Int", None),
         )
 
     def with_new_directory(

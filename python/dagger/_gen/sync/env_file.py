@@ -111,7 +111,7 @@ class EnvFile(SyncObject):
             str,
             "get",
             ("name", name, "String"),
-            ("raw", raw, "Boolean"),
+            ("raw", raw, "Boolean", None),
         )
 
     def id(self) -> EnvFileID:
@@ -182,7 +182,7 @@ class EnvFile(SyncObject):
         return self._objects(
             EnvVariable,
             "variables",
-            ("raw", raw, "Boolean"),
+            ("raw", raw, "Boolean", None),
         )
 
     def with_(self, cb: Callable[[EnvFile], EnvFile]) -> EnvFile:

@@ -59,7 +59,7 @@ class File(SyncObject):
         return self._new(
             EnvFile,
             "asEnvFile",
-            ("expand", expand, "Boolean"),
+            ("expand", expand, "Boolean", None),
         )
 
     def as_json(self) -> JSONValue:
@@ -128,8 +128,8 @@ class File(SyncObject):
         return self._value(
             str,
             "contents",
-            ("offsetLines", offset_lines, "Int"),
-            ("limitLines", limit_lines, "Int"),
+            ("offsetLines", offset_lines, "Int", None),
+            ("limitLines", limit_lines, "Int", None),
         )
 
     def digest(
@@ -269,7 +269,7 @@ class File(SyncObject):
             ("skipIgnored", skip_ignored, "Boolean", False),
             ("skipHidden", skip_hidden, "Boolean", False),
             ("filesOnly", files_only, "Boolean", False),
-            ("limit", limit, "Int"),
+            ("limit", limit, "Int", None),
             ("paths", paths, "[String]", []),
             ("globs", globs, "[String]", []),
         )
@@ -391,7 +391,7 @@ class File(SyncObject):
             ("search", search, "String"),
             ("replacement", replacement, "String"),
             ("all", all, "Boolean", False),
-            ("firstFrom", first_from, "Int"),
+            ("firstFrom", first_from, "Int", None),
         )
 
     def with_timestamps(

@@ -78,7 +78,7 @@ class GitRepository(SyncObject):
         return self._value(
             list_of(str),
             "branches",
-            ("patterns", patterns, "[String]"),
+            ("patterns", patterns, "[String]", None),
         )
 
     def commit(
@@ -191,7 +191,7 @@ class GitRepository(SyncObject):
         return self._value(
             list_of(str),
             "tags",
-            ("patterns", patterns, "[String]"),
+            ("patterns", patterns, "[String]", None),
         )
 
     def uncommitted(self) -> Changeset:

@@ -56,7 +56,7 @@ class Service(SyncObject):
         return self._value(
             str,
             "endpoint",
-            ("port", port, "Int"),
+            ("port", port, "Int", None),
             ("scheme", scheme, "String", ""),
         )
 

@@ -169,8 +169,8 @@ impl<'a> Class<'a> {
             let word = quoted(&types::word(self.schema, arg));
             self.needed(arg);
             let default = self.default(arg).map_err(|error| format!("{place}({}): {error}", arg.name))?;
-            let default =
-                if arg.is_required() || default == "None" { String::new() } else { format!(", {default}") };
+            // Without one, `None` is refused at the call.
+            let default = if arg.is_required() { String::new() } else { format!(", {default}") };
             let _ = writeln!(call, "            ({}, {python}, {word}{default}),", quoted(arg.name));
         }
         Ok((format!("{signature}    "), call))
