@@ -170,6 +170,29 @@ def test_5_10_removal(q: Any) -> None:
         assert q.dir(steps + step, 'glob(pattern: "**")') == left, step
 
 
+@pytest.mark.parametrize("path", ["", ".", "/", "./", "..", "a/.."])
+def test_5_10_the_root_is_no_file_to_remove(q: Any, path: str) -> None:
+    for step in [f'withoutFile(path: "{path}")', f'withoutFiles(paths: ["a.txt", "{path}"])']:
+        for error in [
+            q.fails("dir", f'withNewFile(path: "a.txt", contents: "")\n{step}', "entries"),
+            q.fails(
+                "session_chain", f'withNewFile(path: "/a.txt", contents: "")\n{step}', "rootfs { entries }"
+            ),
+            q.fails("session_chain", f'withWorkdir(path: "/w")\n{step}', "rootfs { entries }"),
+        ]:
+            assert "names no file to remove: give its path, or use withoutDirectory" in error.message, step
+    expanded = 'withNewFile(path: "/a.txt", contents: "")\nwithoutFile(path: "$UNSET", expand: true)'
+    assert "names no file to remove" in q.fails("session_chain", expanded, "rootfs { entries }").message
+
+
+def test_5_10_gitignore_knows_no_braces_but_classes(q: Any) -> None:
+    """As git: `{a,b}` is a name, `[[:alpha:]]` a letter."""
+    ignore = 'withNewFile(path: ".gitignore", contents: "{a,b}\\n[[:alpha:]]z\\n")'
+    files = "\n".join(f'withNewFile(path: "{name}", contents: "")' for name in ["a", "qz", "1z", "{a,b}"])
+    steps = f"{ignore}\n{files}"
+    assert q.dir(f"{steps}\nfilter(gitignore: true)", "entries") == [".gitignore", "1z", "a"]
+
+
 def test_5_10_find_up(q: Any) -> None:
     steps = 'withNewFile(path: "mark", contents: "")\nwithNewFile(path: "a/mark", contents: "")\nwithNewDirectory(path: "a/b/c")\nwithNewDirectory(path: "x")'
     for start, found in [("a/b/c", "a/mark"), ("x", "mark"), (".", "mark")]:

@@ -86,6 +86,36 @@ def test_5_3_redirected_output(q: Any) -> None:
     assert q.sh("echo to the cache", config, look, redirectStdout='"/cache/log"') == "to the cache\n"
 
 
+def test_5_3_one_file_for_both_outputs_has_both(q: Any) -> None:
+    """As with `>file 2>&1`, also where a link leads to the same file."""
+    mounted, volume = q.dir_id(a="1"), q.id('cacheVolume(key: "both outputs")')
+    config = f"""
+        withWorkdir(path: "/tmp")
+        withMountedDirectory(path: "/mnt", source: {mounted})
+        withMountedCache(path: "/cache", cache: {volume})
+        withSymlink(target: "real", linkName: "/link")
+    """
+    for out, err in [
+        ("both", "/tmp/./both"),
+        ("/mnt/a", "/mnt/a"),
+        ("/cache/f", "/cache/f"),
+        ("/link", "/real"),
+    ]:
+        options = {"redirectStdout": f'"{out}"', "redirectStderr": f'"{err}"'}
+        look = f'withExec(args: ["cat", "{err}"])'
+        command = "echo one; sleep 0.2; echo two >&2; sleep 0.2; echo three"
+        assert q.sh(command, config, look, **options) == "one\ntwo\nthree\n", (out, err)
+        assert q.sh(command, config, **options) == "one\nthree\n"
+
+
+def test_5_3_a_directory_is_no_standard_input(q: Any) -> None:
+    assert (
+        "redirectStdin: path /etc is a directory, not a file"
+        in q.fails("sh", "cat", redirectStdin='"/etc"').message
+    )
+    assert "redirectStdin: /none: no such file" in q.fails("sh", "cat", redirectStdin='"/none"').message
+
+
 @pytest.mark.parametrize("mounted", [False, True])
 def test_5_3_a_working_directory_that_is_made_for_the_output_belongs_to_the_user(
     q: Any, mounted: bool

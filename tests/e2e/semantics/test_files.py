@@ -216,12 +216,14 @@ def test_4_5_targets_that_no_link_can_have(q: Any, target: str, problem: str) ->
     assert q.dir(step.replace(f'"{target}"', f'"{"x" * 4095}"'), "entries") == ["l"]
 
 
-@pytest.mark.parametrize("name", ["", "/f"])
+@pytest.mark.parametrize("name", ["", "/f", "..", ".", "../f", "d/../f"])
 def test_5_10_find_up_of_what_is_no_name(q: Any, name: str) -> None:
     message = q.fails(
         "dir", 'withNewFile(path: "f", contents: "")', f'findUp(name: "{name}", start: "")'
     ).message
     assert f'cannot look for the name "{name}"' in message
+    with pytest.raises(GraphQLError, match="cannot look for the name"):
+        q.session.query(f'{{ host {{ findUp(name: "{name}") }} }}')
 
 
 def test_5_10_chown_is_recursive(q: Any) -> None:

@@ -475,6 +475,19 @@ def test_5_8_publish_gives_the_whole_reference_and_is_done_each_time(q: Any, reg
     assert found == {"contents": "1"}, "the third publication was done, though it is the same as the first"
 
 
+@pytest.mark.parametrize(("tag", "instead"), [("", "latest"), (":7", "7")])
+def test_5_8_nothing_is_published_by_a_digest(q: Any, registry: Any, tag: str, instead: str) -> None:
+    name = f"127.0.0.1:{registry.port}/made/by-digest"
+    message = q.fails(
+        "session_chain",
+        'withNewFile(path: "/f", contents: "x")',
+        f'publish(address: "{name}{tag}@sha256:{"0" * 64}")',
+    ).message
+    assert f"a digest follows from the image and is not chosen; give a tag, as in {name}:{instead}" in message
+    missing = q.fails("session_chain", f'from(address: "{name}:{instead}")', 'label(name: "a")').message
+    assert "not found" in missing
+
+
 @pytest.mark.parametrize("steps", ["", 'withLabel(name: "a", value: "b")\nwithMountedTemp(path: "/t")'])
 def test_5_8_a_container_without_a_file_system_is_no_image(q: Any, registry: Any, steps: str) -> None:
     address = f"127.0.0.1:{registry.port}/made/nothing:1"

@@ -688,7 +688,8 @@ class Container(SyncObject):
         secrets are not part of it.
 
         Args:
-            address: Where: `registry.example.com/team/app:1.0`. Without a tag: `latest`.
+            address: Where: `registry.example.com/team/app:1.0`. Without a tag: `latest`. A digest is an
+                error: it follows from the image.
             platform_variants: Further containers of the same image for other platforms; the image then has
                 an index.
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
@@ -1267,7 +1268,7 @@ class Container(SyncObject):
             redirect_stdout: File in the container that gets the standard output; `stdout` gives it all the
                 same.
             redirect_stderr: File in the container that gets the standard error; `stderr` gives it all the
-                same.
+                same. If it is that of the standard output, it has both.
             expect: Which exit statuses are no failure. Default: `SUCCESS`.
             experimental_privileged_nesting: Give the command a session of its own to this engine. Not
                 available in this engine yet: commands cannot have a session of their own yet; make these

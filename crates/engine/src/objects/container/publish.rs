@@ -24,7 +24,7 @@ use crate::vertex::TreeHandle;
 #[derive(Operation)]
 #[operation(on = "Container", returns = "String!", cache = "never")]
 pub struct Publish {
-    /// Where: `registry.example.com/team/app:1.0`. Without a tag: `latest`.
+    /// Where: `registry.example.com/team/app:1.0`. Without a tag: `latest`. A digest is an error: it follows from the image.
     address: String,
     /// Further containers of the same image for other platforms; the image then has an index.
     #[arg(default = "[]")]
@@ -45,6 +45,14 @@ impl Run for Publish {
 
     async fn run(self, on: Arc<Container>, cx: &Cx) -> Result<String, OpError> {
         let reference: Reference = self.address.parse().or_fail()?;
+        if reference.digest().is_some() {
+            return Err(OpError::new(format!(
+                "cannot publish to {}: a digest follows from the image and is not chosen; give a tag, as in {}:{}",
+                self.address,
+                reference.name(),
+                reference.tag().unwrap_or("latest")
+            )));
+        }
         let tarball = images(&on, &self.platform_variants, self.forced_compression, self.media_types)?;
         let handles: Vec<TreeHandle> =
             tarball.images.iter().flat_map(|image| image.history.trees()).cloned().collect();

@@ -66,7 +66,8 @@ pub struct WithExec {
     /// File in the container that gets the standard output; `stdout` gives it all the same.
     #[arg(default = "\"\"")]
     redirect_stdout: String,
-    /// File in the container that gets the standard error; `stderr` gives it all the same.
+    /// File in the container that gets the standard error; `stderr` gives it all the same. If it is that of the standard
+    /// output, it has both.
     #[arg(default = "\"\"")]
     redirect_stderr: String,
     /// Which exit statuses are no failure.

@@ -7,6 +7,7 @@ use kukri_engine_macros::Operation;
 use super::Container;
 use crate::context::Cx;
 use crate::error::OpError;
+use crate::objects::directory::without_file::check_names_file;
 use crate::operation::Run;
 use crate::vertex::edit::{Step, edit};
 
@@ -27,7 +28,19 @@ impl Run for WithoutFile {
     type Output = Container;
 
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
-        let path = on.path(&self.path, self.expand)?;
+        let path = on.path_of_file(&self.path, self.expand)?;
         on.edited(&path, |tree, path| edit(tree, Step::Remove(vec![path])))
+    }
+}
+
+impl Container {
+    /// The path of a file that is to be removed, with variables replaced if asked.
+    pub fn path_of_file(&self, given: &str, expand: bool) -> Result<String, OpError> {
+        let given = if expand { self.expand(given)? } else { given.to_owned() };
+        check_names_file(&given)?;
+        let path = self.absolute(&given);
+        // A `..` may lead there from the working directory.
+        check_names_file(&path)?;
+        Ok(path)
     }
 }

@@ -29,7 +29,7 @@ impl Run for WithoutFiles {
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
         let mut next = on.changed();
         for path in &self.paths {
-            let path = on.path(path, self.expand)?;
+            let path = on.path_of_file(path, self.expand)?;
             next = next.edited(&path, |tree, path| edit(tree, Step::Remove(vec![path])))?;
         }
         Ok(next)

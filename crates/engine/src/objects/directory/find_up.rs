@@ -30,9 +30,7 @@ impl Run for FindUp {
     type Output = Option<String>;
 
     async fn run(self, on: Arc<Directory>, cx: &Cx) -> Result<Option<String>, OpError> {
-        if self.name.is_empty() || self.name.contains('\0') || self.name.starts_with('/') {
-            return Err(OpError::new(format!("cannot look for the name {:?}", self.name)));
-        }
+        check_name(&self.name)?;
         objects::read_directory(cx, &on.source, move |store, tree| {
             let mut directory = readable(&self.start)?.to_string();
             loop {
@@ -52,4 +50,14 @@ impl Run for FindUp {
         })
         .await
     }
+}
+
+/// Fails for what is no name below a directory. Several names with slashes between are fine.
+pub fn check_name(name: &str) -> Result<(), OpError> {
+    if name.contains('\0') || name.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err(OpError::new(format!(
+            "cannot look for the name {name:?}: give that of a file or directory, without \".\" and \"..\""
+        )));
+    }
+    Ok(())
 }

@@ -25,6 +25,33 @@ impl Run for WithoutFile {
     type Output = Directory;
 
     async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
+        check_names_file(&self.path)?;
         Ok(on.edited(Step::Remove(vec![self.path])))
+    }
+}
+
+/// Fails for a path that leads to where it starts, such as the empty one: all that is there would be gone.
+pub fn check_names_file(path: &str) -> Result<(), OpError> {
+    if !kukri_tree::path::clean(path.as_bytes()).is_ok_and(|path| path.is_empty()) {
+        return Ok(());
+    }
+    Err(OpError::new(format!(
+        "{path:?} names no file to remove: give its path, or use withoutDirectory for a directory"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_is_no_file() {
+        for path in ["", ".", "/", "./", "//.", "..", "a/..", "/.."] {
+            let error = check_names_file(path).unwrap_err().to_string();
+            assert!(error.contains("names no file to remove"), "{path:?}: {error}");
+        }
+        for path in ["a", "/a", "*", ".a", "a/.", "..a"] {
+            assert!(check_names_file(path).is_ok(), "{path:?}");
+        }
     }
 }

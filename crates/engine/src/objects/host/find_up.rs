@@ -7,6 +7,7 @@ use kukri_engine_macros::Operation;
 use super::Host;
 use crate::context::Cx;
 use crate::error::OpError;
+use crate::objects::directory::find_up::check_name;
 use crate::operation::Run;
 
 /// The path of the nearest entry of a name, from the client's working directory upwards; null if there is none.
@@ -28,6 +29,7 @@ impl Run for FindUp {
     type Output = Option<String>;
 
     async fn run(self, _: Arc<Host>, cx: &Cx) -> Result<Option<String>, OpError> {
+        check_name(&self.name)?;
         cx.session.find_up(&self.name).await
     }
 }

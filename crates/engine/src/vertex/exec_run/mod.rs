@@ -118,9 +118,14 @@ impl Exec {
         let (tree, inner) = mounts::tree_at(self, trees, path)?;
         let (store, path) = (store.clone(), path.clone());
         crate::blocking(move || {
-            read_small(&store, &tree, &inner)?
-                .map(Stdin::Bytes)
-                .ok_or_else(|| OpError::new(format!("redirectStdin: {path}: no such file or directory")))
+            read_small(&store, &tree, &inner)?.map(Stdin::Bytes).ok_or_else(|| {
+                let found = lookup(&store, &tree, &inner, Follow::All);
+                let error = match found.map(|found| found.kind) {
+                    Ok(FoundKind::Dir { .. }) => TreeError::IsADirectory(path),
+                    _ => TreeError::NotFound(path),
+                };
+                OpError::new(format!("redirectStdin: {error}"))
+            })
         })
         .await
     }

@@ -55,6 +55,7 @@ pub async fn settle(
                 MountedTree::File { entry, name, copy, .. } => keep_file(&store, entry, &name, &copy)?,
             });
         }
+        let mut written = None;
         for (path, blob) in redirects.iter().zip([stdout, stderr]) {
             let (argument, Some(path)) = path else { continue };
             let tree_at = |path: &str| match place(&mounts, path) {
@@ -66,6 +67,8 @@ pub async fn settle(
             let (path, _) = links::followed(&store, path, tree_at)
                 .ok_or_else(|| OpError::new(TreeError::TooManyLinks(path.clone()).to_string()))?;
             check_writable(&mounted, argument, &path)?;
+            // One file for both has both, as with `>file 2>&1`.
+            let blob = if written.as_ref() == Some(&path) { combined } else { blob };
             match place(&mounts, &path) {
                 (Place::Root, inner) => rootfs = with_output(&store, &rootfs, &inner, blob, uid, gid)?,
                 (Place::Tree(index), inner) => {
@@ -84,6 +87,7 @@ pub async fn settle(
                 // Nothing of it is left once the command has ended.
                 (Place::Memory, _) => {}
             }
+            written = Some(path);
         }
         Ok(ExecOutput { rootfs, mounts: trees, stdout, stderr, combined, exit_code })
     })
