@@ -1,6 +1,6 @@
 //! What can be written on the command line.
 
-mod foreign;
+pub mod foreign;
 mod read;
 
 pub use read::{command, parse, with_functions};
@@ -166,6 +166,9 @@ pub struct VersionArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+    /// Of the original: look for a newer version.
+    #[arg(long, hide = true)]
+    pub check: bool,
 }
 
 /// `kukri help`.

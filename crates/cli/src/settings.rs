@@ -29,7 +29,7 @@ pub struct EngineSettings {
     pub min_free: Option<String>,
     #[arg(long, env = "KUKRI_KEEP")]
     pub keep: Option<String>,
-    #[arg(long, env = "KUKRI_PARALLELISM")]
+    #[arg(long, env = "KUKRI_PARALLELISM", value_parser = size::whole::<u32>)]
     pub parallelism: Option<u32>,
     #[arg(long, env = "KUKRI_OCI_RUNTIME")]
     pub oci_runtime: Option<String>,
@@ -39,7 +39,7 @@ pub struct EngineSettings {
     pub registry_mirrors: Option<String>,
     #[arg(long, env = "KUKRI_CA_BUNDLE")]
     pub ca_bundle: Option<PathBuf>,
-    #[arg(long, env = "KUKRI_PIDS_MAX")]
+    #[arg(long, env = "KUKRI_PIDS_MAX", value_parser = size::whole::<i64>)]
     pub pids_max: Option<i64>,
     #[arg(long, env = "KUKRI_MEMORY_MAX")]
     pub memory_max: Option<String>,
@@ -137,7 +137,25 @@ pub fn from_environment() -> Result<EngineSettings, Failure> {
     }
     <Only as clap::Parser>::try_parse_from(["kukri"])
         .map(|only| only.settings)
-        .map_err(|error| Failure::new(format!("a variable for the engine is not valid: {error}")))
+        .map_err(|error| invalid(&error, &<Only as clap::CommandFactory>::command()))
+}
+
+/// Which variable is not valid, and why. What clap prints speaks of flags, of which there are none here.
+fn invalid(error: &clap::Error, command: &clap::Command) -> Failure {
+    let flag = error.get(clap::error::ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    let flag = flag.split_whitespace().next().unwrap_or_default().trim_start_matches('-');
+    let arg = command.get_arguments().find(|arg| arg.get_long() == Some(flag));
+    let Some(name) = arg.and_then(clap::Arg::get_env).map(|name| name.to_string_lossy()) else {
+        return Failure::new(error.to_string());
+    };
+    let value =
+        error.get(clap::error::ContextKind::InvalidValue).map(ToString::to_string).unwrap_or_default();
+    match std::error::Error::source(error) {
+        _ if value.is_empty() => Failure::new(format!("the variable {name} is set, but empty"))
+            .hint("give it a value, or unset it"),
+        Some(why) => Failure::new(format!("{name}={value}: {why}")),
+        None => Failure::new(format!("{name}={value}: not valid")),
+    }
 }
 
 /// Places of an engine.

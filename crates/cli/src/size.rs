@@ -21,6 +21,13 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * factor).map_err(|_| wrong())
 }
 
+/// A whole number.
+pub fn whole<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|_| {
+        format!("{text:?} is not a whole number that is possible here (expected for instance 8)")
+    })
+}
+
 /// Bytes for people.
 pub fn human(bytes: u64) -> String {
     let mut value = bytes as f64;

@@ -29,6 +29,9 @@ CASES: list[tuple[str, list[str], dict[str, str], int, int, str]] = [
     ),
     ("unknown field", ["query", "{ nope }"], {}, 1, 1, "nope"),
     ("not a document", ["query", "{ nope"], {}, 1, 1, "error:"),
+    ("empty document", ["query"], {}, 2, 1, "no document was given"),
+    ("empty variable", ["query", "{ version }"], {"KUKRI_ROOT": ""}, 1, 1, "KUKRI_ROOT is set, but empty"),
+    ("count in words", ["engine", "--parallelism", "x"], {}, 2, 1, "not a whole number"),
     ("no document file", ["query", "--doc", "/nope/doc"], {}, 2, 1, "/nope/doc"),
     ("bad variable", ["query", "--var", "nope", "{ version }"], {}, 2, 1, "NAME=VALUE"),
     ("bad variables", ["query", "--var-json", "[]", "{ version }"], {}, 2, 1, "JSON object"),
@@ -85,7 +88,7 @@ CASES: list[tuple[str, list[str], dict[str, str], int, int, str]] = [
         1,
         "no: no such file",
     ),
-    ("no such operation", ["query", "--doc", "/dev/stdin", "Nope"], {}, 1, 1, "error:"),
+    ("operation of no document", ["query", "--doc", "/dev/stdin", "Nope"], {}, 2, 1, "no document was given"),
     (
         "no port",
         ["query", "{ version }"],
@@ -197,6 +200,7 @@ def test_failures(
     )
     assert done.returncode == (own if name == "kukri" else other), done.stdout + done.stderr
     assert str(part) in done.stderr
+    assert done.stderr.count("error:") <= 1, done.stderr
     assert done.stdout == ""
 
 

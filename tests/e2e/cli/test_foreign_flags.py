@@ -75,6 +75,12 @@ def test_without_effect(engine: Engine, dagger: Path, flags: list[str]) -> None:
         assert "version" in json.loads(done.stdout)
 
 
+def test_version_looks_for_no_newer_one(engine: Engine, dagger: Path) -> None:
+    done = run(engine, dagger, "version", "--check")
+    assert done.returncode == 0 and done.stdout == run(engine, dagger, "version").stdout
+    assert done.stderr.startswith("note: --check "), done.stderr
+
+
 @pytest.mark.parametrize(("flags", "said"), NOTED, ids=[" ".join(flags) for flags, _ in NOTED])
 def test_with_a_note(engine: Engine, dagger: Path, flags: list[str], said: str) -> None:
     for words in ([*flags, "query"], ["query", *flags]):

@@ -41,6 +41,11 @@ pub struct ForeignFlags {
     no_mod: bool,
 }
 
+/// Says on standard error that a flag changes nothing, and why.
+pub fn passed_over(flag: &str, why: &str) {
+    err(&format!("note: {flag} changes nothing here: {why}\n"));
+}
+
 impl ForeignFlags {
     /// Says on standard error which flags change nothing; an error for one that would have to change something.
     pub fn check(&self) -> Result<(), Failure> {
@@ -93,7 +98,7 @@ impl ForeignFlags {
             ),
         ];
         for (_, flag, why) in ignored.into_iter().filter(|(given, ..)| *given) {
-            err(&format!("note: {flag} changes nothing here: {why}\n"));
+            passed_over(flag, why);
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use kukri_engine::engine::NEEDS_ROOT;
 use kukri_session::ClientHello;
 use kukri_session::client::ConnectConfig;
 use kukri_session::command::{Door, RunningSession, SessionConfig};
@@ -78,15 +79,24 @@ fn no_engine(error: &(dyn std::error::Error + 'static), places: &Places) -> Fail
     let kinds = std::iter::successors(Some(error), |error| error.source())
         .filter_map(|error| error.downcast_ref::<std::io::Error>())
         .map(std::io::Error::kind);
-    let next = |kind| CAUSES.iter().find(|cause| cause.kinds.contains(&kind)).map(|cause| cause.next);
-    let root = places.root.display().to_string();
-    let mut hints: Vec<String> = kinds.filter_map(next).map(|next| next.replace("{root}", &root)).collect();
+    let mut hints = next_steps(kinds, places, rustix::process::geteuid().is_root());
     let log = places.log.display().to_string();
     if !text.contains(&log) {
         hints.push(format!("the engine's log is {log}"));
     }
     let failure = Failure::new(text);
     if hints.is_empty() { failure } else { failure.hint(hints.join("; ")) }
+}
+
+/// What to do next where an engine fails for these reasons. A place for its data alone would not help who is not root.
+fn next_steps(kinds: impl Iterator<Item = ErrorKind>, places: &Places, is_root: bool) -> Vec<String> {
+    let next = |kind| CAUSES.iter().find(|cause| cause.kinds.contains(&kind)).map(|cause| cause.next);
+    let root = places.root.display().to_string();
+    let mut hints: Vec<String> = kinds.filter_map(next).map(|next| next.replace("{root}", &root)).collect();
+    if !hints.is_empty() && !is_root {
+        hints.insert(0, NEEDS_ROOT.to_owned());
+    }
+    hints
 }
 
 /// Opens a session for programs that this command starts, or that have started it.
@@ -161,4 +171,19 @@ pub async fn close(session: RunningSession, progress: &mut Progress) -> Result<(
 /// A number that no other session of this machine has with this process id.
 fn unique() -> u128 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_root_is_told_so_before_all_else() {
+        let places = Places { root: "/r".into(), socket: "/s".into(), log: "/l".into(), lock: "/k".into() };
+        let steps = |kind, is_root| next_steps(std::iter::once(kind), &places, is_root);
+        let as_root = steps(ErrorKind::PermissionDenied, true);
+        assert_eq!(as_root.len(), 1);
+        assert_eq!(steps(ErrorKind::PermissionDenied, false), [NEEDS_ROOT.to_owned(), as_root[0].clone()]);
+        assert!(steps(ErrorKind::TimedOut, false).is_empty());
+    }
 }

@@ -12,6 +12,11 @@ use crate::fail::{Failure, Outcome, ended, out};
 /// Sends the document; prints the data of the answer as JSON.
 pub async fn query(args: QueryArgs) -> Outcome {
     let (document, operation) = document(&args)?;
+    if document.trim().is_empty() {
+        return Err(Failure::usage("no document was given").hint(
+            "write it as the argument, as in `query '{ version }'`, name its file with --doc, or send it to standard input",
+        ));
+    }
     let mut variables = Map::new();
     if let Some(text) = &args.var_json {
         let given: Json =

@@ -6,6 +6,7 @@ use kukri_api::View;
 use serde_json::json;
 
 use crate::args::VersionArgs;
+use crate::args::foreign::passed_over;
 use crate::exit::Dialect;
 use crate::fail::{Outcome, out};
 use crate::settings;
@@ -32,6 +33,9 @@ pub fn version(args: &VersionArgs, dialect: Dialect) -> Outcome {
         }
     };
     out(&format!("{text}\n"))?;
+    if args.check {
+        passed_over("--check", "no server is asked for newer versions");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
