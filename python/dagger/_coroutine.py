@@ -116,6 +116,16 @@ class Unawaited:
         return f"{name}() has to be awaited first, in brackets: (await ….{name.rsplit('.', 1)[-1]}()){then}"
 
 
+def _refuse(self: Unawaited, *_: Any) -> NoReturn:
+    raise self._mistake()
+
+
+for _name in ("len", "int", "float", "index", "round", "abs", "neg", "lt", "le", "gt", "ge"):
+    setattr(Unawaited, f"__{_name}__", _refuse)
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
+    setattr(Unawaited, f"__{_name}__", _refuse)
+    setattr(Unawaited, f"__r{_name}__", _refuse)
+
 # Messages of Python itself name it.
 Unawaited.__name__ = Unawaited.__qualname__ = "coroutine"
 

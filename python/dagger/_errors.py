@@ -343,6 +343,7 @@ class ExecError(QueryError):
 
 
 HINTS = {
+    0: "it did not fail, but a failure was expected: see `expect` of `with_exec`",
     126: "the file is there, but cannot be run: look at its permissions, its first line, and its platform",
     127: "a command was not found: install it in an earlier step, or give its whole path",
     137: "something killed it: often the machine had no memory left",

@@ -103,7 +103,7 @@ class Link:
             )
         return ClientConnectionError(
             "there is no session; use the object inside of `async with dagger.connection():`, "
-            "or start the program with DAGGER_SESSION_PORT and DAGGER_SESSION_TOKEN"
+            "start the program with `kukri run`, or set DAGGER_SESSION_PORT and DAGGER_SESSION_TOKEN"
         )
 
 

@@ -37,6 +37,11 @@ def test_exec_errors() -> None:
     assert len(str(failed(stderr="x" * 100_000, cmd=["y" * 100_000]))) < 3000
 
 
+def test_a_success_where_a_failure_was_expected() -> None:
+    told = str(failed(exitCode=0))
+    assert "hint: it did not fail, but a failure was expected: see `expect` of `with_exec`" in told
+
+
 def test_hints() -> None:
     assert failed().hint == ""
     assert "hint:" not in str(failed())

@@ -193,8 +193,9 @@ def test_without_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared, "ended", False)
 
     async def main() -> None:
-        with pytest.raises(dagger.ClientConnectionError, match=r"async with dagger.connection\(\)"):
+        with pytest.raises(dagger.ClientConnectionError, match=r"async with dagger.connection\(\)") as error:
             await dag.version()
+        assert "start the program with `kukri run`" in str(error.value)
 
     asyncio.run(main())
 

@@ -51,6 +51,27 @@ def test_it_is_not_taken_for_its_value(recwarn: pytest.WarningsRecorder) -> None
         list,
         lambda found: [*found],
         lambda found: dict(a=1, **dict.fromkeys(found, 1)),
+        len,
+        int,
+        float,
+        round,
+        abs,
+        range,
+        sorted,
+        lambda found: found + "a",
+        lambda found: "a" + found,
+        lambda found: ["a"] + found,
+        lambda found: 1 + found,
+        lambda found: found - 1,
+        lambda found: found * 2,
+        lambda found: "a" * found,
+        lambda found: found / 2,
+        lambda found: found % 2,
+        lambda found: found < 1,
+        lambda found: found >= 1,
+        lambda found: 1 < found,  # noqa: SIM300 - as above
+        lambda found: "abc"[found],
+        lambda found: max(found, 1),
     ]
     for use in uses:
         with pytest.raises(TypeError, match=EXISTS):
