@@ -70,9 +70,11 @@ def test_it_is_not_taken_for_its_value(recwarn: pytest.WarningsRecorder) -> None
         lambda found: found < 1,
         lambda found: found >= 1,
         lambda found: 1 < found,  # noqa: SIM300 - as above
-        lambda found: "abc"[found],
         lambda found: max(found, 1),
     ]
+    # PyPy looks whether the class can be an index, and says itself that it cannot.
+    if sys.implementation.name != "pypy":
+        uses.append(lambda found: "abc"[found])
     for use in uses:
         with pytest.raises(TypeError, match=EXISTS):
             use(exists())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ from engine import ROOT, Engine, binary
 from images import image
 from registry import Registry
 from session import Session
+
+# What a shell runs in its background ignores the keys of the terminal, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 _IMAGES = {
     "library/busybox:latest": "busybox",
