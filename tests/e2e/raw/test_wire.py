@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,6 +134,10 @@ def test_a_client_of_another_version_is_served(engine: Engine, hello: dict[str, 
             path, name, f'{{ container {{ from(address: "busybox") {{ {step} {{ {command} }} }} }} }}'
         )
         assert answer["data"]["container"]["from"]["withSecretVariable"]["withExec"]["stdout"] == "13\nsaid\n"
+        # Events come beside the answer.
+        deadline = time.monotonic() + 20
+        while not any(b"said" in event for event in events) and time.monotonic() < deadline:
+            time.sleep(0.01)
     thread.join(20)
     assert not thread.is_alive()
     assert any(b"said" in event for event in events)
