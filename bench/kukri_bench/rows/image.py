@@ -15,15 +15,13 @@ if TYPE_CHECKING:
 
 def image_row(context: Context) -> list[Figure]:
     """Pulled and unpacked into an empty store, until a first command has run in it."""
-    image = context.big
+    layers, size = _layers(context)
     document = f'{{container{{from(address:"{BIG}"){{withExec(args:["true"]){{sync}}}}}}}}'
-    layers = [image.path(blob) for blob in image.blobs()[1:]]
     pulls, floors = [], []
     for number in range(context.rounds(3)):
         with context.engine() as engine, engine.session() as session:
             pulls.append(timed(lambda session=session: session.ask(document)))
         floors.append(timed(lambda number=number: _unpack(layers, context.scratch / f"unpacked-{number}")))
-    size = sum(path.stat().st_size for path in layers) / 1e6
     return [
         Figure(
             f"image of {len(layers)} layers, {size:.0f} MB compressed: pull, unpack, run `true`",
@@ -37,9 +35,16 @@ def image_row(context: Context) -> list[Figure]:
     ]
 
 
+def _layers(context: Context) -> tuple[list[Path], float]:
+    """Those of the large image, which is in the registry from then on, and their size in megabytes."""
+    image = context.big
+    layers = [image.path(blob) for blob in image.blobs()[1:]]
+    return layers, sum(path.stat().st_size for path in layers) / 1e6
+
+
 def edit_row(context: Context) -> list[Figure]:
     """A file more in a large image, and a command after it; beside it the command alone."""
-    context.big  # noqa: B018 - so that the registry has it
+    _, size = _layers(context)
     edits, alone = [], []
 
     def run(step: str, contents: str) -> str:
@@ -64,7 +69,7 @@ def edit_row(context: Context) -> list[Figure]:
     # The first of each has the pull in it.
     return [
         Figure(
-            "one new file in an image of 500 MB, then `true`",
+            f"one new file in an image of {size:.0f} MB compressed, then `true`",
             "ms",
             ms("request", edits[1:]),
             20,
