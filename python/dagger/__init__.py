@@ -11,10 +11,14 @@ async with dagger.connection():
 Everything is imported when it is used first.
 """
 
+import sys
+
 from dagger import _gen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dagger import log as log
+    from dagger import sync as sync
     from dagger._client import Client as Client
     from dagger._client import dag as dag
     from dagger._config import Config as Config
@@ -77,6 +81,9 @@ _MODULES = {
 }
 """Where the names are that are written by hand."""
 
+_SUBMODULES = ("log", "sync")
+"""Modules that need no import of their own: `dagger.sync.Container`."""
+
 __all__ = [
     "Client",
     "ClientConnectionError",
@@ -114,6 +121,10 @@ if not TYPE_CHECKING:  # Checkers would believe that any name exists.
 
     def __getattr__(name: str) -> object:
         module = _MODULES.get(name) or _gen.MODULES.get(name)
+        if name in _SUBMODULES:
+            from importlib import import_module
+
+            return import_module(f"dagger.{name}")
         if module is None:
             if name.startswith("__"):
                 msg = f"module 'dagger' has no attribute {name!r}"
@@ -121,7 +132,8 @@ if not TYPE_CHECKING:  # Checkers would believe that any name exists.
                 from dagger._missing import name as said_of
 
                 msg = said_of(name)
-            raise AttributeError(msg)
+            # With these, Python proposes a name that is alike.
+            raise AttributeError(msg, name=name, obj=sys.modules[__name__])
         from importlib import import_module
 
         value = getattr(import_module(f"dagger.{module}"), name)
@@ -130,5 +142,5 @@ if not TYPE_CHECKING:  # Checkers would believe that any name exists.
 
 
 def __dir__() -> list[str]:
-    own = {name for name in globals() if name.startswith("_") or name == "sync"}
-    return sorted(own | set(__all__))
+    own = {name for name in globals() if name.startswith("_")}
+    return sorted({*own, *_SUBMODULES, *__all__})

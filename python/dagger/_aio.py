@@ -31,6 +31,11 @@ def pool(params: Params, timeout: Timeout, retry: Retry | None) -> AioPool:
     return AioPool(params, timeout, retry)
 
 
+async def pause(seconds: float) -> None:
+    """Lets some time pass."""
+    await asyncio.sleep(seconds)
+
+
 async def in_thread(function: Callable[[], T]) -> T:
     """The result of a function that blocks."""
     return await asyncio.to_thread(function)
@@ -146,7 +151,7 @@ class AioPool(Pool[AioConnection]):
         return connection
 
     async def _pause(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await pause(seconds)
 
     async def _within(self, seconds: float | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         try:

@@ -17,6 +17,10 @@ class _Unset:
     def __repr__(self) -> str:
         return "UNSET"
 
+    def __reduce__(self) -> str:
+        # There is one only, also of what was copied or pickled.
+        return "UNSET"
+
 
 UNSET = _Unset()
 CONNECT_SECONDS = 10.0

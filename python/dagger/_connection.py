@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from typing import TYPE_CHECKING
 
 from dagger import _params
@@ -62,6 +63,7 @@ async def end(session: AsyncSession, failed: BaseException | None) -> None:
     session.http.close()
     if session.process is None:
         return
+    session.left, session.broken = True, failed is not None
     try:
         await running().finished(session.process.close)
     except SessionError as error:
@@ -69,6 +71,8 @@ async def end(session: AsyncSession, failed: BaseException | None) -> None:
             raise
         # The program's own error tells more.
         logger.warning("%s", error)
+    finally:
+        session.over = time.monotonic()
 
 
 class SingleLink(AsyncLink):
@@ -118,7 +122,7 @@ class SharedLink(AsyncLink):
     def remove(self, session: AsyncSession) -> None:
         """A session ends."""
         self._begun.remove(session)
-        self.ended = True
+        self.ended, self.last = True, session
         if not self._begun:
             self.places = SOURCE_LINES
 
@@ -132,6 +136,9 @@ class SharedLink(AsyncLink):
 class _Opens:
     """What is entered and left, again and again, but has one session at a time."""
 
+    _gives = ""
+    """How one comes to a client."""
+
     def __init__(self, config: Config | None = None) -> None:
         self._config = checked(config)
         self._open = False
@@ -142,6 +149,11 @@ class _Opens:
             raise TypeError(NOT_ASYNC)
 
         __exit__ = None
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from dagger._missing import of_connection
+
+            raise AttributeError(of_connection(self, name, self._gives), name=name, obj=self)
 
     async def _begin(self) -> AsyncSession:
         if self._open:
@@ -175,6 +187,8 @@ class Connection(_Opens):
         ```
     """
 
+    _gives = "async with dagger.Connection() as client:"
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__(config)
         self._link = SingleLink()
@@ -205,7 +219,7 @@ class Connection(_Opens):
     async def _close(self, error: BaseException | None) -> None:
         session, self._link.current = self._link.current, None
         if session is not None:
-            self._link.ended = True
+            self._link.ended, self._link.last = True, session
             await self._end(session, error)
 
 
@@ -224,6 +238,8 @@ class connection(_Opens):  # noqa: N801 - programs call it as the function that 
             print(await dag.container().from_("alpine").with_exec(["uname"]).stdout())
         ```
     """
+
+    _gives = "from dagger import dag"
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__(config)
@@ -252,6 +268,13 @@ class SharedConnection:
 
     def __init__(self, link: SharedLink) -> None:
         self._link = link
+
+    if not TYPE_CHECKING:  # Checkers find the mistake.
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from dagger._missing import of_connection
+
+            raise AttributeError(of_connection(self, name, connection._gives), name=name, obj=self)
 
     async def connect(self) -> Self:
         """Checks that there is a session.

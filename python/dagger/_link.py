@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from dagger._config import SOURCE_LINES
@@ -27,15 +28,48 @@ if TYPE_CHECKING:
 
 _numbers = itertools.count(1)
 
+UNANSWERED = (
+    "the session was closed before this was answered; "
+    "wait for all results inside of the `with` block of the connection"
+)
+"""Where the program itself has closed it, while a task or a thread waited."""
+
+PATIENCE = 1.0
+"""Seconds from the end of a session that an exception has ended, until what still waits is told of it.
+
+Usually something cancels these tasks by then: a task group that the exception reaches next, or `asyncio.run`.
+An error in each of them would hide the one that matters: a group even forgets it where a task fails before.
+"""
+
+LOOK = 0.02
+"""Seconds between looks whether that time is over."""
+
 
 class AsyncSession:
-    """A session of an async program."""
+    """A session of an async program.
+
+    Attributes:
+        left: Whether the block of its connection was left, and the session ends with that.
+        broken: Whether an exception left it.
+        over: When the session had ended, by `time.monotonic`.
+    """
 
     def __init__(self, http: AsyncHttp, process: SessionProcess | None, loop: object) -> None:
         self.number = next(_numbers)
         self.http = http
         self.process = process
         self.loop = loop
+        self.left = self.broken = False
+        self.over: float | None = None
+
+    async def patience(self) -> None:
+        """Waits to be cancelled, if an exception has just ended the session."""
+        if not self.broken:
+            return
+        from dagger._loops import running
+
+        while self.over is None or time.monotonic() < self.over + PATIENCE:
+            await running().pause(LOOK)
 
     async def ask(self, document: str) -> dict[str, Any]:
         """The `data` of the answer to a document."""
@@ -45,6 +79,9 @@ class AsyncSession:
             raise
         except (ClientConnectionError, TransportError) as caught:
             error, process = caught, self.process
+            if self.left:
+                await self.patience()
+                raise TransportError(UNANSWERED) from None
             if process is None:
                 raise
             from dagger._loops import running
@@ -53,12 +90,17 @@ class AsyncSession:
 
 
 class SyncSession:
-    """A session of a sync program."""
+    """A session of a sync program.
+
+    Attributes:
+        left: Whether the block of its connection was left, and the session ends with that.
+    """
 
     def __init__(self, http: SyncHttp, process: SessionProcess | None) -> None:
         self.number = next(_numbers)
         self.http = http
         self.process = process
+        self.left = False
 
     def ask(self, document: str) -> dict[str, Any]:
         """The `data` of the answer to a document."""
@@ -67,6 +109,8 @@ class SyncSession:
         except ExecuteTimeoutError:
             raise
         except (ClientConnectionError, TransportError) as error:
+            if self.left:
+                raise TransportError(UNANSWERED) from None
             if self.process is None:
                 raise
             raise _explained(error, self.process) from None
@@ -110,6 +154,9 @@ class Link:
 class AsyncLink(Link):
     """The way to a session of an async program."""
 
+    last: AsyncSession | None = None
+    """The session that ended last."""
+
     def session(self) -> AsyncSession:
         """The session.
 
@@ -125,7 +172,12 @@ class AsyncLink(Link):
 
     async def run(self, start: Callable[[int], Plan]) -> tuple[Any, int]:
         """The result of a plan, and the number of the session in which it was found."""
-        session = self.session()
+        try:
+            session = self.session()
+        except TransportError:
+            if self.last is not None:
+                await self.last.patience()
+            raise
         plan = start(session.number)
         try:
             document = next(plan)

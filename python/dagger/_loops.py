@@ -31,6 +31,10 @@ class Library(Protocol):
         """Connections to a session, of which nothing is open yet."""
         ...
 
+    async def pause(self, seconds: float) -> None:
+        """Lets some time pass."""
+        ...
+
     async def in_thread(self, function: Callable[[], T]) -> T:
         """The result of a function that blocks."""
         ...

@@ -1,6 +1,8 @@
-"""What to say about names that there are not."""
+"""What to say about names that there are not, and about what a function should have given."""
 
 from __future__ import annotations
+
+from types import CoroutineType
 
 from dagger._gen.left_out import FIELDS, TYPES
 from dagger._query.encode import shown
@@ -48,3 +50,41 @@ def attribute(owner: object, wanted: str) -> str:
     if (snake := shown(wanted)) != wanted and hasattr(kind, snake):
         return f"{plain}; in Python it is {snake}()"
     return plain
+
+
+def of_connection(owner: object, wanted: str, gives: str) -> str:
+    """What to say about a name of a connection, which programs take for a client."""
+    from dagger._gen.query import Query
+
+    plain = f"{type(owner).__name__!r} object has no attribute {wanted!r}"
+    return f"{plain}; a client has it: {gives}" if hasattr(Query, wanted) and wanted[0] != "_" else plain
+
+
+def unmade(kind: type) -> TypeError:
+    """What to say where a program makes an object by its class."""
+    how = "`with dagger.connect() as client:`"
+    if getattr(kind, "_type", "") != "Query":
+        how = "a call, such as dag.directory(),"
+    return TypeError(f"a {kind.__name__} is not made by its class: {how} gives one")
+
+
+def given(owner: object, function: object, made: object) -> TypeError:
+    """What to say where the function of `with_` is none, or gives no object."""
+    kind = type(owner).__name__
+    if not callable(function):
+        return TypeError(f"{kind}.with_(): argument cb must be a function, not {_kind(function)}")
+    named = getattr(function, "__name__", "")
+    place = f"{kind}.with_(): {'the function' if named in ('', '<lambda>') else f'{named}()'} gives"
+    if isinstance(made, CoroutineType):
+        # What is told here need not be told again by a warning.
+        made.close()
+        return TypeError(
+            f"{place} a coroutine, {made.__qualname__}(), not a {kind}: "
+            "call it by itself, and await what it gives"
+        )
+    more = ": does it lack a `return`?" if made is None else ""
+    return TypeError(f"{place} {_kind(made)}, not a {kind}{more}")
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else type(value).__name__

@@ -31,7 +31,7 @@ S = TypeVar("S", bound="SyncObject")
 class Base:
     """An object of the API: immutable, comparable, and not computed before something asks for a value."""
 
-    __slots__ = ("_link", "_step")
+    __slots__ = ("__weakref__", "_link", "_step")
 
     _type: ClassVar[str] = ""
     """Name of the type in the API."""
@@ -39,9 +39,21 @@ class Base:
     _names: ClassVar[tuple[str, ...]] = ()
     """That name and those of the interfaces."""
 
-    def __init__(self, link: Link, step: Step | None) -> None:
-        self._link = link
-        self._step = step
+    if TYPE_CHECKING:  # Checkers find the mistake.
+
+        def __init__(self, link: Link, step: Step | None) -> None:
+            self._link = link
+            self._step = step
+
+    else:
+
+        def __init__(self, link=None, step=None) -> None:  # noqa: ANN001 - they are above
+            if link is None:
+                from dagger._missing import unmade
+
+                raise unmade(type(self))
+            self._link = link
+            self._step = step
 
     def _new(self, kind: type[B], field: str, *args: Arg) -> B:
         """The object that a call gives."""
@@ -55,6 +67,15 @@ class Base:
             frame = _getframe(2)
             step.place = (frame.f_code, frame.f_lasti)
         return kind(self._link, step)
+
+    def _given(self, cb: Callable[[Any], B]) -> B:
+        """What the function of `with_` gives."""
+        made = cb(self) if callable(cb) else None
+        if isinstance(made, Base):
+            return made
+        from dagger._missing import given
+
+        raise given(self, cb, made)
 
     def _load(self, kind: type[B], id_: str) -> B:
         """The object that has an ID."""

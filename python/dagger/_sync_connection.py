@@ -87,6 +87,12 @@ class connect:  # noqa: N801 - programs call it as the function that it is in th
 
         __aexit__ = None
 
+        def __getattr__(self, name: str) -> NoReturn:
+            from dagger._missing import of_connection
+
+            gives = "with dagger.connect() as client:"
+            raise AttributeError(of_connection(self, name, gives), name=name, obj=self)
+
     def __await__(self) -> Generator[object, None, SharedConnection]:
         """`await dagger.connect()`: uses the session that the environment names for `dagger.dag`."""
         from dagger._client import shared
@@ -111,6 +117,7 @@ def _begin(config: Config) -> SyncSession:
 
 
 def _end(session: SyncSession, failed: BaseException | None) -> None:
+    session.left = session.process is not None
     session.http.close()
     if session.process is None:
         return

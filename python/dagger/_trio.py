@@ -35,6 +35,11 @@ def pool(params: Params, timeout: Timeout, retry: Retry | None) -> TrioPool:
     return TrioPool(params, timeout, retry)
 
 
+async def pause(seconds: float) -> None:
+    """Lets some time pass."""
+    await trio.sleep(seconds)
+
+
 async def in_thread(function: Callable[[], T]) -> T:
     """The result of a function that blocks."""
     return await trio.to_thread.run_sync(function)
@@ -130,7 +135,7 @@ class TrioPool(Pool[TrioConnection]):
         return TrioConnection(trio.SocketStream(opened))
 
     async def _pause(self, seconds: float) -> None:
-        await trio.sleep(seconds)
+        await pause(seconds)
 
     async def _within(self, seconds: float | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if seconds is None:

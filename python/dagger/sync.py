@@ -7,6 +7,8 @@ def checked(container: sync.Container) -> sync.Container: ...
 ```
 """
 
+import sys
+
 from dagger._gen import sync as _gen
 
 TYPE_CHECKING = False
@@ -27,7 +29,7 @@ if not TYPE_CHECKING:  # Checkers would believe that any name exists.
         module = _MODULES.get(name) or _gen.MODULES.get(name)
         if module is None:
             msg = f"module 'dagger.sync' has no attribute {name!r}"
-            raise AttributeError(msg)
+            raise AttributeError(msg, name=name, obj=sys.modules[__name__])
         from importlib import import_module
 
         value = getattr(import_module(f"dagger.{module}"), name)

@@ -1,7 +1,9 @@
 """The configuration takes what programs give it."""
 
+import copy
 import dataclasses
 import io
+import pickle
 import sys
 from decimal import Decimal
 from fractions import Fraction
@@ -156,3 +158,9 @@ def test_it_is_a_dataclass() -> None:
     assert dataclasses.replace(dagger.Config(workdir="a"), workdir="b").workdir == "b"
     with pytest.raises(TypeError, match="positional argument"):
         anything(dagger.Config)("positional")
+
+
+@pytest.mark.parametrize("config", [dagger.Config(), dagger.Config(execute_timeout=None, timeout=3)])
+def test_copies_are_equal(config: dagger.Config) -> None:
+    assert copy.copy(config) == copy.deepcopy(config) == pickle.loads(pickle.dumps(config)) == config
+    assert copy.deepcopy(config).timeouts() == config.timeouts()

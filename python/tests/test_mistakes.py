@@ -1,7 +1,9 @@
 """Typical mistakes get messages that say what to do."""
 
 import asyncio
+import copy
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -12,7 +14,7 @@ import dagger
 import pytest
 from dagger import dag
 from dagger._client import shared
-from fake import KEEPS_FRAMES, Api, anything
+from fake import KEEPS_FRAMES, PYPY, Api, anything
 
 
 def test_a_coroutine_as_argument() -> None:
@@ -148,6 +150,95 @@ def test_the_wrong_kind_of_with(api: Api) -> None:
             await anything(dagger.connect()).__aenter__()
 
     asyncio.run(main())
+
+
+def test_a_connection_taken_for_a_client(api: Api) -> None:
+    kinds = {
+        "connect": "with dagger.connect() as client:",
+        "Connection": "async with dagger.Connection() as client:",
+        "connection": "from dagger import dag",
+    }
+    for kind, gives in kinds.items():
+        message = f"'{kind}' object has no attribute 'container'; a client has it: {gives}"
+        for made in (getattr(dagger, kind)(), copy.copy(getattr(dagger, kind)())):
+            with pytest.raises(AttributeError, match=re.escape(message)):
+                made.container()
+            with pytest.raises(AttributeError, match=rf"'{kind}' object has no attribute '_nope'$"):
+                made._nope  # noqa: B018 - it is what is tried
+
+    async def main() -> None:
+        async with dagger.connection() as client:
+            with pytest.raises(AttributeError, match="a client has it: from dagger import dag"):
+                anything(client).container()
+        with pytest.raises(AttributeError, match="a client has it: from dagger import dag"):
+            anything(await dagger.connect()).container()
+
+    asyncio.run(main())
+
+
+def test_an_object_made_by_its_class() -> None:
+    for kind in (dagger.Client, dagger.sync.Client):
+        with pytest.raises(
+            TypeError, match=r"a Client is not made by its class: `with dagger.connect\(\) as client:` gives"
+        ):
+            anything(kind)()
+    for kind in (dagger.Container, dagger.sync.Container):
+        with pytest.raises(
+            TypeError, match=r"a Container is not made by its class: a call, such as dag.directory\(\), gives"
+        ):
+            anything(kind)()
+
+
+def test_texts_for_objects() -> None:
+    made = dag.container()
+    a_file = anything(dag.file("a", "b"))
+    calls: list[tuple[str, Callable[[], object]]] = [
+        (
+            "source must be an object of the type Directory, not str: dag.host().directory(path) gives one",
+            lambda: made.with_directory("/x", anything("src")),
+        ),
+        (
+            "source must be an object of the type File, not PosixPath: dag.host().file(path) gives one",
+            lambda: made.with_file("/x", anything(Path("a"))),
+        ),
+        (
+            "secret must be an object of the type Secret, not str: dag.set_secret(name, value) gives one",
+            lambda: made.with_secret_variable("X", anything("hunter2")),
+        ),
+        (
+            "cache must be an object of the type CacheVolume, not str: dag.cache_volume(key) gives one",
+            lambda: made.with_mounted_cache("/c", anything("pip")),
+        ),
+        (
+            "source must be an object of the type Directory, not File",
+            lambda: made.with_directory("/", a_file),
+        ),
+    ]
+
+    for message, call in calls:
+        with pytest.raises(TypeError, match=rf"argument {re.escape(message)}$"):
+            call()
+
+
+@pytest.mark.skipif(PYPY, reason="PyPy proposes no names")
+@pytest.mark.parametrize(
+    ("code", "meant"),
+    [
+        ("dagger.Contaner", "Container"),
+        ("dagger.sync.Contaner", "Container"),
+        ("dagger.dag.contaner", "container"),
+        ("dagger.dag.container().with_exce", "with_exec"),
+    ],
+)
+def test_names_that_are_alike(code: str, meant: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import dagger; {code}"],
+        env={**os.environ, "PYTHONPATH": str(Path(dagger.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.rstrip().endswith(f"Did you mean: '{meant}'?")
 
 
 def test_entering_what_is_entered(api: Api) -> None:

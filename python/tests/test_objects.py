@@ -1,12 +1,15 @@
 """Objects behave like values."""
 
 import copy
+import gc
 import pickle
+import weakref
+from typing import Any
 
 import dagger
 import pytest
 from dagger import dag
-from fake import anything
+from fake import Api, anything
 
 
 def alpine() -> dagger.Container:
@@ -99,6 +102,47 @@ def test_with() -> None:
         return container.with_env_variable("A", "b")
 
     assert alpine().with_(variant) == alpine().with_env_variable("A", "b")
+
+
+@pytest.mark.parametrize("of", ["async", "sync"])
+def test_with_a_function_that_gives_no_object(of: str, api: Api, recwarn: pytest.WarningsRecorder) -> None:
+    async def build(container: Any) -> Any:
+        return container
+
+    def forgets(container: Any) -> None:
+        container.with_env_variable("A", "b")
+
+    with dagger.connect() as client:
+        made = anything(alpine() if of == "async" else client.container())
+        for function, message in [
+            (
+                build,
+                r"build\(\) gives a coroutine, .*build\(\), not a Container: call it by itself, and await",
+            ),
+            (forgets, r"forgets\(\) gives None, not a Container: does it lack a `return`\?$"),
+            (lambda _: "text", "the function gives str, not a Container$"),
+            (None, "argument cb must be a function, not None"),
+            (alpine(), "argument cb must be a function, not Container"),
+        ]:
+            with pytest.raises(TypeError, match=rf"^Container.with_\(\): {message}"):
+                made.with_(function)
+        assert made.with_(lambda one: one.directory("/x")) == made.directory("/x"), "as with the original"
+    with pytest.raises(TypeError, match=r"gives a coroutine, Container.stdout\(\), not a Container"):
+        alpine().with_(anything(lambda one: one.stdout()))
+    gc.collect()
+    assert not recwarn.list, "what was told is not told again"
+
+
+def test_weak_references() -> None:
+    made = alpine()
+    reference = weakref.ref(made)
+    by_object = weakref.WeakKeyDictionary({made: "value"})
+    assert reference() is made
+    assert by_object[alpine()] == "value"
+    del made
+    gc.collect()
+    assert reference() is None
+    assert not by_object
 
 
 def test_enums_and_scalars() -> None:

@@ -352,9 +352,12 @@ class File(Object):
         """Calls a function with this object, and goes on with what it gives.
 
         Args:
-            cb: The function.
+            cb: Takes the object, and gives one; it cannot be `async`.
+
+        Raises:
+            TypeError: It is no function, or gives no object.
         """
-        return cb(self)
+        return self._given(cb)
 
     def with_name(
         self,

@@ -164,7 +164,18 @@ def _wrong(where: Where, expected: str, value: Any) -> TypeError:
             f"{_place(where)} is a coroutine, {value.__qualname__}(), not its result: await it first"
         )
     found = "None" if value is None else type(value).__name__
-    return TypeError(f"{_place(where)} must be {expected}, not {found}")
+    hint = _MADE_BY.get(expected.rsplit(" ", 1)[-1]) if isinstance(value, (str, os.PathLike)) else None
+    more = f": {hint} gives one" if hint else ""
+    return TypeError(f"{_place(where)} must be {expected}, not {found}{more}")
+
+
+_MADE_BY = {
+    "Directory": "dag.host().directory(path)",
+    "File": "dag.host().file(path)",
+    "Secret": "dag.set_secret(name, value)",
+    "CacheVolume": "dag.cache_volume(key)",
+}
+"""What makes an object of what programs like to give in its place."""
 
 
 def _place(where: Where) -> str:

@@ -90,6 +90,11 @@ def plain() -> None:
         assert_type(client.node(container), sync.Node)
 
 
+def by_their_modules(container: dagger.sync.Container) -> dagger.sync.Container:
+    dagger.log.configure_logging()
+    return container
+
+
 def base_of(container: Container) -> Container:
     return container.with_exec(["true"])
 

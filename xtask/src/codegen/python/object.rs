@@ -410,7 +410,8 @@ fn node(package: &str, made: &str) -> String {
 fn with(name: &str) -> String {
     format!(
         "\n    def with_(self, cb: Callable[[{name}], {name}]) -> {name}:\n        \"\"\"Calls a function with this object, \
-         and goes on with what it gives.\n\n        Args:\n            cb: The function.\n        \"\"\"\n        return cb(self)\n"
+         and goes on with what it gives.\n\n        Args:\n            cb: Takes the object, and gives one; it cannot be `async`.\n\n        \
+         Raises:\n            TypeError: It is no function, or gives no object.\n        \"\"\"\n        return self._given(cb)\n"
     )
 }
 
