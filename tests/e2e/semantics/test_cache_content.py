@@ -62,6 +62,64 @@ def test_5_16_4_modes_count(q: Any, tmp_path: Path) -> None:
     assert runs.count(q) == 2
 
 
+def timed(q: Any, stamp: int, more: str = "") -> str:
+    """The ID of a directory with one file and one time, quoted."""
+    steps = f'withNewFile(path: "f", contents: "x")\nwithTimestamps(timestamp: {stamp})\n{more}'
+    return json.dumps(q.dir(steps, "id"))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        'withMountedDirectory(path: "/m", source: TIMED)',
+        'withDirectory(path: "/m", source: TIMED)',
+        'withDirectory(path: "/m", source: TIMED)\nwithExec(args: ["true"])\nwithNewFile(path: "/other", contents: "")',
+        'withMountedDirectory(path: "/m", source: TIMED)\nwithExec(args: ["true"])',
+        'withNewFile(path: "/m/f", contents: "x")\nwithDirectory(path: "/m", source: TIMED)',
+    ],
+)
+def test_5_10_a_command_sees_the_times_that_were_set(q: Any, way: str) -> None:
+    """They are part of the identity, as those are not which files just have; once more they are known."""
+    runs, base = Runs(), unique()
+    for stamp, count in [(1, 1), (2, 2), (1, 2)]:
+        before = base + way.replace("TIMED", timed(q, stamp))
+        assert runs.run(q, before, "stat -c %Y /m/f") == f"{stamp}\n"
+        assert runs.count(q) == count
+    # Made in another way, but the same content and time.
+    again = timed(q, 2, "withTimestamps(timestamp: 5)\nwithTimestamps(timestamp: 2)")
+    assert runs.run(q, base + way.replace("TIMED", again), "stat -c %Y /m/f") == "2\n"
+    assert runs.count(q) == 2
+
+
+def test_5_11_a_command_sees_the_time_of_a_file(q: Any) -> None:
+    for step in ["withFile", "withMountedFile"]:
+        for stamp in [1, 2]:
+            root = f'file(name: "f", contents: "x") {{ withTimestamps(timestamp: {stamp}) {{ id }} }}'
+            file = q.session.query(f"{{ {root} }}")["file"]["withTimestamps"]["id"]
+            said = q.sh("stat -c %Y /f", f'{step}(path: "/f", source: "{file}")')
+            assert said == f"{stamp}\n", step
+
+
+def test_5_10_times_that_were_set_are_exported(q: Any, tmp_path: Path) -> None:
+    for stamp in [1, 2]:
+        steps = f'withDirectory(path: "d", source: {timed(q, stamp)})\ndirectory(path: "d")'
+        q.dir(steps, f'export(path: "out{stamp}")')
+        assert (tmp_path / f"out{stamp}" / "f").stat().st_mtime == stamp
+
+
+def test_5_16_1_times_that_were_set_end_where_a_command_took_only_what_is_in_the_files(q: Any) -> None:
+    """A result without such times, and the same, stops further runs."""
+    runs, base = Runs(), unique()
+    for stamp in [1, 2]:
+        steps = f"""
+            withMountedDirectory(path: "/m", source: {timed(q, stamp)})
+            withExec(args: ["cp", "/m/f", "/copy"])
+            withoutMount(path: "/m")
+        """
+        runs.run(q, base + steps)
+    assert runs.count(q) == 1
+
+
 @pytest.mark.parametrize(
     "way",
     [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,32 @@ def test_6_1_more_steps_than_layers(q: Any, tmp_path: Path) -> None:
 def test_6_1_times_alone_are_no_layer(q: Any, tmp_path: Path) -> None:
     steps = 'from(address: "busybox")\nwithExec(args: ["touch", "/etc/passwd"])'
     assert len(packed(q, tmp_path, steps).layers()) == 1
+
+
+def times(made: Archive, name: str) -> list[float]:
+    """The modification times that the layers have for a file, lowest first."""
+    found = []
+    for described in made.manifest["layers"]:
+        with tarfile.open(fileobj=io.BytesIO(made.blob(described))) as tar:
+            found += [member.mtime for member in tar if member.name.removeprefix("./") == name]
+    return found
+
+
+def test_6_1_times_that_were_set_are_in_a_layer(q: Any, tmp_path: Path) -> None:
+    """5.10: `withTimestamps` sets them for all entries, also of an image whose files it does not change otherwise."""
+    files = 'withNewFile(path: "a", contents: "1")\nwithNewFile(path: "d/b", contents: "2")'
+    for time in [1000, 2000]:
+        root = json.dumps(q.dir(f"{files}\nwithTimestamps(timestamp: {time})", "id"))
+        made = packed(q, tmp_path, f"withRootfs(directory: {root})", name=f"{time}.tar")
+        assert (times(made, "a")[-1], times(made, "d/b")[-1]) == (time, time)
+        # What is put over the same contents as well.
+        over = f'withNewFile(path: "/a", contents: "1")\nwithDirectory(path: "/", source: {root})'
+        made = packed(q, tmp_path, over, name=f"over-{time}.tar")
+        assert (times(made, "a")[-1], times(made, "d/b")[-1]) == (time, time)
+    # Nothing is left of it where the same time was there before.
+    same = f'withRootfs(directory: {root})\nwithDirectory(path: "/", source: {root})'
+    plain = packed(q, tmp_path, f"withRootfs(directory: {root})")
+    assert packed(q, tmp_path, same).manifest["layers"] == plain.manifest["layers"]
 
 
 def test_6_1_lower_layers_stay_when_a_later_step_changes(q: Any, tmp_path: Path) -> None:

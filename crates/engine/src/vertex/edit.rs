@@ -205,6 +205,22 @@ pub fn edit(base: TreeHandle, step: Step) -> TreeHandle {
 }
 
 impl Edit {
+    /// The times of the tree that comes out; see [`TreeHandle::times`].
+    pub(super) fn times(&mut self) -> Option<Digest> {
+        let mut key = Encoder::new("kukri.times.v1");
+        if let Step::Timestamps(time) = self.step {
+            return Some(key.i64(time).finish());
+        }
+        let mut any = false;
+        self.each_tree(&mut |handle| any |= handle.times().is_some());
+        if !any {
+            return None;
+        }
+        self.base.encode_times(&mut key);
+        self.step.encode(&mut key, &mut |handle, key| handle.encode_times(key));
+        Some(key.finish())
+    }
+
     /// Identity by recipe.
     #[must_use]
     pub fn recipe(&self) -> Digest {
@@ -275,6 +291,16 @@ impl Edit {
 }
 
 impl Step {
+    /// Whether it sets modification times that were asked for, or takes over some that were.
+    #[must_use]
+    pub fn sets_times(&self) -> bool {
+        match self {
+            Self::Timestamps(_) => true,
+            Self::Merge { source, .. } | Self::PutFile { source, .. } => source.tree.times().is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether it leads from its base to a tree that goes on from there: what it leaves is then a layer on that. What
     /// takes a part of the base begins anew, so that the rest of the base is not hidden in a layer below.
     #[must_use]

@@ -183,6 +183,13 @@ impl ExecMount {
 pub const ROOT_PART: &str = "root file system";
 
 impl Exec {
+    /// The times of the trees that come out, by slot: those of the trees that went in. Empty if there are none.
+    pub(super) fn times(&mut self) -> Vec<Option<Digest>> {
+        let mut times = Vec::new();
+        self.each_tree(&mut |handle| times.push(handle.times().copied()));
+        if times.iter().all(Option::is_none) { Vec::new() } else { times }
+    }
+
     /// Identity by recipe.
     #[must_use]
     pub fn recipe(&self) -> Digest {
@@ -198,9 +205,9 @@ impl Exec {
     #[must_use]
     pub fn content_key(&self, trees: &[TreeId]) -> ContentKey {
         let mut trees = trees.iter();
-        let parts = self.parts(&mut |_, key| {
+        let parts = self.parts(&mut |handle, key| {
             if let Some(tree) = trees.next() {
-                key.digest(&tree.content);
+                handle.encode_content(tree, key);
             }
         });
         let mut key = Encoder::new("kukri.exec.content.v3");

@@ -58,8 +58,32 @@ impl TreeHandle {
         }
     }
 
+    /// What identifies the modification times in it, where `withTimestamps` has set some: then they are part of keys.
+    /// Others differ from run to run, and from checkout to checkout, and never are.
+    #[must_use]
+    pub fn times(&self) -> Option<&Digest> {
+        match self {
+            Self::Known(_) => None,
+            Self::Output(vertex, slot) => vertex.times(*slot),
+        }
+    }
+
+    /// Adds [`TreeHandle::times`] to a key.
+    pub fn encode_times(&self, key: &mut Encoder) {
+        if let Some(times) = self.times() {
+            key.str("times").digest(times);
+        }
+    }
+
+    /// Adds what steps can see of the tree to a key: its content, and times that were set.
+    pub fn encode_content(&self, tree: &TreeId, key: &mut Encoder) {
+        key.digest(&tree.content);
+        self.encode_times(key);
+    }
+
     /// Adds the recipe to a key.
     pub fn encode(&self, key: &mut Encoder) {
+        self.encode_times(key);
         match self {
             Self::Known(tree) => key.str("tree").digest(&tree.content),
             Self::Output(vertex, Slot::Tree) => key.str("of").digest(&vertex.digest),

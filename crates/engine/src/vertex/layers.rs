@@ -7,7 +7,6 @@ use kukri_store::Store;
 use kukri_tree::{Equality, Node, TreeId};
 use serde_json::{Value, json};
 
-use super::edit::Step;
 use super::{ImageOutput, Slot, TreeHandle, Vertex, VertexOp};
 use crate::error::{OpError, OrFail};
 use crate::transfer::Meter;
@@ -33,9 +32,38 @@ pub struct LayerStep {
     pub tree: TreeHandle,
     /// What it was, for the image's history.
     pub label: String,
-    /// Whether another time alone is something that it changed. An edit changes what it names: where the times of other
-    /// files differ, trees come from different runs of the same steps.
-    pub equality: Equality,
+    /// What it means where times differ from those before.
+    pub times: Times,
+}
+
+/// What another modification time means in the tree that a step left.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Times {
+    /// Nothing: an edit changes what it names. Where the times of other files differ, trees come from different runs of
+    /// the same steps.
+    Ignored,
+    /// It goes into the layer, if there is one. Times alone make none.
+    Kept,
+    /// It was asked for, and is a change like any other.
+    Set,
+}
+
+impl Times {
+    /// How the tree is compared with the one before.
+    const fn equality(self) -> Equality {
+        match self {
+            Self::Ignored => Equality::Content,
+            Self::Kept | Self::Set => Equality::Stored,
+        }
+    }
+
+    fn of(op: &VertexOp) -> Self {
+        match op {
+            VertexOp::Edit(edit) if edit.step.sets_times() => Self::Set,
+            VertexOp::Edit(_) => Self::Ignored,
+            _ => Self::Kept,
+        }
+    }
 }
 
 impl LayerHistory {
@@ -47,7 +75,7 @@ impl LayerHistory {
         loop {
             let TreeHandle::Output(vertex, Slot::Tree) = handle else {
                 if handle.known() != Some(Node::empty().id()) {
-                    steps.push((handle, "copy a directory".to_owned(), Equality::Stored));
+                    steps.push((handle, "copy a directory".to_owned(), Times::Kept));
                 }
                 break;
             };
@@ -60,27 +88,23 @@ impl LayerHistory {
                 VertexOp::Edit(edit) if edit.step.goes_on() => Some(&edit.base),
                 _ => None,
             };
-            let equality = match &vertex.op {
-                VertexOp::Edit(edit) if !matches!(edit.step, Step::Timestamps(_)) => Equality::Content,
-                _ => Equality::Stored,
-            };
-            steps.push((handle, label(vertex.label()), equality));
+            steps.push((handle, label(vertex.label()), Times::of(&vertex.op)));
             let Some(below) = below else { break };
             handle = below;
         }
         if steps.len() > MAX_LAYERS {
             let merged = steps.len() - MAX_LAYERS + 1;
-            let equality = strictest(steps[..merged].iter().map(|(_, _, equality)| *equality));
-            steps.splice(..merged, [(rootfs, format!("{merged} steps"), equality)]);
+            let times = strictest(steps[..merged].iter().map(|(_, _, times)| *times));
+            steps.splice(..merged, [(rootfs, format!("{merged} steps"), times)]);
         }
         // The trees between have to be there. The last of them may stand for many edits.
         for (handle, ..) in steps.iter().skip(usize::from(steps.len() == MAX_LAYERS)) {
             handle.edit().into_iter().for_each(super::edit::Edit::alone);
         }
-        let step = |(tree, label, equality): (&TreeHandle, String, Equality)| LayerStep {
+        let step = |(tree, label, times): (&TreeHandle, String, Times)| LayerStep {
             tree: tree.clone(),
             label,
-            equality,
+            times,
         };
         Self { base, steps: steps.into_iter().rev().map(step).collect() }
     }
@@ -91,9 +115,9 @@ impl LayerHistory {
     }
 }
 
-/// How the tree that several steps left is compared with the one before them.
-fn strictest(mut steps: impl Iterator<Item = Equality>) -> Equality {
-    if steps.any(|equality| equality == Equality::Stored) { Equality::Stored } else { Equality::Content }
+/// What times mean in the tree that several steps left.
+fn strictest(steps: impl Iterator<Item = Times>) -> Times {
+    steps.max().unwrap_or(Times::Ignored)
 }
 
 fn label(mut text: String) -> String {
@@ -106,11 +130,11 @@ fn label(mut text: String) -> String {
 }
 
 /// The layers of the base image, and one for each step that left something else than the one before. Times alone make
-/// no layer. `history` becomes that of the base image with these steps; `meter` counts what goes into new layers. Blocks.
+/// no layer, unless they were set. `history` becomes that of the base image with these steps; `meter` counts what goes into new layers. Blocks.
 pub fn write(
     store: &Store,
     base: Option<&ImageOutput>,
-    steps: &[(TreeId, String, Equality)],
+    steps: &[(TreeId, String, Times)],
     compression: Option<Compression>,
     media_types: MediaTypes,
     history: &mut Vec<Value>,
@@ -126,13 +150,14 @@ pub fn write(
     let mut since = 0;
     for (at, (tree, label, _)) in steps.iter().enumerate() {
         let is_last = at + 1 == steps.len();
-        if tree.content == below.content || (at + 1 >= room && !is_last) {
+        let times = strictest(steps[since..=at].iter().map(|(_, _, times)| *times));
+        let is_same = tree.content == below.content && (times < Times::Set || tree.stored == below.stored);
+        if is_same || (at + 1 >= room && !is_last) {
             continue;
         }
-        let equality = strictest(steps[since..=at].iter().map(|(_, _, equality)| *equality));
         let compression = compression.unwrap_or_default();
         let packed = |bytes| meter.add(bytes);
-        let layer = layer_out(store, Some(&below), tree, equality, compression, media_types, &packed);
+        let layer = layer_out(store, Some(&below), tree, times.equality(), compression, media_types, &packed);
         if let Some(layer) = layer.or_fail()? {
             layers.push(layer);
             history.push(json!({"created_by": label}));
@@ -145,7 +170,7 @@ pub fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vertex::edit::edit;
+    use crate::vertex::edit::{Step, edit};
 
     fn chain(length: usize) -> TreeHandle {
         (0..length).fold(TreeHandle::empty(), |tree, at| {

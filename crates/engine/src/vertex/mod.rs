@@ -31,6 +31,8 @@ pub struct Vertex {
     pub digest: Digest,
     /// What it does.
     pub op: VertexOp,
+    /// Modification times that were set in its trees; see [`TreeHandle::times`]. By slot, or empty if there are none.
+    times: Vec<Option<Digest>>,
     /// Its value, once this process knows it.
     known: OnceLock<VertexValue>,
 }
@@ -52,7 +54,12 @@ pub enum VertexOp {
 impl Vertex {
     /// A vertex.
     #[must_use]
-    pub fn new(op: VertexOp) -> Arc<Self> {
+    pub fn new(mut op: VertexOp) -> Arc<Self> {
+        let times = match &mut op {
+            VertexOp::Edit(edit) => edit.times().map_or_else(Vec::new, |times| vec![Some(times)]),
+            VertexOp::Exec(exec) => exec.times(),
+            VertexOp::Pull(_) | VertexOp::Tarball(_) | VertexOp::Import(_) => Vec::new(),
+        };
         let digest = match &op {
             VertexOp::Edit(edit) => edit.recipe(),
             VertexOp::Exec(exec) => exec.recipe(),
@@ -60,7 +67,18 @@ impl Vertex {
             VertexOp::Tarball(tarball) => tarball.recipe(),
             VertexOp::Import(import) => import.recipe(),
         };
-        Arc::new(Self { digest, op, known: OnceLock::new() })
+        Arc::new(Self { digest, op, times, known: OnceLock::new() })
+    }
+
+    const fn times(&self, slot: Slot) -> Option<&Digest> {
+        let index = match slot {
+            Slot::Tree => 0,
+            Slot::Mount(index) => index + 1,
+        };
+        match self.times.as_slice().split_at_checked(index) {
+            Some((_, [Some(times), ..])) => Some(times),
+            _ => None,
+        }
     }
 
     /// The value, if this process knows it.

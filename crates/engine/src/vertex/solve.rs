@@ -54,15 +54,16 @@ impl Op for Vertex {
         match &self.op {
             VertexOp::Edit(edit) => {
                 let mut trees = trees.into_iter();
-                let mut next = |key: &mut Encoder| {
+                let mut next = |handle: &TreeHandle, key: &mut Encoder| {
                     if let Some(tree) = trees.next() {
-                        key.digest(&tree.content);
+                        handle.encode_content(&tree, key);
                     }
                 };
                 let mut key = Encoder::new("kukri.edit.content.v1");
-                next(&mut key);
-                for edit in edit.chain().1 {
-                    edit.step.encode(&mut key, &mut |_, key| next(key));
+                let (base, chain) = edit.chain();
+                next(base, &mut key);
+                for edit in chain {
+                    edit.step.encode(&mut key, &mut next);
                 }
                 let digest = key.finish();
                 CacheKey::Content(ContentKey { digest, slot: digest, parts: Vec::new() })

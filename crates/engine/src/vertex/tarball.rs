@@ -8,9 +8,9 @@ use kukri_oci::export::{ExportImage, ExportOptions};
 use kukri_oci::{Compression, ImageConfig, MediaTypes, Reference};
 use kukri_solver::{ContentKey, RunContext};
 use kukri_store::Store;
-use kukri_tree::{Editor, Equality, FileSource, Meta, TreeId};
+use kukri_tree::{Editor, FileSource, Meta, TreeId};
 
-use super::layers::{self, LayerHistory, LayerStep};
+use super::layers::{self, LayerHistory, LayerStep, Times};
 use super::{ImageOutput, SolveContext, TreeHandle, Vertex, VertexOp, VertexValue};
 use crate::error::{OpError, OrFail};
 use crate::transfer::{Meter, Metered};
@@ -99,7 +99,7 @@ impl Tarball {
             }
             key.list(image.history.steps.len());
             for step in &image.history.steps {
-                key.str(&step.label).str(&format!("{:?}", step.equality));
+                key.str(&step.label).str(&format!("{:?}", step.times));
                 tree(&step.tree, &mut key);
             }
             match &image.history.base {
@@ -170,7 +170,7 @@ impl Tarball {
                     }
                 }
             };
-            let step = |step: &LayerStep| Some((trees.next()?, step.label.clone(), step.equality));
+            let step = |step: &LayerStep| Some((trees.next()?, step.label.clone(), step.times));
             images.push(Part {
                 config: Arc::clone(&image.config),
                 annotations: Arc::clone(&image.annotations),
@@ -192,7 +192,7 @@ pub struct Parts {
 struct Part {
     config: Arc<ImageConfig>,
     annotations: Arc<BTreeMap<String, String>>,
-    steps: Vec<(TreeId, String, Equality)>,
+    steps: Vec<(TreeId, String, Times)>,
     base: Option<Arc<ImageOutput>>,
 }
 
