@@ -1,10 +1,11 @@
 """Run the same scenarios with every official client, and with ours, against our engine; print a table of results.
 
-    python tests/clients [--client NAME] [--way run|bin] [--scenario NAME] [--jobs N] [--fetch]
+    python tests/clients [--client NAME] [--way run|bin] [--scenario NAME] [--jobs N] [--complete] [--fetch]
 
 Each client connects in both ways: `kukri run PROGRAM` gives it DAGGER_SESSION_PORT and DAGGER_SESSION_TOKEN, or it
 starts `kukri session` itself, since _EXPERIMENTAL_DAGGER_CLI_BIN names it. All share one engine, some at a time. A
-client whose toolchain is not there is skipped, and the table says why. The exit status is 1 if anything failed.
+client whose toolchain is not there is skipped, and the table says why; with `--complete` it is a failure. The exit status
+is 1 if anything failed.
 """
 
 from __future__ import annotations
@@ -179,7 +180,8 @@ def main() -> int:
                     waiting: list[Future[Column]] = []
                     for client in clients():
                         if not arguments.client or client.name in arguments.client:
-                            waiting += all_ways(client, world, arguments.way or list(WAYS), jobs)
+                            ways = arguments.way or list(WAYS)
+                            waiting += all_ways(client, world, ways, jobs, complete=arguments.complete)
                     columns = [column.result() for column in waiting]
                 problem = after(world.engine)
             finally:
@@ -187,17 +189,20 @@ def main() -> int:
     return report(columns, world.asked, problem)
 
 
-def all_ways(client: Client, world: World, ways: list[str], jobs: ThreadPoolExecutor) -> list[Future[Column]]:
+def all_ways(
+    client: Client, world: World, ways: list[str], jobs: ThreadPoolExecutor, *, complete: bool
+) -> list[Future[Column]]:
     """The columns of one client, which other jobs fill."""
     try:
         program = client.program(world.scratch)
-    except Missing as missing:
-        print(f"skipped: {client.name}: {missing}", flush=True)
-        columns = [Column(client.name, way, skipped=str(missing)) for way in ways]
-    except Broken as broken:
-        print(f"FAILED: {client.name}: {broken}", flush=True)
-        errors = dict.fromkeys(world.asked, "there is no program")
-        columns = [Column(client.name, way, errors=dict(errors)) for way in ways]
+    except (Missing, Broken) as problem:
+        if isinstance(problem, Missing) and not complete:
+            print(f"skipped: {client.name}: {problem}", flush=True)
+            columns = [Column(client.name, way, skipped=str(problem)) for way in ways]
+        else:
+            print(f"FAILED: {client.name}: {problem}", flush=True)
+            errors = dict.fromkeys(world.asked, "there is no program")
+            columns = [Column(client.name, way, errors=dict(errors)) for way in ways]
     else:
         print(f"{client.name}: {program.client}", flush=True)
         return [jobs.submit(world.column, client, program, way) for way in ways]
@@ -256,5 +261,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--way", action="append", choices=list(WAYS), help="connect only in this way")
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS), help="only this scenario")
     parser.add_argument("--jobs", type=int, default=4, help="so many programs at a time (default: 4)")
+    parser.add_argument(
+        "--complete",
+        action="store_true",
+        help="a client that cannot be run here is a failure, and not skipped",
+    )
     parser.add_argument("--fetch", action="store_true", help="only get what the clients need from registries")
     return parser.parse_args()

@@ -313,7 +313,7 @@ def fetch_all() -> None:
         try:
             client.fetch()
         except Missing as missing:
-            print(f"note: tests with the client {client.name} will be skipped: {missing}", file=sys.stderr)
+            print(f"note: the client {client.name} cannot be tried: {missing}", file=sys.stderr)
         except Broken as broken:
             print(f"note: tests with the client {client.name} will fail: {broken}", file=sys.stderr)
 

@@ -96,8 +96,11 @@ func enums(r run) {
 	equal(exists(dagger.ExistsTypeDirectoryType), true)
 	equal(exists(dagger.ExistsTypeRegularType), false)
 	equal(must(tree.Stat("dir").FileType(r)), dagger.FileTypeDirectory)
+	volume := r.CacheVolume(mark("enums"))
+	must(r.busybox().WithMountedCache("/c", volume).WithExec([]string{"touch", "/c/shared"}).Sync(r))
+	// Shared by others, it is another volume.
 	locked := dagger.ContainerWithMountedCacheOpts{Sharing: dagger.CacheSharingModeLocked}
-	step := r.busybox().WithMountedCache("/c", r.CacheVolume(mark("enums")), locked)
+	step := r.busybox().WithMountedCache("/c", volume, locked)
 	equal(must(step.WithExec([]string{"ls", "/c"}).Stdout(r)), "")
 }
 

@@ -95,9 +95,10 @@ scenario("enums", async (client) => {
   equal(await tree.exists("dir", { expectedType: ExistsType.DirectoryType }), true)
   equal(await tree.exists("dir", { expectedType: ExistsType.RegularType }), false)
   equal(await tree.stat("dir").fileType(), FileType.Directory)
-  const locked = busybox(client).withMountedCache("/c", client.cacheVolume(mark("enums")), {
-    sharing: CacheSharingMode.Locked,
-  })
+  const volume = client.cacheVolume(mark("enums"))
+  await busybox(client).withMountedCache("/c", volume).withExec(["touch", "/c/shared"]).sync()
+  // Shared by others, it is another volume.
+  const locked = busybox(client).withMountedCache("/c", volume, { sharing: CacheSharingMode.Locked })
   equal(await locked.withExec(["ls", "/c"]).stdout(), "")
 })
 

@@ -93,6 +93,8 @@ async def enums() -> None:
     equal(await tree.exists("dir", expected_type=dagger.ExistsType.REGULAR_TYPE), False)
     equal(await tree.stat("dir").file_type(), dagger.FileType.DIRECTORY)
     volume = dag.cache_volume(mark("enums"))
+    await busybox().with_mounted_cache("/c", volume).with_exec(["touch", "/c/shared"]).sync()
+    # Shared by others, it is another volume.
     locked = busybox().with_mounted_cache("/c", volume, sharing=dagger.CacheSharingMode.LOCKED)
     equal(await locked.with_exec(["ls", "/c"]).stdout(), "")
 

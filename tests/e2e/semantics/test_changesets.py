@@ -346,7 +346,8 @@ def test_5_17_octopus(q: Any) -> None:
     error = q.fails("session_query", f"{{ node(id: {own}) {{ ... on Changeset {{ {with_early} }} }} }}")
     assert "f (modified in both)" in error.message
     with_markers = f"withChangesets(changes: [{others[0]}], onConflict: PREFER_OURS) {{ sync }}"
-    q.fails("session_query", f"{{ node(id: {own}) {{ ... on Changeset {{ {with_markers} }} }} }}")
+    error = q.fails("session_query", f"{{ node(id: {own}) {{ ... on Changeset {{ {with_markers} }} }} }}")
+    assert '"PREFER_OURS" is not a member of ChangesetsMergeConflict' in error.message
 
 
 def test_2_3_selecting_a_merge_runs_nothing(q: Any) -> None:

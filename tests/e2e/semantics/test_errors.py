@@ -73,6 +73,16 @@ def test_an_exec_error_has_its_five_keys(session: Session) -> None:
     }
 
 
+def test_the_message_of_a_failed_command_is_the_same_in_a_trace(session: Session) -> None:
+    """4.2 and `docs/reference/differences.md`: nothing of the trace is in it."""
+    document = (
+        '{ container { from(address: "busybox") { withExec(args: ["sh", "-c", "exit 9"]) { sync } } } }'
+    )
+    trace = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    answer = json.loads(session.request(json.dumps({"query": document}).encode(), headers=trace)[2])
+    assert [error["message"] for error in answer["errors"]] == ["exit code: 9"]
+
+
 CONTAINER = 'container { from(address: "busybox") { %s } }'
 TEXTS = {
     "no command": ("container { stdout }", "no command has been set"),

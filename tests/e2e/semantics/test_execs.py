@@ -342,12 +342,17 @@ def test_5_3_combined_output_is_in_order(q: Any) -> None:
 def test_5_6_the_engines_proxies_reach_commands_but_not_the_configuration(
     make_engine: Any, asker: Any, tmp_path: Path
 ) -> None:
-    engine: Engine = make_engine(HTTPS_PROXY="http://proxy.invalid:3128", NO_PROXY="127.0.0.1")
+    names = [f"{kind}_PROXY" for kind in ["HTTP", "HTTPS", "FTP", "ALL"]]
+    given = {name: f"http://{name.lower()}.invalid:3128" for name in [*names, *map(str.lower, names)]}
+    given |= {"NO_PROXY": "127.0.0.1,upper", "no_proxy": "127.0.0.1,lower"}
+    engine: Engine = make_engine(**given)
     with engine.session(workdir=tmp_path) as session:
         own = asker(session)
-        assert own.sh("echo $HTTPS_PROXY") == "http://proxy.invalid:3128\n"
-        names = [variable["name"] for variable in own.sh("true", leaf="envVariables { name }")]
-        assert "HTTPS_PROXY" not in names
+        shown = dict(line.split("=", 1) for line in own.sh("env").splitlines())
+        assert {name: shown.get(name) for name in given} == given
+        assert own.sh("echo $FTP_PROXY", 'withEnvVariable(name: "FTP_PROXY", value: "own")') == "own\n"
+        found = [variable["name"] for variable in own.sh("true", leaf="envVariables { name }")]
+        assert found == ["PATH"]
 
 
 @pytest.mark.skipif(not Path(CERTIFICATES).exists(), reason=f"{CERTIFICATES} is not there")

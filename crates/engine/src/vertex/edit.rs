@@ -302,10 +302,14 @@ impl Step {
     }
 
     /// Whether it leads from its base to a tree that goes on from there: what it leaves is then a layer on that. What
-    /// takes a part of the base begins anew, so that the rest of the base is not hidden in a layer below.
+    /// takes a part of the base begins anew, so that the rest of the base is not hidden in a layer below; what gives
+    /// everything another time, since nothing of the layers below would be seen.
     #[must_use]
     pub const fn goes_on(&self) -> bool {
-        !matches!(self, Self::Subtree(_) | Self::Filter(_) | Self::Diff(_) | Self::Fail(_))
+        !matches!(
+            self,
+            Self::Subtree(_) | Self::Filter(_) | Self::Diff(_) | Self::Timestamps(_) | Self::Fail(_)
+        )
     }
 
     /// Adds the step to a key. `tree` says how a tree is added: by its recipe or by its content.

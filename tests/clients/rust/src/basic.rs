@@ -112,8 +112,11 @@ pub async fn enums(client: &Query) -> Result<()> {
         equal(tree.exists_opts("dir", options).await?, is)?;
     }
     equal(tree.stat("dir").file_type().await?, FileType::Directory)?;
-    let locked = ContainerWithMountedCacheOptsBuilder::default().sharing(CacheSharingMode::Locked).build()?;
     let volume = client.cache_volume(mark("enums"));
+    let shared = busybox(client).with_mounted_cache("/c", volume.clone());
+    shared.with_exec(vec!["touch", "/c/shared"]).sync().await?;
+    // Shared by others, it is another volume.
+    let locked = ContainerWithMountedCacheOptsBuilder::default().sharing(CacheSharingMode::Locked).build()?;
     let step = busybox(client).with_mounted_cache_opts("/c", volume, locked);
     equal(step.with_exec(vec!["ls", "/c"]).stdout().await?, "")
 }
