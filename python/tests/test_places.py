@@ -1,7 +1,9 @@
 """Errors name the line of the program that made the call which failed."""
 
 import asyncio
+import gc
 import pickle
+import statistics
 import subprocess
 import sys
 import time
@@ -171,19 +173,20 @@ def test_tracebacks_are_those_of_the_program(serve: Serve) -> None:
 
 
 def test_remembering_is_cheap() -> None:
+    """In time of the processor, by the median: what else the machine does is not counted."""
+
     def seconds(places: bool) -> float:
         shared.places = places
         container = dag.container()
-        started = time.perf_counter()
+        gc.collect()
+        started = time.thread_time()
         for number in range(1000):
             container = container.with_exec(["echo", str(number)])
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     try:
-        with_places, without = float("inf"), float("inf")
-        for _ in range(30):
-            with_places, without = min(with_places, seconds(True)), min(without, seconds(False))
-        assert with_places < without * 1.25, "a few hundredths more, usually"
+        ratio = statistics.median(seconds(True) / seconds(False) for _ in range(31))
+        assert ratio < 1.25, "a few hundredths more, usually"
     finally:
         shared.places = True
 

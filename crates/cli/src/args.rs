@@ -1,5 +1,6 @@
 //! What can be written on the command line.
 
+mod examples;
 pub mod foreign;
 mod read;
 
@@ -154,6 +155,7 @@ pub struct ManArgs {
 
 /// `kukri doctor`.
 #[derive(clap::Args, Debug)]
+#[command(after_help = examples::DOCTOR)]
 pub struct DoctorArgs {
     /// Print JSON.
     #[arg(long)]
@@ -173,7 +175,7 @@ pub struct VersionArgs {
 
 /// `kukri help`.
 #[derive(clap::Args, Debug)]
-#[command(disable_version_flag = true)]
+#[command(disable_version_flag = true, after_help = examples::HELP)]
 pub struct HelpArgs {
     /// A command, with its own commands; or the name of a variable; or `environment`: all of them; or `exit-codes`.
     #[arg(value_name = "COMMAND|TOPIC", add = ArgValueCandidates::new(crate::commands::help::candidates))]
@@ -182,7 +184,7 @@ pub struct HelpArgs {
 
 /// `kukri run`.
 #[derive(clap::Args, Debug)]
-#[command(disable_version_flag = true)]
+#[command(disable_version_flag = true, after_help = examples::RUN)]
 pub struct RunArgs {
     /// Session.
     #[command(flatten)]
@@ -200,7 +202,7 @@ pub struct RunArgs {
 
 /// `kukri query`.
 #[derive(clap::Args, Debug)]
-#[command(disable_version_flag = true)]
+#[command(disable_version_flag = true, after_help = examples::QUERY)]
 pub struct QueryArgs {
     /// Session.
     #[command(flatten)]
@@ -298,7 +300,7 @@ pub struct ListenArgs {
 
 /// `kukri engine`.
 #[derive(clap::Args, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_help = examples::ENGINE)]
 pub struct EngineArgs {
     /// What to ask the running engine; without, an engine runs in the foreground.
     #[command(subcommand)]
@@ -323,6 +325,7 @@ pub enum EngineCommand {
 
 /// `kukri cache`.
 #[derive(clap::Args, Debug)]
+#[command(after_help = examples::CACHE)]
 pub struct CacheArgs {
     /// What to do.
     #[command(subcommand)]
@@ -339,6 +342,7 @@ pub enum CacheCommand {
         json: bool,
     },
     /// Remove what is not in use: all of it, or until limits are kept.
+    #[command(after_help = examples::PRUNE)]
     Prune {
         /// Keep at most this much (`10GB`, `20%`).
         #[arg(long, value_name = "SIZE")]
@@ -360,6 +364,7 @@ pub enum CacheCommand {
         json: bool,
     },
     /// Check that everything kept is what it should be.
+    #[command(after_help = examples::VERIFY)]
     Verify {
         /// Read all contents again, not only their sizes.
         #[arg(long)]
@@ -378,6 +383,7 @@ pub enum CacheCommand {
         json: bool,
     },
     /// Explain the latest runs of a step: what changed between them.
+    #[command(after_help = examples::WHY)]
     Why {
         /// Part of the step's command or label.
         step: String,
@@ -389,6 +395,7 @@ pub enum CacheCommand {
 
 /// `kukri trace`.
 #[derive(clap::Args, Debug)]
+#[command(after_help = examples::TRACE)]
 pub struct TraceArgs {
     /// What to do.
     #[command(subcommand)]
@@ -405,6 +412,7 @@ pub enum TraceCommand {
         json: bool,
     },
     /// Print the steps of a run: when, how long, and why they ran.
+    #[command(after_help = examples::SHOW)]
     Show {
         /// The run, or the beginning of its name [default: the latest].
         #[arg(add = ArgValueCandidates::new(crate::runs::candidates))]
@@ -417,6 +425,7 @@ pub enum TraceCommand {
         json: bool,
     },
     /// Open the page of a run in the browser; where there is none, print the path of the page.
+    #[command(after_help = examples::OPEN)]
     Open {
         /// The run, or the beginning of its name [default: the latest].
         #[arg(add = ArgValueCandidates::new(crate::runs::candidates))]

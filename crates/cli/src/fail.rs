@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use kukri_telemetry::text::clean;
+
 use crate::colours;
 use crate::exit::{Dialect, Signal, Status};
 
@@ -91,19 +93,19 @@ impl Failure {
         ExitCode::from(self.status.number(dialect))
     }
 
-    /// Writes it to standard error.
+    /// Writes it to standard error. Names of files may be part of it, which others have chosen: none of them moves the cursor.
     pub fn tell(&self) {
         if !self.message.is_empty() {
-            err(&format!("{} {}\n", label("error:", "31"), self.message));
+            err(&format!("{} {}\n", label("error:", "31"), quiet(&self.message)));
         }
         if !self.place.is_empty() {
-            err(&format!("at: {}\n", self.place.join(".")));
+            err(&format!("at: {}\n", quiet(&self.place.join("."))));
         }
         if !self.details.is_empty() {
-            err(&format!("{}\n", self.details.join("\n")));
+            err(&format!("{}\n", quiet(&self.details.join("\n"))));
         }
         if let Some(hint) = &self.hint {
-            err(&format!("{} {hint}\n", label("hint:", "36")));
+            err(&format!("{} {}\n", label("hint:", "36"), quiet(hint)));
         }
     }
 }
@@ -124,6 +126,12 @@ impl<E: fmt::Display> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::new(error.to_string())
     }
+}
+
+/// The lines of a text without escape sequences and control characters.
+fn quiet(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(clean).collect();
+    lines.join("\n")
 }
 
 /// A word in bold and in a colour (a number of ECMA-48), where standard error shows colours.

@@ -20,6 +20,7 @@ mod shared_terminal;
 mod signals;
 mod size;
 mod telemetry;
+mod width;
 
 pub use settings::registry;
 

@@ -3,11 +3,14 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kukri_telemetry::{
     Ci, Dots, Event, Limits, Logs, Painter, Plain, PlainConfig, Screen, Summary, Trace, View, ci, report, tty,
 };
+use signal_hook::consts::SIGCONT;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{ProgressMode, SessionFlags};
 use crate::colours;
@@ -32,6 +35,8 @@ pub struct Progress {
     recorder: Recorder,
     page: Option<(PathBuf, Trace)>,
     telemetry: Option<Telemetry>,
+    /// After Ctrl-Z and `fg`.
+    continued: tokio::signal::unix::Signal,
 }
 
 enum Mode {
@@ -110,6 +115,7 @@ impl Progress {
             recorder,
             page,
             telemetry,
+            continued: signal(SignalKind::from_raw(SIGCONT))?,
         })
     }
 
@@ -164,6 +170,11 @@ impl Progress {
             write(&ci.tick());
         }
         let Mode::Tty(painter) = &mut self.mode else { return };
+        let mut nobody = Context::from_waker(Waker::noop());
+        while self.continued.poll_recv(&mut nobody).is_ready() {
+            // Below the old picture is what the shell has said, and maybe others.
+            painter.forget();
+        }
         if self.in_line {
             return;
         }
@@ -302,7 +313,8 @@ fn now() -> u64 {
 fn size() -> Option<(usize, usize)> {
     let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
     // Terminals on serial lines do not know.
-    (size.ws_col > 0).then(|| (usize::from(size.ws_col), usize::from(size.ws_row).max(4)))
+    let rows = if size.ws_row == 0 { 24 } else { usize::from(size.ws_row) };
+    (size.ws_col > 0).then(|| (usize::from(size.ws_col), rows))
 }
 
 /// Progress must never make a pipeline fail: whoever closed standard error does not want it.

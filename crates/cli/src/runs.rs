@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap_complete::engine::CompletionCandidate;
 use jiff::Timestamp;
+use kukri_telemetry::text::one_line;
 use kukri_telemetry::{Event, Run, Trace};
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +108,7 @@ pub fn describe(words: &[String]) -> Run {
     Run {
         // Names in this order are in the order of time.
         id: format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), std::process::id()),
-        command: command.join(" "),
+        command: one_line(&command.join(" ")),
         workdir: std::env::current_dir().map(|path| path.display().to_string()).unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_ns: u64::try_from(now.as_nanosecond()).unwrap_or(0),
@@ -163,6 +164,19 @@ pub fn read(path: &Path, logs: bool) -> io::Result<Trace> {
         }
     }
     Ok(trace)
+}
+
+/// What to do where no run can be kept.
+pub fn obstacle() -> Option<String> {
+    if settings::kept_runs().is_ok_and(|keep| keep == 0) {
+        return Some("KUKRI_RUNS=0 keeps none; unset it".to_owned());
+    }
+    let next = "set XDG_STATE_HOME to a directory that this user may write to";
+    let Some(directory) = directory() else { return Some(format!("HOME is not set; {next}")) };
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+    let error =
+        made.and_then(|()| Ok(rustix::fs::access(&directory, rustix::fs::Access::WRITE_OK)?)).err()?;
+    Some(format!("runs cannot be written to {}: {error}; {next}", directory.display()))
 }
 
 /// Where runs are kept.

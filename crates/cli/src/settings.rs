@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use clap::error::ContextKind;
 use kukri_engine::engine::{EngineOptions, NetworkMode};
 use kukri_session::ProtocolRange;
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use crate::fail::Failure;
 use crate::size;
@@ -21,15 +23,15 @@ pub struct EngineSettings {
     pub root: Option<PathBuf>,
     #[arg(long, env = "KUKRI_SOCKET")]
     pub socket: Option<PathBuf>,
-    #[arg(long, env = "KUKRI_IDLE_TIMEOUT", default_value = "10m")]
+    #[arg(long, env = "KUKRI_IDLE_TIMEOUT", default_value = "10m", value_parser = size::checked(size::duration))]
     pub idle_timeout: String,
-    #[arg(long, env = "KUKRI_MAX_SIZE")]
+    #[arg(long, env = "KUKRI_MAX_SIZE", value_parser = size::checked(size::of_cache))]
     pub max_size: Option<String>,
-    #[arg(long, env = "KUKRI_MIN_FREE")]
+    #[arg(long, env = "KUKRI_MIN_FREE", value_parser = size::checked(size::of_disk))]
     pub min_free: Option<String>,
-    #[arg(long, env = "KUKRI_KEEP")]
+    #[arg(long, env = "KUKRI_KEEP", value_parser = size::checked(size::keeping))]
     pub keep: Option<String>,
-    #[arg(long, env = "KUKRI_PARALLELISM", value_parser = size::whole::<u32>)]
+    #[arg(long, env = "KUKRI_PARALLELISM", value_parser = size::at_once)]
     pub parallelism: Option<u32>,
     #[arg(long, env = "KUKRI_OCI_RUNTIME")]
     pub oci_runtime: Option<String>,
@@ -39,10 +41,10 @@ pub struct EngineSettings {
     pub registry_mirrors: Option<String>,
     #[arg(long, env = "KUKRI_CA_BUNDLE")]
     pub ca_bundle: Option<PathBuf>,
-    #[arg(long, env = "KUKRI_PIDS_MAX", value_parser = size::whole::<i64>)]
+    #[arg(long, env = "KUKRI_PIDS_MAX", value_parser = size::pids)]
     pub pids_max: Option<i64>,
-    #[arg(long, env = "KUKRI_MEMORY_MAX")]
-    pub memory_max: Option<String>,
+    #[arg(long, env = "KUKRI_MEMORY_MAX", value_parser = size::memory)]
+    pub memory_max: Option<i64>,
     #[arg(long, env = "KUKRI_CONFIG")]
     pub config: Option<PathBuf>,
 }
@@ -66,24 +68,8 @@ struct RegistryFile {
 #[derive(Deserialize, Default, Debug)]
 #[serde(default, rename_all = "camelCase")]
 struct GcFile {
-    max_used_space: Option<SizeText>,
-    min_free_space: Option<SizeText>,
-}
-
-#[derive(Deserialize, Debug)]
-#[serde(untagged)]
-enum SizeText {
-    Bytes(u64),
-    Text(String),
-}
-
-impl SizeText {
-    fn text(self) -> String {
-        match self {
-            Self::Bytes(bytes) => bytes.to_string(),
-            Self::Text(text) => text,
-        }
-    }
+    max_used_space: Option<Json>,
+    min_free_space: Option<Json>,
 }
 
 /// The value of a variable, if it is set and not empty.
@@ -135,27 +121,38 @@ pub fn from_environment() -> Result<EngineSettings, Failure> {
         #[command(flatten)]
         settings: EngineSettings,
     }
-    <Only as clap::Parser>::try_parse_from(["kukri"])
-        .map(|only| only.settings)
-        .map_err(|error| invalid(&error, &<Only as clap::CommandFactory>::command()))
+    <Only as clap::Parser>::try_parse_from(["kukri"]).map(|only| only.settings).map_err(|error| {
+        let found = invalid(&error, &<Only as clap::CommandFactory>::command());
+        found.map_or_else(|| Failure::new(error.to_string()), |(_, failure)| failure)
+    })
 }
 
-/// Which variable is not valid, and why. What clap prints speaks of flags, of which there are none here.
-fn invalid(error: &clap::Error, command: &clap::Command) -> Failure {
-    let flag = error.get(clap::error::ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
-    let flag = flag.split_whitespace().next().unwrap_or_default().trim_start_matches('-');
-    let arg = command.get_arguments().find(|arg| arg.get_long() == Some(flag));
-    let Some(name) = arg.and_then(clap::Arg::get_env).map(|name| name.to_string_lossy()) else {
-        return Failure::new(error.to_string());
-    };
-    let value =
-        error.get(clap::error::ContextKind::InvalidValue).map(ToString::to_string).unwrap_or_default();
-    match std::error::Error::source(error) {
+/// The flag whose value is not valid, and the failure where its variable has that value: which, and why. What clap prints speaks
+/// of flags alone.
+pub fn invalid(error: &clap::Error, command: &clap::Command) -> Option<(String, Failure)> {
+    fn name_of(command: &clap::Command, flag: &str) -> Option<String> {
+        let arg = command.get_arguments().find(|arg| arg.get_long() == Some(flag));
+        let name = arg.and_then(clap::Arg::get_env).map(|name| name.to_string_lossy().into_owned());
+        name.or_else(|| command.get_subcommands().find_map(|command| name_of(command, flag)))
+    }
+    let text = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    let flag = text(ContextKind::InvalidArg);
+    let flag = flag.split_whitespace().next().unwrap_or_default().trim_start_matches('-').to_owned();
+    let name = name_of(command, &flag)?;
+    let value = text(ContextKind::InvalidValue);
+    let failure = match std::error::Error::source(error) {
         _ if value.is_empty() => Failure::new(format!("the variable {name} is set, but empty"))
             .hint("give it a value, or unset it"),
         Some(why) => Failure::new(format!("{name}={value}: {why}")),
-        None => Failure::new(format!("{name}={value}: not valid")),
-    }
+        None => {
+            let failure = Failure::new(format!("{name}={value}: not valid"));
+            match text(ContextKind::ValidValue) {
+                words if words.is_empty() => failure,
+                words => failure.hint(format!("it can be {words}")),
+            }
+        }
+    };
+    Some((flag, failure))
 }
 
 /// Places of an engine.
@@ -195,28 +192,37 @@ impl EngineSettings {
 
     /// How long the engine waits for work before it ends.
     pub fn idle_timeout(&self) -> Result<Option<std::time::Duration>, Failure> {
-        let duration = size::duration(&self.idle_timeout).map_err(|error| wrong("idle-timeout", &error))?;
+        let duration = size::duration(&self.idle_timeout).map_err(Failure::usage)?;
         Ok((!duration.is_zero()).then_some(duration))
     }
 
     /// The engine's options.
     pub fn options(&self) -> Result<EngineOptions, Failure> {
         let places = self.places()?;
-        let file = self.file()?;
+        let (file, path) = self.file()?;
         let mut options = EngineOptions::new(places.root.clone());
-        let disk = || disk_size(&places.root);
-        let given = |flag: &Option<String>, file: Option<SizeText>| flag.clone().or(file.map(SizeText::text));
-        if let Some(text) = given(&self.max_size, file.gc.max_used_space) {
-            options.max_bytes = Some(size::parse(&text, disk()).map_err(|error| wrong("max-size", &error))?);
-        }
-        if let Some(text) = given(&self.min_free, file.gc.min_free_space) {
-            options.min_free_bytes =
-                Some(size::parse(&text, disk()).map_err(|error| wrong("min-free", &error))?);
-        }
+        let disk = disk_size(&places.root);
+        let given = |flag: &Option<String>, key: &str, value: Option<&Json>, check: SizeCheck| {
+            let text = match (flag, value) {
+                (Some(text), _) => text.clone(),
+                (None, None) => return Ok(None),
+                (None, Some(value)) => {
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    check(&text).map_err(|error| in_file(&path, &format!("gc.{key}: {error}")))?;
+                    text
+                }
+            };
+            size::parse(&text, disk).map(Some).map_err(Failure::usage)
+        };
+        let gc = &file.gc;
+        options.max_bytes =
+            given(&self.max_size, "maxUsedSpace", gc.max_used_space.as_ref(), size::of_cache)?;
+        options.min_free_bytes =
+            given(&self.min_free, "minFreeSpace", gc.min_free_space.as_ref(), size::of_disk)?;
         let keep = self.keep.as_deref().map(size::duration).transpose();
-        options.keep_duration = keep.map_err(|error| wrong("keep", &error))?;
+        options.keep_duration = keep.map_err(Failure::usage)?;
         if let Some(count) = self.parallelism {
-            options.parallelism = count.max(1);
+            options.parallelism = count;
         }
         options.oci_runtime.clone_from(&self.oci_runtime);
         options.network = match self.network.as_str() {
@@ -257,10 +263,7 @@ impl EngineSettings {
         options.ca_bundle = self.ca_bundle()?;
         options.proxy = proxy_variables();
         options.pids_max = self.pids_max;
-        if let Some(text) = &self.memory_max {
-            let bytes = size::parse(text, None).map_err(|error| wrong("memory-max", &error))?;
-            options.memory_max = Some(i64::try_from(bytes).unwrap_or(i64::MAX));
-        }
+        options.memory_max = self.memory_max;
         Ok(options)
     }
 
@@ -274,23 +277,31 @@ impl EngineSettings {
         Ok(path_variable("SSL_CERT_FILE").filter(|path| path.is_file()))
     }
 
-    fn file(&self) -> Result<ConfigFile, Failure> {
+    /// What the settings file says, and its path.
+    fn file(&self) -> Result<(ConfigFile, PathBuf), Failure> {
         let (path, must) = match &self.config {
             Some(path) => (path.clone(), true),
             None => (PathBuf::from("/etc/kukri/engine.json"), false),
         };
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| Failure::new(format!("settings file {}: {error}", path.display()))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must => Ok(ConfigFile::default()),
-            Err(error) => Err(Failure::new(format!("settings file {}: {error}", path.display()))),
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(file) => Ok((file, path)),
+                Err(error) => Err(in_file(&path, &error)),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must => {
+                Ok((ConfigFile::default(), path))
+            }
+            Err(error) => Err(in_file(&path, &error)),
         }
     }
 }
 
-/// A flag, or the variable that stands for it, has a value that it cannot have.
-fn wrong(flag: &str, error: &dyn std::fmt::Display) -> Failure {
-    Failure::usage(format!("--{flag}: {error}"))
+/// Whether a text can be a size of something.
+type SizeCheck = fn(&str) -> Result<(), String>;
+
+/// What is wrong with the settings file.
+fn in_file(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(format!("settings file {}: {error}", path.display()))
 }
 
 /// Values of a keyword of `resolv.conf`.

@@ -63,6 +63,11 @@ impl Painter {
         format!("{BEGIN}{up}{ERASE_LINE}\r\n{ERASE_BELOW}\u{1b}[1A{END}")
     }
 
+    /// Leaves what is drawn where it is: the next picture is drawn below the cursor.
+    pub fn forget(&mut self) {
+        self.lines.clear();
+    }
+
     /// To the first line of the picture. Terminals that became narrower have broken the lines that were too long.
     fn to_top(&self, columns: usize) -> String {
         let columns = columns.max(1);
@@ -96,7 +101,8 @@ mod tests {
             painter.paint(lines("a|B|d"), 1),
             frame("\r\x1b[3A\x1b[Ka\r\n\x1b[KB\r\n\x1b[Kd\r\n\x1b[J")
         );
-        painter.paint(lines("a|B|d"), 80);
+        painter.forget();
+        assert_eq!(painter.paint(lines("a|B|d"), 80), frame("a\x1b[K\r\nB\x1b[K\r\nd\x1b[K\r\n"));
         assert_eq!(painter.clear(80), frame("\r\x1b[3A\x1b[K\r\n\x1b[J\x1b[1A"));
         assert_eq!(painter.clear(80), "");
     }

@@ -54,10 +54,26 @@ fn critical_path(view: &View) -> Vec<(u64, String)> {
 }
 
 impl Summary {
-    /// The lines of `Display`, cut to so many columns, without line ends.
+    /// The lines of `Display` for so many columns, without line ends: names are cut, the numbers of the whole run go on in the
+    /// next line.
     #[must_use]
     pub fn lines(&self, width: usize) -> Vec<String> {
-        self.to_string().lines().map(|line| cut(line, width).into_owned()).collect()
+        let text = self.to_string();
+        let (numbers, rest) = text.split_once('\n').unwrap_or_default();
+        let mut lines = vec![String::new()];
+        for word in numbers.split(' ') {
+            let Some(line) = lines.last_mut() else { continue };
+            if line.is_empty() {
+                line.push_str(word);
+            } else if line.len() + 1 + word.len() <= width {
+                line.push(' ');
+                line.push_str(word);
+            } else {
+                lines.push(format!("  {word}"));
+            }
+        }
+        lines.extend(rest.lines().map(|line| cut(line, width).into_owned()));
+        lines
     }
 }
 
@@ -178,6 +194,8 @@ critical path: 3.0s
         ]);
         let lines = Summary::of(&view).lines(20);
         assert_eq!(lines, ["1 step in 1.0s", "slowest:", "    1.0s  withExec …"]);
+        assert_eq!(Summary::of(&view).lines(10)[..2], ["1 step in", "  1.0s"], "no number is cut off");
+        assert_eq!(Summary::of(&view).lines(usize::MAX)[0], "1 step in 1.0s");
     }
 
     #[test]

@@ -46,6 +46,8 @@ impl Default for Screen {
 
 /// Lines of log shown below a failed step while others run.
 const FAILED_LOG_LINES: usize = 10;
+/// Lines in which there is no room for logs of steps that run, if there are as many steps.
+const FEW: usize = 6;
 /// Steps shown that have just ended.
 const RECENT: usize = 5;
 
@@ -55,22 +57,22 @@ struct Line {
     expendable: Expendable,
 }
 
-/// Later ones go first.
+/// Later ones go first. Lines of a log have their distance from its end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Expendable {
     Never,
     Head,
     Bar,
-    FailedLog,
-    Log,
+    Log(usize),
     Recent,
 }
 
 /// The lines to show at `now_ns`, on the same clock as the events. Without line ends.
 ///
-/// If there is not enough room, steps that are over go first, then logs of running steps, then failed steps' logs, then
-/// bars, then the oldest lines. The last line, with the counts, always stays. The cost depends on the screen and on what
-/// runs, not on how much is over.
+/// If there is not enough room, steps that are over go first, then the logs line by line, the longest first, so that as many
+/// steps as possible show the end of theirs; then bars. Among equals the first are those that are waited for, or the causes:
+/// they stay. A part of the room is kept for logs and bars: of more steps than there are lines, fewer are shown. The last line,
+/// with the counts, always stays. The cost depends on the screen and on what runs, not on how much is over.
 #[must_use]
 pub fn render(view: &View, screen: &Screen, now_ns: u64) -> Vec<String> {
     if screen.height == 0 || screen.width == 0 {
@@ -84,7 +86,7 @@ pub fn render(view: &View, screen: &Screen, now_ns: u64) -> Vec<String> {
         }
     }
     // The first failures are the causes.
-    let most = screen.height.div_ceil(3);
+    let most = screen.height.div_ceil(4);
     for span in view.failed().take(most).filter(|span| shows_failure(view, span)) {
         failed(&mut add, span);
     }
@@ -93,8 +95,10 @@ pub fn render(view: &View, screen: &Screen, now_ns: u64) -> Vec<String> {
     for span in recent.into_iter().rev() {
         add(head("", span, now_ns), Expendable::Recent);
     }
-    running(&mut add, view, screen, now_ns);
-    fit(&mut lines, screen.height - 1);
+    let room = screen.height - 1;
+    let taken = lines.iter().filter(|line| line.expendable <= Expendable::Head).count();
+    running(&mut lines, view, screen, room.saturating_sub(taken), now_ns);
+    fit(&mut lines, room);
     lines.push(Line { text: footer(view, now_ns), expendable: Expendable::Never });
     lines.into_iter().map(|line| line.text.render(screen.width, screen.colour)).collect()
 }
@@ -127,40 +131,70 @@ fn more(add: &mut impl FnMut(Styled, Expendable), count: usize, what: &str) {
 fn failed(add: &mut impl FnMut(Styled, Expendable), span: &Span) {
     let SpanState::Failed { message, exit_code } = &span.state else { return };
     add(head("", span, 0), Expendable::Never);
-    for line in log(span, "  ", FAILED_LOG_LINES) {
-        add(line, Expendable::FailedLog);
+    let log: Vec<_> = log(span, "  ", FAILED_LOG_LINES).collect();
+    let count = log.len();
+    for (at, line) in log.into_iter().enumerate() {
+        add(line, Expendable::Log(count - 1 - at));
     }
     add(end("  ", &why_failed(message, *exit_code)), Expendable::Head);
 }
 
-/// The tree of what runs, without what is over.
-fn running(add: &mut impl FnMut(Styled, Expendable), view: &View, screen: &Screen, now_ns: u64) {
+/// One step that runs, with what is below it.
+struct Running {
+    head: Styled,
+    below: Vec<Line>,
+}
+
+/// The tree of what runs, without what is over. `room`: lines that there are for it, without those that others can give up.
+fn running(lines: &mut Vec<Line>, view: &View, screen: &Screen, room: usize, now_ns: u64) {
+    let steps = tree(view, screen, room, now_ns);
+    // With a third of the room for what is below them, as far as there is anything. Where there is hardly any, names are more.
+    let most = if room < FEW { room } else { room - room / 3 };
+    let below: usize = steps.iter().take(most).map(|step| step.below.len()).sum();
+    let mut shown = steps.len();
+    if shown + below > room {
+        shown = shown.min(room.saturating_sub(below).max(most));
+    }
+    if shown < view.running_count() {
+        // A line says how many there are besides.
+        shown = shown.min(room.saturating_sub(1));
+    }
+    for step in steps.into_iter().take(shown) {
+        lines.push(Line { text: step.head, expendable: Expendable::Head });
+        lines.extend(step.below);
+    }
+    let mut add = |text, expendable| lines.push(Line { text, expendable });
+    more(&mut add, view.running_count() - shown, "running");
+}
+
+/// The first steps of that tree.
+fn tree(view: &View, screen: &Screen, most: usize, now_ns: u64) -> Vec<Running> {
+    let mut steps = Vec::new();
     // On a stack of our own: calls may be nested thousands deep. Each entry has the lines drawn left of its children.
     let mut todo: Vec<(&Span, String, &str, &str)> = Vec::new();
-    let mut shown = 0;
-    push(&mut todo, view.running_roots(), screen.height, "", true);
+    push(&mut todo, view.running_roots(), most, "", true);
     while let Some((span, left, branch, below)) = todo.pop() {
-        if shown == screen.height {
+        if steps.len() == most {
             break;
         }
-        shown += 1;
-        add(head(&format!("{left}{branch}"), span, now_ns), Expendable::Head);
         let inner = format!("{left}{below}");
         let has_parts = view.running_children(span).next().is_some();
         let beside = format!("{inner}{}", if has_parts { "│ " } else { "  " });
-        if let Some(progress) = &span.progress {
-            for line in bars(progress, &beside, screen.width, now_ns) {
-                add(line, Expendable::Bar);
-            }
-        }
-        for line in log(span, &beside, screen.log_lines) {
-            add(line, Expendable::Log);
-        }
+        let bars = span.progress.iter().flat_map(|progress| bars(progress, &beside, screen.width, now_ns));
+        let mut lines: Vec<_> = bars.map(|text| Line { text, expendable: Expendable::Bar }).collect();
+        let log: Vec<_> = log(span, &beside, screen.log_lines).collect();
+        let count = log.len();
+        lines.extend(
+            log.into_iter()
+                .enumerate()
+                .map(|(at, text)| Line { text, expendable: Expendable::Log(count - 1 - at) }),
+        );
+        steps.push(Running { head: head(&format!("{left}{branch}"), span, now_ns), below: lines });
         // Deeper than the screen is wide there is nothing to see but indentation.
         let inner = if inner.chars().count() * 2 > screen.width { left } else { inner };
-        push(&mut todo, view.running_children(span), screen.height, &inner, false);
+        push(&mut todo, view.running_children(span), most, &inner, false);
     }
-    more(add, view.running_count().saturating_sub(shown), "running");
+    steps
 }
 
 /// The first few of the spans, so that the first comes out first.
@@ -187,14 +221,19 @@ fn push<'a>(
     todo[first..].reverse();
 }
 
-/// Takes lines out, the most expendable and among these the oldest first, until `room` are left.
+/// Takes lines out, the most expendable and among these the last first, until `room` are left.
 fn fit(lines: &mut Vec<Line>, room: usize) {
-    use Expendable::{Bar, FailedLog, Head, Log, Never, Recent};
-    for expendable in [Recent, Log, FailedLog, Bar, Head, Never] {
-        let mut excess = lines.len().saturating_sub(room);
+    let mut excess = lines.len().saturating_sub(room);
+    let mut kinds: Vec<_> = lines.iter().map(|line| line.expendable).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    for expendable in kinds.into_iter().rev() {
+        let count = lines.iter().filter(|line| line.expendable == expendable).count();
+        let mut stay = count.saturating_sub(excess);
+        excess -= count - stay;
         lines.retain(|line| {
-            let goes = excess > 0 && line.expendable == expendable;
-            excess -= usize::from(goes);
+            let goes = line.expendable == expendable && stay == 0;
+            stay -= usize::from(line.expendable == expendable && !goes);
             !goes
         });
     }
@@ -290,6 +329,87 @@ mod tests {
         }
     }
 
+    fn many(steps: u64, log: &[&str]) -> View {
+        let mut view = View::default();
+        for id in 0..steps {
+            view.apply(&span(id, None, &format!("make {id}"), SpanKind::Exec, 0.0));
+            for line in log {
+                view.apply(&crate::testing::log(id, Stream::Stdout, &format!("{line} of {id}\n"), 0.1));
+            }
+        }
+        view
+    }
+
+    /// Before a step shows a second line of its log, all others show one.
+    #[test]
+    fn logs_are_shown_fairly() {
+        assert_eq!(
+            picture(&many(3, &["one", "two"]), Screen { height: 9, ..PLAIN }),
+            "\
+● make 0  5.0s
+    │ one of 0
+    │ two of 0
+● make 1  5.0s
+    │ one of 1
+    │ two of 1
+● make 2  5.0s
+    │ two of 2
+3 running of 3 steps  5.0s"
+        );
+    }
+
+    /// There are logs, and the numbers are right, however many run.
+    #[test]
+    fn more_steps_than_lines() {
+        assert_eq!(
+            picture(&many(100, &["one", "two"]), Screen { height: 8, ..PLAIN }),
+            "\
+● make 0  5.0s
+    │ two of 0
+● make 1  5.0s
+● make 2  5.0s
+● make 3  5.0s
+● make 4  5.0s
+… 95 more running
+100 running of 100 steps  5.0s"
+        );
+        // Who writes nothing needs no room for it.
+        let silent = picture(&many(100, &[]), Screen { height: 8, ..PLAIN });
+        assert!(silent.contains("● make 5  5.0s\n… 94 more running\n"), "{silent}");
+        assert!(!silent.contains("● make 6 "), "{silent}");
+        let fits = picture(&many(7, &[]), Screen { height: 8, ..PLAIN });
+        assert!(fits.contains("● make 6  5.0s\n7 running"), "{fits}");
+    }
+
+    /// Both what failed and what runs shows the ends of its logs.
+    #[test]
+    fn failures_among_many_steps() {
+        let mut view = many(40, &["one", "two"]);
+        for id in 0..9 {
+            view.apply(&finished(id, failure("no", Some(2)), 3.0));
+        }
+        assert_eq!(
+            picture(&view, Screen { height: 16, ..PLAIN }),
+            "\
+✗ make 0  3.0s
+  │ two of 0
+  └ exit code 2
+✗ make 1  3.0s
+  └ exit code 2
+✗ make 2  3.0s
+  └ exit code 2
+✗ make 3  3.0s
+  └ exit code 2
+… 5 more failed
+● make 9  5.0s
+● make 10  5.0s
+● make 11  5.0s
+● make 12  5.0s
+… 27 more running
+31 running, 9 failed of 40 steps  5.0s"
+        );
+    }
+
     #[test]
     fn colours_add_nothing_but_colour() {
         let coloured = picture(&busy(), Screen { colour: true, ..PLAIN });
@@ -355,6 +475,6 @@ warning: old client
         let lines = render(&view, &PLAIN, at(1.0));
         assert_eq!(lines.len(), PLAIN.height);
         assert!(lines.last().is_some_and(|line| line.starts_with("3000 running of 3000 steps")));
-        assert_eq!(lines[PLAIN.height - 2], "… 5976 more running");
+        assert_eq!(lines[PLAIN.height - 2], "… 5978 more running");
     }
 }

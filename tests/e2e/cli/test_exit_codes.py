@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -170,6 +171,58 @@ CASES: list[tuple[str, list[str], dict[str, str], int, int, str]] = [
     ("engine: no size", ["engine", "--max-size", "much"], {}, 2, 1, "--max-size"),
     ("engine: no number", ["engine", "--parallelism", "many"], {}, 2, 1, "--parallelism"),
     ("engine: no settings", ["engine", "--config", "/nope"], {}, 1, 1, "/nope"),
+    ("engine: no containers", ["engine", "--parallelism=0"], {}, 2, 1, "expected at least 1"),
+    (
+        "engine: no containers, by a variable",
+        ["engine"],
+        {"KUKRI_PARALLELISM": "0"},
+        2,
+        1,
+        "KUKRI_PARALLELISM=0",
+    ),
+    ("no containers", ["query", "{ version }"], {"KUKRI_PARALLELISM": "0"}, 1, 1, "KUKRI_PARALLELISM=0"),
+    ("engine: fewer processes than none", ["engine", "--pids-max=-1"], {}, 2, 1, "--pids-max"),
+    ("engine: more processes than possible", ["engine", "--pids-max=9999999"], {}, 2, 1, "at most 4194304"),
+    ("engine: no memory", ["engine", "--memory-max=0"], {}, 2, 1, "too little for any command"),
+    (
+        "engine: memory by shares",
+        ["engine", "--memory-max=20%"],
+        {},
+        2,
+        1,
+        "expected for instance 512MB or 10GiB)",
+    ),
+    ("engine: no cache", ["engine", "--max-size=0"], {}, 2, 1, "would keep nothing"),
+    (
+        "engine: more cache than possible",
+        ["engine", "--max-size=99999999TB"],
+        {},
+        2,
+        1,
+        "more than there can be",
+    ),
+    ("engine: a cache by a variable", ["engine"], {"KUKRI_MAX_SIZE": "much"}, 2, 1, "KUKRI_MAX_SIZE=much: "),
+    (
+        "a cache by a variable",
+        ["query", "{ version }"],
+        {"KUKRI_MAX_SIZE": "much"},
+        1,
+        1,
+        "KUKRI_MAX_SIZE=much: ",
+    ),
+    ("engine: nothing free", ["engine", "--min-free=-1"], {}, 2, 1, "--min-free"),
+    ("engine: results of no time", ["engine", "--keep=0"], {}, 2, 1, "would drop each result at once"),
+    ("engine: too patient", ["engine", "--idle-timeout=99999d"], {}, 2, 1, "at most 36500d"),
+    ("engine: a log of nonsense", ["engine"], {"KUKRI_LOG": "a=b=c"}, 1, 1, "KUKRI_LOG=a=b=c: "),
+    ("run: too patient", ["run", "--cleanup-timeout=99999999999d", "true"], {}, 2, 1, "at most 36500d"),
+    (
+        "mode by a variable",
+        ["query", "{ version }"],
+        {"KUKRI_PROGRESS": "tyt"},
+        2,
+        1,
+        "KUKRI_PROGRESS=tyt: not valid",
+    ),
 ]
 
 
@@ -202,6 +255,32 @@ def test_failures(
     assert str(part) in done.stderr
     assert done.stderr.count("error:") <= 1, done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("gc", "part"),
+    [
+        ({"maxUsedSpace": 0}, "gc.maxUsedSpace: 0 would keep nothing"),
+        ({"maxUsedSpace": "much"}, 'gc.maxUsedSpace: "much" is not a size'),
+        ({"maxUsedSpace": []}, 'gc.maxUsedSpace: "[]" is not a size'),
+        ({"minFreeSpace": -5}, 'gc.minFreeSpace: "-5" is not a size'),
+        ({"minFreeSpace": "200%"}, 'gc.minFreeSpace: "200%" is not a size'),
+        ("much", "invalid type"),
+    ],
+)
+def test_a_settings_file_that_is_wrong(fresh: Engine, tmp_path: Path, gc: object, part: str) -> None:
+    path = tmp_path / "engine.json"
+    path.write_text(json.dumps({"gc": gc}))
+    done = fresh.kukri("engine", "--config", str(path), check=False)
+    assert done.returncode == 1 and f"settings file {path}: {part}" in done.stderr, done.stderr
+
+
+def test_names_of_files_are_harmless(engine: Engine) -> None:
+    """Whoever chose them: the terminal does nothing that an error says."""
+    path = r"a\u001b[2J\u001b]0;x\u0007\u202eb"
+    done = engine.kukri("query", f'{{ directory {{ file(path: "{path}") {{ contents }} }} }}', check=False)
+    assert done.returncode == 1 and "error: ab: no such file or directory" in done.stderr, done.stderr
+    assert "\x1b" not in done.stderr
 
 
 @pytest.mark.parametrize("command", [["query", "{ version }"], ["session"], ["run", "true"], ["cache", "du"]])

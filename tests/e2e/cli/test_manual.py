@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -58,3 +59,31 @@ def test_pages_say_which_variables_stand_for_flags(engine: Engine, tmp_path: Pat
     engine.kukri("man", str(tmp_path))
     for page, variable in (("run", "KUKRI_PROGRESS"), ("core", "DAGGER_WORKDIR"), ("engine", "KUKRI_ROOT")):
         assert variable in (tmp_path / f"kukri-{page}.1").read_text(), page
+
+
+@pytest.mark.parametrize("topic", ["environment", "exit-codes", "KUKRI_PROGRESS"])
+@pytest.mark.parametrize(("columns", "width"), [("60", 60), ("300", 100), ("0", 100), ("1", 40), (None, 100)])
+def test_topics_are_as_wide_as_the_terminal(
+    engine: Engine, topic: str, columns: str | None, width: int
+) -> None:
+    env = {key: value for key, value in engine.env.items() if key != "COLUMNS"}
+    done = engine.kukri("help", topic, env={**env, **({"COLUMNS": columns} if columns else {})})
+    lines = done.stdout.splitlines()
+    # What cannot be broken stays whole.
+    assert all(len(line) <= width or " " not in line.strip() or "  --" in line for line in lines), lines
+    assert any(len(line) > 0.8 * width for line in lines)
+    whole = engine.kukri("help", topic, env={**env, "COLUMNS": "100"}).stdout
+    assert done.stdout.split() == whole.split()
+
+
+def test_what_stands_below_a_status_is_indented(engine: Engine) -> None:
+    lines = engine.kukri("help", "exit-codes", env={**engine.env, "COLUMNS": "60"}).stdout.splitlines()
+    at = next(at for at, line in enumerate(lines) if line.startswith("  141 "))
+    assert re.match(r"^ {13}\S", lines[at + 1])
+
+
+def test_help_is_as_wide_as_the_terminal(engine: Engine) -> None:
+    for columns, width in (("60", 60), ("0", 100)):
+        for command in (["--help"], ["help", "run"]):
+            lines = engine.kukri(*command, env={**engine.env, "COLUMNS": columns}).stdout.splitlines()
+            assert 0.7 * width < max(map(len, lines)) <= width, lines

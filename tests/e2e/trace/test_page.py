@@ -176,21 +176,24 @@ def test_a_place_in_a_page_can_be_passed_on(browser: Any, recorded: Recorded) ->
     assert one(browser, "#detail h2").text == chosen
 
 
-def test_twenty_thousand_steps(browser: Any, recorded: Recorded, tmp_path: Path) -> None:
-    """Only what is in sight is drawn, in the timeline and in the graph."""
-    steps = [
-        {
-            "id": number,
-            "label": f"withExec step {number}",
-            "kind": "exec",
-            "state": "failed" if number == 15_000 else "ok",
-            "start": number * 1_000_000,
-            "end": number * 1_000_000 + 5_000_000,
-            "inputs": [number // 2] if number else [],
-            "log": [],
-        }
-        for number in range(20_000)
-    ]
+def step(number: int, **facts: object) -> dict[str, object]:
+    """A step of a run that was not."""
+    start = number * 1_000_000
+    return {
+        "id": number,
+        "label": f"withExec step {number}",
+        "kind": "exec",
+        "state": "ok",
+        "start": start,
+        "end": start + 5_000_000,
+        "inputs": [],
+        "log": [],
+        **facts,
+    }
+
+
+def page_of(recorded: Recorded, steps: list[dict[str, object]], path: Path) -> str:
+    """Writes the page of such a run, by that of another; gives its address."""
     run = {
         "run": {"id": "r", "command": "many", "version": "0", "started_ns": 0},
         "steps": steps,
@@ -198,9 +201,81 @@ def test_twenty_thousand_steps(browser: Any, recorded: Recorded, tmp_path: Path)
         "messages": [],
     }
     before, rest = recorded.page.read_text().split('id="run">', 1)
-    large = tmp_path / "large.html"
-    large.write_text(before + 'id="run">' + json.dumps(run) + rest[rest.index("</script>") :])
-    browser.get(large.as_uri())
+    path.write_text(before + 'id="run">' + json.dumps(run) + rest[rest.index("</script>") :])
+    return path.as_uri()
+
+
+def test_chains_are_straight_lines(browser: Any, recorded: Recorded, tmp_path: Path) -> None:
+    """Chains on one image that go on next to each other, in another order each time: no line crosses another."""
+    steps = [step(0)]
+    order = list(range(12))
+    last = dict.fromkeys(order, 0)
+    for length in range(1, 6):
+        order = order[length:] + order[:length]
+        for chain in order:
+            # Some end early.
+            if (chain % 5) + 2 >= length:
+                steps.append(step(len(steps), inputs=[last[chain]], label="字" * 40))
+                last[chain] = len(steps) - 1
+    browser.get(page_of(recorded, steps, tmp_path / "chains.html"))
+    press(browser, "g")
+    edges = [edge.get_attribute("d") for edge in find(browser, "#graph .edge")]
+    assert len(edges) == len(steps) - 1
+    ends = [[float(number) for number in re.findall(r"[\d.]+", edge)] for edge in edges]
+    later = [end for end in ends if end[0] > min(end[0] for end in ends)]
+    assert len(later) > 20 and all(end[1] == end[-1] for end in later), later
+    boxes = [(box["x"], box["y"]) for box in (node.rect for node in find(browser, "#graph .node rect"))]
+    assert len(set(boxes)) == len(boxes) == len(steps)
+    # Wide characters stay within.
+    width = find(browser, "#graph .node rect")[0].rect["width"]
+    texts = find(browser, "#graph .node text:not(.when)")
+    assert all(text.rect["width"] <= width for text in texts)
+    assert browser.get_log("browser") == []
+
+
+def test_what_is_jumped_to_is_in_the_middle(browser: Any, recorded: Recorded, tmp_path: Path) -> None:
+    """With what is around it, before and after."""
+    steps = [step(number, state="failed" if number in (50, 150) else "ok") for number in range(200)]
+    browser.get(page_of(recorded, steps, tmp_path / "failed.html"))
+    for _ in range(2):
+        chosen, rows = one(browser, '.row[aria-selected="true"]').rect, one(browser, "#rows").rect
+        middle = chosen["y"] + chosen["height"] / 2 - rows["y"]
+        assert abs(middle - rows["height"] / 2) < 40
+        press(browser, "f")
+    assert "step 50" in one(browser, "#detail h2").text
+
+
+def test_on_a_phone(browser: Any, recorded: Recorded) -> None:
+    """All is there, and nothing is wider than the screen."""
+    phone = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        browser.get(recorded.page.as_uri())
+        for key in ("t", "g"):
+            press(browser, key)
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+            assert one(browser, "#detail h2").rect["y"] < 740
+        press(browser, "t")
+        assert find(browser, ".row")[0].rect["height"] >= 24
+        assert len(find(browser, "button:not([hidden])")) >= 4
+        for control in (*find(browser, "header button"), one(browser, "#filter"), one(browser, "#only")):
+            place = control.rect
+            assert place["x"] >= 0 and place["x"] + place["width"] <= 360 and place["height"] >= 24
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_twenty_thousand_steps(browser: Any, recorded: Recorded, tmp_path: Path) -> None:
+    """Only what is in sight is drawn, in the timeline and in the graph."""
+    steps = [
+        step(
+            number,
+            state="failed" if number == 15_000 else "ok",
+            inputs=[number // 2] if number else [],
+        )
+        for number in range(20_000)
+    ]
+    browser.get(page_of(recorded, steps, tmp_path / "large.html"))
     assert one(browser, "#detail h2").text == "withExec step 15000"
     assert len(find(browser, ".row")) < 100
     # Beside a scroll bar as well.

@@ -10,6 +10,7 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from engine import Engine
 from recorded import Recorded
@@ -51,6 +52,33 @@ def test_open(recorded: Recorded, tmp_path: Path) -> None:
     recorded.engine.kukri("trace", "open", "-o", str(chosen))
     assert chosen.read_text() == printed.read_text()
     assert "python ci.py" in chosen.read_text()
+
+
+def test_the_browser_that_the_user_wants(recorded: Recorded, tmp_path: Path) -> None:
+    """The first of `BROWSER` that works, with the page where it is wanted; that of the desktop is not asked then."""
+    seen = tmp_path / "seen"
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" >'{seen}'\n")
+    browser.chmod(0o755)
+    state = tmp_path / "with space"
+    shutil.copytree(recorded.engine.root / "state", state)
+    env = {**recorded.engine.env, "XDG_STATE_HOME": str(state), "DISPLAY": ":nope"}
+    for commands, words in (
+        (f"/nope/browser:false:{browser}", []),
+        (f"{browser} --new %s --zoom=50%%", ["--new", None, "--zoom=50%"]),
+    ):
+        done = recorded.engine.kukri("trace", "open", env={**env, "BROWSER": commands})
+        assert done.stdout == done.stderr == ""
+        told = seen.read_text().splitlines()
+        (url,) = [word for word in told if word.startswith("file:")]
+        assert "/with%20space/kukri/pages/" in url and Path(unquote(urlsplit(url).path)).is_file()
+        assert told == [word or url for word in words or [None]]
+    failed = recorded.engine.kukri(
+        "trace", "open", check=False, env={**env, "BROWSER": "false:/nope/browser"}
+    )
+    assert failed.returncode == 1 and "BROWSER=false:/nope/browser" in failed.stderr
+    page = re.search(r"hint: the page is (.*);", failed.stderr)
+    assert page and Path(page[1]).is_file(), failed.stderr
 
 
 def test_pages_are_new_and_of_their_user_alone(recorded: Recorded, tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ use kukri_api::Schema;
 use super::Args;
 use crate::colours;
 use crate::core::{self, chain::Chain};
-use crate::exit::Dialect;
+use crate::exit::{Dialect, Status};
 use crate::fail::{Failure, report_usage};
-use crate::settings::{registry, variable};
+use crate::settings::{self, registry, variable};
+use crate::width;
 
 /// Commands of the original that are not there, and what there is to do instead.
 const ABSENT: &[(&[&str], &str)] = &[
@@ -116,18 +117,23 @@ fn older_names(command: Command) -> Command {
 
 /// Reads the command line. What ends the command at once (help, a mistake) is printed, and gives the status.
 pub fn parse(words: Vec<OsString>, dialect: Dialect) -> Result<Args, ExitCode> {
-    let command = older_names(command(dialect)).color(colours::wanted());
+    let command = older_names(command(dialect)).color(colours::wanted()).term_width(width::of_help());
     let words = flags_after_command(&command, words);
     if let Some(failure) = absent(&words, dialect) {
         return Err(failure.report(dialect));
     }
     let (mut command, api) = with_functions(command, &words);
-    let matches = command.try_get_matches_from_mut(words);
+    let matches = command.try_get_matches_from_mut(words.clone());
     let read = matches.and_then(|matches| {
         let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         Ok((args, matches))
     });
-    let (mut args, matches) = read.map_err(|error| report_usage(&error, dialect))?;
+    let (mut args, matches) = read.map_err(|error| {
+        match settings::invalid(&error, &command).filter(|(flag, _)| !is_given(&words, flag)) {
+            Some((_, failure)) => failure.status(Status::Usage).report(dialect),
+            None => report_usage(&error, dialect),
+        }
+    })?;
     if let Some(flags) = args.command.session() {
         flags.foreign.check().map_err(|failure| failure.report(dialect))?;
     }
@@ -137,6 +143,15 @@ pub fn parse(words: Vec<OsString>, dialect: Dialect) -> Result<Args, ExitCode> {
         core.chain = Some(Chain::read(api, found).map_err(|failure| failure.report(dialect))?);
     }
     Ok(args)
+}
+
+/// Whether a flag is on the command line; else what it has is its variable's.
+fn is_given(words: &[OsString], flag: &str) -> bool {
+    let flag = format!("--{flag}");
+    words
+        .iter()
+        .filter_map(|word| word.to_str())
+        .any(|word| word.strip_prefix(&flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
 }
 
 /// Adds the functions of the chain, where the command is `core`.
@@ -236,6 +251,45 @@ mod tests {
         for text in found {
             let text = text.replace("This is kukri under", "");
             assert!(!text.contains("kukri "), "{text}");
+        }
+    }
+
+    /// Words of a line as a shell reads them, without what comes from a file.
+    fn words(line: &str) -> Vec<OsString> {
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for c in line.split(" < ").next().unwrap_or_default().chars() {
+            match c {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                c => words.last_mut().unwrap().push(c),
+            }
+        }
+        words.into_iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn examples_of_the_help_are_right() {
+        fn texts(command: &Command, found: &mut Vec<String>) {
+            let text = command.get_after_long_help().or_else(|| command.get_after_help());
+            let text = text.map(ToString::to_string).unwrap_or_default();
+            let lines = text.lines().filter_map(|line| line.strip_prefix("  "));
+            let lines: Vec<_> = lines.filter(|line| line.starts_with("kukri ")).map(str::to_owned).collect();
+            let name = command.get_name();
+            let plain = ["version", "man", "completion", "gc", "du", "ls", "status", "stop", "session"];
+            assert!(!lines.is_empty() || plain.contains(&name), "the help of {name} shows no example");
+            found.extend(lines);
+            command.get_subcommands().for_each(|command| texts(command, found));
+        }
+        let mut found = Vec::new();
+        command(Dialect::Kukri).get_subcommands().for_each(|command| texts(command, &mut found));
+        assert!(found.len() > 20, "{found:?}");
+        for line in found {
+            let words = words(&line);
+            let (command, _) = with_functions(command(Dialect::Kukri), &words);
+            if let Err(error) = command.try_get_matches_from(words) {
+                panic!("{line}: {error}");
+            }
         }
     }
 

@@ -44,7 +44,7 @@ pub async fn doctor(args: &DoctorArgs) -> Outcome {
             say(answer.is_ok(), format!("data in {}", places.root.display()), "")?;
         }
         Err(error) => {
-            say(false, format!("the engine: {error}"), &format!("its log is {}", places.log.display()))?;
+            say(false, format!("the engine: {error}"), &open::advice(&error, &places))?;
         }
     }
     let sound = checks.iter().all(|check| check["ok"] == true);

@@ -16,7 +16,7 @@ use super::cache;
 use crate::admin;
 use crate::args::{EngineArgs, EngineCommand};
 use crate::fail::{Failure, Outcome, out};
-use crate::settings::{self, EngineSettings};
+use crate::settings::{self, EngineSettings, variable};
 
 /// Runs an engine in the foreground, or asks the running one.
 pub async fn engine(args: EngineArgs) -> Outcome {
@@ -29,7 +29,7 @@ pub async fn engine(args: EngineArgs) -> Outcome {
 
 async fn serve(settings: &EngineSettings) -> Outcome {
     let started = std::time::Instant::now();
-    log();
+    log()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // The terminal from which the engine was started may go away.
@@ -158,9 +158,12 @@ async fn open(options: &EngineOptions, socket: &std::path::Path) -> Result<Arc<E
     }
 }
 
-fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("KUKRI_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+fn log() -> Result<(), Failure> {
+    let filter = variable("KUKRI_LOG").unwrap_or_else(|| "info".to_owned());
+    let filter = tracing_subscriber::EnvFilter::try_new(&filter).map_err(|error| {
+        Failure::new(format!("KUKRI_LOG={filter}: {error}"))
+            .hint("write a level (error, warn, info, debug), or levels of parts, as in info,kukri_oci=debug")
+    })?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| Log(std::io::stderr()))
@@ -168,6 +171,7 @@ fn log() {
         .log_internal_errors(false)
         .with_ansi(false)
         .init();
+    Ok(())
 }
 
 /// The log lies on the disk of the engine's root. When that is full or read-only, lines are lost, and nothing else.
@@ -230,17 +234,21 @@ fn admin_handler(
     })
 }
 
-async fn status(json: bool) -> Outcome {
+async fn status(as_json: bool) -> Outcome {
     let places = settings::from_environment()?.places()?;
-    let Ok(answer) = admin::ask(&places, "status", &Json::Null).await else {
-        out(&if json {
+    let Ok(mut answer) = admin::ask(&places, "status", &Json::Null).await else {
+        out(&if as_json {
             format!("{}\n", json!({ "running": false }))
         } else {
             "no engine is running; one starts when a pipeline needs it\n".to_owned()
         })?;
         return Ok(ExitCode::from(1));
     };
-    if json {
+    if as_json {
+        answer["running"] = json!(true);
+        for (key, path) in [("socket", &places.socket), ("data", &places.root), ("log", &places.log)] {
+            answer[key] = json!(path.to_string_lossy());
+        }
         out(&format!("{answer}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }

@@ -10,6 +10,7 @@ use crate::exit::Dialect;
 use crate::fail::{Failure, Outcome, out};
 use crate::reference;
 use crate::settings::registry;
+use crate::width;
 
 /// A name, and its text.
 type Topic = (&'static str, fn() -> String);
@@ -35,16 +36,16 @@ pub fn help(args: &HelpArgs, dialect: Dialect) -> Outcome {
     if let [topic] = args.topic.as_slice()
         && let Some((_, text)) = TOPICS.iter().find(|(name, _)| name == topic)
     {
-        out(&text())?;
+        out(&width::wrapped(&text(), width::of_help()))?;
         return Ok(ExitCode::SUCCESS);
     }
     if let [name] = args.topic.as_slice()
         && let Some(setting) = registry::find(name)
     {
-        out(&reference::setting(setting))?;
+        out(&width::wrapped(&reference::setting(setting), width::of_help()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut command = args::command(dialect);
+    let mut command = args::command(dialect).term_width(width::of_help());
     command.build();
     let mut found = &mut command;
     for word in &args.topic {

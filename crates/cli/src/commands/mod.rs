@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod browser;
 mod cache;
 mod core;
 mod doctor;

@@ -75,6 +75,15 @@ pub fn causes() -> impl Iterator<Item = (&'static str, String)> {
 
 /// Why there is no engine, with its log, and with the next step where that is known.
 fn no_engine(error: &(dyn std::error::Error + 'static), places: &Places) -> Failure {
+    let failure = Failure::new(error.to_string());
+    match advice(error, places) {
+        advice if advice.is_empty() => failure,
+        advice => failure.hint(advice),
+    }
+}
+
+/// What to do where there is no engine; empty if there is nothing to say that the error does not.
+pub fn advice(error: &(dyn std::error::Error + 'static), places: &Places) -> String {
     let text = error.to_string();
     let kinds = std::iter::successors(Some(error), |error| error.source())
         .filter_map(|error| error.downcast_ref::<std::io::Error>())
@@ -84,8 +93,7 @@ fn no_engine(error: &(dyn std::error::Error + 'static), places: &Places) -> Fail
     if !text.contains(&log) {
         hints.push(format!("the engine's log is {log}"));
     }
-    let failure = Failure::new(text);
-    if hints.is_empty() { failure } else { failure.hint(hints.join("; ")) }
+    hints.join("; ")
 }
 
 /// What to do next where an engine fails for these reasons. A place for its data alone would not help who is not root.

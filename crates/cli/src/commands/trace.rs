@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,10 +10,10 @@ use kukri_telemetry::trace::{State, Step};
 use kukri_telemetry::{Trace, format};
 use serde_json::json;
 
+use super::browser;
 use crate::args::{TraceArgs, TraceCommand};
-use crate::fail::{Failure, Outcome, out};
+use crate::fail::{Failure, Outcome, err, out};
 use crate::runs;
-use crate::settings::variable;
 
 /// Shows what there is.
 pub fn trace(args: TraceArgs) -> Outcome {
@@ -46,6 +46,9 @@ fn list(json: bool) -> Outcome {
         text.push_str(
             "no run is kept yet: they are written down while `kukri run` or an SDK's session does steps\n",
         );
+        if let Some(obstacle) = runs::obstacle() {
+            err(&format!("hint: {obstacle}\n"));
+        }
     } else {
         let width = runs.iter().map(|trace| trace.run.id.len()).max().unwrap_or(0).max(3);
         writeln!(
@@ -71,20 +74,22 @@ fn list(json: bool) -> Outcome {
 }
 
 fn show(run: Option<&str>, wanted: Option<&str>, json: bool) -> Outcome {
-    let trace = runs::read(&find(run)?, json || wanted.is_some())?;
+    let mut trace = runs::read(&find(run)?, json || wanted.is_some())?;
+    let elapsed = trace.elapsed_ns();
+    if let Some(wanted) = wanted {
+        trace.steps.retain(|step| step.label.contains(wanted));
+        if trace.steps.is_empty() {
+            return Err(Failure::new(format!("no step of this run has {wanted:?} in its name"))
+                .hint(format!("`kukri trace show {}` lists them", trace.run.id)));
+        }
+    }
     let mut text = String::new();
     if json {
         writeln!(text, "{}", serde_json::to_string_pretty(&trace)?)?;
         return print(&text);
     }
-    let elapsed = trace.elapsed_ns();
-    if let Some(wanted) = wanted {
-        let found: Vec<&Step> = trace.steps.iter().filter(|step| step.label.contains(wanted)).collect();
-        if found.is_empty() {
-            return Err(Failure::new(format!("no step of this run has {wanted:?} in its name"))
-                .hint(format!("`kukri trace show {}` lists them", trace.run.id)));
-        }
-        for step in found {
+    if wanted.is_some() {
+        for step in &trace.steps {
             line(&mut text, step, elapsed)?;
             for (_, _, line) in &step.log {
                 writeln!(text, "    {line}")?;
@@ -103,25 +108,13 @@ fn show(run: Option<&str>, wanted: Option<&str>, json: bool) -> Outcome {
 
 fn open(run: Option<&str>, output: Option<PathBuf>) -> Outcome {
     let trace = runs::read(&find(run)?, true)?;
-    let path = match &output {
-        Some(path) => {
-            runs::write_page(&trace, path)?;
-            std::path::absolute(path)?
-        }
-        None => runs::new_page(&trace)?,
-    };
-    // Where there is a desktop, its browser; elsewhere the path is what the user needs.
-    let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].map(variable).iter().any(Option::is_some);
-    if output.is_none() && desktop {
-        let opened = std::process::Command::new("xdg-open")
-            .arg(&path)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        if opened.is_ok_and(|status| status.success()) {
-            return Ok(ExitCode::SUCCESS);
-        }
+    if let Some(path) = output {
+        runs::write_page(&trace, &path)?;
+        return print(&format!("{}\n", std::path::absolute(path)?.display()));
+    }
+    let path = runs::new_page(&trace)?;
+    if browser::open(&path)? {
+        return Ok(ExitCode::SUCCESS);
     }
     print(&format!("{}\n", path.display()))
 }
@@ -134,9 +127,10 @@ fn find(run: Option<&str>) -> Result<PathBuf, Failure> {
     let found: Vec<&PathBuf> =
         paths.iter().filter(|path| run.is_none_or(|run| name(path).starts_with(run))).collect();
     match (found.as_slice(), run) {
-        ([], None) => {
-            Err(Failure::new("no run is kept").hint("do one, for instance with `kukri run python ci.py`"))
-        }
+        ([], None) => Err(Failure::new("no run is kept").hint(
+            runs::obstacle()
+                .unwrap_or_else(|| "do one, for instance with `kukri run python ci.py`".to_owned()),
+        )),
         ([], Some(run)) => Err(Failure::new(format!("there is no run {run:?}"))
             .hint("`kukri trace ls` lists those that are kept")),
         ([path], _) | ([path, ..], None) => Ok((*path).clone()),

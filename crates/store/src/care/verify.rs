@@ -122,8 +122,6 @@ impl Verify<'_> {
 
     fn packed(&mut self) -> Result<()> {
         let inner = self.inner;
-        let packs = inner.packs.list().map_err(StoreError::io("list", inner.layout.packs()))?;
-        let lengths: HashMap<u32, u64> = packs.into_iter().collect();
         let rows: Vec<(Vec<u8>, Place)> = inner.index.read("list contents", |connection| {
             let mut query =
                 connection.prepare("SELECT digest, pack, offset, size FROM packed ORDER BY pack, offset")?;
@@ -133,6 +131,9 @@ impl Verify<'_> {
             };
             query.query_map([], place)?.collect()
         })?;
+        // After the rows: packs grow while others write, and what a row names is in its pack before there is the row.
+        let packs = inner.packs.list().map_err(StoreError::io("list", inner.layout.packs()))?;
+        let lengths: HashMap<u32, u64> = packs.into_iter().collect();
         for (key, place) in rows {
             self.report.checked += 1;
             let digest = Digest::from_slice(&key);

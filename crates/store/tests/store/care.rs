@@ -264,6 +264,29 @@ fn complete(store: &Store, tree: &TreeId) -> bool {
         })
 }
 
+/// Whoever writes while all is checked does no damage.
+#[test]
+fn what_is_being_written_is_sound() {
+    let store = new_store();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let found = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut numbers = 0_u32..;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                store.put_blob(&numbers.next().unwrap().to_be_bytes().repeat(50)).unwrap();
+            }
+        });
+        let mut rounds = 0..60;
+        let found = rounds.find_map(|_| {
+            let problems = store.verify(VerifyOptions::default()).unwrap().problems;
+            (!problems.is_empty()).then_some(problems)
+        });
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        found
+    });
+    assert_eq!(found, None);
+}
+
 #[test]
 fn damage_is_found_and_repaired() {
     let store = new_store();

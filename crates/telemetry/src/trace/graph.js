@@ -30,26 +30,33 @@ const Graph = (() => {
     return near;
   }
 
-  // Column: one more than the last of its inputs. Row: the middle of its inputs' rows, as far as there is room.
+  // Column: one more than the last of its inputs. Row: the middle of its inputs' rows, else the next one below it that is
+  // free: so chains are straight lines.
   function layout(steps, shown) {
     const columns = [];
     const places = new Map();
     for (const step of steps) {
       const inputs = step.inputs.filter((id) => shown.has(id) && places.has(id)).map((id) => places.get(id));
       const column = Math.max(-1, ...inputs.map((input) => input.column)) + 1;
-      const wish = inputs.length ? inputs.reduce((sum, input) => sum + input.wish, 0) / inputs.length : places.size;
-      const at = { id: step.id, column, wish, row: 0 };
+      const at = { id: step.id, column, inputs, wish: 0, row: 0 };
       places.set(step.id, at);
       (columns[column] ??= []).push(at);
     }
+    let rows = 0;
     for (const column of columns) {
-      column.sort((one, other) => one.wish - other.wish);
-      column.forEach((at, row) => {
-        at.row = row;
-        at.wish = row;
+      column.forEach((at, place) => {
+        const sum = at.inputs.reduce((sum, input) => sum + input.row, 0);
+        at.wish = at.inputs.length ? sum / at.inputs.length : place;
       });
+      column.sort((one, other) => one.wish - other.wish);
+      let free = 0;
+      for (const at of column) {
+        at.row = Math.max(free, Math.round(at.wish));
+        free = at.row + 1;
+      }
+      rows = Math.max(rows, free);
     }
-    return { places, columns };
+    return { places, columns: columns.length, rows };
   }
 
   function show(list, context) {
@@ -62,7 +69,7 @@ const Graph = (() => {
       note = `${list.length} steps are too many to read: these are the ${steps.length} nearest to the chosen one.`;
     }
     const shown = new Set(steps.map((step) => step.id));
-    const { places, columns } = layout(steps, shown);
+    const { places, columns, rows } = layout(steps, shown);
     const x = (at) => 16 + at.column * (WIDTH + GAP_X);
     const y = (at) => 16 + at.row * (HEIGHT + GAP_Y);
     const edges = [];
@@ -80,15 +87,14 @@ const Graph = (() => {
       }
       nodes.push(node(step, x(at), y(at), step.id === selected, choose));
     }
-    const tall = Math.max(0, ...columns.map((column) => column.length));
-    const size = { width: 32 + columns.length * (WIDTH + GAP_X), height: 32 + tall * (HEIGHT + GAP_Y) };
+    const size = { width: 32 + columns * (WIDTH + GAP_X), height: 32 + rows * (HEIGHT + GAP_Y) };
     const picture = svg("svg", { ...size, role: "listbox", "aria-label": "Steps by what they used" }, ...edges, ...nodes);
     place.replaceChildren(...(note ? [Text.element("p", { className: "dim" }, note)] : []), picture);
   }
 
   function node(step, x, y, isSelected, choose) {
     const state = Text.states[step.state];
-    const label = step.label.length > 29 ? `${step.label.slice(0, 28)}…` : step.label;
+    const label = Text.cut(step.label, 29);
     const took = step.end === undefined || step.state === "cached" ? state.word : `${state.word} · ${Text.duration(step.end - step.start)}`;
     const made = svg(
       "g",
@@ -106,7 +112,7 @@ const Graph = (() => {
   }
 
   function reveal(id) {
-    place.querySelector(`[data-id="${id}"]`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    place.querySelector(`[data-id="${id}"]`)?.scrollIntoView({ block: "center", inline: "nearest" });
   }
 
   return { show, reveal };

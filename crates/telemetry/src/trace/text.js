@@ -31,6 +31,19 @@ const Text = (() => {
     return `${number} ${what}${number === 1 ? "" : "s"}`;
   }
 
+  // As much of a text as fits into so many columns: characters of East Asia and pictures take two, no character is cut.
+  function cut(text, columns) {
+    const wide = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+    let used = 0;
+    let kept = "";
+    for (const one of text) {
+      used += wide.test(one) ? 2 : 1;
+      if (used > columns) return `${kept}…`;
+      if (used < columns) kept += one;
+    }
+    return text;
+  }
+
   // An element with text in it. What commands wrote is only ever set as text.
   function element(name, properties, ...children) {
     const made = document.createElement(name);
@@ -42,5 +55,5 @@ const Text = (() => {
     return made;
   }
 
-  return { states, duration, bytes, count, element };
+  return { states, duration, bytes, count, cut, element };
 })();

@@ -139,7 +139,9 @@ const Timeline = (() => {
 
   function reveal(place) {
     const top = place * ROW;
-    if (top < rows.scrollTop) rows.scrollTop = top;
+    const far = top < rows.scrollTop - ROW || top > rows.scrollTop + rows.clientHeight;
+    if (far) rows.scrollTop = top - (rows.clientHeight - ROW) / 2;
+    else if (top < rows.scrollTop) rows.scrollTop = top;
     else if (top + ROW > rows.scrollTop + rows.clientHeight) rows.scrollTop = top + ROW - rows.clientHeight;
   }
 

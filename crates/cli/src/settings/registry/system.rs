@@ -77,6 +77,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::variable(
         Reader::System,
+        "BROWSER",
+        Kind::Text("COMMAND"),
+        "the desktop's",
+        "The command by which `kukri trace open` opens a page; `%s` in it stands for the page, and several are separated by `:`",
+    ),
+    Setting::variable(
+        Reader::System,
         "DISPLAY",
         Kind::Text("NAME"),
         "none",
