@@ -2,6 +2,8 @@
 
 pub mod kinds;
 
+use std::borrow::Cow;
+
 use kukri_engine::OpError;
 use serde_json::{Map, Value as Json, json};
 
@@ -88,11 +90,24 @@ impl GraphqlError {
         Self { stage: Stage::Execute, message: error.to_string(), location: None, path, extensions }
     }
 
+    /// The message as it is sent. Names and values in it come from the request, which may have megabytes of them.
+    fn shown(&self) -> Cow<'_, str> {
+        const START: usize = 60 << 10;
+        const END: usize = 4 << 10;
+        let message = &self.message;
+        if message.len() <= START + END {
+            return Cow::Borrowed(message);
+        }
+        let border = |at: usize| (at..message.len()).find(|at| message.is_char_boundary(*at)).unwrap_or(at);
+        let (start, end) = (border(START), border(message.len() - END));
+        Cow::Owned(format!("{}… ({} bytes) …{}", &message[..start], end - start, &message[end..]))
+    }
+
     /// The answer with this error alone.
     #[must_use]
     pub fn to_body(&self) -> Vec<u8> {
         let mut error = Map::new();
-        error.insert("message".to_owned(), json!(self.message));
+        error.insert("message".to_owned(), json!(self.shown()));
         if !self.path.is_empty() {
             error.insert("path".to_owned(), json!(self.path));
         }

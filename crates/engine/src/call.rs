@@ -4,6 +4,7 @@
 //! does no work.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kukri_model::{Digest, Encoder};
 
@@ -26,6 +27,8 @@ pub struct Call {
     pub scope: Option<Arc<str>>,
     /// Name of the object type this makes, or of the scalar.
     pub type_name: &'static str,
+    /// Whether it was once found in the store, or put there.
+    learnt: AtomicBool,
 }
 
 impl Call {
@@ -41,6 +44,7 @@ impl Call {
             nth: None,
             scope: None,
             type_name: "Query",
+            learnt: AtomicBool::new(false),
         })
     }
 
@@ -55,7 +59,7 @@ impl Call {
         let def = operation.def;
         let mut key = Encoder::new("kukri.call.v1");
         key.digest(&receiver.digest).str(def.on).str(def.name).opt_str(scope.as_deref());
-        let visible = |name: &str| !def.args.iter().any(|arg| arg.name == name && arg.sensitive);
+        let visible = |name: &str| !operation.is_sensitive(name);
         key.list(args.iter().filter(|(name, _)| visible(name)).count());
         for (name, value) in args.iter().filter(|(name, _)| visible(name)) {
             key.str(name);
@@ -69,6 +73,7 @@ impl Call {
             nth: None,
             scope,
             type_name: def.returns.base(),
+            learnt: AtomicBool::new(false),
         })
     }
 
@@ -85,7 +90,18 @@ impl Call {
             nth: Some(index),
             scope: None,
             type_name: list.type_name,
+            learnt: AtomicBool::new(false),
         })
+    }
+
+    /// Notes that the store has it: it pays to look for it among the calls that are known.
+    pub(crate) fn learn(&self) {
+        self.learnt.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the store has or had it, as far as this piece of memory knows. Another one may stand for the same call.
+    pub(crate) fn was_learnt(&self) -> bool {
+        self.learnt.load(Ordering::Relaxed)
     }
 
     /// `Type.field` for messages.

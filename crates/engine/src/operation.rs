@@ -57,6 +57,12 @@ pub trait Run: Described {
 }
 
 impl Operation {
+    /// Whether the value of this argument must reach no log, key or disk.
+    #[must_use]
+    pub fn is_sensitive(&self, argument: &str) -> bool {
+        self.def.args.iter().any(|def| def.sensitive && def.name == argument)
+    }
+
     /// The operation that `T` describes.
     #[must_use]
     pub const fn of<T: Run>() -> Self {

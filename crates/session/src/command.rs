@@ -15,6 +15,9 @@ use crate::proxy::{ProxyConfig, ProxyServer, loopback, serve};
 /// How often a session is opened anew when the engine ends (because it was idle) just before.
 const ATTEMPTS: usize = 3;
 
+/// How long an SDK's connection may be without a request while others wait for its place.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What a session needs.
 #[derive(Clone)]
 pub struct SessionConfig {
@@ -101,6 +104,7 @@ impl RunningSession {
             log_path,
             engine_gone: client.ended(),
             max_connections: config.max_connections,
+            patience: PATIENCE,
             telemetry: config.connect.telemetry.clone(),
             events: Some(client.own_events()),
             allow_cors: door.allow_cors,

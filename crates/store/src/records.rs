@@ -8,7 +8,8 @@ use kukri_tree::TreeId;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::Store;
-use crate::error::Result;
+use crate::disk::journal::{LONG, Record};
+use crate::error::{Result, StoreError};
 use crate::memory::lock;
 use crate::store::Inner;
 
@@ -20,6 +21,8 @@ const MAX_AHEAD: usize = 1 << 20;
 
 /// How long calls are kept if nothing else is said.
 const KEEP_CALLS: Duration = Duration::from_secs(90 * 24 * 3600);
+
+const ADD_CALL: &str = "INSERT INTO calls VALUES(?,?,?) ON CONFLICT(digest) DO NOTHING";
 
 /// Something a result keeps alive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -245,22 +248,33 @@ impl Store {
                 insert.execute(params![digest.as_bytes(), bytes, now])?;
             }
             Ok(())
-        })
+        })?;
+        calls.iter().for_each(|(digest, _)| self.inner.journal.replaced(digest));
+        Ok(())
     }
 
-    /// Stores an encoded call under its digest, unless one is there; whether it did.
-    pub fn add_call(&self, digest: &Digest, bytes: &[u8]) -> Result<bool> {
+    /// Stores an encoded call under its digest, unless one is there. When it returns, the call survives the death of the
+    /// process.
+    pub fn add_call(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
         let now = now();
+        if bytes.len() >= LONG && self.inner.journal.append(digest, bytes, now).is_ok() {
+            return Ok(());
+        }
+        // On a full disk, for example, the index says what to do about it.
         self.inner.index.write("store a call", |transaction| {
-            let mut insert = transaction
-                .prepare_cached("INSERT INTO calls VALUES(?,?,?) ON CONFLICT(digest) DO NOTHING")?;
-            Ok(insert.execute(params![digest.as_bytes(), bytes, now])? > 0)
+            transaction.prepare_cached(ADD_CALL)?.execute(params![digest.as_bytes(), bytes, now])?;
+            Ok(())
         })
     }
 
     /// An encoded call, and at most `ahead` of those that were stored before it, latest first: often it is made of them.
     /// Nothing if the call is not there. Gives up reading ahead at 1 MiB.
     pub fn get_calls(&self, digest: &Digest, ahead: usize) -> Result<Vec<StoredCall>> {
+        let journal = self.inner.journal.get(digest);
+        let recent = journal.map_err(StoreError::io("read", self.inner.layout.journal()))?;
+        if let Some(Record { digest, bytes, used }) = recent {
+            return Ok(vec![StoredCall { digest, bytes, used: time(used) }]);
+        }
         self.inner.index.read("look up a call", |connection| {
             let mut query = connection.prepare_cached(
                 "SELECT digest, bytes, used FROM calls WHERE rowid<=(SELECT rowid FROM calls WHERE digest=?)
@@ -292,6 +306,7 @@ impl Store {
 
     /// Drops calls that were last stored before a time.
     pub fn forget_calls(&self, before: SystemTime) -> Result<()> {
+        self.inner.move_journal()?;
         self.inner.index.write("forget old calls", |transaction| {
             transaction.execute("DELETE FROM calls WHERE used < ?", [seconds(before)]).map(drop)
         })
@@ -299,6 +314,21 @@ impl Store {
 }
 
 impl Inner {
+    /// Moves calls from the journal into the index. The caretaker does it now and then.
+    pub(crate) fn move_journal(&self) -> Result<()> {
+        self.journal.move_into(|records| {
+            self.index.write("store calls", |transaction| {
+                let mut insert = transaction.prepare_cached(ADD_CALL)?;
+                for record in records {
+                    let Record { digest, bytes, used } =
+                        record.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+                    insert.execute(params![digest.as_bytes(), bytes, used])?;
+                }
+                Ok(())
+            })
+        })
+    }
+
     /// Writes the uses of results that were only noted in memory.
     pub(crate) fn flush_used(&self) -> Result<()> {
         let used = std::mem::take(&mut *lock(&self.used));

@@ -12,6 +12,7 @@ use rustix::fs::FlockOperation;
 use crate::StoreConfig;
 use crate::care::caretaker::Caretaker;
 use crate::disk::index::Index;
+use crate::disk::journal::Journal;
 use crate::disk::layout::Layout;
 use crate::disk::packs::Packs;
 use crate::disk::{format, fsutil, reserve};
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) config: StoreConfig,
     pub(crate) layout: Layout,
     pub(crate) index: Index,
+    pub(crate) journal: Journal,
     pub(crate) packs: Packs,
     pub(crate) nodes: NodeCache,
     pub(crate) recent: Recent,
@@ -79,6 +81,7 @@ impl Store {
         reserve::give_up_when_full(&root);
         let layout = Layout::open(&root)?;
         let index = Index::open(&layout.index())?;
+        let journal = Journal::open(&layout.journal()).map_err(fail("open", &layout.journal()))?;
         let packs = Packs::open(layout.packs()).map_err(fail("list", &layout.packs()))?;
         let last_layer = last_layer(&layout).map_err(fail("list", &layout.layers()))?;
         let inner = Arc::new(Inner {
@@ -87,6 +90,7 @@ impl Store {
             config,
             layout,
             index,
+            journal,
             packs,
             leases: Arc::default(),
             gate: RwLock::default(),

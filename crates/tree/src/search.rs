@@ -20,6 +20,13 @@ pub use targets::Target;
 /// How far beyond a match a regular expression may look in a search across lines, in bytes, as in ripgrep.
 const LOOK_AHEAD: usize = 128;
 
+/// Bytes that a compiled pattern may take. What takes more is refused while it is compiled, so this bounds the time for that
+/// as well: with ripgrep's own limit, 100 MB, it took seconds. It is enough for `\w{100}`.
+const MAX_COMPILED: usize = 8 << 20;
+
+/// Bytes of what a thread remembers of a pattern while it searches.
+const MAX_STATES: usize = 16 << 20;
+
 /// Most bytes of a content that are in memory at a time: its longest line, or all of it in a search across lines.
 const MAX_BUFFER: usize = 128 << 20;
 
@@ -121,6 +128,8 @@ impl Search {
             .multi_line(true)
             .unicode(true)
             .octal(false)
+            .size_limit(MAX_COMPILED)
+            .dfa_size_limit(MAX_STATES)
             .case_insensitive(query.insensitive)
             .fixed_strings(query.literal);
         if query.multiline {

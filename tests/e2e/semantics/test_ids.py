@@ -83,6 +83,22 @@ def test_a_long_chain_costs_no_more_than_a_short_one(session: Session) -> None:
     assert one - nothing < 0.001, (one, nothing)
 
 
+def test_ids_of_long_chains_survive_a_kill_right_after_the_answer(make_engine: Any, tmp_path: Path) -> None:
+    """3.3: whoever was given an ID can rely on it, however long the chain and however short the time."""
+    engine: Engine = make_engine()
+    names: dict[int, str] = {}
+    for steps in (10, 1_000, 3_000):
+        with engine.session(workdir=tmp_path) as session:
+            chain = "".join(f'withNewFile(path: "f{n}", contents: "{steps}") {{ ' for n in range(steps))
+            document = f"{{ directory {{ {chain} id {'}' * steps} }} }}"
+            body = session.request(json.dumps({"query": document}).encode())[2]
+            engine.kill()
+        names[steps] = re.findall(rb'"id":"([^"]+)"', body)[0].decode()
+        with engine.session(workdir=tmp_path) as session:
+            for made_of, name in names.items():
+                assert len(node(session, name, "... on Directory { entries }")["entries"]) == made_of
+
+
 def test_ids_survive_the_engine(make_engine: Any, tmp_path: Path) -> None:
     """3.3, better than the original: content-based IDs resolve after a restart, in another session."""
     engine: Engine = make_engine()

@@ -96,6 +96,27 @@ async fn fragments_cannot_multiply_without_end() {
     assert_eq!(answer, "{\"data\":{\"version\":\"v1\"}}");
 }
 
+/// Errors name what was asked for, which may be longer than anybody wants back.
+#[tokio::test]
+async fn errors_are_short_however_long_the_request_is() {
+    let world = World::new();
+    let long = "é".repeat(1_000_000);
+    let name = "a".repeat(3_000_000);
+    for query in [
+        format!("{{{name}}}"),
+        format!("{{...{name}}}"),
+        format!("{{thing(name:{name}){{id}}}}"),
+        format!("{{echo(nope:\"{long}\")}}"),
+        format!("{{thing(id:\"{long}\"){{{name}}}}}"),
+    ] {
+        let error = world.error(&query).await;
+        let message = error["message"].as_str().unwrap();
+        assert!(message.len() < 70_000, "{} bytes: {}", message.len(), &message[..100]);
+    }
+    let message = world.error(&format!("{{{name}}}")).await["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("Cannot query field \"aaa") && message.ends_with("\"Query\"."), "{message}");
+}
+
 #[tokio::test]
 async fn wide_documents() {
     let world = World::new();

@@ -237,9 +237,12 @@ impl Engine {
                 Some(format!("{}#{}", session.id(), self.unique.fetch_add(1, Ordering::Relaxed)).into())
             }
         };
-        let is_sensitive =
-            |name: &str| operation.def.args.iter().any(|arg| arg.name == name && arg.sensitive);
-        let (sensitive, args): (Args, Args) = args.into_iter().partition(|(name, _)| is_sensitive(name));
+        let is_sensitive = |(name, _): &(&str, ArgValue)| operation.is_sensitive(name);
+        let (sensitive, args): (Args, Args) = if args.iter().any(is_sensitive) {
+            args.into_iter().partition(is_sensitive)
+        } else {
+            (Args::new(), args)
+        };
         let call = Call::step(receiver, operation, args, scope);
         if !sensitive.is_empty() {
             session.give(&call.digest, sensitive);

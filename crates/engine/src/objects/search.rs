@@ -46,7 +46,8 @@ pub async fn search(
         None => usize::MAX,
         Some(limit) => limit.map_err(|_| OpError::new("limit must not be negative"))?,
     };
-    let search = Search::new(query).or_fail()?;
+    // To compile a pattern may take some milliseconds.
+    let search = crate::blocking(move || Search::new(query).or_fail()).await?;
     let stop = Arc::new(AtomicBool::new(limit == 0));
     let _guard = StopOnDrop(Arc::clone(&stop));
     let found =

@@ -10,7 +10,10 @@ use hyper::header::{
 };
 use hyper::{Request, Response, StatusCode};
 
-use super::{ProxyConfig, auth, cors, source, upstream::Upstream};
+use super::{
+    ProxyConfig, auth, cors, source,
+    upstream::{Upstream, UpstreamError},
+};
 use crate::telemetry::too_large;
 use crate::{OtlpRequest, answers};
 
@@ -102,6 +105,10 @@ async fn forward(
             drop_hop_by_hop(response.headers_mut());
             response.map(BodyExt::boxed)
         }
+        Some(Err(UpstreamError::Lost(error))) if error.is_user() => {
+            let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            failed(StatusCode::BAD_REQUEST, &format!("the body of the request cannot be read: {source}"))
+        }
         // The connection of the session tells a moment later whether the engine is gone for good.
         Some(Err(error)) => bad_gateway(&format!("cannot reach the engine: {error}"), config),
         None => bad_gateway("the engine has ended, and the session with it", config),
@@ -115,8 +122,12 @@ fn bad_gateway(reason: &str, config: &ProxyConfig) -> Response<Body> {
     } else {
         format!("; the engine's log is {}", config.log_path)
     };
-    let answer = serde_json::json!({ "data": null, "errors": [{ "message": format!("{reason}{log}") }] });
-    let mut response = text(answers::NO_ENGINE.status, format!("{answer}\n"));
+    failed(answers::NO_ENGINE.status, &format!("{reason}{log}"))
+}
+
+fn failed(status: StatusCode, message: &str) -> Response<Body> {
+    let answer = serde_json::json!({ "data": null, "errors": [{ "message": message }] });
+    let mut response = text(status, format!("{answer}\n"));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -6,6 +6,7 @@ mod auth;
 mod cors;
 mod source;
 mod upstream;
+mod usage;
 
 use std::convert::Infallible;
 use std::io;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::TelemetrySink;
 use crate::client::OwnEvents;
 use upstream::Upstream;
+use usage::{InUse, Usage};
 
 /// What to serve, and where it goes.
 #[derive(Clone)]
@@ -42,6 +44,8 @@ pub struct ProxyConfig {
     pub engine_gone: CancellationToken,
     /// Most connections served at a time; more wait. Each costs up to two open files. 400 is a good value.
     pub max_connections: usize,
+    /// How long a connection may be without a request while others wait for its place. 10 s is a good value.
+    pub patience: Duration,
     /// Takes telemetry of clients; none: it is dropped.
     pub telemetry: Option<TelemetrySink>,
     /// Takes what clients say of their progress; none: it is dropped.
@@ -118,20 +122,26 @@ async fn accept(listener: TcpListener, config: ProxyConfig) {
         let (config, upstream, places) = (Arc::clone(&config), Arc::clone(&upstream), Arc::clone(&places));
         connections.spawn(async move {
             let _place = place;
+            let usage = Arc::new(Usage::default());
             let service = service_fn(|request| async {
+                let busy = Usage::begin(&usage);
                 let mut answer = answer::answer(request, &config, &upstream).await;
                 // Connections that are kept open without use must leave room for others.
                 if places.available_permits() < config.max_connections / 2 {
                     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
-                Ok::<_, Infallible>(answer)
+                Ok::<_, Infallible>(answer.map(|body| InUse { body, _busy: busy }))
             });
             // No timeouts: an answer may take as long as a build.
-            let served = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-            if let Err(error) = served {
-                tracing::trace!(%error, "connection of an SDK ended");
+            let served =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            tokio::select! {
+                served = served => if let Err(error) = served {
+                    tracing::trace!(%error, "connection of an SDK ended");
+                },
+                () = usage.wasted(&places, config.patience) => {
+                    tracing::debug!("a connection without a request gives its place to others");
+                }
             }
         });
     }

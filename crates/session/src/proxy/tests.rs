@@ -93,6 +93,7 @@ async fn setup_with(allow_cors: bool) -> Setup {
         log_path: "/var/log/the-engine.log".into(),
         engine_gone: gone.clone(),
         max_connections: 50,
+        patience: Duration::from_millis(200),
         telemetry: None,
         events: None,
         allow_cors,
@@ -252,6 +253,45 @@ async fn idle_connections_leave_room() {
         let answered = tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut start)).await;
         assert!(matches!(answered, Ok(Ok(_))), "connection {number} is not answered");
         kept.push(stream);
+    }
+}
+
+/// Those that never send a whole head, or nothing, end when there is no place left; those that wait for an answer stay.
+#[tokio::test]
+async fn connections_without_a_request_give_way() {
+    let setup = setup().await;
+    let port = setup.proxy.address().port();
+    let hanging = send(port, "POST", "/query", TOKEN, "hang").await;
+    let running = || setup.seen.running.load(Ordering::SeqCst);
+    until("the request arrives", || running() == 1).await;
+    let mut silent = Vec::new();
+    for number in 0..100 {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        if number % 2 == 0 {
+            stream.write_all(b"POST /query HTTP/1.1\r\nHost: x\r\nX").await.unwrap();
+        }
+        silent.push(stream);
+    }
+    let asked = ask(port, "POST", "/query", TOKEN, "late");
+    let answer = tokio::time::timeout(Duration::from_secs(20), asked).await.expect("all places stay taken");
+    assert!(answer.ends_with("late"), "{answer}");
+    assert_eq!(running(), 1, "who waits for an answer was sent away");
+    drop((hanging, silent));
+}
+
+/// What is wrong with a request is not told as if the engine were gone.
+#[tokio::test]
+async fn a_body_that_breaks_off_is_the_clients_fault() {
+    let setup = setup().await;
+    let head = format!("POST /query HTTP/1.1\r\nHost: x\r\n{TOKEN}Connection: close\r\n");
+    for body in ["Transfer-Encoding: chunked\r\n\r\nzz\r\n", "Content-Length: 9\r\n\r\n{"] {
+        let mut stream = TcpStream::connect(("127.0.0.1", setup.proxy.address().port())).await.unwrap();
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("the body of the request"), "{answer}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! The background thread of a store: moves the log of the index into the database, notes uses, deletes trash slowly.
+//! The background thread of a store: moves the journal of calls into the index and the log of the index into the database,
+//! notes uses, deletes trash slowly.
 //!
 //! Slowly, because ext4 makes files many times slower for minutes after a mass deletion.
 
@@ -16,7 +17,7 @@ use crate::store::Inner;
 
 /// Between two rounds.
 const TICK: Duration = Duration::from_millis(500);
-/// Length of the index's log from which on it is worth moving.
+/// Length of the index's log from which on it is worth moving, and of the journal from which on it is moved in any case.
 const LOG_BYTES: u64 = 4 << 20;
 /// Shortest time between two moves of the log: each waits for the disk.
 const MOVE_EVERY: Duration = Duration::from_secs(5);
@@ -57,6 +58,8 @@ impl Drop for Caretaker {
 fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
     // Transactions at the last move of the log, and when it was.
     let mut moved = (0, Instant::now());
+    // Bytes of the journal a round ago.
+    let mut journal = 0;
     loop {
         let stopped = signal.1.wait_timeout_while(lock(&signal.0), TICK, |stop| !*stop);
         let stop = *stopped.unwrap_or_else(std::sync::PoisonError::into_inner).0;
@@ -64,6 +67,14 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
         if let Err(error) = inner.flush_used() {
             tracing::warn!(%error, "uses of results are not noted");
         }
+        let appended = inner.journal.bytes();
+        // When nobody appends to it, or it is long.
+        if (stop || appended == journal || appended > LOG_BYTES)
+            && let Err(error) = inner.move_journal()
+        {
+            tracing::warn!(%error, "the journal of calls grows");
+        }
+        journal = appended;
         if stop {
             return;
         }

@@ -130,7 +130,8 @@ impl Store {
         usage.volumes.reclaimable = volumes.iter().filter(|v| !v.in_use).map(|volume| volume.bytes).sum();
         usage.entries.extend(volumes);
         usage.index.count = 1;
-        usage.index.bytes = inner.index.bytes().saturating_sub(usage.nodes.bytes + usage.results.bytes);
+        usage.index.bytes = (inner.index.bytes() + inner.journal.bytes())
+            .saturating_sub(usage.nodes.bytes + usage.results.bytes);
         usage.total_bytes = usage.kinds().iter().map(|kind| kind.bytes).sum();
         let told: u64 = usage.entries.iter().map(|entry| entry.bytes).sum();
         usage.entries.push(inner.rest(usage.total_bytes.saturating_sub(told)));
@@ -192,7 +193,10 @@ impl Inner {
                 |row| row.get(0),
             )
         })?;
-        Ok(packs.iter().map(|(_, len)| len).sum::<u64>() + rows as u64 + self.index.bytes())
+        Ok(packs.iter().map(|(_, len)| len).sum::<u64>()
+            + rows as u64
+            + self.index.bytes()
+            + self.journal.bytes())
     }
 
     /// Adds up records of two digests and a size.

@@ -86,6 +86,10 @@ impl Layout {
         self.root.join("index.db")
     }
 
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.root.join("calls.journal")
+    }
+
     pub(crate) fn packs(&self) -> PathBuf {
         self.root.join("packs")
     }

@@ -3,6 +3,7 @@
 pub(crate) mod format;
 pub(crate) mod fsutil;
 pub(crate) mod index;
+pub(crate) mod journal;
 pub(crate) mod layout;
 pub(crate) mod objects;
 pub(crate) mod packs;

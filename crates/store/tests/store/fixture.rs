@@ -34,8 +34,15 @@ pub fn new_store() -> TestStore {
 impl TestStore {
     /// Closes the store and opens it again.
     pub fn reopen(self) -> Self {
+        self.reopen_after(|_| {})
+    }
+
+    /// The same, after a change to its directory.
+    pub fn reopen_after(self, change: impl FnOnce(&Path)) -> Self {
         let Self { store, dir } = self;
+        let root = store.root().to_owned();
         drop(store);
+        change(&root);
         Self { store: Store::open(config(dir.path())).unwrap(), dir }
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use kukri_model::Digest;
-use kukri_store::{ResultRecord, Root, StoreError};
+use kukri_store::{ResultRecord, Root, Store, StoreError};
 
 use crate::fixture::{new_store, tree};
 
@@ -121,14 +121,58 @@ fn calls_come_with_those_stored_before_them() {
     // A call that is stored again is replaced where it is.
     store.put_calls(vec![(calls[5].0, vec![77])]).unwrap();
     assert_eq!(found(6, 2), [6, 77, 4]);
-    assert!(!store.add_call(&calls[5].0, &[99]).unwrap());
+    store.add_call(&calls[5].0, &[99]).unwrap();
     assert_eq!(found(6, 1), [6, 77]);
-    assert!(store.add_call(&Digest::of(b"more"), &[88]).unwrap());
+    store.add_call(&Digest::of(b"more"), &[88]).unwrap();
     assert_eq!(store.get_calls(&Digest::of(b"more"), 1).unwrap()[0].bytes, [88]);
     // However many are asked for, memory is bounded.
     let large = |n: u8| (Digest::of(&[n]), vec![n; 400_000]);
     store.put_calls((100..120).map(large).collect()).unwrap();
     assert_eq!(store.get_calls(&large(119).0, 1000).unwrap().len(), 3);
+}
+
+/// Those that are long take another way into the index.
+#[test]
+fn long_calls_are_there_at_once_and_after_a_death() {
+    let long: Vec<_> = (0..4_u8).map(|n| (Digest::of(&[n]), vec![n; 20_000])).collect();
+    let bytes = |store: &Store, digest| store.get_calls(digest, 0).unwrap().pop().map(|call| call.bytes);
+    let appended = || {
+        let store = new_store();
+        for (digest, content) in &long {
+            store.add_call(digest, content).unwrap();
+            store.add_call(digest, &[9; 20_000]).unwrap();
+            assert_eq!(bytes(&store, digest).as_ref(), Some(content));
+        }
+        let left = fs::read(store.root().join("calls.journal")).unwrap();
+        (store, left)
+    };
+    // On a machine that is busy the caretaker may be faster, but not each time.
+    let mut tries = (0..50).map(|_| appended());
+    let (store, left) = tries.find(|(_, left)| left.len() > 4 * 20_000).unwrap();
+    let journal = store.root().join("calls.journal");
+    // What replaces one is found instead, and stays.
+    store.put_calls(vec![(long[1].0, vec![77; 20_000])]).unwrap();
+    assert_eq!(bytes(&store, &long[1].0), Some(vec![77; 20_000]));
+    // An engine that dies leaves the journal as it is.
+    let store = store.reopen_after(|_| fs::write(&journal, &left[..left.len() - 1]).unwrap());
+    assert_eq!(bytes(&store, &long[0].0).as_ref(), Some(&long[0].1));
+    store.forget_calls(SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(journal.metadata().unwrap().len(), 0);
+    assert_eq!(bytes(&store, &long[1].0), Some(vec![77; 20_000]));
+    assert_eq!(bytes(&store, &long[2].0).as_ref(), Some(&long[2].1));
+    assert_eq!(bytes(&store, &long[3].0), None, "it was cut");
+    // They are forgotten as all others are.
+    store.add_call(&long[3].0, &long[3].1).unwrap();
+    store.forget_calls(SystemTime::now() + Duration::from_secs(2)).unwrap();
+    assert!(long.iter().all(|(digest, _)| bytes(&store, digest).is_none()));
+    // The caretaker moves them when nobody adds any.
+    store.add_call(&long[3].0, &long[3].1).unwrap();
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while journal.metadata().unwrap().len() > 0 {
+        assert!(std::time::Instant::now() < end, "the journal is not moved");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(bytes(&store, &long[3].0).as_ref(), Some(&long[3].1));
 }
 
 #[test]

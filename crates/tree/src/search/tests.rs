@@ -36,6 +36,23 @@ fn search(files: &[(&'static str, &str)], query: Query) -> Vec<SearchMatch> {
     found
 }
 
+/// The time is for a debug build; an optimised one takes a twentieth of it.
+#[test]
+fn patterns_that_are_too_large_are_refused_early() {
+    let large = [r"\w{1000}", r"(\w{100}){100}", "((a{1000}){1000}){1000}", r"\pL{2000}", ".{100000}"];
+    for text in large {
+        let start = std::time::Instant::now();
+        let error = Search::new(pattern(text)).unwrap_err().to_string();
+        assert!(error.contains(&format!("{text:?}")) && error.contains("size limit"), "{error}");
+        assert!(start.elapsed() < std::time::Duration::from_secs(10), "{text}: {:?}", start.elapsed());
+    }
+    for text in [r"\w{100}", ".{1000}", "(a?){5000}a{5000}"] {
+        Search::new(pattern(text)).unwrap();
+    }
+    let long = Query { literal: true, ..pattern(&"a(b".repeat(20_000)) };
+    Search::new(long).unwrap();
+}
+
 fn pattern(pattern: &str) -> Query {
     Query { pattern: pattern.to_owned(), ..Query::default() }
 }

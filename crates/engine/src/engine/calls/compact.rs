@@ -48,10 +48,10 @@ pub(super) struct Writer<'a> {
 const RECENT: usize = 8;
 
 impl<'a> Writer<'a> {
-    /// A row of so many items.
-    pub(super) fn new(items: usize) -> Self {
+    /// A row of so many items, written over what is in `out`.
+    pub(super) fn new(mut out: Vec<u8>, items: usize) -> Self {
         let recent = [("", usize::MAX); RECENT];
-        let out = Vec::with_capacity(64 * items);
+        out.clear();
         let mut writer = Self { out, names: HashMap::new(), recent, next_recent: 0 };
         writer.out.push(VERSION);
         writer.number(items as u64);

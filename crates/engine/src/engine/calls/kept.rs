@@ -61,16 +61,24 @@ pub(super) enum KeptArg<'a, R> {
     Ref(R),
 }
 
-/// A row that is being put together.
+/// A row that is being put together, of the calls that are to be kept in it.
+pub(super) enum Gathered<'c> {
+    /// One call kept elsewhere, and steps that are made of nothing but the one before.
+    Chain { start: Outer, steps: Vec<&'c Arc<Call>> },
+    /// Any others.
+    Web(Web<'c>),
+}
+
+/// Calls that are made of each other in any way.
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(super) struct Web<'c> {
     /// Calls that are to be kept here, after what they are made of.
-    pub(super) calls: Vec<Arc<Call>>,
+    calls: Vec<&'c Arc<Call>>,
     order: Vec<Result<usize, Outer>>,
     places: DigestMap<usize>,
 }
 
-impl Gathered {
+impl<'c> Web<'c> {
     /// Whether the call has its place already.
     pub(super) fn has(&self, digest: &Digest) -> bool {
         self.places.contains_key(digest)
@@ -83,63 +91,86 @@ impl Gathered {
     }
 
     /// Adds a call, after what it is made of.
-    pub(super) fn call(&mut self, call: Arc<Call>) {
+    pub(super) fn call(&mut self, call: &'c Arc<Call>) {
         self.places.insert(call.digest, self.order.len());
         self.order.push(Ok(self.calls.len()));
         self.calls.push(call);
     }
+}
 
-    /// As the store keeps it.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new(self.order.len());
-        for item in &self.order {
-            match item {
-                Ok(at) => self.write(&self.calls[*at], &mut writer),
-                Err(outer) => writer.outer(outer),
-            }
-        }
-        writer.finish()
-    }
-
-    fn write<'c>(&self, call: &'c Call, writer: &mut Writer<'c>) {
-        // Only the root has no receiver, and it is kept nowhere.
-        let Some(receiver) = call.receiver.as_ref().map(|receiver| self.places[&receiver.digest]) else {
-            return;
-        };
-        let Some(operation) = call.operation else {
-            return writer.element(receiver, call.nth.unwrap_or_default());
-        };
-        let def = operation.def;
-        let kept = |name: &str| !def.args.iter().any(|arg| arg.name == name && arg.sensitive);
-        writer.step(receiver, def.on, def.name, call.scope.as_deref());
-        writer.count(call.args.iter().filter(|(name, _)| kept(name)).count());
-        for (name, value) in call.args.iter().filter(|(name, _)| kept(name)) {
-            writer.named(name);
-            self.write_value(value, writer);
+impl<'c> Gathered<'c> {
+    /// The calls that are to be kept here, after what they are made of.
+    pub(super) fn calls(&self) -> &[&'c Arc<Call>] {
+        match self {
+            Self::Chain { steps, .. } => steps,
+            Self::Web(web) => &web.calls,
         }
     }
 
-    fn write_value<'c>(&self, value: &'c ArgValue, writer: &mut Writer<'c>) {
-        match value {
-            ArgValue::Null => writer.null(),
-            ArgValue::Bool(value) => writer.bool(*value),
-            ArgValue::Int(value) => writer.int(*value),
-            ArgValue::Float(value) => writer.float(*value),
-            ArgValue::String(text) => writer.string(text),
-            ArgValue::Enum(name) => writer.member(name),
-            ArgValue::List(items) => {
-                writer.list(items.len());
-                items.iter().for_each(|item| self.write_value(item, writer));
-            }
-            ArgValue::Object(fields) => {
-                writer.object(fields.len());
-                for (name, value) in fields {
-                    writer.named(name);
-                    self.write_value(value, writer);
+    /// As the store keeps it, in the memory of `buffer`.
+    pub(super) fn encode(&self, buffer: Vec<u8>) -> Vec<u8> {
+        match self {
+            Self::Chain { start, steps } => {
+                let mut writer = Writer::new(buffer, 1 + steps.len());
+                writer.outer(start);
+                for (before, step) in steps.iter().enumerate() {
+                    write(step, &|_| before, &mut writer);
                 }
+                writer.finish()
             }
-            ArgValue::Ref(call) | ArgValue::Resolved(_, call) => writer.reference(self.places[&call.digest]),
+            Self::Web(web) => {
+                let mut writer = Writer::new(buffer, web.order.len());
+                for item in &web.order {
+                    match item {
+                        Ok(at) => write(web.calls[*at], &|digest| web.places[digest], &mut writer),
+                        Err(outer) => writer.outer(outer),
+                    }
+                }
+                writer.finish()
+            }
         }
+    }
+}
+
+/// Writes a call. `place` tells where those that it is made of are in the row.
+fn write<'c>(call: &'c Call, place: &impl Fn(&Digest) -> usize, writer: &mut Writer<'c>) {
+    // Only the root has no receiver, and it is kept nowhere.
+    let Some(receiver) = call.receiver.as_ref().map(|receiver| place(&receiver.digest)) else {
+        return;
+    };
+    let Some(operation) = call.operation else {
+        return writer.element(receiver, call.nth.unwrap_or_default());
+    };
+    let def = operation.def;
+    let kept = |name: &str| !operation.is_sensitive(name);
+    writer.step(receiver, def.on, def.name, call.scope.as_deref());
+    writer.count(call.args.iter().filter(|(name, _)| kept(name)).count());
+    for (name, value) in call.args.iter().filter(|(name, _)| kept(name)) {
+        writer.named(name);
+        write_value(value, place, writer);
+    }
+}
+
+fn write_value<'c>(value: &'c ArgValue, place: &impl Fn(&Digest) -> usize, writer: &mut Writer<'c>) {
+    match value {
+        ArgValue::Null => writer.null(),
+        ArgValue::Bool(value) => writer.bool(*value),
+        ArgValue::Int(value) => writer.int(*value),
+        ArgValue::Float(value) => writer.float(*value),
+        ArgValue::String(text) => writer.string(text),
+        ArgValue::Enum(name) => writer.member(name),
+        ArgValue::List(items) => {
+            writer.list(items.len());
+            items.iter().for_each(|item| write_value(item, place, writer));
+        }
+        ArgValue::Object(fields) => {
+            writer.object(fields.len());
+            for (name, value) in fields {
+                writer.named(name);
+                write_value(value, place, writer);
+            }
+        }
+        ArgValue::Ref(call) | ArgValue::Resolved(_, call) => writer.reference(place(&call.digest)),
     }
 }
 

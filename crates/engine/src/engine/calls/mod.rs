@@ -3,6 +3,7 @@
 mod compact;
 mod kept;
 mod rows;
+mod seek;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,8 +12,9 @@ use std::time::SystemTime;
 use kukri_model::{Digest, DigestMap, Generations};
 use kukri_store::Store;
 
-use self::kept::{Gathered, Outer, Row};
+use self::kept::{Gathered, Row};
 use self::rows::Rows;
+use self::seek::{Seeking, each_part};
 use crate::args::ArgValue;
 use crate::call::Call;
 use crate::error::{OpError, OrFail};
@@ -21,15 +23,25 @@ use crate::registry::Registry;
 /// Bytes of calls kept in memory; those beyond are read from the store again.
 const MAX_BYTES: usize = 64 << 20;
 
+/// Calls of a row up to which each of them is known by its digest. Of longer rows only the last and the [landmarks](is_landmark)
+/// are: to know thousands, and to look for thousands that are not known, takes longer than to write them.
+const ALL_KNOWN: usize = 64;
+
+/// Most bytes that wait to be written over by the next row.
+const MAX_BUFFER: usize = 1 << 20;
+
 /// The calls that were given out.
 pub struct Calls {
     root: Arc<Call>,
     known: Mutex<Generations<Known>>,
+    /// Memory for the next row: a new piece for each would be given by the system page by page.
+    buffer: Mutex<Vec<u8>>,
 }
 
 impl Default for Calls {
     fn default() -> Self {
-        Self { root: Call::root(), known: Mutex::new(Generations::new(MAX_BYTES)) }
+        let known = Mutex::new(Generations::new(MAX_BYTES));
+        Self { root: Call::root(), known, buffer: Mutex::default() }
     }
 }
 
@@ -60,6 +72,7 @@ impl Calls {
     /// Forgets what the store has as well.
     pub fn trim(&self) {
         self.known().clear();
+        *self.buffer.lock().unwrap_or_else(PoisonError::into_inner) = Vec::new();
     }
 
     /// Keeps a call and all that it is made of.
@@ -97,67 +110,58 @@ impl Calls {
             // Other rows may need what the row has, so the one in its place has all of it, and refers to none of them.
             Stored::Call(_) | Stored::Damaged => {
                 let (row, since) = self.gather(call, None);
-                if let Some(store) = store {
-                    store.put_calls(vec![(call.digest, row.encode())]).or_fail()?;
-                }
-                self.learn(row, call.digest, since.unwrap_or(now));
+                self.encoded(&row, |bytes| match store {
+                    Some(store) => store.put_calls(vec![(call.digest, bytes.to_vec())]).or_fail(),
+                    None => Ok(()),
+                })?;
+                self.learn(row.calls(), call.digest, since.unwrap_or(now));
                 return Ok(());
             }
         };
         if let Some(store) = store {
             // Somebody else may have been faster: his row will do.
-            store.add_call(&call.digest, &row.encode()).or_fail()?;
+            self.encoded(&row, |bytes| store.add_call(&call.digest, bytes).or_fail())?;
         }
-        self.learn(row, call.digest, since.map_or(now, |since| since.min(now)));
+        self.learn(row.calls(), call.digest, since.map_or(now, |since| since.min(now)));
         Ok(())
     }
 
-    /// Only what the store has: who finds a call here relies on that.
-    fn learn(&self, row: Gathered, digest: Digest, since: SystemTime) {
+    fn encoded<T>(&self, row: &Gathered<'_>, write: impl FnOnce(&[u8]) -> T) -> T {
+        let buffer = || self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = std::mem::take(&mut *buffer());
+        let bytes = row.encode(free);
+        let written = write(&bytes);
+        if bytes.capacity() <= MAX_BUFFER {
+            *buffer() = bytes;
+        }
+        written
+    }
+
+    /// Only what the store has: who finds a call here relies on that. `calls` is what is new in the row of `digest`.
+    fn learn(&self, calls: &[&Arc<Call>], digest: Digest, since: SystemTime) {
         let mut known = self.known();
-        known.reserve(row.calls.len());
-        for call in row.calls {
-            let bytes = size(&call);
-            known.insert(call.digest, Known { call, row: digest, since }, bytes);
+        // What lies between two that are known is held by the later one.
+        let mut bytes = 0;
+        for (at, call) in calls.iter().enumerate() {
+            bytes += size(call);
+            if calls.len() <= ALL_KNOWN || at + 1 == calls.len() || is_landmark(&call.digest) {
+                let new = Known { call: Arc::clone(call), row: digest, since };
+                known.insert(call.digest, new, ENTRY + std::mem::take(&mut bytes));
+                call.learn();
+            }
         }
     }
 
     /// What the row of a call has to have, and the age of what it refers to: calls whose rows are not older than `fresh`.
-    fn gather(&self, call: &Arc<Call>, fresh: Option<SystemTime>) -> (Gathered, Option<SystemTime>) {
-        enum Visit {
-            Enter(Arc<Call>),
-            Leave(Arc<Call>),
-        }
+    fn gather<'c>(
+        &self,
+        call: &'c Arc<Call>,
+        fresh: Option<SystemTime>,
+    ) -> (Gathered<'c>, Option<SystemTime>) {
         let mut known = self.known();
-        let (mut row, mut oldest) = (Gathered::default(), None::<SystemTime>);
-        // With a stack of our own: chains get thousands of calls long.
-        let mut pending = vec![Visit::Enter(Arc::clone(call))];
-        while let Some(visit) = pending.pop() {
-            let here = match visit {
-                Visit::Leave(done) => {
-                    row.call(done);
-                    continue;
-                }
-                Visit::Enter(here) if row.has(&here.digest) => continue,
-                Visit::Enter(here) => here,
-            };
-            if here.receiver.is_none() {
-                row.outer(Outer { call: here.digest, row: here.digest });
-                continue;
-            }
-            if here.digest != call.digest
-                && let Some(fresh) = fresh
-                && let Some(known) = known.get(&here.digest).filter(|known| known.since >= fresh)
-            {
-                oldest = Some(oldest.map_or(known.since, |oldest| oldest.min(known.since)));
-                row.outer(Outer { call: here.digest, row: known.row });
-                continue;
-            }
-            let place = pending.len();
-            each_part(&here, &mut |part| pending.push(Visit::Enter(Arc::clone(part))));
-            pending.insert(place, Visit::Leave(here));
-        }
-        (row, oldest)
+        let mut seeking = Seeking { known: &mut known, wanted: call.digest, fresh, oldest: None };
+        let row = seeking.chain(call).unwrap_or_else(|| Gathered::Web(seeking.web(call)));
+        (row, seeking.oldest)
     }
 
     /// Finds a call again.
@@ -244,13 +248,8 @@ impl Calls {
             let Some(calls) = calls.filter(|calls| calls.last().is_some_and(|last| last.digest == at)) else {
                 return Ok(Stored::Damaged);
             };
-            let mut known = self.known();
-            for call in calls {
-                let bytes = size(&call);
-                let new = Known { row: at, since, call };
-                known.insert(new.call.digest, new.clone(), bytes);
-                found.insert(new.call.digest, new);
-            }
+            self.learn(&calls.iter().collect::<Vec<_>>(), at, since);
+            found.extend(calls.into_iter().map(|call| (call.digest, Known { row: at, since, call })));
         }
         Ok(found.remove(digest).map_or(Stored::Damaged, Stored::Call))
     }
@@ -264,31 +263,25 @@ fn fresh(store: Option<&Store>, now: SystemTime) -> SystemTime {
 
 /// The call with this digest among those that a call is made of.
 fn within(call: &Arc<Call>, digest: &Digest) -> Option<Arc<Call>> {
-    let (mut pending, mut seen) = (vec![Arc::clone(call)], HashSet::new());
+    let (mut pending, mut seen) = (vec![call], DigestMap::default());
     while let Some(call) = pending.pop() {
         if call.digest == *digest {
-            return Some(call);
+            return Some(Arc::clone(call));
         }
-        if seen.insert(call.digest) {
-            each_part(&call, &mut |part| pending.push(Arc::clone(part)));
+        if seen.insert(call.digest, ()).is_none() {
+            each_part(call, &mut |part| pending.push(part));
         }
     }
     None
 }
 
-/// The calls that a call is made of directly.
-fn each_part(call: &Call, visit: &mut impl FnMut(&Arc<Call>)) {
-    fn each(value: &ArgValue, visit: &mut impl FnMut(&Arc<Call>)) {
-        match value {
-            ArgValue::Ref(call) | ArgValue::Resolved(_, call) => visit(call),
-            ArgValue::List(items) => items.iter().for_each(|item| each(item, visit)),
-            ArgValue::Object(fields) => fields.iter().for_each(|(_, value)| each(value, visit)),
-            _ => {}
-        }
-    }
-    call.receiver.iter().for_each(&mut *visit);
-    call.args.iter().for_each(|(_, value)| each(value, visit));
+/// Whether a call can be known that lies in the middle of a long row: one of 16, the same ones for everybody.
+fn is_landmark(digest: &Digest) -> bool {
+    digest.as_bytes()[Digest::LEN - 1] & 15 == 0
 }
+
+/// Bytes of an entry in the map, and what the allocator takes for it.
+const ENTRY: usize = 160;
 
 /// Bytes that a call takes in memory, about, without those that it is made of.
 fn size(call: &Call) -> usize {
@@ -301,10 +294,8 @@ fn size(call: &Call) -> usize {
                 _ => 0,
             }
     }
-    /// The entry in the map, and what the allocator takes for it.
-    const ENTRY: usize = 128;
     let args: usize = call.args.iter().map(|(_, value)| of(value)).sum();
-    ENTRY + size_of::<Call>() + args
+    size_of::<Call>() + args
 }
 
 #[cfg(test)]

@@ -62,6 +62,8 @@ impl World {
     }
 
     fn rows(&self, last: &Arc<Call>) -> usize {
+        // Nothing is that old; but from then on all rows are in one table.
+        self.store.forget_calls(SystemTime::UNIX_EPOCH).unwrap();
         self.store.get_calls(&last.digest, 1_000_000).unwrap().len()
     }
 }
@@ -111,6 +113,42 @@ fn a_chain_that_is_given_out_as_a_whole_is_one_row() {
     // Nothing is stored twice.
     world.remember(&more);
     assert_eq!(world.rows(&more), 3);
+}
+
+/// Clients send the whole chain again with what comes next, so its calls are others in memory.
+#[test]
+fn what_is_sent_again_with_more_is_not_stored_again() {
+    let world = World::new(None);
+    world.remember(&world.chain("a", 3000)[3000]);
+    let stored = |call: &Arc<Call>| {
+        world.remember(call);
+        is_the_same(world.find_anew(&call.digest).0, call);
+        Row::decode(&world.store.get_calls(&call.digest, 0).unwrap()[0].bytes).unwrap().calls.len()
+    };
+    let mut again = world.chain("a", 3000).remove(3000);
+    for step in 0..20 {
+        again = world.file(&again, &format!("b{step}"), "x");
+    }
+    assert_eq!(stored(&again), 21);
+    // From the middle: as far as the next call that is known.
+    let middle = world.file(&world.chain("a", 3000)[1500], "c", "x");
+    assert!((2..200).contains(&stored(&middle)));
+    // What is known only by the piece of memory that stands for it, far from the new end.
+    let mut far = world.calls.find(None, &world.registry, &again.digest).unwrap().unwrap();
+    for step in 0..500 {
+        far = world.file(&far, &format!("d{step}"), "x");
+    }
+    assert_eq!(stored(&far), 501);
+    // As arguments, however many.
+    let text = |text: &str| ArgValue::String(text.into());
+    let mut merged = world.directory();
+    for part in 0..100 {
+        let part = world.chain(&format!("part{part}"), 10).remove(10);
+        world.remember(&part);
+        let args = [("path", text("p")), ("source", ArgValue::Ref(part))];
+        merged = world.step(&merged, ("Directory", "withDirectory"), &args);
+    }
+    assert_eq!(stored(&merged), 202);
 }
 
 #[test]
