@@ -18,6 +18,10 @@ project = "Kukri"
 copyright = "The Kukri contributors"
 html_title = "Kukri"
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+# Without underlines, which look like links.
+pygments_dark_style = "github-dark"
 html_show_sphinx = False
 html_copy_source = False
 

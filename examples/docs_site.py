@@ -16,14 +16,16 @@ from dagger import dag
 parser = argparse.ArgumentParser(description="Build a documentation site with Sphinx.")
 parser.add_argument("source", nargs="?", default=str(Path(__file__).parents[1]), help="the repository")
 parser.add_argument("--docs", default="docs", help="directory of the pages")
-parser.add_argument("--code", default="python", help="directory of the package, for its docstrings")
+parser.add_argument(
+    "--code", nargs="*", default=["python", "examples"], help="directories with code that the pages show"
+)
 parser.add_argument("--requirements", default="scripts/requirements-docs.txt", help="what to install")
 
 
 async def main(arguments: argparse.Namespace) -> None:
     """Builds and exports."""
     async with dagger.connection(dagger.Config(log_output=sys.stderr)):
-        wanted = [arguments.docs, arguments.code, arguments.requirements]
+        wanted = [arguments.docs, *arguments.code, arguments.requirements]
         source = dag.host().directory(arguments.source, include=wanted, exclude=["**/__pycache__"])
         installed = (
             dag.container()

@@ -1,6 +1,6 @@
 """Test a Go program and build an image which has that program and nothing else.
 
-    python go_scratch.py path/to/module --try '--version'
+    python go_scratch.py path/to/module --try=--version
 
 The static program goes into an empty container, `./out/image.tar`.
 """

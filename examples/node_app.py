@@ -1,6 +1,6 @@
 """Install, try and pack a Node application.
 
-    python node_app.py path/to/app --main bin/app.js --try '--version'
+    python node_app.py path/to/app --main bin/app.js --try=--version
 
 What is installed depends on package.json and its lock file only. The image, in `./out/image.tar`, has no npm
 cache and no development packages.

@@ -2,9 +2,9 @@
 
     python scripts/newcomer.py --wheels dist           # with the wheel that lies there
 
-An empty virtual environment, an empty directory, an engine that knows nothing. Files which the page shows are
-written, its commands are typed, and what they show is compared. Two things differ from a newcomer's machine:
-the wheel is in a directory instead of on PyPI, and `--mirror` names a registry to ask instead of Docker Hub.
+An empty home, an empty directory, an engine that knows nothing. Files which the page shows are written, its
+commands are typed, and what they show is compared. pip takes the wheel from a directory, as the page says.
+On a newcomer's machine one thing is another: `--mirror` names a registry to ask instead of Docker Hub.
 
 Needs root, as the page says. Standard library only.
 """
@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
 
 import transcripts
@@ -69,10 +68,11 @@ def newcomer(wheels: Path, mirror: str | None) -> None:
         for made in (home, clone, project):
             made.mkdir()
         checkout(clone)
-        venv.create(home / "venv", with_pip=True)
+        # Each transcript has a shell of its own: what the first one activates stays found.
         environment = {
             "HOME": str(home),
-            "PATH": f"{home / 'venv' / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": f"{home / 'kukri' / 'bin'}:{Path(sys.executable).parent}:"
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(wheels.absolute()),
@@ -85,7 +85,7 @@ def newcomer(wheels: Path, mirror: str | None) -> None:
         try:
             typed = follow(clone / PAGE, project, environment)
         finally:
-            engine = home / "venv" / "bin" / "kukri"
+            engine = home / "kukri" / "bin" / "kukri"
             if engine.exists():
                 subprocess.run([engine, "engine", "stop"], env=environment, check=False, capture_output=True)
     print(f"newcomer: {PAGE}: {typed} commands in {time.monotonic() - started:.1f} s")

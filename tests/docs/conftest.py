@@ -33,6 +33,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="session")
+def stand_ins(registry: Registry) -> dict[str, str]:
+    """Addresses in commands of pages, and where that is here."""
+    return {"mirror.example:5000": registry.url.partition("://")[2]}
+
+
+@pytest.fixture(scope="session")
 def make_engine(
     registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Engine]]:

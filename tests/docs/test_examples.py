@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
+import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import transcripts
 from engine import ROOT, Engine
 from images import default_cache, image
 from projects import Project
 from registry import Registry
 
 SOURCES = default_cache().parent / "sources"
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 Run = Callable[..., str]
 
 
@@ -122,6 +127,14 @@ def test_go_scratch(run: Run, sources: Path, tmp_path: Path) -> None:
     assert 1_000_000 < (tmp_path / "out" / "image.tar").stat().st_size < 10_000_000
 
 
+def test_what_the_page_shows(engine: Engine, sources: Path, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    shutil.copytree(sources / "module", tmp_path / "gron")
+    shown = ROOT / "docs" / "snippets" / "sources"
+    for path in shown.glob("*.console"):
+        transcripts.run(path.read_text(), tmp_path, engine.env)
+
+
 def test_data(run: Run, tmp_path: Path) -> None:
     output = run("data.py")
     assert len(output.splitlines()) == 3
@@ -136,7 +149,22 @@ def test_docs_site(run: Run, tmp_path: Path) -> None:
     assert "Get started" in (tmp_path / "out" / "get-started.html").read_text()
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])
+def test_what_an_example_says_of_its_use(path: Path) -> None:
+    """The command in its first lines is one that it takes."""
+    program = runpy.run_path(str(path), run_name="example")
+    usage = re.findall(r"^ {4}python (\S+\.py)(.*)$", program["__doc__"], re.MULTILINE)
+    assert usage, "the docstring shows no command"
+    for name, arguments in usage:
+        assert Path(name).name == path.name
+        if "parser" in program:
+            # Exits where it does not take them.
+            program["parser"].parse_args(shlex.split(arguments))
+        else:
+            assert len(arguments.split()) == path.read_text().count("sys.argv[")
+
+
 def test_each_example_is_run() -> None:
     known = Path(__file__).read_text() + (ROOT / "tests" / "e2e" / "test_example.py").read_text()
-    for path in (ROOT / "examples").glob("*.py"):
+    for path in EXAMPLES:
         assert f'"{path.name}"' in known, f"no test runs {path.name}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from browser import chromium
 from engine import ROOT
 
 
@@ -75,3 +77,30 @@ def test_links(site: Path) -> None:
         for link in page.links
         if link.endswith((".js", ".css")) and "//" in link
     ]
+
+
+def test_pages_fit(site: Path) -> None:
+    """No page is wider than a phone or a desktop, light or dark; what is wide on it can be scrolled by itself."""
+    pages = [path for path in sorted(site.rglob("*.html")) if path.parent.name != "api"]
+    assert len(pages) > 30
+    wrong = []
+    with chromium() as browser:
+        for width in (390, 1280):
+            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == 390}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            for page in [*pages, site / "reference" / "api" / "container.html"]:
+                browser.get(page.as_uri())
+                wide = browser.execute_script("return document.documentElement.scrollWidth")
+                if wide > width:
+                    wrong.append(f"{page.relative_to(site)}: {wide} pixels on a screen of {width}")
+        # The code on dark pages has the colours of a dark style.
+        browser.get((site / "index.html").as_uri())
+        shades = []
+        for theme in ("light", "dark"):
+            browser.execute_script(f"document.body.dataset.theme = '{theme}'")
+            colour = "return getComputedStyle(document.querySelector('.highlight')).backgroundColor"
+            shades.append(sum(map(int, re.findall(r"\d+", browser.execute_script(colour))[:3])))
+        assert shades[0] > 600 > 150 > shades[1], shades
+        log = browser.get_log("browser")
+    assert not wrong
+    assert not [entry for entry in log if entry["level"] == "SEVERE"]

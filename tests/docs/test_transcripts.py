@@ -19,17 +19,30 @@ TRANSCRIPTS = sorted(path for place in PLACES for path in place.glob("*.console"
 def lay(directory: Path, place: Path) -> None:
     """The small project that programs of pages work on, and the programs beside it."""
     shutil.copytree(DOCS / "snippets" / "project", directory, dirs_exist_ok=True)
-    for program in place.glob("*.py"):
-        shutil.copy(program, directory)
+    for programs in {DOCS / "snippets", place}:
+        for program in programs.glob("*.py"):
+            shutil.copy(program, directory)
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=[str(path.relative_to(DOCS)) for path in TRANSCRIPTS])
-def test_transcript(path: Path, engine: Engine, make_engine: Callable[[], Engine], tmp_path: Path) -> None:
+def test_transcript(
+    path: Path,
+    engine: Engine,
+    make_engine: Callable[[], Engine],
+    stand_ins: dict[str, str],
+    tmp_path: Path,
+) -> None:
     lay(tmp_path, path.parent)
+    text = path.read_text()
+    for address, real in stand_ins.items():
+        text = text.replace(address, real)
     # What looks at the whole cache, or changes it, has an engine of its own.
     chosen = make_engine() if path.parent.name == "alone" else engine
     try:
-        transcripts.run(path.read_text(), tmp_path, chosen.env)
+        environment = {**chosen.env, "HOME": str(tmp_path)}
+        # As Debian's profile has it.
+        environment["PATH"] = f"{tmp_path / '.local' / 'bin'}:{environment['PATH']}"
+        transcripts.run(text, tmp_path, environment)
     finally:
         if chosen is not engine:
             chosen.stop()

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from engine import ROOT, Engine
 
-WORKFLOW = ROOT / "docs" / "snippets" / "workflow.yml"
+WORKFLOWS = ROOT / "docs" / "snippets" / "workflows"
+WORKFLOW = WORKFLOWS / "after.yml"
 READ = (
     "import json, sys; from ruamel.yaml import YAML; json.dump(YAML(typ='safe').load(sys.stdin), sys.stdout)"
 )
@@ -35,8 +36,9 @@ def valid(python: str, path: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_is_a_workflow(docs_python: str, tmp_path: Path) -> None:
-    done = valid(docs_python, WORKFLOW)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for workflow in (WORKFLOW, WORKFLOWS / "before.yml"):
+        done = valid(docs_python, workflow)
+        assert done.returncode == 0, done.stdout + done.stderr
     wrong = tmp_path / "wrong.yml"
     wrong.write_text(WORKFLOW.read_text().replace("runs-on:", "runs_on:"))
     assert valid(docs_python, wrong).returncode, "a mistake is found"
