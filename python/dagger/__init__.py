@@ -129,9 +129,13 @@ if not TYPE_CHECKING:  # Checkers would believe that any name exists.
             if name.startswith("__"):
                 msg = f"module 'dagger' has no attribute {name!r}"
             else:
+                from dagger._missing import imported
                 from dagger._missing import name as said_of
 
                 msg = said_of(name)
+                if imported(sys._getframe(1)):
+                    # Of an AttributeError, `from dagger import name` would tell nothing.
+                    raise ImportError(msg, name=__name__, path=__file__)
             # With these, Python proposes a name that is alike.
             raise AttributeError(msg, name=name, obj=sys.modules[__name__])
         from importlib import import_module

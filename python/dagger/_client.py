@@ -20,5 +20,5 @@ class Client(Query):
 
 shared = SharedLink()
 
-dag = Client(shared, None)
+dag: Client = Client(shared, None)
 """The client that all of a program share; its session is that of `dagger.connection()`."""

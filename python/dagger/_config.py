@@ -67,10 +67,10 @@ class Timeout:
         def chosen(name: str, value: float | _Unset | None) -> float | None:
             return others if isinstance(value, _Unset) else _seconds(name, value)
 
-        self.connect = chosen("connect", connect)
-        self.read = chosen("read", read)
-        self.write = chosen("write", write)
-        self.pool = chosen("pool", pool)
+        self.connect: float | None = chosen("connect", connect)
+        self.read: float | None = chosen("read", read)
+        self.write: float | None = chosen("write", write)
+        self.pool: float | None = chosen("pool", pool)
 
     @classmethod
     def default(cls) -> Timeout:

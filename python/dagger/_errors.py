@@ -175,8 +175,8 @@ class QueryErrorLocation:
     __slots__ = ("column", "line")
 
     def __init__(self, line: int, column: int) -> None:
-        self.line = line
-        self.column = column
+        self.line: int = line
+        self.column: int = column
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, QueryErrorLocation) and (self.line, self.column) == (
@@ -218,10 +218,10 @@ class QueryErrorValue:
         path: list[str | int] | None = None,
         extensions: dict[str, Any] | None = None,
     ) -> None:
-        self.message = message
-        self.locations = locations
-        self.path = path
-        self.extensions = extensions if extensions is not None else {}
+        self.message: str = message
+        self.locations: list[QueryErrorLocation] | None = locations
+        self.path: list[str | int] | None = path
+        self.extensions: dict[str, Any] = extensions if extensions is not None else {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, QueryErrorValue) and all(
@@ -261,7 +261,7 @@ class QueryError(ClientError):
             msg = "a QueryError needs at least one error"
             raise ValueError(msg)
         super().__init__(*errors)
-        self.errors = list(errors)
+        self.errors: list[QueryErrorValue] = list(errors)
         self.query = query
         self.source: tuple[SourceLine, ...] = ()
 

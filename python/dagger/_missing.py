@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from types import CoroutineType
+from typing import TYPE_CHECKING
 
 from dagger._gen.left_out import FIELDS, TYPES
 from dagger._query.encode import shown
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 MODULES = frozenset(
     (
@@ -32,6 +36,14 @@ def name(wanted: str) -> str:
     if group := TYPES.get(wanted) or TYPES.get(wanted.removesuffix("ID")):
         return f"dagger.{wanted} is not available: this engine does not serve {group}"
     return f"module 'dagger' has no attribute {wanted!r}"
+
+
+def imported(frame: FrameType) -> bool:
+    """Whether a frame asks for a name by `from module import name`."""
+    from opcode import opmap
+
+    code, at = frame.f_code.co_code, frame.f_lasti
+    return 0 <= at < len(code) and code[at] == opmap.get("IMPORT_FROM")
 
 
 def attribute(owner: object, wanted: str) -> str:

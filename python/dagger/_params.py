@@ -26,8 +26,8 @@ class Params:
         if not 0 < port < 65536:
             msg = f"{port} is no TCP port"
             raise ValueError(msg)
-        self.port = port
-        self.token = token
+        self.port: int = port
+        self.token: str = token
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Params) and (self.port, self.token) == (other.port, other.token)

@@ -1,6 +1,9 @@
 """Chains of calls become documents, however long and however nested they are."""
 
 import asyncio
+import copy
+import gc
+import pickle
 import time
 
 import dagger
@@ -186,3 +189,28 @@ def test_dropping_a_long_chain() -> None:
     for _ in range(100_000):
         directory = directory.with_new_directory("d")
     del directory
+
+
+def test_long_chains_of_objects_need_no_recursion() -> None:
+    def flat() -> dagger.Directory:
+        directory = dag.directory()
+        for number in range(20_000):
+            directory = directory.with_directory("d", dag.directory().with_new_directory(str(number)))
+        return directory
+
+    def nested() -> dagger.Directory:
+        directory = dag.directory()
+        for _ in range(20_000):
+            directory = dag.directory().with_directory("d", directory)
+        return directory
+
+    for make in (flat, nested):
+        one, other = make(), make()
+        assert one == other
+        assert hash(one) == hash(other)
+        assert copy.deepcopy(one) is one
+        assert len(repr(one)) < 200
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            pickle.dumps(one)
+        del one, other
+        gc.collect()

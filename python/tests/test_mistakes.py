@@ -241,6 +241,24 @@ def test_names_that_are_alike(code: str, meant: str) -> None:
     assert done.stderr.rstrip().endswith(f"Did you mean: '{meant}'?")
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("from dagger import dag, function, object_type", "dagger.function is for writing modules, which"),
+        ("from dagger import (\n dag,\n field,\n)", "dagger.field is for writing modules, which"),
+        ("from dagger import ModuleSource", "dagger.ModuleSource is not available: this engine does not"),
+        ("from dagger import Contaner", "module 'dagger' has no attribute 'Contaner'"),
+    ],
+)
+def test_names_that_cannot_be_imported(code: str, message: str) -> None:
+    """A module of the original begins with such a line."""
+    with pytest.raises(ImportError, match=f"^{re.escape(message)}"):
+        exec(code, {})
+    assert not hasattr(dagger, "function")
+    with pytest.raises(AttributeError, match="for writing modules"):
+        anything(dagger).function  # noqa: B018 - it is what is tried
+
+
 def test_entering_what_is_entered(api: Api) -> None:
     """The session of the first time would never be closed. One after the other is all right."""
     message = "this connection is open already; make another one"

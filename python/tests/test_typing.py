@@ -1,5 +1,7 @@
 """Type checkers accept programs that are right, and find what is wrong in those that are not."""
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -46,3 +48,20 @@ def test_pyright() -> None:
     )
     found = {int(line.split(":")[1]) for line in bad.stdout.splitlines() if " - error:" in line}
     assert sorted(found) == expected(SAMPLES / "wrong.py")
+
+
+@pytest.mark.skipif(not PYRIGHT.exists() and not shutil.which("pyright"), reason="pyright is not installed")
+def test_every_type_is_known() -> None:
+    """Nothing has to be inferred: strict checkers call that partially unknown."""
+    pyright = str(PYRIGHT) if PYRIGHT.exists() else "pyright"
+    done = subprocess.run(
+        [pyright, "--verifytypes", "dagger", "--ignoreexternal", "--outputjson"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT / "python",
+        env={**os.environ, "PYTHONPATH": str(ROOT / "python")},
+        check=False,
+    )
+    found = json.loads(done.stdout)["typeCompleteness"]
+    assert found["exportedSymbolCounts"]["withKnownType"] > 100
+    assert [one["name"] for one in found["symbols"] if not one["isTypeKnown"]] == []

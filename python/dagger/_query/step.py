@@ -44,9 +44,11 @@ class Step:
     __slots__ = ("field", "key", "known", "parent", "parts", "place", "refs", "type")
 
     def __init__(self, parent: Step | None, type_: str, field: str, pieces: Sequence[Piece]) -> None:
-        self.parent = parent
-        self.type = type_
-        self.field = field
+        self.parent: Step | None = parent
+        self.type: str = type_
+        self.field: str = field
+        self.parts: tuple[str, ...]
+        self.refs: tuple[Step, ...]
         self.parts, self.refs = cut(pieces)
         self.known: tuple[int, str] | None = None
         self.place: tuple[CodeType, int] | None = None

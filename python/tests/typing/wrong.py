@@ -103,3 +103,25 @@ async def wrong_results() -> None:
         print(error.exit_code + "x")  # wrong
     except dagger.QueryError as error:
         print(error.exit_code)  # wrong
+
+
+async def build(container: dagger.Container) -> dagger.Container:
+    return await container.sync()
+
+
+def forgets(container: dagger.Container) -> None:
+    container.with_workdir("/")
+
+
+def wrong_functions(container: dagger.Container) -> None:
+    container.with_(build)  # wrong
+    container.with_(forgets)  # wrong
+    container.with_(container)  # wrong
+
+
+def wrong_clients() -> None:
+    dagger.Client()  # wrong
+    dagger.Container()  # wrong
+    dagger.connect().container()  # wrong
+    dagger.Connection().container()  # wrong
+    dagger.sync.Container()  # wrong
