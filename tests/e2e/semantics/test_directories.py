@@ -118,6 +118,25 @@ def test_5_10_include_and_exclude(q: Any, options: str, found: list[str]) -> Non
     assert filtered["node"]["filter"]["glob"] == found
 
 
+def test_5_10_patterns_that_bring_back_and_that_begin_at_the_root(q: Any, tmp_path: Path) -> None:
+    """`docs/reference/differences.md`: the same for a copy and for files of the client."""
+    for path in ["a.txt", "d/a.txt", "d/e/b.txt", "e/a.txt"]:
+        (tmp_path / "src" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "src" / path).write_text("")
+    whole = q.session.query('{ host { directory(path: "src") { id } } }')["host"]["directory"]["id"]
+    for patterns, found in [
+        ('exclude: ["**/*.txt", "!d"]', ["d/", "d/a.txt", "d/e/", "d/e/b.txt", "e/"]),
+        ('include: ["/e", "/a.txt"]', ["a.txt", "e/", "e/a.txt"]),
+        ('exclude: ["/e", "/*.txt"]', ["d/", "d/a.txt", "d/e/", "d/e/b.txt"]),
+    ]:
+        copied = f'withDirectory(path: "", source: "{whole}", {patterns})'
+        assert q.dir(copied, 'glob(pattern: "**")') == found
+        synced = q.session.query(
+            f'{{ host {{ directory(path: "src", {patterns}) {{ glob(pattern: "**") }} }} }}'
+        )
+        assert synced["host"]["directory"]["glob"] == found
+
+
 def test_5_10_gitignore_that_was_written_in_the_same_chain(q: Any) -> None:
     steps = 'withNewFile(path: ".gitignore", contents: "*.log")\nwithNewFile(path: "a.log", contents: "unread")\nfilter(gitignore: true)'
     assert q.dir(steps, "entries") == [".gitignore"]

@@ -299,9 +299,9 @@ def test_5_3_there_is_no_terminal(q: Any) -> None:
 def test_5_3_insecure_root_capabilities(q: Any) -> None:
     script = "grep CapEff /proc/self/status | tr -d '\\t'; ls /dev"
     bounded = q.sh(f"{script}; true")
-    assert "writable" in q.sh(
-        "grep -q ' /sys sysfs rw' /proc/mounts && echo writable", insecureRootCapabilities="true"
-    )
+    writable = "grep -q ' /sys sysfs rw' /proc/mounts && cd /sys/fs/cgroup && mkdir made && rmdir made && echo writable"
+    assert q.sh(writable, insecureRootCapabilities="true") == "writable\n"
+    assert q.sh(f"({writable}) 2> /dev/null || echo refused") == "refused\n"
     full = q.sh(f"{script}; true", insecureRootCapabilities="true")
     (mask, *own), (more, *devices) = bounded.split(), full.split()
     here = {path.name for path in Path("/dev").iterdir() if path.is_char_device() or path.is_block_device()}
