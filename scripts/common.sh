@@ -25,6 +25,10 @@ DOCS="$CACHE/venv-docs"         # Sphinx, for the documentation site
 VENV="$ROOT/.venv"              # our own wheel
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 
+# Tests of whole programs wait more than they work: pytest runs two files of them for each processor at the same time.
+workers=$((2 * $(nproc)))
+PARALLEL=(--numprocesses "$((workers < 8 ? workers : 8))" --dist loadfile --no-loadscope-reorder)
+
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
 fail() {
   printf 'error: %s\n' "$*" >&2

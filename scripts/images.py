@@ -20,6 +20,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -259,7 +260,7 @@ def _debootstrap(packages: list[str], hook: str = "true", suite: str = SUITE) ->
     """A minimal Debian system with some packages, as a tar file."""
     if shutil.which("mmdebstrap") is None:
         raise SystemExit("mmdebstrap is not installed: apt-get install mmdebstrap")
-    with tempfile.TemporaryDirectory(prefix="kukri-image-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="kukri-image-") as scratch, _in_memory(scratch):
         target = Path(scratch) / "system.tar"
         command = ["mmdebstrap", "--quiet", "--variant=minbase", *(f"--include={name}" for name in packages)]
         # Like the slim images: nothing that is only read by people.
@@ -271,13 +272,27 @@ def _debootstrap(packages: list[str], hook: str = "true", suite: str = SUITE) ->
             # A mirror may be some weeks behind: there is no other place for what is not released.
             command.append('--aptopt=Acquire::Check-Valid-Until "false"')
         command += [suite, str(target), *filter(None, [os.environ.get("KUKRI_DEBIAN_MIRROR")])]
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C"}
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C", "TMPDIR": scratch}
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
         if done.returncode:
             raise SystemExit(f"mmdebstrap failed ({done.returncode}):\n{done.stderr[-2000:]}")
         yield target
+
+
+@contextmanager
+def _in_memory(directory: str) -> Iterator[None]:
+    """Lets a directory lie in memory if there is plenty: to install packages is to wait for a disk."""
+    found = re.search(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text())
+    plenty = found is not None and int(found[1]) > 6_000_000
+    mount = ["mount", "-t", "tmpfs", "-o", "mode=755,size=3g", "kukri-image", directory]
+    mounted = plenty and os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0
+    try:
+        yield
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", directory], check=True)
 
 
 def _difference(base: bytes, system: bytes) -> bytes:

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # The SDK's tests with every other supported Python that is on this machine, on PATH or from pyenv; with those that are
-# not, and with PyPy, in containers (other_pythons.py); and the package as pyright sees it in each version. Arguments go
-# to pytest.
+# not, and with PyPy, in containers (other_pythons.py); and the package as pyright sees it in each version. All at the
+# same time, since tests wait more than they work. Arguments go to pytest.
 source "$(dirname "$0")/common.sh"
-status=0
 
 # An interpreter of a version, unless there is none.
 interpreter() {
@@ -15,44 +14,71 @@ interpreter() {
   done
 }
 
-requirements="$(mktemp)"
-trap 'rm -f "$requirements"' EXIT
+scratch="$(mktemp -d)"
+trap 'rm -rf "$scratch"' EXIT
+requirements="$scratch/requirements"
 grep -E '^(anyio|pytest|pytest-timeout|trio)==' scripts/requirements-dev.txt >"$requirements"
-elsewhere=()
-own="$("$DEV/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
-for version in 3.10 3.11 3.12 3.13 3.14; do
-  PYRIGHT_PYTHON_IGNORE_WARNINGS=1 "$DEV/bin/pyright" --pythonversion "$version" python/dagger >"$CACHE/.pyright" 2>&1 || {
-    status=1
-    cat "$CACHE/.pyright"
-  }
-  [[ "$version" != "$own" ]] || continue
-  python="$(interpreter "$version")"
-  if [[ -z "$python" ]]; then
-    elsewhere+=("$version")
-    continue
-  fi
+versions=(3.10 3.11 3.12 3.13 3.14)
+
+types() {
+  local version status=0
+  for version in "${versions[@]}"; do
+    PYRIGHT_PYTHON_IGNORE_WARNINGS=1 "$DEV/bin/pyright" --pythonversion "$version" python/dagger >"$scratch/pyright" 2>&1 || {
+      status=1
+      cat "$scratch/pyright"
+    }
+  done
+  return "$status"
+}
+
+# Tests with an interpreter of this machine.
+here() {
+  local version="$1" python="$2" environment="$CACHE/venv-$1" stamp
+  shift 2
   say "Python $version"
-  environment="$CACHE/venv-$version"
   stamp="$("$python" -VV | cat - "$requirements" | sha256sum)"
   if [[ "$(cat "$environment/.stamp" 2>/dev/null)" != "$stamp" ]]; then
     rm -rf "$environment"
-    "$python" -m venv "$environment"
-    "$environment/bin/pip" install --quiet --requirement "$requirements"
+    "$python" -m venv "$environment" && "$environment/bin/pip" install --quiet --requirement "$requirements" || return
     echo "$stamp" >"$environment/.stamp"
   fi
-  "$environment/bin/python" -m pytest python/tests -q -p no:cacheprovider "$@" || status=1
-done
-if [[ -x "$VENV/bin/kukri" ]]; then
-  say "In containers: ${elsewhere[*]} pypy"
-  packages="$CACHE/other-pythons"
+  "$environment/bin/python" -m pytest python/tests -q -p no:cacheprovider "$@"
+}
+
+# Tests with the others.
+elsewhere() {
+  local packages="$CACHE/other-pythons" stamp
+  if [[ ! -x "$VENV/bin/kukri" ]]; then
+    echo "note: no tests with ${absent[*]} pypy: they run in containers, for which no wheel is installed in .venv (scripts/wheel.sh)"
+    return
+  fi
+  say "In containers: ${absent[*]} pypy"
   stamp="$("$DEV/bin/python" -VV | cat - "$requirements" | sha256sum)"
   if [[ "$(cat "$CACHE/.other-pythons-stamp" 2>/dev/null)" != "$stamp" ]]; then
     rm -rf "$packages"
-    "$DEV/bin/pip" install --quiet --no-compile --target "$packages" --requirement "$requirements"
+    "$DEV/bin/pip" install --quiet --no-compile --target "$packages" --requirement "$requirements" || return
     echo "$stamp" >"$CACHE/.other-pythons-stamp"
   fi
-  "$VENV/bin/python" scripts/other_pythons.py "$packages" "${elsewhere[@]}" pypy -- "$@" || status=1
-else
-  echo "note: no tests with ${elsewhere[*]} pypy: they run in containers, for which no wheel is installed in .venv (scripts/wheel.sh)"
-fi
+  "$VENV/bin/python" scripts/other_pythons.py "$packages" "${absent[@]}" pypy -- "$@"
+}
+
+jobs=() said=() absent=()
+beside() {
+  said+=("$scratch/${#jobs[@]}")
+  "$@" >"$scratch/${#jobs[@]}" 2>&1 &
+  jobs+=($!)
+}
+own="$("$DEV/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+beside types
+for version in "${versions[@]}"; do
+  [[ "$version" != "$own" ]] || continue
+  python="$(interpreter "$version")"
+  if [[ -n "$python" ]]; then beside here "$version" "$python" "$@"; else absent+=("$version"); fi
+done
+beside elsewhere "$@"
+status=0
+for number in "${!jobs[@]}"; do
+  wait "${jobs[$number]}" || status=1
+  cat "${said[$number]}"
+done
 exit "$status"

@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
 # Sets everything up and runs every check and every test; prints counts at the end. ONLY="lint rust" runs some stages.
 source "$(dirname "$0")/common.sh"
-scripts/setup.sh test
 
 LOGS="$(mktemp -d)"
-trap 'rm -rf "$LOGS"' EXIT
 names=() times=() results=()
 failed=0
+# Process groups of stages that run in the background.
+declare -A begun=()
+leave() {
+  local group
+  for group in ${begun[@]+"${begun[@]}"}; do kill -- "-$group" 2>/dev/null || true; done
+  rm -rf "$LOGS"
+}
+trap leave EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # Some commands of a stage; a failing one does not hide what the others say.
 all() {
@@ -20,20 +28,54 @@ all() {
   return "$code"
 }
 
-# One stage: its output is shown, and kept for counting. A failing stage does not keep the others from running.
-stage() {
-  local name="$1" started="$SECONDS" status=0
-  shift
-  if [[ -n "${ONLY:-}" && " $ONLY " != *" $name "* ]]; then return 0; fi
-  say "$name"
-  "$@" 2>&1 | tee "$LOGS/$name.log" || status=$?
-  names+=("$name") times+=("$((SECONDS - started))")
-  if ((status)); then
-    results+=("FAILED ($status)")
+chosen() { [[ -z "${ONLY:-}" || " $ONLY " == *" $1 "* ]]; }
+
+record() {
+  names+=("$1") times+=("$3")
+  if (($2)); then
+    results+=("FAILED ($2)")
     failed=$((failed + 1))
   else
     results+=(ok)
   fi
+}
+
+# One stage: its output is shown, and kept for counting. A failing stage does not keep the others from running.
+stage() {
+  local name="$1" started="$SECONDS" status=0
+  chosen "$name" || return 0
+  shift
+  say "$name"
+  "$@" 2>&1 | tee "$LOGS/$name.log" || status=$?
+  record "$name" "$status" "$((SECONDS - started))"
+}
+
+# The same in the background: what one stage waits for, or a compiler that has one thing left to do, leaves to others.
+begin() {
+  local name="$1" started="$SECONDS"
+  chosen "$name" && [[ -z "${begun[$name]:-}" ]] || return 0
+  shift
+  # A process group of its own, which can be ended as one.
+  set -m
+  (
+    status=0
+    "$@" >"$LOGS/$name.log" 2>&1 </dev/null || status=$?
+    echo "$status $((SECONDS - started))" >"$LOGS/$name.ended"
+  ) &
+  set +m
+  begun[$name]=$!
+}
+
+# Waits for such a stage, and shows what it said.
+finish() {
+  local name="$1" status seconds
+  [[ -n "${begun[$name]:-}" ]] || return 0
+  wait "${begun[$name]}" || true
+  unset "begun[$name]"
+  say "$name"
+  cat "$LOGS/$name.log"
+  read -r status seconds <"$LOGS/$name.ended"
+  record "$name" "$status" "$seconds"
 }
 
 lint() {
@@ -70,33 +112,45 @@ with_uv() {
     "$LOGS/uv/bin/python" -m dagger version
 }
 
-python() {
+types() {
   all '"$DEV/bin/ruff" check .' '"$DEV/bin/ruff" format --check .' '"$DEV/bin/mypy"' \
-    'PYRIGHT_PYTHON_IGNORE_WARNINGS=1 "$DEV/bin/pyright"' \
-    'KUKRI_BIN="$VENV/bin/kukri" KUKRI_ROOT="$LOGS/engine" KUKRI_IDLE_TIMEOUT=1s "$DEV/bin/python" -m pytest python/tests'
+    'PYRIGHT_PYTHON_IGNORE_WARNINGS=1 "$DEV/bin/pyright"'
+}
+
+python() {
+  KUKRI_BIN="$VENV/bin/kukri" KUKRI_ROOT="$LOGS/engine" KUKRI_IDLE_TIMEOUT=1s "$DEV/bin/python" -m pytest python/tests
 }
 
 pythons() { scripts/pythons.sh; }
 e2e() { scripts/e2e.sh -q; }
 # Programs and terminals that pages show, the site with its links, "get started" in an empty environment, the examples.
 documentation() {
-  KUKRI_VENV_PYTHON="$VENV/bin/python" KUKRI_DOCS_PYTHON="$DOCS/bin/python" "$DEV/bin/python" -m pytest tests/docs -q
+  KUKRI_VENV_PYTHON="$VENV/bin/python" KUKRI_DOCS_PYTHON="$DOCS/bin/python" "$DEV/bin/python" -m pytest "${PARALLEL[@]}" tests/docs -q
 }
 # What they need was fetched by setup.sh: a client that is not there would be missed by nobody.
 clients() { scripts/clients.sh --complete; }
 crash() { scripts/crash.sh; }
 
-# Images take minutes to make the first time, mostly waiting. Meanwhile code is compiled; a failure is told by the tests.
-if [[ -z "${ONLY:-}" ]]; then
-  "$DEV/bin/python" scripts/images.py busybox debian python python313 golang node rust >"$LOGS/images" 2>&1 &
-fi
+# Images take minutes to make the first time, mostly waiting; a failure is told by the tests that need one.
+images() {
+  nice "$DEV/bin/python" scripts/images.py busybox debian python python313 golang node rust python314 pypy || true
+}
 
-stage lint lint
+# Nothing that is installed is needed to compile, if there is a compiler.
+if command -v cargo >/dev/null && command -v cc >/dev/null; then begin lint lint; fi
+scripts/setup.sh test
+begin lint lint
+begin wheel wheel
+if [[ -z "${ONLY:-}" ]]; then begin images images; fi
+
+finish lint
 stage rust rust
-stage wheel wheel
-stage python python
+stage types types
+finish wheel
+begin python python
+finish images
 stage pythons pythons
-wait
+finish python
 stage e2e e2e
 stage docs documentation
 stage clients clients

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from engine import ROOT, Engine, binary
 from images import image
 from registry import Registry
+
+pytest_plugins = ["parallel"]
 
 #: Names that pages use, and the images which stand for them.
 IMAGES = {
@@ -67,3 +70,32 @@ def make_engine(
 def engine(make_engine: Callable[[], Engine]) -> Engine:
     """The engine that all pages share."""
     return make_engine()
+
+
+@pytest.fixture(scope="session")
+def python(engine: Engine) -> str:
+    """Which `python` programs of pages and examples run with."""
+    return engine.env["PYTHON"]
+
+
+@pytest.fixture
+def run(engine: Engine, python: str, tmp_path: Path) -> Callable[..., str]:
+    """Runs an example; gives what it prints. The second time, everything is known."""
+
+    def once(arguments: tuple[str, ...]) -> tuple[str, str]:
+        command = [python, *(str(ROOT / "examples" / arguments[0]), *arguments[1:])]
+        done = subprocess.run(
+            command, env=engine.env, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout, done.stderr
+
+    def twice(*arguments: str) -> str:
+        output, _ = once(arguments)
+        again, progress = once(arguments)
+        assert again == output
+        assert "not cached" not in progress
+        assert "CACHED" in progress
+        return output
+
+    return twice

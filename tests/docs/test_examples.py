@@ -1,4 +1,4 @@
-"""The pipelines in `examples/`, unmodified, on real sources from package registries."""
+"""The pipelines in `examples/` for Python, unmodified, on real sources from package registries."""
 
 from __future__ import annotations
 
@@ -6,71 +6,19 @@ import json
 import re
 import runpy
 import shlex
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import transcripts
 from engine import ROOT, Engine
-from images import default_cache, image
+from images import default_cache
 from projects import Project
-from registry import Registry
 
+pytestmark = pytest.mark.slow
 SOURCES = default_cache().parent / "sources"
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 Run = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def toolchains(registry: Registry) -> None:
-    """Images with compilers."""
-    for name, source in (
-        ("golang:1", "golang"),
-        ("node:24-slim", "node"),
-        ("rust:1-slim", "rust"),
-    ):
-        registry.push(f"library/{name}", image(source))
-
-
-@pytest.fixture(scope="module")
-def python(engine: Engine) -> str:
-    """Which `python` programs of pages and examples run with."""
-    return engine.env["PYTHON"]
-
-
-@pytest.fixture(scope="module")
-def sources(toolchains: None, engine: Engine, python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A crate, a Go module and a package of npm."""
-    target = tmp_path_factory.mktemp("sources")
-    fetch = [python, str(Path(__file__).with_name("fetch.py")), str(target)]
-    done = subprocess.run(fetch, env=engine.env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return target
-
-
-@pytest.fixture
-def run(engine: Engine, python: str, tmp_path: Path) -> Run:
-    """Runs an example; gives what it prints. The second time, everything is known."""
-
-    def once(arguments: tuple[str, ...]) -> tuple[str, str]:
-        command = [python, *(str(ROOT / "examples" / arguments[0]), *arguments[1:])]
-        done = subprocess.run(
-            command, env=engine.env, cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout, done.stderr
-
-    def twice(*arguments: str) -> str:
-        output, _ = once(arguments)
-        again, progress = once(arguments)
-        assert again == output
-        assert "not cached" not in progress
-        assert "CACHED" in progress
-        return output
-
-    return twice
 
 
 def test_python_matrix(run: Run, tmp_path: Path) -> None:
@@ -106,35 +54,6 @@ def test_monorepo(run: Run, engine: Engine, python: str, tmp_path: Path) -> None
     assert len(steps) == 3
 
 
-def test_rust_crate(run: Run, sources: Path, tmp_path: Path) -> None:
-    output = run("rust_crate.py", str(sources / "crate"))
-    assert output.count("test result: ok") >= 3
-    assert (tmp_path / "out" / "doc" / "semver" / "index.html").is_file()
-
-
-def test_node_app(run: Run, sources: Path, tmp_path: Path) -> None:
-    output = run("node_app.py", str(sources / "package"), "--main", "bin/http-server")
-    version, packages = output.splitlines()
-    assert version == "v14.1.1"
-    assert int(packages.split()[0]) > 30
-    assert (tmp_path / "out" / "image.tar").stat().st_size > 10_000_000
-
-
-def test_go_scratch(run: Run, sources: Path, tmp_path: Path) -> None:
-    output = run("go_scratch.py", str(sources / "module"))
-    assert "ok  \tgithub.com/tomnomnom/gron" in output
-    assert "gron version" in output
-    assert 1_000_000 < (tmp_path / "out" / "image.tar").stat().st_size < 10_000_000
-
-
-def test_what_the_page_shows(engine: Engine, sources: Path, tmp_path: Path) -> None:
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    shutil.copytree(sources / "module", tmp_path / "gron")
-    shown = ROOT / "docs" / "snippets" / "sources"
-    for path in shown.glob("*.console"):
-        transcripts.run(path.read_text(), tmp_path, engine.env)
-
-
 def test_data(run: Run, tmp_path: Path) -> None:
     output = run("data.py")
     assert len(output.splitlines()) == 3
@@ -165,6 +84,8 @@ def test_what_an_example_says_of_its_use(path: Path) -> None:
 
 
 def test_each_example_is_run() -> None:
-    known = Path(__file__).read_text() + (ROOT / "tests" / "e2e" / "test_example.py").read_text()
+    tests = ROOT / "tests"
+    places = [Path(__file__), tests / "docs" / "test_compiled_examples.py", tests / "e2e" / "test_example.py"]
+    known = "".join(place.read_text() for place in places)
     for path in EXAMPLES:
         assert f'"{path.name}"' in known, f"no test runs {path.name}"

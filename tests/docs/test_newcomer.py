@@ -11,6 +11,7 @@ from engine import ROOT
 from registry import Registry
 
 
+@pytest.mark.slow
 def test_newcomer(registry: Registry) -> None:
     wheels = Path(os.environ.get("KUKRI_WHEELS") or ROOT / "dist")
     if os.geteuid():

@@ -49,6 +49,7 @@ class Page(HTMLParser):
                 self.anchors.add(value)
 
 
+@pytest.mark.slow
 def test_links(site: Path) -> None:
     pages = {path.resolve(): Page(path) for path in site.rglob("*.html")}
     assert len(pages) > 50

@@ -44,6 +44,7 @@ def test_it_is_a_workflow(docs_python: str, tmp_path: Path) -> None:
     assert valid(docs_python, wrong).returncode, "a mistake is found"
 
 
+@pytest.mark.slow
 def test_its_commands_run(docs_python: str, make_engine: Callable[[], Engine], tmp_path: Path) -> None:
     """In a checkout of the small project, as the runner's shell runs them. On runners nothing is known before."""
     engine = make_engine()

@@ -17,6 +17,8 @@ from images import image
 from registry import Registry
 from session import Session
 
+pytest_plugins = ["parallel"]
+
 # What a shell runs in its background ignores the keys of the terminal, and so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)

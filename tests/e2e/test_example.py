@@ -18,7 +18,11 @@ from images import default_cache, image
 from projects import PROJECTS
 from registry import Registry
 
-pytestmark = [pytest.mark.internet, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.internet,
+    pytest.mark.timeout(600),
+    pytest.mark.slow,
+]
 
 
 @dataclass
@@ -105,14 +109,17 @@ def test_the_first_run_builds_everything(example: Callable[..., Run], library: P
 
 
 def test_the_next_run_does_nothing_in_less_than_a_second(example: Callable[..., Run], client: str) -> None:
-    runs = [example() for _ in range(3)]
-    for done in runs:
+    # The official client alone takes a second to be imported.
+    limit = 1.0 if client == "own" else 4.0
+    took: list[float] = []
+    # What else the machine does only makes it slower, so once is enough.
+    while len(took) < 3 or (min(took) >= limit and len(took) < 12):
+        done = example()
         assert done.status == 0, done.stdout + done.stderr
         assert "not cached" not in done.stderr
         assert "CACHED" in done.stderr
-    # The official client alone takes a second to be imported.
-    limit = 1.0 if client == "own" else 4.0
-    assert min(done.seconds for done in runs) < limit
+        took.append(done.seconds)
+    assert min(took) < limit, took
 
 
 @pytest.mark.parametrize("client", ["own"], indirect=True)

@@ -12,7 +12,7 @@ use crate::sink::{Rows, Sink};
 use crate::store::Inner;
 
 /// The empty directory.
-static EMPTY: LazyLock<TreeId> = LazyLock::new(|| Node::empty().id());
+pub(crate) static EMPTY: LazyLock<TreeId> = LazyLock::new(|| Node::empty().id());
 
 impl NodeReader for Store {
     fn node(&self, digest: &Digest) -> std::result::Result<Arc<Node>, TreeError> {

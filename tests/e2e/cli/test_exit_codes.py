@@ -142,7 +142,7 @@ CASES: list[tuple[str, list[str], dict[str, str], int, int, str]] = [
     (
         "run as a page nowhere",
         ["trace", "open", "-o", "/proc/nope/x"],
-        {"XDG_STATE_HOME": "/nope"},
+        {"XDG_STATE_HOME": "/proc/nope"},
         1,
         1,
         "no run",

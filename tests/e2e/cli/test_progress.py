@@ -423,6 +423,7 @@ def test_what_two_sessions_wait_for_is_told_to_both(engine: Engine, first_leaves
             assert told[-1] is ended, told
 
 
+@pytest.mark.alone
 def test_the_summary_is_right(fresh: Engine) -> None:
     """Steps, share, time saved, bytes, the critical path, the slowest: of a run, and of one that finds results."""
     word = unique()

@@ -12,6 +12,7 @@ from engine import ROOT, Engine
 ROWS = ["script", "exec", "parallel", "chain", "cached", "files", "host, first", "host"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("client", ["ours", "official"])
 def test_it_measures(client: str, engine: Engine, workdir: Path, request: pytest.FixtureRequest) -> None:
     environment = {**engine.env}

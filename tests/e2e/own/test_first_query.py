@@ -34,6 +34,7 @@ with dagger.connect() as client:
 """
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("program", [ASYNC, PLAIN], ids=["async", "plain"])
 def test_the_first_query(program: str, tmp_path: Path) -> None:
     (tmp_path / "ci.py").write_text(program)

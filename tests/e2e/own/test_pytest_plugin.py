@@ -77,9 +77,9 @@ def test_fixtures(tmp_path: Path) -> None:
 
 def test_no_engine(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(dagger_client):\n    assert False\n")
-    said = run(tmp_path, _EXPERIMENTAL_DAGGER_CLI_BIN="/nope")
+    said = run(tmp_path, _EXPERIMENTAL_DAGGER_CLI_BIN="/proc/nope")
     assert "1 error" in said
-    assert "dagger.SessionError: cannot start /nope: No such file or directory" in said
+    assert "dagger.SessionError: cannot start /proc/nope: No such file or directory" in said
 
 
 def test_it_is_listed() -> None:

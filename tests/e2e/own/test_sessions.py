@@ -17,6 +17,8 @@ from dagger import dag
 LOG = open("log", "w")
 
 async def main():
+    # Development mode tells of each that takes longer than 0.1 s, which is up to the machine.
+    asyncio.get_running_loop().slow_callback_duration = 60
     async with dagger.connection(dagger.Config(log_output=LOG)):
         made = dag.container().from_("busybox").with_exec(["echo", "hi"])
         assert await asyncio.gather(*(made.stdout() for _ in range(20))) == ["hi\\n"] * 20

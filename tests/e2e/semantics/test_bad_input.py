@@ -243,6 +243,7 @@ def test_documents_that_are_none(q: Any, engine: Engine, document: str) -> None:
     assert engine.pid() == pid
 
 
+@pytest.mark.alone
 def test_a_fork_bomb_without_any_setting(fresh: Engine, asker: Any, tmp_path: Path) -> None:
     """There is a limit by default, and other sessions go on."""
     script = "n=0; while [ $n -lt 20000 ]; do sleep 100 & n=$((n+1)); done; echo all"
@@ -291,7 +292,7 @@ def test_memory_beyond_the_limit_is_told(limited: Engine, asker: Any, tmp_path: 
         assert q.sh("echo fine") == "fine\n"
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_flood_of_output_does_not_fill_the_memory(fresh: Engine, asker: Any, tmp_path: Path) -> None:
     """What is held of an output is bounded: the windows of errors, 8 MiB of events that wait for the client, 2 MiB on
     their way to it, and buffers. What was freed stays with its thread until that has work again: up to twice as much."""

@@ -21,7 +21,7 @@ def resident(engine: Engine) -> int:
     return int(line.split()[1]) << 10
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("redirect", [False, True])
 def test_a_gigabyte_of_output(fresh: Engine, asker: Any, tmp_path: Path, redirect: bool) -> None:
     with fresh.session("--silent", workdir=tmp_path) as session, fresh.session(workdir=tmp_path) as other:

@@ -61,6 +61,7 @@ def test_asking_runs_nothing(q: Any) -> None:
     assert q.sh("cat /v/log 2>/dev/null | wc -l", before=mount).strip() == "0"
 
 
+@pytest.mark.alone
 def test_a_long_chain_costs_no_more_than_a_short_one(session: Session) -> None:
     """3.2: the ID of one more step after 3,000 steps that were never evaluated costs less than 1 ms."""
     steps = 3_000

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 from engine import Engine
 from randomly import Generator
 from session import Session
@@ -89,6 +90,7 @@ def ask(session: Session, document: str, patience: float) -> Any:
     return found
 
 
+@pytest.mark.slow
 def test_random_queries_over_http(make_engine: Any, tmp_path: Path) -> None:
     engine: Engine = make_engine()
     seed = int(os.environ.get("KUKRI_RANDOM_SEED", time.time_ns() % 2**32))

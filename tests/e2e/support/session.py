@@ -91,7 +91,7 @@ class Session:
         method: str = "POST",
         headers: dict[str, str] | None = None,
         token: str | None = None,
-        timeout: float = 120,
+        timeout: float = 170,
     ) -> tuple[int, dict[str, str], bytes]:
         """One HTTP request; gives status, headers with small names, body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -107,7 +107,7 @@ class Session:
         user = base64.b64encode(f"{self.token if token is None else token}:".encode()).decode()
         return {"Content-Type": "application/json", "Authorization": f"Basic {user}"}
 
-    def query(self, document: str, variables: dict[str, Any] | None = None, timeout: float = 120) -> Any:
+    def query(self, document: str, variables: dict[str, Any] | None = None, timeout: float = 170) -> Any:
         """Sends a document; gives `data`, or raises `GraphQLError`."""
         body: dict[str, Any] = {"query": document}
         if variables is not None:

@@ -14,6 +14,7 @@ use crate::error::{Result, StoreError};
 use crate::memory::lock;
 use crate::records::Root;
 use crate::store::Inner;
+use crate::trees::EMPTY;
 
 /// How to verify.
 #[derive(Clone, Copy, Default, Debug)]
@@ -249,7 +250,8 @@ impl Verify<'_> {
     /// What a tree lacks. Trees found whole are in `sound`.
     fn missing(&self, root: &Digest, sound: &mut HashSet<Digest>) -> Result<Option<String>> {
         let mut todo = vec![*root];
-        let mut seen = HashSet::new();
+        // The empty directory is known without a row.
+        let mut seen = HashSet::from([EMPTY.stored]);
         while let Some(digest) = todo.pop() {
             if sound.contains(&digest) || !seen.insert(digest) {
                 continue;

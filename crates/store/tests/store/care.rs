@@ -288,6 +288,18 @@ fn what_is_being_written_is_sound() {
 }
 
 #[test]
+fn an_empty_tree_lacks_nothing() {
+    let store = new_store();
+    // Nobody has stored it: it is known without.
+    let tree = kukri_tree::Node::empty().id();
+    let key = Digest::of(b"empty");
+    store.put_result(&key, record("empty", vec![Root::Tree(tree)])).unwrap();
+    sound(&store);
+    store.verify(VerifyOptions { deep: true, repair: true }).unwrap();
+    assert!(store.get_result(&key).unwrap().is_some());
+}
+
+#[test]
 fn damage_is_found_and_repaired() {
     let store = new_store();
     let (key, tree) = result(&store, "one");
