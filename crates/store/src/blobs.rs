@@ -159,8 +159,15 @@ impl Store {
         }
         match inner.open_object(digest)? {
             Some((file, len)) => Ok(BlobReader { len, source: Source::File(file) }),
-            None => Err(StoreError::missing("blob", digest, "no such content")),
+            None => Err(self.inner.lost_blob(digest)),
         }
+    }
+
+    /// Whether contents were found to be damaged or gone since the last call. Results may refer to them: they are hits until
+    /// [`Store::verify`] drops them.
+    #[must_use]
+    pub fn take_lost(&self) -> bool {
+        self.inner.lost.swap(false, Ordering::Relaxed)
     }
 
     /// Length of a content in bytes.
@@ -298,6 +305,7 @@ impl Inner {
                         params![digest.as_bytes(), place.pack, place.offset as i64],
                     )
                 })?;
+                self.lost.store(true, Ordering::Relaxed);
                 return Err(StoreError::missing("blob", digest, reason));
             }
         }
@@ -340,6 +348,7 @@ impl Inner {
     /// built anew when they are needed.
     pub(crate) fn drop_object(&self, key: &Digest) -> Result<()> {
         use std::os::unix::fs::MetadataExt as _;
+        self.lost.store(true, Ordering::Relaxed);
         self.deletions.fetch_add(1, Ordering::Relaxed);
         let path = self.layout.object(key);
         let shared = path.symlink_metadata().is_ok_and(|found| found.nlink() > 1);
@@ -353,6 +362,12 @@ impl Inner {
             lock(&self.stacks).clear();
         }
         self.layout.discard(&path)
+    }
+
+    /// A content that was asked for and is not there.
+    pub(crate) fn lost_blob(&self, digest: &Digest) -> StoreError {
+        self.lost.store(true, Ordering::Relaxed);
+        StoreError::missing("blob", digest, "no such content")
     }
 
     fn drop_objects(&self, digest: &Digest) -> Result<()> {

@@ -82,7 +82,9 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Not in the store, or damaged there. The operation that made it has to run again.
-    #[error("{kind} {digest} is not in the store: {reason}")]
+    #[error(
+        "{kind} {digest} is not in the store: {reason}; run the pipeline again in a few seconds, then it is made anew"
+    )]
     Missing {
         /// `"blob"`, `"tree"`, `"layer"`.
         kind: &'static str,

@@ -60,27 +60,16 @@ impl Store {
     /// The tree as a stack of overlay lower directories. At once if it has one; otherwise one layer is built: over the stack
     /// of another tree if that is much like this one, so that an edit costs what it changes.
     pub fn materialise(&self, tree: &TreeId) -> Result<Materialisation> {
-        self.materialise_on(tree, None)
-    }
-
-    /// Like [`Store::materialise`]; if the tree has no stack yet, it becomes the stack of `base_hint` with one layer
-    /// that holds the difference. Use it for small edits of a tree.
-    pub fn materialise_on(&self, tree: &TreeId, base_hint: Option<&TreeId>) -> Result<Materialisation> {
         let inner = &*self.inner;
         let guard = self.lease(tree)._guard;
         if let Some(done) = inner.known(tree)? {
             return Ok(done);
         }
-        // Before the tree is claimed: two trees may name each other as hints.
-        let base = match base_hint.filter(|base| base.stored != tree.stored) {
-            Some(base) => Some((*base, self.materialise(base)?)),
-            None => None,
-        };
         let _claim = Claim::take(inner, tree.stored);
         if let Some(done) = inner.known(tree)? {
             return Ok(done);
         }
-        let (below, _kept) = inner.below(tree, base.as_ref().map(|(base, _)| base))?;
+        let (below, _kept) = inner.below(tree)?;
         let stack = inner.build(tree, below)?;
         let made = inner.materialisation(tree, &stack);
         // Only now: the tree has a holder at every moment.
@@ -176,15 +165,11 @@ impl Inner {
     }
 
     /// Over which tree's stack the missing layer of `tree` is to be built, and a guard that keeps that stack.
-    fn below(&self, tree: &TreeId, base: Option<&TreeId>) -> Result<(Option<Below>, Guard)> {
+    fn below(&self, tree: &TreeId) -> Result<(Option<Below>, Guard)> {
         let _gate = self.enter();
-        let below = match (self.stack(&tree.stored)?, base) {
-            (Some(stack), _) => self.squash_base(&stack)?,
-            (None, Some(base)) => {
-                let stack = self.stack(&base.stored)?.filter(|s| s.layers.len() < self.config.max_layers);
-                stack.map(|stack| (base.stored, stack))
-            }
-            (None, None) => self.nearby(&tree.stored)?,
+        let below = match self.stack(&tree.stored)? {
+            Some(stack) => self.squash_base(&stack)?,
+            None => self.nearby(&tree.stored)?,
         };
         if let Some((base, _)) = &below {
             self.recent.touch_all(std::iter::once(base));

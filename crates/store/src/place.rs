@@ -189,7 +189,7 @@ impl<'a> Placer<'a> {
     fn small(&mut self, dir: &OwnedFd, name: &CStr, meta: &Meta, blob: &Digest, size: u64) -> Result<()> {
         let content = if size == 0 { Some(Vec::new()) } else { self.inner.read_packed(blob)? };
         let Some(content) = content else {
-            return Err(StoreError::missing("blob", blob, "no such content"));
+            return Err(self.inner.lost_blob(blob));
         };
         let mut file = fsutil::create(dir, name).map_err(self.fail("make", name))?;
         file.write_all(&content).map_err(|error| self.io("write", name, error))?;
@@ -235,7 +235,7 @@ impl<'a> Placer<'a> {
     /// Writes a file of its own.
     fn copy(&mut self, dir: &OwnedFd, name: &CStr, meta: &Meta, blob: &Digest) -> Result<()> {
         let Some((from, _)) = self.inner.open_object(blob)? else {
-            return Err(StoreError::missing("blob", blob, "no such content"));
+            return Err(self.inner.lost_blob(blob));
         };
         let to: File = fsutil::create(dir, name).map_err(self.fail("make", name))?;
         fsutil::copy_all(&from, &to).map_err(|error| self.io("write", name, error))?;

@@ -329,19 +329,26 @@ impl Inner {
         })
     }
 
-    /// Writes the uses of results that were only noted in memory.
+    /// Writes the uses of results that were only noted in memory. Where that fails they stay noted.
     pub(crate) fn flush_used(&self) -> Result<()> {
         let used = std::mem::take(&mut *lock(&self.used));
         if used.is_empty() {
             return Ok(());
         }
-        self.index.write("note uses of results", |transaction| {
+        let written = self.index.write("note uses of results", |transaction| {
             let mut update = transaction.prepare_cached("UPDATE results SET used=? WHERE key=?")?;
             for (key, at) in &used {
                 update.execute(params![at, key.as_bytes()])?;
             }
             Ok(())
-        })
+        });
+        if written.is_err() {
+            let mut noted = lock(&self.used);
+            for (key, at) in used {
+                noted.entry(key).or_insert(at);
+            }
+        }
+        written
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) gate: RwLock<()>,
     /// Grows, under the gate, before something that records name is deleted.
     pub(crate) deletions: std::sync::atomic::AtomicU64,
+    /// See [`Store::take_lost`].
+    pub(crate) lost: std::sync::atomic::AtomicBool,
     /// One collection, verification or usage report at a time.
     pub(crate) care: Mutex<()>,
     /// Held by whoever empties the trash.
@@ -95,6 +97,7 @@ impl Store {
             leases: Arc::default(),
             gate: RwLock::default(),
             deletions: std::sync::atomic::AtomicU64::new(0),
+            lost: std::sync::atomic::AtomicBool::new(false),
             care: Mutex::default(),
             emptying: Mutex::default(),
             hurry: std::sync::atomic::AtomicUsize::new(0),

@@ -114,14 +114,20 @@ fn find_group(name: &str, text: Option<&[u8]>) -> Result<u32, TreeError> {
 
 fn unknown(what: &str, name: &str, place: &str, text: Option<&[u8]>) -> TreeError {
     TreeError::Invalid(match text {
-        Some(_) => format!("{what} {name:?} is not in {place}; use a name that is, or a number"),
-        None => format!("{what} {name:?} cannot be looked up: there is no {place}; use a number"),
+        Some(_) => {
+            format!("{what} {name:?} is not in {place}; use a name that is, or a number below {}", u32::MAX)
+        }
+        None => format!(
+            "{what} {name:?} cannot be looked up: there is no {place}; use a number below {}",
+            u32::MAX
+        ),
     })
 }
 
-/// Digits only: `+1` is a name.
+/// Digits only: `+1` is a name. The highest number is none: to system calls it means "leave it as it is", so who asked for
+/// it would stay root.
 fn number(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+    text.parse().ok().filter(|id| *id != u32::MAX && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn fields(text: Option<&[u8]>) -> impl Iterator<Item = Vec<&[u8]>> {
@@ -191,6 +197,12 @@ mod tests {
         assert!(owner("a:b:c").is_err());
         assert!(owner("-1").is_err());
         assert!(owner("99999999999").is_err());
+        let last = u32::MAX - 1;
+        assert_eq!(owner(&format!("{last}")), Ok((last, last)));
+        assert!(owner("4294967295").is_err(), "it would be no change at all");
+        assert!(owner("0:4294967295").is_err());
+        assert!(lookup_user("4294967295", Some(PASSWD), Some(GROUP)).is_err());
+        assert!(lookup_user("lost", Some(b"lost:x:4294967295:0::/:/bin/sh\n"), None).is_err());
         assert!(lookup_user("nobody", Some(PASSWD), None).is_err());
     }
 

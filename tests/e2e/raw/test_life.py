@@ -1,5 +1,6 @@
 """The engine's life: it starts by itself, is shared, ends when idle, and survives being killed."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -163,6 +164,39 @@ def test_a_damaged_blob_is_made_again(fresh: Engine) -> None:
         steps = f'from(address: "busybox")\nwithExec(args: {json.dumps(command)})\nfile(path: "/made")'
         assert len(session.chain(steps, "contents")) > 100_000
         assert first
+
+
+def test_what_is_gone_is_made_again_without_being_told(fresh: Engine, tmp_path: Path) -> None:
+    """As after a loss of power: files of the store are shorter than they were, and nobody says so."""
+    (tmp_path / "long").write_bytes(bytes(range(256)) * 500)
+    (tmp_path / "short").write_text("short")
+    script = "cat /src/short; seq 1 30000 > /long; seq 1 10 > /short; wc -c < /src/long"
+    source = '{ host { directory(path: ".", include: ["long", "short"]) { id } } }'
+
+    def work() -> tuple[str, int]:
+        with fresh.session(workdir=tmp_path) as session:
+            directory = session.query(source)["host"]["directory"]["id"]
+            steps = f"""from(address: "busybox")
+                withDirectory(path: "/src", source: {json.dumps(directory)})
+                withExec(args: ["sh", "-c", {json.dumps(script)}])"""
+            after = f'{steps}\nwithExec(args: ["sh", "-c", "cat /long /short | wc -c"])'
+            contents = session.chain(f'{steps}\nfile(path: "/long")', "contents")
+            return session.chain(steps, "stdout") + session.chain(after, "stdout"), len(contents)
+
+    expected = work()
+    assert expected == ("short128000\n168915\n", 168894)
+    fresh.stop()
+    for path in [*fresh.root.glob("store/objects/*/*"), *fresh.root.glob("store/packs/*")]:
+        os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(GraphQLError, match="run the pipeline again"):
+        work()
+    found, deadline = None, time.monotonic() + 60
+    while found is None and time.monotonic() < deadline:
+        with contextlib.suppress(GraphQLError):
+            found = work()
+        time.sleep(0.2)
+    assert found == expected, "it does not come back"
+    assert fresh.problems() == []
 
 
 def test_the_hint_about_damage_can_be_followed(fresh: Engine) -> None:

@@ -175,3 +175,41 @@ def test_the_engine_starts_on_a_full_disk(small: Engine, asker: Any, tmp_path: P
     finally:
         filler.unlink()
     assert small.problems() == []
+
+
+def test_what_takes_the_room_is_told_on_a_full_disk(small: Engine, asker: Any, tmp_path: Path) -> None:
+    labels: list[str] = []
+    with small.session(workdir=tmp_path) as session:
+        asker(session).sh("head -c 3000000 /dev/urandom > /large")
+    # The index of an engine that has just started has no room to write to that it took before.
+    small.stop()
+    with small.session(workdir=tmp_path) as session:
+        asker(session).sh("head -c 3000000 /dev/urandom > /large")
+        filler = fill(small)
+        try:
+            for _ in range(5):
+                # A hit is a use, which cannot be noted now; somebody else tries that from time to time.
+                with small.session(workdir=tmp_path) as again:
+                    asker(again).sh("head -c 3000000 /dev/urandom > /large")
+                    labels = [entry["label"] for entry in small.usage()["entries"]]
+        finally:
+            filler.unlink()
+    assert any("large" in label for label in labels)
+    small.kukri("cache", "prune")
+    assert small.problems() == []
+
+
+def test_the_disk_is_not_filled_by_what_was_made_lately(small: Engine, asker: Any, tmp_path: Path) -> None:
+    """A day's work on a small disk: what nobody is connected for any more makes room for what comes."""
+    for number in range(8):
+        with small.session(workdir=tmp_path) as session:
+            asker(session).sh(f"head -c 7000000 /dev/urandom > /made; echo {number}")
+        # By default, half of the disk for the store, and a fifth of it free.
+        deadline = time.monotonic() + 60
+        while small.usage()["totalBytes"] > DISK_MB << 19:
+            assert time.monotonic() < deadline, "the store is larger than its limit, and stays so"
+            time.sleep(0.1)
+    with small.session(workdir=tmp_path) as session:
+        before = asker(session).sh("head -c 7000000 /dev/urandom > /made; echo 7")
+    assert before == "7\n"
+    assert small.problems() == []

@@ -69,7 +69,7 @@ async fn serve(settings: &EngineSettings) -> Outcome {
     );
     let table = Arc::clone(server.sessions());
     let _ = clients.set(Arc::clone(&table));
-    let caretaker = tokio::spawn(keep_within_limits(Arc::clone(&engine)));
+    let caretaker = tokio::spawn(super::care::look_after_store(Arc::clone(&engine)));
     let trimming = {
         let server = Arc::clone(&server);
         tokio::spawn(async move { server.trim_when_idle(TRIM_DELAY).await })
@@ -100,28 +100,6 @@ async fn serve(settings: &EngineSettings) -> Outcome {
 /// After so long without a client, the engine gives the memory of its caches back. Long enough that a pipeline which is
 /// run again and again finds them filled.
 const TRIM_DELAY: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// From the start to the first look at how much the store holds: engines of short life look after it as well.
-const CARE_DELAY: std::time::Duration = std::time::Duration::from_secs(20);
-/// Between two looks.
-const CARE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(300);
-
-/// Keeps the store within its limits while the engine runs.
-async fn keep_within_limits(engine: Arc<Engine>) {
-    let mut pause = CARE_DELAY;
-    loop {
-        tokio::time::sleep(std::mem::replace(&mut pause, CARE_INTERVAL)).await;
-        match engine.collect().await {
-            Ok(report) => {
-                let dropped = report["dropped"].as_array().map_or(0, Vec::len);
-                if dropped > 0 {
-                    tracing::info!(dropped, freed_bytes = %report["freedBytes"], "the cache was kept within its limits");
-                }
-            }
-            Err(error) => tracing::warn!(%error, "the cache cannot be kept within its limits"),
-        }
-    }
-}
 
 /// How long an engine waits for the one before it to give the store back.
 const STORE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);

@@ -2,6 +2,7 @@
 
 mod browser;
 mod cache;
+mod care;
 mod core;
 mod doctor;
 mod engine;

@@ -1,11 +1,11 @@
 //! What the command line asks of an engine about its store.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use kukri_solver::{MissReason, explain};
 use kukri_store::{
-    Budget, Entry, KindUsage, PruneOptions, PruneReport, ResultSummary, Space, Usage, VerifyOptions,
+    Budget, Entry, KindUsage, PruneOptions, PruneReport, ResultSummary, Space, Spare, Usage, VerifyOptions,
 };
 use serde_json::{Value as Json, json};
 
@@ -44,10 +44,16 @@ impl Engine {
         Ok(answer)
     }
 
-    /// Removes what the configured limits do not allow to stay.
+    /// Removes what the configured limits do not allow to stay, but nothing that was written or asked for since the first of
+    /// the clients came that are connected.
     pub async fn collect(self: &Arc<Self>) -> Result<Json, OpError> {
         let store = self.store().clone();
-        let report = crate::blocking(move || store.gc().or_fail()).await?;
+        // Whoever comes from now on may rely on what is there.
+        let live = match self.spared() {
+            Spare::Nothing => Spare::Since(Instant::now()),
+            spare => spare,
+        };
+        let report = crate::blocking(move || store.gc(live).or_fail()).await?;
         self.forget_pruned(&report);
         Ok(prune_json(&report))
     }
@@ -89,6 +95,16 @@ impl Engine {
             Ok(json!({ "runs": runs }))
         })
         .await
+    }
+
+    /// Drops the results that refer to contents which were found to be damaged or gone since the last call, so that they
+    /// are made again. How many records went.
+    pub async fn mend(self: &Arc<Self>) -> Result<usize, OpError> {
+        if !self.store().take_lost() {
+            return Ok(0);
+        }
+        let report = self.verify(VerifyOptions { deep: false, repair: true }).await?;
+        Ok(report["problems"].as_array().map_or(0, Vec::len))
     }
 
     /// Checks everything that is kept.

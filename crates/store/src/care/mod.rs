@@ -1,6 +1,7 @@
 //! Looking after a store: what it holds, what may go, whether it is sound.
 
 pub(crate) mod caretaker;
+mod gc;
 mod mark;
 mod needed;
 mod prune;
@@ -9,6 +10,7 @@ mod sweep;
 mod usage;
 mod verify;
 
-pub use prune::{Budget, Dropped, PruneOptions, PruneReport, Space};
+pub use gc::{Budget, Space};
+pub use prune::{Dropped, PruneOptions, PruneReport};
 pub use usage::{Entry, EntryKind, KindUsage, Usage};
 pub use verify::{Problem, VerifyOptions, VerifyReport};

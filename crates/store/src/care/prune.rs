@@ -30,7 +30,7 @@ pub struct PruneOptions {
     /// Only drop entries whose label or id contains this text.
     pub filter: Option<String>,
     /// Leave results alone that were used within the time of grace, also by processes that had the store before.
-    /// [`Store::gc`] does so.
+    /// [`Store::gc`] does so as long as there is enough else that can go.
     pub spare_recent: bool,
     /// What stays for having been written or asked for lately: contents, and results that were asked for or whose contents
     /// all stay. To drop these would cost work and free nothing.
@@ -70,64 +70,7 @@ pub struct PruneReport {
     pub layers: u64,
 }
 
-/// The limits that [`Store::gc`] keeps to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Budget {
-    /// Most bytes in the store, without volumes.
-    pub max_bytes: u64,
-    /// Least bytes that are free on the disk.
-    pub min_free_bytes: u64,
-    /// How long results stay that are not used. `None`: no limit.
-    pub keep_duration: Option<Duration>,
-}
-
-/// How much room there is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Space {
-    /// Bytes in the store, without volumes.
-    pub used: u64,
-    /// Bytes of the disk.
-    pub disk_total: u64,
-    /// Bytes of the disk that are free.
-    pub disk_free: u64,
-    /// The limits of the store.
-    pub budget: Budget,
-}
-
 impl Store {
-    /// How much room there is, and how much of it the store may take.
-    pub fn space(&self) -> Result<Space> {
-        let config = self.config();
-        let disk =
-            rustix::fs::statvfs(self.root()).map_err(StoreError::os("look at the disk of", self.root()))?;
-        let total = disk.f_blocks.saturating_mul(disk.f_frsize);
-        Ok(Space {
-            used: self.inner.data_bytes()?,
-            disk_total: total,
-            disk_free: disk.f_bavail.saturating_mul(disk.f_frsize),
-            budget: Budget {
-                max_bytes: config.max_bytes.unwrap_or(total / 2),
-                min_free_bytes: config.min_free_bytes.unwrap_or(total / 5),
-                keep_duration: config.keep_duration,
-            },
-        })
-    }
-
-    /// Prunes to the budget the store was opened with.
-    pub fn gc(&self) -> Result<PruneReport> {
-        let budget = self.space()?.budget;
-        self.forget_calls(
-            SystemTime::now().checked_sub(self.calls_kept()).unwrap_or(SystemTime::UNIX_EPOCH),
-        )?;
-        self.prune(&PruneOptions {
-            max_bytes: Some(budget.max_bytes),
-            min_free_bytes: Some(budget.min_free_bytes),
-            keep_duration: budget.keep_duration,
-            spare_recent: true,
-            ..PruneOptions::default()
-        })
-    }
-
     /// Drops what the options name, then everything that nothing needs any more. Others may go on using the store.
     pub fn prune(&self, options: &PruneOptions) -> Result<PruneReport> {
         let inner = &*self.inner;

@@ -162,7 +162,11 @@ impl Stored {
 impl Inner {
     /// All results, most recently used first.
     pub(crate) fn results(&self) -> Result<Vec<Stored>> {
-        self.flush_used()?;
+        match self.flush_used() {
+            // What is there can be told, and dropped, all the same: the order is that of a moment ago.
+            Err(error) if error.is_full() => tracing::warn!(%error, "uses of results are not noted"),
+            other => other?,
+        }
         self.index.read("list results", |connection| {
             let mut query = connection.prepare(
                 "SELECT key, label, roots, length(value), created, used FROM results ORDER BY used DESC, rowid DESC",

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
+use std::sync::atomic::Ordering;
 
 use kukri_model::Digest;
 use kukri_tree::{EntryKind, Node};
@@ -65,6 +66,9 @@ impl Store {
         verify.packed()?;
         verify.objects()?;
         verify.layers()?;
+        if options.repair {
+            verify.incomplete()?;
+        }
         verify.results(self)?;
         for byte in 0..=255 {
             verify.report.leftovers += self.inner.loose_objects(byte)?.len() as u64;
@@ -221,6 +225,56 @@ impl Verify<'_> {
         }
         let rows: HashSet<u64> = self.inner.layers()?.into_iter().map(|(id, _)| id).collect();
         self.report.leftovers += dirs.difference(&rows).count() as u64;
+        Ok(())
+    }
+
+    /// Directories of which a content or a directory is gone, and those that they are in. Whoever asks whether one is there
+    /// relies on all of it, so they have to go: a client would not send again what is missing.
+    fn incomplete(&mut self) -> Result<()> {
+        let empty = Node::empty().id().stored;
+        let (mut contents, mut parents) = (Vec::new(), HashMap::<Digest, Vec<Digest>>::new());
+        // Before the contents are looked at: they are there before the directories that name them.
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = self.inner.index.read("list nodes", |connection| {
+            let mut query = connection.prepare("SELECT digest, bytes FROM nodes")?;
+            query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })?;
+        let mut nodes = HashSet::from([empty]);
+        for (digest, bytes) in &rows {
+            let Some(digest) = Digest::from_slice(digest) else { continue };
+            let Ok(node) = Node::decode(&digest, bytes) else { continue };
+            nodes.insert(digest);
+            for entry in &node.entries {
+                match &entry.kind {
+                    EntryKind::Dir(id) => parents.entry(id.stored).or_default().push(digest),
+                    EntryKind::File { blob, size, .. } if *size > 0 => contents.push((*blob, digest)),
+                    _ => {}
+                }
+            }
+        }
+        drop(rows);
+        let known: HashSet<Vec<u8>> = self.inner.index.read("list contents", |connection| {
+            let mut query =
+                connection.prepare("SELECT digest FROM packed UNION SELECT digest FROM objects")?;
+            query.query_map([], |row| row.get(0))?.collect()
+        })?;
+        let lost = contents.iter().filter(|(blob, _)| !known.contains(&blob.as_bytes()[..]));
+        let mut todo: Vec<Digest> = lost.map(|(_, node)| *node).collect();
+        let gone = parents.iter().filter(|(child, _)| !nodes.contains(*child));
+        todo.extend(gone.flat_map(|(_, parents)| parents));
+        let mut seen = HashSet::new();
+        while let Some(digest) = todo.pop() {
+            if !seen.insert(digest) {
+                continue;
+            }
+            todo.extend(parents.get(&digest).into_iter().flatten());
+            self.problem("node", digest.hex(), "something in it is missing", |inner| {
+                inner.deletions.fetch_add(1, Ordering::Relaxed);
+                inner.nodes.remove(&digest);
+                inner.index.write("drop an incomplete node", |transaction| {
+                    transaction.execute("DELETE FROM nodes WHERE digest=?", [digest.as_bytes()]).map(drop)
+                })
+            })?;
+        }
         Ok(())
     }
 

@@ -394,10 +394,38 @@ fn gc_keeps_within_the_configuration() {
     (config.max_bytes, config.min_free_bytes) = (Some(1), Some(0));
     let store = TestStore { store: Store::open(config).unwrap(), dir };
     let (first, _) = result(&store, "first");
-    let report = store.gc().unwrap();
+    let report = store.gc(Spare::Nothing).unwrap();
     assert_eq!(report.dropped.len(), 1);
     assert!(store.get_result(&first).unwrap().is_none());
-    assert_eq!(store.gc().unwrap().dropped, []);
+    assert_eq!(store.gc(Spare::Nothing).unwrap().dropped, []);
+}
+
+/// The limits hold also for who does much within the time of grace.
+#[test]
+fn gc_takes_what_was_used_lately_where_there_is_not_enough_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.grace = std::time::Duration::from_secs(3600);
+    (config.max_bytes, config.min_free_bytes) = (Some(1_200_000), Some(0));
+    let store = TestStore { store: Store::open(config).unwrap(), dir };
+    let content = |seed: u8| vec![seed; 400_000];
+    let mut keys = Vec::new();
+    for seed in 0..3 {
+        let blob = store.put_blob(&content(seed)).unwrap();
+        let key = Digest::of(&[seed]);
+        store.put_result(&key, record("large", vec![Root::Blob(blob)])).unwrap();
+        keys.push(key);
+    }
+    assert!(store.space().unwrap().is_over());
+    std::thread::sleep(Duration::from_millis(5));
+    let began = std::time::Instant::now();
+    // Somebody who is there uses the first; the others were used before.
+    assert!(store.get_result(&keys[0]).unwrap().is_some());
+    let report = store.gc(Spare::Since(began)).unwrap();
+    assert_eq!(report.dropped.len(), 1, "one is enough: {report:?}");
+    assert!(store.get_result(&keys[0]).unwrap().is_some());
+    assert!(!store.space().unwrap().is_over());
+    assert_eq!(store.gc(Spare::Nothing).unwrap().dropped, []);
 }
 
 /// Where other data has filled the disk, dropping what is in use would cost work and free nothing.
@@ -413,7 +441,7 @@ fn gc_spares_what_was_used_lately() {
     drop(store);
     // A new process has not asked for anything yet.
     let store = TestStore { store: Store::open(config).unwrap(), dir };
-    assert_eq!(store.gc().unwrap().dropped, []);
+    assert_eq!(store.gc(Spare::Nothing).unwrap().dropped, []);
     assert!(store.get_result(&first).unwrap().is_some());
     let pruned = store.prune(&PruneOptions {
         min_free_bytes: Some(u64::MAX / 2),
