@@ -18,7 +18,7 @@ use std::time::Duration;
 use hyper::header::{self, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -88,9 +88,14 @@ impl Drop for ProxyServer {
     }
 }
 
+/// Most connections that wait to be served; the kernel may allow fewer. Those beyond are told nothing for minutes.
+const MOST_WAITING: u32 = 4096;
+
 /// Listens on a free port of 127.0.0.1.
 pub async fn loopback() -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    socket.listen(MOST_WAITING)
 }
 
 /// Serves in the background whoever connects.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
@@ -277,6 +278,22 @@ async fn connections_without_a_request_give_way() {
     assert!(answer.ends_with("late"), "{answer}");
     assert_eq!(running(), 1, "who waits for an answer was sent away");
     drop((hanging, silent));
+}
+
+#[tokio::test]
+async fn hundreds_that_come_at_once_get_their_turn() {
+    let setup = setup().await;
+    let port = setup.proxy.address().port();
+    let hanging = join_all((0..50).map(|_| send(port, "POST", "/query", TOKEN, "hang"))).await;
+    // All places are taken, and whoever is not queued by the kernel would try again for minutes.
+    let waiting = join_all((0..600).map(|_| send(port, "POST", "/query", TOKEN, "late")));
+    let waiting = tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("some cannot connect");
+    drop(hanging);
+    for mut stream in waiting {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("late"), "{answer}");
+    }
 }
 
 /// What is wrong with a request is not told as if the engine were gone.
