@@ -51,8 +51,8 @@ impl Connection {
 
     /// A new session, for what the words say: a program and its arguments.
     pub async fn open_own(flags: &SessionFlags, words: &[String]) -> Result<Self, Failure> {
-        let progress = Progress::new(flags, words)?;
-        let session = open::open(flags, &progress).await?;
+        let mut progress = Progress::new(flags, words)?;
+        let session = open::open(flags, &mut progress).await?;
         let mut frame = tokio::time::interval(FRAME);
         frame.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (port, token) = (session.port(), session.token().to_owned());

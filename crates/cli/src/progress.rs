@@ -212,6 +212,13 @@ impl Progress {
         write_bytes(bytes);
     }
 
+    /// The engine has said who it is.
+    pub fn engine_is_known(&mut self, id: &str) {
+        if let Some(telemetry) = &mut self.telemetry {
+            telemetry.set_engine(id);
+        }
+    }
+
     /// What is sent to a collector, if anything is.
     pub const fn telemetry(&self) -> Option<&Telemetry> {
         self.telemetry.as_ref()

@@ -1,8 +1,9 @@
 //! Sends what happens in a session to the user's OpenTelemetry collector, where the standard variables name one.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use kukri_otlp::settings::Schedule;
 use kukri_otlp::{Batch, Converter, Exporter, Root, Settings, Signal};
 use kukri_session::{OtlpRequest, TelemetryHello, TelemetrySink};
 use kukri_telemetry::Event;
@@ -12,8 +13,6 @@ use crate::settings::variable;
 
 /// What is sent at once, about, in bytes.
 const BATCH: usize = 512 << 10;
-/// How long something waits before it is sent.
-const DELAY: Duration = Duration::from_secs(1);
 
 /// The telemetry of one session.
 pub struct Telemetry {
@@ -22,10 +21,10 @@ pub struct Telemetry {
     root: Root,
     state: String,
     baggage: String,
-    signals: Vec<String>,
+    /// What is sent, when, and when that was done the last time.
+    signals: Vec<(Signal, Schedule, Instant)>,
     name: String,
     began_ns: u64,
-    sent: Instant,
 }
 
 impl Telemetry {
@@ -56,14 +55,14 @@ impl Telemetry {
             root,
             signals: Signal::ALL
                 .into_iter()
-                .filter(|signal| settings.target(*signal).is_some())
-                .map(|signal| signal.name().to_owned())
+                .filter_map(|signal| {
+                    Some((signal, settings.target(signal)?.schedule.clone(), Instant::now()))
+                })
                 .collect(),
             state: settings.state,
             baggage: settings.baggage,
             name: variable("DAGGER_TRACE_NAME").unwrap_or_else(command),
             began_ns: now(),
-            sent: Instant::now(),
         })
     }
 
@@ -74,7 +73,12 @@ impl Telemetry {
             tracestate: self.state.clone(),
             baggage: self.baggage.clone(),
             sampled: self.root.forced,
-            signals: self.signals.clone(),
+            signals: self.signals.iter().map(|(signal, ..)| signal.name().to_owned()).collect(),
+            sample_ms: self
+                .signals
+                .iter()
+                .find(|(signal, ..)| *signal == Signal::Metrics)
+                .map_or(0, |(_, schedule, _)| u64::try_from(schedule.delay.as_millis()).unwrap_or(u64::MAX)),
         }
     }
 
@@ -98,30 +102,39 @@ impl Telemetry {
     /// Takes in an event. False if it is nothing to show to people.
     pub fn event(&mut self, event: &Event) -> bool {
         let shown = self.converter.apply(event);
-        if self.converter.size() >= BATCH {
-            self.send();
-        }
+        self.send(|converter, signal, schedule, _| {
+            converter.size(signal) >= BATCH || converter.count(signal) >= schedule.batch
+        });
         shown
+    }
+
+    /// The engine has said who it is.
+    pub fn set_engine(&mut self, id: &str) {
+        self.converter.set_engine(id);
     }
 
     /// Time has passed.
     pub fn tick(&mut self) {
-        if self.converter.size() > 0 && self.sent.elapsed() >= DELAY {
-            self.send();
-        }
+        self.send(|_, _, schedule, sent| sent.elapsed() >= schedule.delay);
     }
 
-    fn send(&mut self) {
-        self.sent = Instant::now();
-        for batch in self.converter.take() {
-            self.exporter.outlet().send(batch);
+    /// Sends what there is of the signals for which it is time.
+    fn send(&mut self, is_time: impl Fn(&Converter, Signal, &Schedule, Instant) -> bool) {
+        for (signal, schedule, sent) in &mut self.signals {
+            if !is_time(&self.converter, *signal, schedule, *sent) {
+                continue;
+            }
+            *sent = Instant::now();
+            while let Some(batch) = self.converter.take(*signal, schedule.batch) {
+                self.exporter.outlet().send(batch);
+            }
         }
     }
 
     /// Sends the rest, and tells what could not be sent. The session's server must have ended.
     pub async fn close(mut self) {
         self.converter.finish(&self.name, self.began_ns, now());
-        self.send();
+        self.send(|_, _, _, _| true);
         if let Some(problem) = self.exporter.close().await {
             err(&format!(
                 "warning: telemetry could not be sent: {problem}\n\

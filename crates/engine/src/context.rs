@@ -26,6 +26,13 @@ impl Cx {
         self.call.receiver.clone().ok_or_else(|| OpError::new("internal error: a call without a receiver"))
     }
 
+    /// The call describes this work: where the client exports telemetry, its span names the call when it is done.
+    pub fn describes(&self, vertex: &Vertex) {
+        if let Some(trace) = self.session.progress().trace() {
+            trace.describes(&vertex.digest, &self.call);
+        }
+    }
+
     /// What vertices get along that are computed for this call.
     #[must_use]
     pub fn solve_context(&self) -> SolveContext {

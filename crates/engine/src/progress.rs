@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use kukri_model::Digest;
@@ -76,6 +76,7 @@ impl Progress {
             state: place.state.to_string(),
             call: None,
             effect: String::new(),
+            origin: None,
         };
         Some((place, traced))
     }
@@ -96,9 +97,10 @@ impl Progress {
         under: Option<&Arc<Place>>,
         effect: &Digest,
     ) {
+        let origin = self.trace.as_ref().and_then(|trace| trace.origin(effect));
         let trace = self
             .traced(id, under)
-            .map(|(_, traced)| Box::new(Traced { effect: effect.to_string(), ..traced }));
+            .map(|(_, traced)| Box::new(Traced { effect: effect.to_string(), origin, ..traced }));
         self.tell(&Event::SpanStarted { id, parent: None, label, kind, inputs, time_ns: now(), trace });
     }
 
@@ -119,6 +121,16 @@ impl Progress {
             trace,
         });
         Some((Span { progress: self, id, ended: false }, place))
+    }
+
+    /// How often the client wants to know what a step uses; none if it exports no metrics.
+    #[must_use]
+    pub fn samples(&self) -> Option<Duration> {
+        let telemetry = self.handle.as_ref()?.hello().telemetry.as_ref()?;
+        let wanted = telemetry.signals.iter().any(|signal| signal == "metrics");
+        let every = Duration::from_millis(telemetry.sample_ms);
+        // Clients of before want it at the end alone.
+        wanted.then_some(if every.is_zero() { Duration::MAX } else { every })
     }
 
     /// Something happens to a span, for clients that export telemetry.

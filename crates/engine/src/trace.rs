@@ -2,11 +2,11 @@
 //!
 //! The span goes along with the task that evaluates a request; work that other tasks do gets it with its context.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use kukri_model::Encoder;
+use kukri_model::{Digest, Encoder, Generations};
 use kukri_session::TelemetryHello;
-use kukri_telemetry::{SpanId, TraceContext, TracedCall, TracedValue};
+use kukri_telemetry::{Origin, SpanId, TraceContext, TracedCall, TracedValue};
 
 use crate::args::ArgValue;
 use crate::call::Call;
@@ -16,6 +16,9 @@ use crate::session::Session;
 const TEXT: usize = 1024;
 /// Most values of an argument that are told.
 const VALUES: usize = 256;
+
+/// Most calls of one session whose work is told as theirs.
+const ORIGINS: usize = 32_768;
 
 tokio::task_local! {
     static CURRENT: Arc<Place>;
@@ -48,6 +51,7 @@ pub struct Trace {
     session: String,
     root: Arc<Place>,
     sampled: Option<bool>,
+    origins: Mutex<Generations<Origin>>,
 }
 
 impl Trace {
@@ -55,7 +59,8 @@ impl Trace {
     pub(crate) fn new(session: &str, hello: &TelemetryHello) -> Option<Self> {
         let context = TraceContext::parse(&hello.traceparent)?;
         let root = Place { context, state: (*hello.tracestate).into(), baggage: (*hello.baggage).into() };
-        Some(Self { session: session.to_owned(), root: Arc::new(root), sampled: hello.sampled })
+        let origins = Mutex::new(Generations::new(ORIGINS));
+        Some(Self { session: session.to_owned(), root: Arc::new(root), sampled: hello.sampled, origins })
     }
 
     /// Where a request belongs to.
@@ -67,6 +72,18 @@ impl Trace {
         let state = headers.state.unwrap_or_default().into();
         let baggage = headers.baggage.map_or_else(|| Arc::clone(&self.root.baggage), Into::into);
         Arc::new(Place { context, state, baggage })
+    }
+
+    /// The present call describes work, which is done when something needs it.
+    pub(crate) fn describes(&self, work: &Digest, call: &Call) {
+        let Some(place) = current() else { return };
+        let origin = Origin { context: place.context, output: call.digest.to_string() };
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner).insert(*work, origin, 1);
+    }
+
+    /// The call that described work, as far as that is remembered.
+    pub(crate) fn origin(&self, work: &Digest) -> Option<Origin> {
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner).get(work).cloned()
     }
 
     /// Where the span with this number is, under another one, else under that of the session.
@@ -179,7 +196,7 @@ mod tests {
             tracestate: "a=b".into(),
             baggage: "k=v".into(),
             sampled,
-            signals: Vec::new(),
+            ..TelemetryHello::default()
         };
         Trace::new("s", &hello).unwrap()
     }

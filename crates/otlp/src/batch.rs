@@ -110,6 +110,25 @@ impl Batch {
         }
     }
 
+    /// How many spans, log records or metrics.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Traces(request) => {
+                let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+                scopes.map(|scope| scope.spans.len()).sum()
+            }
+            Self::Logs(request) => {
+                let scopes = request.resource_logs.iter().flat_map(|resource| &resource.scope_logs);
+                scopes.map(|scope| scope.log_records.len()).sum()
+            }
+            Self::Metrics(request) => {
+                let scopes = request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
+                scopes.map(|scope| scope.metrics.len()).sum()
+            }
+        }
+    }
+
     /// Reads the body of a request that another program sends.
     ///
     /// # Errors

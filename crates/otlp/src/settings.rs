@@ -4,11 +4,13 @@
 //! is told and ignored, as OpenTelemetry wants it: telemetry must not make a program fail.
 
 mod sampler;
+mod schedule;
 mod target;
 
 use kukri_telemetry::TraceContext;
 
 pub use sampler::Sampler;
+pub use schedule::Schedule;
 pub use target::{Protocol, Target};
 
 use crate::Signal;
@@ -80,6 +82,7 @@ impl Settings {
         if traces.is_none() && logs.is_none() && metrics.is_none() {
             return Found { settings: None, warnings: variables.warnings };
         }
+        refuse(&mut variables);
         let settings = Self {
             traces,
             logs,
@@ -100,6 +103,21 @@ impl Settings {
             Signal::Traces => self.traces.as_ref(),
             Signal::Logs => self.logs.as_ref(),
             Signal::Metrics => self.metrics.as_ref(),
+        }
+    }
+}
+
+/// Tells of what somebody may count on and what is not done.
+fn refuse(variables: &mut Variables<'_>) {
+    if variables.get("OTEL_CONFIG_FILE").is_some() {
+        variables.warn("OTEL_CONFIG_FILE: files of settings are not read; set variables instead".to_owned());
+    }
+    let propagators = variables.get("OTEL_PROPAGATORS").unwrap_or_default();
+    for name in propagators.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        if !["tracecontext", "baggage"].contains(&name) {
+            variables.warn(format!(
+                "OTEL_PROPAGATORS {name:?} is not supported; traces go on by tracecontext and baggage"
+            ));
         }
     }
 }

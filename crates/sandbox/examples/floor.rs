@@ -112,6 +112,7 @@ fn request(dir: &Path, lowers: &[PathBuf], init: bool, network: NetworkMode) -> 
         stdin: Stdin::Null,
         stdout: null(),
         stderr: null(),
+        count: false,
         init,
     }
 }

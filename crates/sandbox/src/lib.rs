@@ -25,7 +25,10 @@ pub mod userns;
 
 pub use devices::host_devices;
 pub use error::SandboxError;
-pub use lease::{Cgroup, CgroupUsage, Cgroups, NetworkLease, Networks};
+pub use lease::{
+    Cgroup, CgroupReader, CgroupUsage, Cgroups, Gauge, NetworkLease, NetworkReader, NetworkUsage, Networks,
+    Pressure,
+};
 pub use loopback::OnLoopback;
 pub use native::{NativeConfig, NativeRuntime};
 pub use request::{FileSource, InjectedFile, NetworkMode, Rootfs, RunRequest, Stdin};

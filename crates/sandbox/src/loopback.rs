@@ -51,7 +51,9 @@ fn open(
     let lease = match (mode, lease) {
         // Else the namespace is made while the run starts, when it is too late to tell the port.
         (NetworkMode::None, None) => match empty_namespace() {
-            Ok(namespace) => Some(NetworkLease { namespace, address: None, guard: Box::new(()) }),
+            Ok(namespace) => {
+                Some(NetworkLease { namespace, address: None, counters: None, guard: Box::new(()) })
+            }
             Err(error) => return (None, Err(error)),
         },
         (_, lease) => lease,

@@ -29,6 +29,8 @@ pub struct RunRequest {
     pub stdout: OwnedFd,
     /// Standard error.
     pub stderr: OwnedFd,
+    /// Whether all is counted of what the run uses, also where that costs something: see [`crate::Usage`].
+    pub count: bool,
     /// Whether PID 1 is an init which reaps orphans and forwards signals; else the command itself is PID 1.
     pub init: bool,
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::{CgroupUsage, RunRequest, SandboxError};
+use crate::{CgroupUsage, Gauge, NetworkUsage, RunRequest, SandboxError};
 
 /// A boxed future that can move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -46,6 +46,11 @@ pub trait Running: Send {
     /// # Errors
     /// When the signal number is not valid or the command is gone.
     fn signal(&self, signal: i32) -> Result<(), SandboxError>;
+
+    /// Reads what it uses; none unless [`RunRequest::count`] asked for that.
+    fn gauge(&self) -> Option<Gauge> {
+        None
+    }
 
     /// The container's address on the engine's bridge.
     fn address(&self) -> Option<IpAddr> {
@@ -102,6 +107,8 @@ pub struct Usage {
     pub system: Duration,
     /// Largest resident set of a single process, bytes.
     pub max_rss_bytes: u64,
-    /// What the control group counted, where there was one.
+    /// What the control group counted, where there was one; all that it can only if [`RunRequest::count`] asked for that.
     pub cgroup: CgroupUsage,
+    /// What went through the container's own interface; `None` unless [`RunRequest::count`] asked for it.
+    pub network: Option<NetworkUsage>,
 }

@@ -78,6 +78,8 @@ pub struct TelemetryHello {
     pub sampled: Option<bool>,
     /// What the client takes of programs in containers: `traces`, `logs`, `metrics`. Empty: nothing.
     pub signals: Vec<String>,
+    /// How often the client wants to know what steps use while they run, milliseconds; 0: only at their end.
+    pub sample_ms: u64,
 }
 
 impl ClientHello {
@@ -115,6 +117,9 @@ pub struct EngineHello {
     /// Where the engine writes its log; empty if nowhere.
     #[serde(default)]
     pub log_path: String,
+    /// Identifies the engine's data, whichever process works on them; engines of before do not tell it.
+    #[serde(default)]
+    pub id: String,
 }
 
 impl EngineHello {
@@ -125,6 +130,7 @@ impl EngineHello {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             log_path: log_path.into(),
+            id: String::new(),
         }
     }
 }

@@ -89,6 +89,18 @@ pub struct Traced {
     /// Names the work that it does, whoever asks for it; empty if it has no name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub effect: String,
+    /// The call that described the work, which is done later, when something needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// A call that describes work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The span of the call.
+    pub context: TraceContext,
+    /// Identity of the object that the call gives.
+    pub output: String,
 }
 
 /// A call of the API.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::context::{Moment, Traced};
+use crate::usage::SpanUsage;
 
 /// Number of a span, unique within one stream of events.
 pub type SpanId = u64;
@@ -117,13 +118,16 @@ pub enum Event {
         /// Number of the line, from 1.
         line: u32,
     },
-    /// What it has cost, told before its end.
+    /// What it has cost so far, told before its end; to clients that export metrics also while it runs.
     SpanUsage {
         /// Which span.
         id: SpanId,
         /// How much.
         #[serde(flatten)]
         usage: SpanUsage,
+        /// When it was counted; 0 if that is not known.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        time_ns: u64,
     },
     /// It has ended.
     SpanFinished {
@@ -144,25 +148,6 @@ pub enum Event {
     /// Something that only newer versions know.
     #[serde(untagged)]
     Other(Map<String, Value>),
-}
-
-/// What a command has cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SpanUsage {
-    /// Processor time in user mode of all its processes, nanoseconds.
-    pub user_ns: u64,
-    /// Processor time in the kernel, nanoseconds.
-    pub system_ns: u64,
-    /// Most memory used at one moment by all its processes, bytes; `None` where the machine does not count it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_bytes: Option<u64>,
-    /// Read from disks, bytes; `None` where the machine does not count it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub read_bytes: Option<u64>,
-    /// Written to disks, bytes; `None` where the machine does not count it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub write_bytes: Option<u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -279,6 +264,7 @@ impl Event {
             Self::SpanStarted { time_ns, .. }
             | Self::SpanLog { time_ns, .. }
             | Self::SpanFinished { time_ns, .. } => Some(*time_ns),
+            Self::SpanUsage { time_ns, .. } if *time_ns > 0 => Some(*time_ns),
             _ => None,
         }
     }

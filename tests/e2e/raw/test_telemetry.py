@@ -103,6 +103,10 @@ def test_a_collector_gets_spans_logs_and_metrics(
     assert seen["BAGGAGE"] == "k=v"
 
     logs = [log for log in collector.logs() if log["spanId"] == step_span["spanId"]]
+    assert {log["attributes"]["dagger.io/content.type"] for log in logs} == {"text/plain"}
+    (why,) = [log for log in logs if "dagger.io/logs.verbose" in log["attributes"]]
+    assert why["body"]["stringValue"].startswith(("not cached: first run", "not cached: changed: "))
+    logs.remove(why)
     text = {1: "", 2: ""}
     for log in logs:
         text[log["attributes"]["stdio.stream"]] += log["body"].get("stringValue", "")

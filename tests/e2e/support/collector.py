@@ -53,10 +53,11 @@ class Collector:
     Attributes:
         grpc: Port of 127.0.0.1 for gRPC.
         http: The same for HTTP.
+        place: Directory with what was taken: a file of JSON lines for each signal, one line for each request.
     """
 
     def __init__(self, place: Path, tls: Authority | None = None) -> None:
-        self._place = place
+        self.place = place
         self._tls = tls
         self.grpc, self.http = free_port(), free_port()
 
@@ -75,15 +76,15 @@ class Collector:
             }
         }
         exporters = {
-            f"file/{name}": {"path": str(self._place / f"{name}.json"), "flush_interval": "50ms"}
+            f"file/{name}": {"path": str(self.place / f"{name}.json"), "flush_interval": "50ms"}
             for name in SIGNALS
         }
         pipelines = {name: {"receivers": ["otlp"], "exporters": [f"file/{name}"]} for name in SIGNALS}
         service = {"pipelines": pipelines, "telemetry": {"metrics": {"level": "none"}}}
-        config = self._place / "config.yaml"
+        config = self.place / "config.yaml"
         # JSON is YAML.
         config.write_text(json.dumps({"receivers": receivers, "exporters": exporters, "service": service}))
-        self._log = (self._place / "collector.log").open("wb")
+        self._log = (self.place / "collector.log").open("wb")
         self._process = subprocess.Popen(
             [toolchains.collector(), "--config", f"file:{config}"], stdout=self._log, stderr=self._log
         )
@@ -98,7 +99,7 @@ class Collector:
                     socket.create_connection(("127.0.0.1", port), timeout=1).close()
                     break
                 except OSError:
-                    log = (self._place / "collector.log").read_text()
+                    log = (self.place / "collector.log").read_text()
                     assert self._process.poll() is None, f"the collector has ended:\n{log}"
                     assert time.monotonic() < deadline, f"the collector does not listen:\n{log}"
                     time.sleep(0.05)
@@ -114,7 +115,7 @@ class Collector:
         self._log.close()
 
     def _told(self, signal: str, outer: str, inner: str, items: str) -> Iterator[dict[str, Any]]:
-        path = self._place / f"{signal}.json"
+        path = self.place / f"{signal}.json"
         for line in path.read_text().splitlines() if path.exists() else []:
             for resource in json.loads(line)[outer]:
                 for scope in resource[inner]:

@@ -47,6 +47,8 @@ const PASS_ON: &[(&str, &str)] = &[
     ("crates/cli/src/settings.rs", "path_variable"),
     ("crates/cli/src/settings.rs", "base_dir"),
     ("crates/session/src/client/provider.rs", "variable"),
+    // Names that its caller has.
+    ("crates/otlp/src/settings/schedule.rs", "count"),
     // Names of the registry itself.
     ("crates/cli/src/args/read.rs", "older_names"),
     // `env://NAME` of the user's pipeline, and `$NAME` of the user's files of variables.

@@ -50,6 +50,7 @@ async fn serve(settings: &EngineSettings) -> Outcome {
         })
     };
     let mut hello = EngineHello::new(places.log.to_string_lossy());
+    hello.id = engine.id();
     let mut pretended = None;
     if let Some((version, protocol)) = settings::pretended_version()? {
         (hello.version, hello.protocol) = (version.clone(), protocol);

@@ -28,7 +28,7 @@ pub async fn listen(mut args: ListenArgs) -> Outcome {
     let mut progress = Progress::new(&args.session, &["kukri listen".to_owned()])?;
     let door = Door { listener, token: given.clone(), allow_cors: args.allow_cors };
     let mut session = tokio::select! {
-        session = open::open_at(door, !args.disable_host_read_write, &args.session, &progress) => session?,
+        session = open::open_at(door, !args.disable_host_read_write, &args.session, &mut progress) => session?,
         _ = interrupt.recv() => return Err(Failure::interrupted(Signal::Interrupt)),
         _ = terminate.recv() => return Err(Failure::interrupted(Signal::Terminate)),
     };

@@ -108,7 +108,7 @@ fn next_steps(kinds: impl Iterator<Item = ErrorKind>, places: &Places, is_root: 
 }
 
 /// Opens a session for programs that this command starts, or that have started it.
-pub async fn open(flags: &SessionFlags, progress: &Progress) -> Result<RunningSession, Failure> {
+pub async fn open(flags: &SessionFlags, progress: &mut Progress) -> Result<RunningSession, Failure> {
     open_at(Door::loopback().await?, true, flags, progress).await
 }
 
@@ -117,7 +117,7 @@ pub async fn open_at(
     door: Door,
     host_access: bool,
     flags: &SessionFlags,
-    progress: &Progress,
+    progress: &mut Progress,
 ) -> Result<RunningSession, Failure> {
     let places = settings::from_environment()?.places()?;
     let workdir = match &flags.workdir {
@@ -153,7 +153,9 @@ pub async fn open_at(
         },
         max_connections: MAX_CONNECTIONS,
     };
-    RunningSession::start_at(door, config).await.map_err(|error| no_engine(&error, &places))
+    let session = RunningSession::start_at(door, config).await.map_err(|error| no_engine(&error, &places))?;
+    progress.engine_is_known(&session.engine().id);
+    Ok(session)
 }
 
 /// What is wrong where the engine is no longer there, though nobody has asked it to end.

@@ -22,7 +22,7 @@ pub async fn session(mut args: SessionArgs) -> Outcome {
         args.session.progress = ProgressMode::Plain;
     }
     let mut progress = Progress::new(&args.session, &runs::parent())?;
-    let mut session = open::open(&args.session, &progress).await?;
+    let mut session = open::open(&args.session, &mut progress).await?;
     announce(&format!("{{\"port\":{},\"session_token\":\"{}\"}}\n", session.port(), session.token()))?;
     let stdin_ends = async {
         let mut stdin = tokio::io::stdin();

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use kukri_model::Digest;
+use kukri_model::Encoder;
 use kukri_model::schema::CacheRule;
 use kukri_oci::RegistryClient;
 use kukri_sandbox::Runtime;
@@ -193,6 +194,13 @@ impl Engine {
     #[must_use]
     pub fn volumes(&self) -> &VolumeLocks {
         &self.parts().volumes
+    }
+
+    /// Identifies the engine's data for traces, whichever process works on them. Says nothing of the salt.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let digest = Encoder::new("kukri.engine.id.v1").bytes(self.secret_salt()).finish();
+        kukri_telemetry::context::hex(&digest.as_bytes()[..8])
     }
 
     /// What goes into the cache keys of secrets that are known by their value.

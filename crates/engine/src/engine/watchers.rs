@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kukri_telemetry::Event;
 
@@ -131,6 +132,20 @@ impl Watchers {
     pub fn tell(&self, id: u64, event: &Event) {
         for session in self.of(id) {
             session.progress().tell(event);
+        }
+    }
+
+    /// How often one of them wants to know what a step uses while it runs; none if nobody wants it counted.
+    pub fn samples(&self, id: u64) -> Option<Duration> {
+        self.of(id).iter().filter_map(|session| session.progress().samples()).min()
+    }
+
+    /// Tells those who want to know it what a step uses while it runs.
+    pub fn sample(&self, id: u64, event: &Event) {
+        for session in self.of(id) {
+            if session.progress().samples().is_some() {
+                session.progress().tell(event);
+            }
         }
     }
 

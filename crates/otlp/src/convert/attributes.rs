@@ -6,6 +6,8 @@ use opentelemetry_proto::tonic::common::v1::{
 
 pub const DIGEST: &str = "dagger.io/dag.digest";
 pub const CALL: &str = "dagger.io/dag.call";
+/// Who has made the call.
+pub const SCOPE: &str = "dagger.io/dag.call.scope";
 pub const INPUTS: &str = "dagger.io/dag.inputs";
 pub const OUTPUT: &str = "dagger.io/dag.output";
 pub const CACHED: &str = "dagger.io/dag.cached";
@@ -14,15 +16,20 @@ pub const EFFECT: &str = "dagger.io/effect.id";
 pub const EFFECTS: &str = "dagger.io/effect.ids";
 pub const EFFECTS_COMPLETED: &str = "dagger.io/effects.completed";
 pub const INTERNAL: &str = "dagger.io/ui.internal";
+pub const PASSTHROUGH: &str = "dagger.io/ui.passthrough";
+pub const RESUMES: &str = "dagger.io/ui.resume.output";
 pub const PURPOSE: &str = "dagger.io/link.purpose";
 pub const PROGRESS_CURRENT: &str = "dagger.io/progress.current";
 pub const PROGRESS_TOTAL: &str = "dagger.io/progress.total";
 pub const PROGRESS_UNITS: &str = "dagger.io/progress.units";
 pub const STREAM: &str = "stdio.stream";
 pub const EOF: &str = "stdio.eof";
+pub const CONTENT_TYPE: &str = "dagger.io/content.type";
+pub const VERBOSE: &str = "dagger.io/logs.verbose";
 pub const GLOBAL: &str = "dagger.io/logs.global";
 pub const METRICS_SPAN: &str = "dagger.io/metrics.span";
 pub const METRICS_TRACE: &str = "dagger.io/metrics.trace";
+pub const ENGINE_ID: &str = "dagger.io/engine.id";
 pub const EXIT_CODE: &str = "process.exit.code";
 
 /// Who makes the spans of the engine.

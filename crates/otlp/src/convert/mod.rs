@@ -31,6 +31,11 @@ use span::Open;
 /// Most ended spans that later ones can be linked with.
 const REMEMBERED: usize = 100_000;
 
+/// About how many bytes a span, a record and a gauge take, besides what they say.
+const SPAN: usize = 300;
+const RECORD: usize = 200;
+const METRIC: usize = 170;
+
 /// The span of a session, which others are under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
@@ -69,6 +74,7 @@ pub struct Converter {
     wanted: [bool; 3],
     root: Root,
     state: String,
+    engine: String,
     resource: Resource,
     open: HashMap<SpanId, Open>,
     contexts: HashMap<SpanId, TraceContext>,
@@ -77,7 +83,8 @@ pub struct Converter {
     own_spans: Vec<Span>,
     logs: Vec<LogRecord>,
     metrics: Vec<Metric>,
-    size: usize,
+    /// About how many bytes of each signal wait.
+    sizes: [usize; 3],
 }
 
 impl Converter {
@@ -92,6 +99,7 @@ impl Converter {
             wanted: Signal::ALL.map(|signal| settings.target(signal).is_some()),
             root,
             state: settings.state.clone(),
+            engine: String::new(),
             resource: resource::resource(settings, labels),
             open: HashMap::new(),
             contexts: HashMap::new(),
@@ -100,8 +108,13 @@ impl Converter {
             own_spans: Vec::new(),
             logs: Vec::new(),
             metrics: Vec::new(),
-            size: 0,
+            sizes: [0; 3],
         }
+    }
+
+    /// Names the engine that does the work, as soon as it is known.
+    pub fn set_engine(&mut self, id: &str) {
+        id.clone_into(&mut self.engine);
     }
 
     /// Takes in one event. False if it is only about traces, and nothing to show to people.
@@ -113,7 +126,7 @@ impl Converter {
                 if self.contexts.len() < REMEMBERED {
                     self.contexts.insert(*id, trace.context);
                 }
-                self.open.insert(*id, Open::new(trace, label, kind, links, *time_ns));
+                self.open.insert(*id, Open::new(trace, label, kind, links, &self.engine, *time_ns));
                 return *kind != SpanKind::Call;
             }
             Event::SpanMoment(moment) => {
@@ -128,14 +141,21 @@ impl Converter {
                     open.progress = Some((*current, *total, unit.clone()));
                 }
             }
-            Event::SpanCached { id, .. } => {
+            Event::SpanCached { id, reason, .. } => {
                 if let Some(open) = self.open.get_mut(id) {
                     open.cached = true;
                 }
+                self.remark(*id, "cached", reason);
             }
-            Event::SpanUsage { id, usage } => {
-                if let Some(open) = self.open.get_mut(id) {
-                    open.usage = Some(*usage);
+            Event::SpanNotCached { id, reason } => self.remark(*id, "not cached", reason),
+            Event::SpanUsage { id, usage, time_ns } => {
+                if let Some(open) = self.open.get(id)
+                    && self.is_wanted(Signal::Metrics)
+                {
+                    let time_ns = if *time_ns == 0 { self.last_ns } else { *time_ns };
+                    let before = self.metrics.len();
+                    self.metrics.extend(metrics::gauges(usage, open, time_ns));
+                    self.sizes[Signal::Metrics as usize] += METRIC * (self.metrics.len() - before);
                 }
             }
             Event::SpanFinished { id, outcome, time_ns } => {
@@ -146,7 +166,6 @@ impl Converter {
             Event::Message { level, text } => self.message(*level, text),
             Event::SpanStarted { .. }
             | Event::SpanSource { .. }
-            | Event::SpanNotCached { .. }
             | Event::SpanSpared { .. }
             | Event::Other(_) => {}
         }
@@ -161,53 +180,73 @@ impl Converter {
             self.finish_span(id, &SpanOutcome::Cancelled, last);
         }
         let root = self.root.clone();
-        if root.context.sampled {
-            let span = span::root(&root, &self.state, name, began_ns, ended_ns.max(last));
+        if root.context.sampled && self.is_wanted(Signal::Traces) {
+            let span = span::root(&root, &self.state, &self.engine, name, began_ns, ended_ns.max(last));
+            self.sizes[Signal::Traces as usize] += SPAN;
             self.own_spans.push(span);
         }
     }
 
-    /// About how many bytes wait to be taken.
-    #[must_use]
-    pub const fn size(&self) -> usize {
-        self.size
+    /// What nobody takes is not kept.
+    const fn is_wanted(&self, signal: Signal) -> bool {
+        self.wanted[signal as usize]
     }
 
-    /// What has come together since the last time.
-    pub fn take(&mut self) -> Vec<Batch> {
-        self.size = 0;
-        let mut batches = Vec::new();
-        let resource = || Some(self.resource.clone());
-        let scopes: Vec<ScopeSpans> = [
-            (attr::ENGINE, std::mem::take(&mut self.spans)),
-            (attr::CLI, std::mem::take(&mut self.own_spans)),
-        ]
-        .into_iter()
-        .filter(|(_, spans)| !spans.is_empty())
-        .map(|(name, spans)| ScopeSpans { scope: Some(attr::scope(name)), spans, ..ScopeSpans::default() })
-        .collect();
-        if !scopes.is_empty() {
-            let spans =
-                ResourceSpans { resource: resource(), scope_spans: scopes, ..ResourceSpans::default() };
-            batches.push(Batch::Traces(ExportTraceServiceRequest { resource_spans: vec![spans] }));
+    /// About how many bytes of a signal wait to be taken.
+    #[must_use]
+    pub const fn size(&self, signal: Signal) -> usize {
+        self.sizes[signal as usize]
+    }
+
+    /// How many spans, records or gauges wait to be taken.
+    #[must_use]
+    pub const fn count(&self, signal: Signal) -> usize {
+        match signal {
+            Signal::Traces => self.spans.len() + self.own_spans.len(),
+            Signal::Logs => self.logs.len(),
+            Signal::Metrics => self.metrics.len(),
         }
-        if !self.logs.is_empty() {
-            let log_records = std::mem::take(&mut self.logs);
-            let scope = Some(attr::scope(attr::ENGINE));
-            let scope_logs = vec![ScopeLogs { scope, log_records, ..ScopeLogs::default() }];
-            let logs = ResourceLogs { resource: resource(), scope_logs, ..ResourceLogs::default() };
-            batches.push(Batch::Logs(ExportLogsServiceRequest { resource_logs: vec![logs] }));
+    }
+
+    /// What has come together of a signal, at most so many spans, records or gauges; none if there is nothing.
+    pub fn take(&mut self, signal: Signal, most: usize) -> Option<Batch> {
+        self.sizes[signal as usize] = 0;
+        if self.count(signal) == 0 {
+            return None;
         }
-        if !self.metrics.is_empty() {
-            let metrics = std::mem::take(&mut self.metrics);
-            let scope = Some(attr::scope(attr::ENGINE));
-            let scope_metrics = vec![ScopeMetrics { scope, metrics, ..ScopeMetrics::default() }];
-            let metrics =
-                ResourceMetrics { resource: resource(), scope_metrics, ..ResourceMetrics::default() };
-            batches.push(Batch::Metrics(ExportMetricsServiceRequest { resource_metrics: vec![metrics] }));
-        }
-        batches.retain(|batch| self.wanted[batch.signal() as usize]);
-        batches
+        let resource = Some(self.resource.clone());
+        let scope = Some(attr::scope(attr::ENGINE));
+        let batch = match signal {
+            Signal::Traces => {
+                let spans = first(&mut self.spans, most);
+                let own_spans = first(&mut self.own_spans, most - spans.len());
+                let spans = [(attr::ENGINE, spans), (attr::CLI, own_spans)];
+                let scope_spans = spans
+                    .into_iter()
+                    .filter(|(_, spans)| !spans.is_empty())
+                    .map(|(name, spans)| ScopeSpans {
+                        scope: Some(attr::scope(name)),
+                        spans,
+                        ..ScopeSpans::default()
+                    })
+                    .collect();
+                let spans = ResourceSpans { resource, scope_spans, ..ResourceSpans::default() };
+                Batch::Traces(ExportTraceServiceRequest { resource_spans: vec![spans] })
+            }
+            Signal::Logs => {
+                let log_records = first(&mut self.logs, most);
+                let scope_logs = vec![ScopeLogs { scope, log_records, ..ScopeLogs::default() }];
+                let logs = ResourceLogs { resource, scope_logs, ..ResourceLogs::default() };
+                Batch::Logs(ExportLogsServiceRequest { resource_logs: vec![logs] })
+            }
+            Signal::Metrics => {
+                let metrics = first(&mut self.metrics, most);
+                let scope_metrics = vec![ScopeMetrics { scope, metrics, ..ScopeMetrics::default() }];
+                let metrics = ResourceMetrics { resource, scope_metrics, ..ResourceMetrics::default() };
+                Batch::Metrics(ExportMetricsServiceRequest { resource_metrics: vec![metrics] })
+            }
+        };
+        Some(batch)
     }
 
     fn finish_span(&mut self, id: SpanId, outcome: &SpanOutcome, time_ns: u64) {
@@ -222,18 +261,14 @@ impl Converter {
                 );
             }
         }
-        if let Some(usage) = &open.usage {
-            self.size += 1000;
-            self.metrics.extend(metrics::gauges(usage, &open, time_ns));
-        }
         let asked_by = open.parent.span_id;
         let asker = self.open.values_mut().find(|asker| asker.is_call && asker.context.span_id == asked_by);
         if let Some(asker) = asker {
             asker.part(&open, outcome);
         }
-        if open.context.sampled {
+        if open.context.sampled && self.is_wanted(Signal::Traces) {
             let span = open.end(outcome, time_ns);
-            self.size += 300 + span.name.len() + 150 * span.attributes.len();
+            self.sizes[Signal::Traces as usize] += SPAN + span.name.len() + 150 * span.attributes.len();
             self.spans.push(span);
         }
     }
@@ -245,8 +280,24 @@ impl Converter {
         self.open.insert(id, open);
     }
 
+    /// Why a step runs or does not: for those who look for the reason, not for all.
+    fn remark(&mut self, id: SpanId, what: &str, reason: &str) {
+        let Some(open) = self.open.remove(&id) else { return };
+        if !reason.is_empty() {
+            let text = format!("{what}: {reason}");
+            self.record(Some(&open), open.start_ns, text, vec![attr::flag(attr::VERBOSE)]);
+            if let Some(record) = self.logs.last_mut() {
+                record.severity_number = SeverityNumber::Debug.into();
+                "DEBUG".clone_into(&mut record.severity_text);
+            }
+        }
+        self.open.insert(id, open);
+    }
+
     fn message(&mut self, level: Level, text: &str) {
-        self.record(None, self.last_ns, text.to_owned(), vec![attr::flag(attr::GLOBAL)]);
+        let mut attributes = vec![attr::flag(attr::GLOBAL)];
+        attributes.extend((level == Level::Debug).then(|| attr::flag(attr::VERBOSE)));
+        self.record(None, self.last_ns, text.to_owned(), attributes);
         if let Some(record) = self.logs.last_mut() {
             let (number, name) = match level {
                 Level::Debug => (SeverityNumber::Debug, "DEBUG"),
@@ -259,9 +310,13 @@ impl Converter {
         }
     }
 
-    fn record(&mut self, of: Option<&Open>, time_ns: u64, text: String, attributes: Vec<KeyValue>) {
+    fn record(&mut self, of: Option<&Open>, time_ns: u64, text: String, mut attributes: Vec<KeyValue>) {
+        if !self.is_wanted(Signal::Logs) {
+            return;
+        }
+        attributes.push(attr::text(attr::CONTENT_TYPE, "text/plain"));
         let context = of.map_or(self.root.context, |open| open.context);
-        self.size += 200 + text.len();
+        self.sizes[Signal::Logs as usize] += RECORD + text.len();
         self.logs.push(LogRecord {
             time_unix_nano: time_ns,
             observed_time_unix_nano: time_ns,
@@ -275,6 +330,12 @@ impl Converter {
             ..LogRecord::default()
         });
     }
+}
+
+/// Takes the first ones away.
+fn first<T>(items: &mut Vec<T>, most: usize) -> Vec<T> {
+    let rest = items.split_off(items.len().min(most));
+    std::mem::replace(items, rest)
 }
 
 fn stream_of(stream: Stream) -> KeyValue {

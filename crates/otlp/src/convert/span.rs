@@ -1,6 +1,6 @@
 //! One span from its start to its end.
 
-use kukri_telemetry::{Moment, SpanKind, SpanOutcome, SpanUsage, TraceContext, Traced};
+use kukri_telemetry::{Moment, SpanKind, SpanOutcome, TraceContext, Traced};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{Span, Status, span, status};
@@ -17,14 +17,14 @@ pub struct Open {
     pub is_call: bool,
     pub cached: bool,
     pub progress: Option<(u64, Option<u64>, String)>,
-    pub usage: Option<SpanUsage>,
     /// Whether it wrote to standard output and standard error.
     pub wrote: [bool; 2],
     state: String,
     name: String,
-    start_ns: u64,
+    pub start_ns: u64,
     attributes: Vec<KeyValue>,
-    causes: Vec<TraceContext>,
+    cause: Option<TraceContext>,
+    inputs: Vec<TraceContext>,
     failures: Vec<TraceContext>,
     effect: String,
     effects: Vec<String>,
@@ -37,21 +37,33 @@ impl Open {
         trace: &Traced,
         label: &str,
         kind: &SpanKind,
-        causes: Vec<TraceContext>,
+        inputs: Vec<TraceContext>,
+        engine: &str,
         start_ns: u64,
     ) -> Self {
         let mut attributes = Vec::new();
         if let Some(call) = &trace.call {
             attributes.push(attr::text(attr::DIGEST, &call.digest));
             attributes.push(attr::text(attr::CALL, call::encode(call)));
+            attributes.push(attr::text(attr::SCOPE, "graphql"));
             attributes.push(attr::texts(attr::INPUTS, call.inputs()));
             if call.is_object {
                 attributes.push(attr::text(attr::OUTPUT, &call.digest));
             }
             // Asked by SDKs on their own, for their own ends.
-            if call.field == "id" || call.field == "sync" || call.field.starts_with("__") {
+            if call.field == "id" || call.field.starts_with("__") {
                 attributes.push(attr::flag(attr::INTERNAL));
             }
+            // It only makes others work, and what is under it is what people want to see.
+            if call.field == "sync" {
+                attributes.push(attr::flag(attr::PASSTHROUGH));
+            }
+        }
+        if let Some(origin) = &trace.origin {
+            attributes.push(attr::text(attr::RESUMES, &origin.output));
+        }
+        if !engine.is_empty() {
+            attributes.push(attr::text(attr::ENGINE_ID, engine));
         }
         if !trace.effect.is_empty() {
             attributes.push(attr::text(attr::EFFECT, &trace.effect));
@@ -62,13 +74,13 @@ impl Open {
             is_call: *kind == SpanKind::Call,
             cached: false,
             progress: None,
-            usage: None,
             wrote: [false; 2],
             state: trace.state.clone(),
             name: if *kind == SpanKind::Exec { format!("exec {label}") } else { label.to_owned() },
             start_ns,
             attributes,
-            causes,
+            cause: trace.origin.as_ref().map(|origin| origin.context).filter(|cause| *cause != trace.parent),
+            inputs,
             failures: Vec::new(),
             effect: trace.effect.clone(),
             effects: Vec::new(),
@@ -131,9 +143,10 @@ impl Open {
         }
         let failures: &[TraceContext] = if status.is_some() && self.is_call { &self.failures } else { &[] };
         let links = self
-            .causes
+            .cause
             .iter()
             .map(|cause| link(cause, "cause"))
+            .chain(self.inputs.iter().map(|input| link(input, "input")))
             .chain(failures.iter().map(|failure| link(failure, "error_origin")))
             .collect();
         Span {
@@ -173,7 +186,7 @@ fn link(to: &TraceContext, purpose: &str) -> Link {
 }
 
 /// The span of a whole session.
-pub fn root(root: &Root, state: &str, name: &str, began_ns: u64, ended_ns: u64) -> Span {
+pub fn root(root: &Root, state: &str, engine: &str, name: &str, began_ns: u64, ended_ns: u64) -> Span {
     Span {
         trace_id: root.context.trace_id.to_vec(),
         span_id: root.context.span_id.to_vec(),
@@ -184,6 +197,7 @@ pub fn root(root: &Root, state: &str, name: &str, began_ns: u64, ended_ns: u64) 
         kind: span::SpanKind::Internal.into(),
         start_time_unix_nano: began_ns,
         end_time_unix_nano: ended_ns.max(began_ns),
+        attributes: (!engine.is_empty()).then(|| attr::text(attr::ENGINE_ID, engine)).into_iter().collect(),
         ..Span::default()
     }
 }

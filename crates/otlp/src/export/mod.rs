@@ -64,8 +64,18 @@ impl Trouble {
 
 #[derive(Clone)]
 struct Queue {
-    sender: mpsc::Sender<(Batch, usize)>,
-    waiting: Arc<AtomicUsize>,
+    sender: mpsc::Sender<Waiting>,
+    bytes: Arc<AtomicUsize>,
+    /// Spans, records or metrics.
+    items: Arc<AtomicUsize>,
+    most_items: usize,
+}
+
+/// A batch in a queue, and what it takes there.
+struct Waiting {
+    batch: Batch,
+    bytes: usize,
+    items: usize,
 }
 
 /// Takes batches. Cheap to clone; an exporter ends when all of its outlets are gone.
@@ -86,10 +96,14 @@ impl Outlet {
     /// Puts a batch into its queue; drops it if that is full, or nobody wants this signal.
     pub fn send(&self, batch: Batch) {
         let Some(queue) = &self.queues[batch.signal() as usize] else { return };
-        let size = batch.size();
-        let waiting = queue.waiting.fetch_add(size, Ordering::Relaxed);
-        if (waiting > 0 && waiting + size > QUEUE_BYTES) || queue.sender.try_send((batch, size)).is_err() {
-            queue.waiting.fetch_sub(size, Ordering::Relaxed);
+        let (bytes, items) = (batch.size(), batch.count());
+        let before = queue.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let items_before = queue.items.fetch_add(items, Ordering::Relaxed);
+        let is_full = before > 0
+            && (before + bytes > QUEUE_BYTES || items_before.saturating_add(items) > queue.most_items);
+        if is_full || queue.sender.try_send(Waiting { batch, bytes, items }).is_err() {
+            queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            queue.items.fetch_sub(items, Ordering::Relaxed);
             self.trouble.add(|| "the collector is too slow for what there is to send".to_owned());
         }
     }
@@ -106,9 +120,11 @@ impl Exporter {
         let queues = targets.map(|target| {
             let target = target?.clone();
             let (sender, receiver) = mpsc::channel(QUEUE);
-            let waiting = Arc::new(AtomicUsize::new(0));
-            workers.spawn(work(target, receiver, Arc::clone(&waiting), Arc::clone(&trouble)));
-            Some(Queue { sender, waiting })
+            let most_items = target.schedule.queue.unwrap_or(usize::MAX);
+            let queue = Queue { sender, bytes: Arc::default(), items: Arc::default(), most_items };
+            let counts = (Arc::clone(&queue.bytes), Arc::clone(&queue.items));
+            workers.spawn(work(target, receiver, counts, Arc::clone(&trouble)));
+            Some(queue)
         });
         Self { outlet: Outlet { queues, trouble }, workers, timeout }
     }
@@ -135,14 +151,15 @@ impl Exporter {
 
 async fn work(
     target: Target,
-    mut receiver: mpsc::Receiver<(Batch, usize)>,
-    waiting: Arc<AtomicUsize>,
+    mut receiver: mpsc::Receiver<Waiting>,
+    (waiting_bytes, waiting_items): (Arc<AtomicUsize>, Arc<AtomicUsize>),
     trouble: Arc<Trouble>,
 ) {
     let mut sender = None;
     let mut rests_until: Option<Instant> = None;
-    while let Some((batch, size)) = receiver.recv().await {
-        waiting.fetch_sub(size, Ordering::Relaxed);
+    while let Some(Waiting { batch, bytes, items }) = receiver.recv().await {
+        waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        waiting_items.fetch_sub(items, Ordering::Relaxed);
         if rests_until.is_some_and(|until| Instant::now() < until) {
             trouble.add(|| "the collector does not answer".to_owned());
             continue;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::schedule::{self, Schedule};
 use super::{Variables, pairs};
 use crate::Signal;
 
@@ -34,6 +35,8 @@ pub struct Target {
     pub certificate: Option<PathBuf>,
     /// PEM files with a certificate of the client and its key.
     pub client: Option<(PathBuf, PathBuf)>,
+    /// When it is sent.
+    pub schedule: Schedule,
 }
 
 /// Leaves out the headers, which have credentials.
@@ -53,13 +56,23 @@ pub(super) fn read(variables: &mut Variables<'_>, signal: Signal) -> Option<Targ
         Signal::Metrics => "OTEL_METRICS_EXPORTER",
     };
     let endpoint = variables.of_signal(signal, "OTEL_EXPORTER_OTLP_ENDPOINT");
-    match variables.get(exporter).as_deref() {
+    match variables.get(exporter) {
         None if endpoint.is_none() => return None,
-        None | Some("otlp") => {}
-        Some("none") => return None,
-        Some(other) => {
-            variables.warn(format!("{exporter} {other:?} is not supported; expected otlp or none"));
-            return None;
+        None => {}
+        // Several are separated by commas.
+        Some(exporters) => {
+            let mut is_sent = false;
+            for name in exporters.split(',').map(str::trim) {
+                match name {
+                    "otlp" => is_sent = true,
+                    "none" | "" => {}
+                    other => variables
+                        .warn(format!("{exporter} {other:?} is not supported; expected otlp or none")),
+                }
+            }
+            if !is_sent {
+                return None;
+            }
         }
     }
     let protocol = protocol(variables, signal);
@@ -84,7 +97,9 @@ pub(super) fn read(variables: &mut Variables<'_>, signal: Signal) -> Option<Targ
     let path = |name| variables.of_signal(signal, name).map(|(_, path)| PathBuf::from(path));
     let client = path("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE").zip(path("OTEL_EXPORTER_OTLP_CLIENT_KEY"));
     let certificate = path("OTEL_EXPORTER_OTLP_CERTIFICATE");
-    Some(Target { protocol, url, headers, timeout, gzip, certificate, client })
+    let schedule = schedule::read(variables, signal);
+    let timeout = schedule.timeout.map_or(timeout, |most| most.min(timeout));
+    Some(Target { protocol, url, headers, timeout, gzip, certificate, client, schedule })
 }
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);

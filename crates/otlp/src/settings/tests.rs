@@ -143,3 +143,61 @@ fn samplers_decide_by_parent_or_by_ratio() {
         assert_eq!(found, expected, "{name}");
     }
 }
+
+#[test]
+fn schedules_are_read_by_signal_and_the_shorter_timeout_counts() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318");
+    let plain = settings(&[endpoint]);
+    let (traces, metrics) = (plain.traces.unwrap(), plain.metrics.unwrap());
+    assert_eq!((traces.schedule.delay, traces.schedule.batch), (Duration::from_secs(1), 512));
+    assert_eq!((traces.schedule.queue, traces.timeout), (None, Duration::from_secs(10)));
+    assert_eq!(metrics.schedule.delay, Duration::from_secs(5));
+    let all = settings(&[
+        endpoint,
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "5000"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "20"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "30"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "25"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "40"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "21"),
+        ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "31"),
+        ("OTEL_BLRP_MAX_QUEUE_SIZE", "61"),
+        ("OTEL_BLRP_EXPORT_TIMEOUT", "60000"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "22"),
+        ("OTEL_METRIC_EXPORT_TIMEOUT", "42"),
+    ]);
+    let told = |target: Option<Target>| {
+        let target = target.unwrap();
+        let schedule = target.schedule;
+        (schedule.delay.as_millis(), schedule.batch, schedule.queue, target.timeout.as_millis())
+    };
+    assert_eq!(told(all.traces), (20, 25, Some(25), 40));
+    assert_eq!(told(all.logs), (21, 31, Some(61), 5000));
+    assert_eq!(told(all.metrics), (22, usize::MAX, None, 42));
+}
+
+#[test]
+fn what_is_not_done_is_refused_in_words() {
+    let found = read(&[
+        ("OTEL_TRACES_EXPORTER", "otlp, console"),
+        ("OTEL_LOGS_EXPORTER", "console"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_PROPAGATORS", "tracecontext,b3,baggage"),
+        ("OTEL_CONFIG_FILE", "otel.yaml"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0"),
+    ]);
+    let settings = found.settings.unwrap();
+    assert_eq!((settings.logs, settings.metrics), (None, None));
+    assert_eq!(settings.traces.unwrap().schedule.delay, Duration::from_secs(1));
+    let told = found.warnings.join("\n");
+    for text in [
+        "OTEL_TRACES_EXPORTER \"console\"",
+        "OTEL_LOGS_EXPORTER \"console\"",
+        "OTEL_PROPAGATORS \"b3\"",
+        "OTEL_CONFIG_FILE",
+        "OTEL_BSP_SCHEDULE_DELAY \"0\"",
+    ] {
+        assert!(told.contains(text), "{text}: {told}");
+    }
+    assert_eq!(found.warnings.len(), 5, "{told}");
+}

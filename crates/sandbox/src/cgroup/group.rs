@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use super::files::{Files, keyed};
 use super::layout::{Hierarchy, Layout, Version, words};
 use super::limits::Setting;
 use super::{CgroupError, Inner};
-use crate::{Cgroup, CgroupUsage};
+use crate::{Cgroup, CgroupReader, CgroupUsage};
 
 /// Rounds of killing; each one catches what was forked during the round before.
 const KILL_ROUNDS: usize = 100;
@@ -22,7 +23,7 @@ const REPLACE_PATIENCE: Duration = Duration::from_secs(1);
 /// The control group of one run: a directory in each hierarchy that is needed; none where nothing is limited.
 #[derive(Debug)]
 pub struct Group {
-    dirs: Vec<(Vec<String>, PathBuf)>,
+    files: Files,
     /// `cgroup.procs` of each directory, until they are taken.
     join: Vec<OwnedFd>,
     /// The v2 group itself, for `CLONE_INTO_CGROUP`.
@@ -32,7 +33,7 @@ pub struct Group {
 
 impl Group {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
-        Self { dirs: Vec::new(), join: Vec::new(), descriptor: None, inner }
+        Self { files: Files::default(), join: Vec::new(), descriptor: None, inner }
     }
 
     /// Makes this run's directory in a hierarchy.
@@ -45,6 +46,7 @@ impl Group {
         let path = hierarchy.dir.join(id);
         let made = match fs::create_dir(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                hierarchy.clear_leftovers();
                 layout.restore(hierarchy).and_then(|()| fs::create_dir(&path))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => replace(&path),
@@ -52,18 +54,19 @@ impl Group {
         };
         let failed = |source| CgroupError::Create { path: path.clone(), source };
         made.map_err(failed)?;
-        self.dirs.push((hierarchy.controllers.clone(), path.clone()));
+        self.files.dirs.push((hierarchy.controllers.clone(), path.clone()));
         let join = File::options().write(true).open(path.join("cgroup.procs")).map_err(failed)?;
         self.join.push(join.into());
         if layout.version == Some(Version::V2) {
             self.descriptor = Some(File::open(&path).map_err(failed)?.into());
+            self.files.is_v2 = true;
         }
         Ok(())
     }
 
     /// Writes one limit.
     pub(super) fn set(&self, setting: &Setting) -> Result<(), CgroupError> {
-        let Some(dir) = self.dir(setting.controller.name()) else { return Ok(()) };
+        let Some(dir) = self.files.dir(setting.controller.name()) else { return Ok(()) };
         let path = dir.join(setting.file);
         match fs::write(&path, &setting.value) {
             Err(source) if setting.required => {
@@ -78,7 +81,7 @@ impl Group {
     /// # Errors
     /// When the process is gone or the kernel refuses.
     pub fn attach(&self, pid: u32) -> Result<(), CgroupError> {
-        for (_, dir) in &self.dirs {
+        for (_, dir) in &self.files.dirs {
             let path = dir.join("cgroup.procs");
             fs::write(&path, pid.to_string()).map_err(|source| CgroupError::Limit {
                 path,
@@ -98,17 +101,7 @@ impl Group {
     /// How many tries to start a process the limit has stopped.
     #[must_use]
     pub fn refused_processes(&self) -> Option<u64> {
-        keyed(&self.dir("pids")?.join("pids.events"), "max")
-    }
-
-    fn dir(&self, controller: &str) -> Option<&Path> {
-        let has =
-            |(controllers, _): &&(Vec<String>, PathBuf)| controllers.iter().any(|name| name == controller);
-        self.dirs.iter().find(has).map(|(_, dir)| dir.as_path())
-    }
-
-    fn is_v2(&self) -> bool {
-        self.descriptor.is_some()
+        keyed(&self.files.dir("pids")?.join("pids.events"), "max")
     }
 }
 
@@ -118,40 +111,23 @@ impl Cgroup for Group {
     }
 
     fn kill(&self) {
-        let dirs: Vec<PathBuf> = self.dirs.iter().map(|(_, dir)| dir.clone()).collect();
+        let dirs: Vec<PathBuf> = self.files.dirs.iter().map(|(_, dir)| dir.clone()).collect();
         kill_all(&dirs);
     }
 
     fn usage(&self) -> CgroupUsage {
-        let mut usage = CgroupUsage::default();
-        if let Some(dir) = self.dir("memory") {
-            let (peak, events) = if self.is_v2() {
-                ("memory.peak", "memory.events")
-            } else {
-                ("memory.max_usage_in_bytes", "memory.oom_control")
-            };
-            usage.memory_peak_bytes = number(&dir.join(peak));
-            usage.oom_kills = keyed(&dir.join(events), "oom_kill");
-        }
-        if self.is_v2() {
-            // Counted even where the controller is not enabled.
-            usage.cpu_micros =
-                self.dirs.first().and_then(|(_, dir)| keyed(&dir.join("cpu.stat"), "usage_usec"));
-        } else if let Some(dir) = self.dir("cpuacct") {
-            usage.cpu_micros = number(&dir.join("cpuacct.usage")).map(|nanos| nanos / 1000);
-        }
-        if self.is_v2()
-            && let Some(dir) = self.dir("io")
-        {
-            (usage.read_bytes, usage.write_bytes) = io_bytes(&dir.join("io.stat"));
-        }
-        usage
+        self.files.usage()
+    }
+
+    fn reader(&self) -> CgroupReader {
+        let files = self.files.clone();
+        Arc::new(move || files.read())
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let dirs = std::mem::take(&mut self.dirs).into_iter().map(|(_, dir)| dir).collect();
+        let dirs = std::mem::take(&mut self.files.dirs).into_iter().map(|(_, dir)| dir).collect();
         self.inner.remover.remove(dirs);
     }
 }
@@ -212,26 +188,6 @@ fn kill_round(dir: &Path) -> usize {
     second.len()
 }
 
-fn number(file: &Path) -> Option<u64> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
-}
-
-/// The number after a key, in a file of lines "key number".
-fn keyed(file: &Path, key: &str) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
-    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
-}
-
-/// Bytes read and written, over all devices.
-fn io_bytes(file: &Path) -> (Option<u64>, Option<u64>) {
-    let Ok(text) = fs::read_to_string(file) else { return (None, None) };
-    let sum = |key: &str| {
-        let values = text.split_whitespace().filter_map(|word| word.strip_prefix(key)?.parse::<u64>().ok());
-        Some(values.sum())
-    };
-    (sum("rbytes="), sum("wbytes="))
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::CommandExt;
@@ -240,6 +196,7 @@ mod tests {
     use oci_spec::runtime::{LinuxMemoryBuilder, LinuxPidsBuilder, LinuxResources};
 
     use super::super::ControlGroups;
+    use super::super::files::number;
     use super::*;
 
     #[expect(clippy::print_stderr, reason = "tells the reader of the test's output")]
@@ -299,8 +256,8 @@ mod tests {
     fn privileged_a_fork_bomb_is_held_and_killed() {
         let Some(groups) = groups() else { return };
         let resources = limits(Some(32), None);
-        let mut group = groups.create_group("bomb", Some(&resources)).unwrap();
-        let dir = group.dir("pids").unwrap().to_path_buf();
+        let mut group = groups.create_group("bomb", Some(&resources), false).unwrap();
+        let dir = group.files.dir("pids").unwrap().to_path_buf();
         let mut child = spawn(
             &mut group,
             // Ends at about 2000 should the limit not hold.
@@ -325,7 +282,7 @@ mod tests {
     fn privileged_memory_is_limited_and_counted() {
         let Some(groups) = groups() else { return };
         let limit = 32 << 20;
-        let mut group = groups.create_group("memory", Some(&limits(None, Some(limit)))).unwrap();
+        let mut group = groups.create_group("memory", Some(&limits(None, Some(limit))), false).unwrap();
         let mut child = spawn(&mut group, "x=$(head -c 200000000 /dev/zero | tr '\\0' x)");
         let status = wait(&mut child, Duration::from_secs(20)).expect("ends");
         assert!(!status.success());
@@ -338,11 +295,43 @@ mod tests {
     #[test]
     fn privileged_cpu_time_is_counted() {
         let Some(groups) = groups() else { return };
-        let groups = groups.with_accounting(true);
-        let mut group = groups.create_group("cpu", None).unwrap();
+        let mut group = groups.create_group("cpu", None, true).unwrap();
         let mut child = spawn(&mut group, "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done");
         wait(&mut child, Duration::from_secs(20)).expect("ends");
         assert!(group.usage().cpu_micros.unwrap() > 1000);
+    }
+
+    /// All that this machine has hierarchies for, also where nothing is limited.
+    #[test]
+    fn privileged_a_run_is_counted_while_it_lives() {
+        let Some(groups) = groups() else { return };
+        let mut group = groups.create_group("count", None, true).unwrap();
+        let read = group.reader();
+        let script = "x=$(head -c 8000000 /dev/zero | tr '\\0' x); i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; \
+                      sleep 300";
+        let mut child = spawn(&mut group, script);
+        let begun = Instant::now();
+        let counted = |usage: CgroupUsage| {
+            usage.memory_current_bytes > Some(8_000_000) && usage.user_micros > Some(1000)
+        };
+        while !counted(read()) && begun.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let usage = read();
+        assert!(counted(usage), "{usage:?}");
+        assert!(usage.memory_peak_bytes >= usage.memory_current_bytes, "{usage:?}");
+        let times = [usage.user_micros, usage.system_micros].map(Option::unwrap);
+        assert!(usage.cpu_micros.unwrap() >= times[0] && times[1] < 10_000_000, "{usage:?}");
+        let has_v2 = groups.version() == Some(Version::V2) || Layout::any_v2().is_some();
+        let counts_pressure = has_v2 && fs::read_to_string("/proc/pressure/cpu").is_ok();
+        assert_eq!(usage.cpu_pressure.some_micros.is_some(), counts_pressure, "{usage:?}");
+        assert_eq!(usage.io_pressure.full_micros.is_some(), counts_pressure, "{usage:?}");
+        let dirs: Vec<PathBuf> = group.files.dirs.iter().map(|(_, dir)| dir.clone()).collect();
+        group.kill();
+        assert!(wait(&mut child, Duration::from_secs(2)).is_some());
+        drop((group, groups));
+        assert!(dirs.iter().all(|dir| !dir.exists()), "{dirs:?}");
+        assert_eq!(read(), CgroupUsage::default(), "it is gone");
     }
 
     /// Hybrid machines have a v2 tree too, if without the controllers that we want.
@@ -359,11 +348,11 @@ mod tests {
             return;
         };
         let groups = ControlGroups::with_layout(layout);
-        let mut group = groups.create_group("v2", None).unwrap();
+        let mut group = groups.create_group("v2", None, false).unwrap();
         assert!(group.clone_into().is_some());
         let script = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; sleep 300 & sleep 300";
         let mut child = spawn(&mut group, script);
-        let dir = group.dirs[0].1.clone();
+        let dir = group.files.dirs[0].1.clone();
         let begun = Instant::now();
         while words(&dir.join("cgroup.procs")).len() < 3 && begun.elapsed() < Duration::from_secs(10) {
             std::thread::sleep(Duration::from_millis(5));
@@ -378,7 +367,7 @@ mod tests {
     #[test]
     fn privileged_a_run_without_limits_needs_no_group_on_v1() {
         let Some(groups) = groups() else { return };
-        let mut group = groups.create_group("free", None).unwrap();
+        let mut group = groups.create_group("free", None, false).unwrap();
         let expected = usize::from(groups.version() == Some(Version::V2));
         assert_eq!(group.join_files().len(), expected);
     }
@@ -386,15 +375,15 @@ mod tests {
     #[test]
     fn limits_are_refused_where_there_are_no_groups() {
         let groups = ControlGroups::none("because");
-        assert!(groups.create_group("a", None).is_ok());
-        let error = groups.create_group("a", Some(&limits(Some(5), None))).unwrap_err();
+        assert!(groups.create_group("a", None, false).is_ok());
+        let error = groups.create_group("a", Some(&limits(Some(5), None)), false).unwrap_err();
         assert_eq!(error.to_string(), "limits cannot be set here: because");
     }
 
     #[test]
     fn limits_that_are_never_set_are_refused_everywhere() {
         let resources = serde_json::from_str(r#"{"cpu": {"cpus": "0"}}"#).unwrap();
-        let error = ControlGroups::none("because").create_group("a", Some(&resources)).unwrap_err();
+        let error = ControlGroups::none("because").create_group("a", Some(&resources), false).unwrap_err();
         assert!(matches!(error, CgroupError::Unsupported { limit: "cpu.cpus" }), "{error}");
     }
 
@@ -402,17 +391,7 @@ mod tests {
     fn names_cannot_leave_the_engines_group() {
         let groups = ControlGroups::none("because");
         for name in ["", "..", "a/b", ".hidden"] {
-            assert!(matches!(groups.create_group(name, None), Err(CgroupError::Name(_))), "{name:?}");
+            assert!(matches!(groups.create_group(name, None, false), Err(CgroupError::Name(_))), "{name:?}");
         }
-    }
-
-    #[test]
-    fn numbers_are_read_by_key() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("memory.events");
-        fs::write(&file, "oom 3\noom_kill 2\noom_kill_x 9\n").unwrap();
-        assert_eq!((keyed(&file, "oom_kill"), keyed(&file, "max")), (Some(2), None));
-        fs::write(&file, "8:0 rbytes=10 wbytes=4 rios=1\n8:16 rbytes=1 wbytes=2\n").unwrap();
-        assert_eq!(io_bytes(&file), (Some(11), Some(6)));
     }
 }

@@ -10,6 +10,12 @@ use super::limits::Controller;
 const V2_CONTROLLERS: [&str; 4] = ["pids", "memory", "cpu", "io"];
 const V1_CONTROLLERS: [Controller; 4] =
     [Controller::Memory, Controller::Pids, Controller::Cpu, Controller::CpuAccounting];
+/// The controller that counts what goes to and comes from disks on v1.
+pub(super) const BLOCK_IO: &str = "blkio";
+/// Stands for the v2 tree of hybrid machines: without controllers it counts processor time and pressure all the same.
+pub(super) const UNIFIED: &str = "cgroup2";
+/// Hierarchies of v1 and hybrid machines that count something.
+pub(super) const COUNTING: [&str; 4] = ["memory", "cpuacct", BLOCK_IO, UNIFIED];
 const PREFIX: &str = "kukri-";
 const ENGINE_SUFFIX: &str = ".engine";
 
@@ -77,6 +83,7 @@ impl Layout {
             }
         }
         if !hierarchies.is_empty() {
+            hierarchies.extend(only_counting(mounted, &hierarchies));
             return Self { version: Some(Version::V1), hierarchies, reason: None };
         }
         if reasons.is_empty() {
@@ -98,11 +105,15 @@ impl Layout {
 
     /// The hierarchy which has this controller.
     pub(super) fn find(&self, controller: Controller) -> Option<usize> {
-        let wanted = match (self.version?, controller) {
+        self.find_name(match (self.version?, controller) {
             (Version::V2, Controller::CpuAccounting) => Controller::Cpu.name(),
             (_, controller) => controller.name(),
-        };
-        self.hierarchies.iter().position(|hierarchy| hierarchy.controllers.iter().any(|name| name == wanted))
+        })
+    }
+
+    /// The hierarchy of a controller, by its name on v1.
+    pub(super) fn find_name(&self, name: &str) -> Option<usize> {
+        self.hierarchies.iter().position(|hierarchy| hierarchy.controllers.iter().any(|known| known == name))
     }
 
     /// Makes the engine's own group anew, should somebody have removed it while it was empty.
@@ -120,6 +131,32 @@ impl Layout {
             let _ = fs::remove_dir(&hierarchy.dir);
         }
     }
+}
+
+impl Hierarchy {
+    /// Removes what killed engines left beside the engine's own group.
+    pub(super) fn clear_leftovers(&self) {
+        if let Some(base) = self.dir.parent() {
+            clear_leftovers(base);
+        }
+    }
+}
+
+/// Hierarchies that limit nothing. The engine's group in them is made when something is to be counted for the first time.
+fn only_counting(mounted: &[Mounted], others: &[Hierarchy]) -> Vec<Hierarchy> {
+    let Some(name) = others.first().and_then(|first| first.dir.file_name()) else { return Vec::new() };
+    let mut found: Vec<Hierarchy> = Vec::new();
+    for tree in mounted {
+        let controllers = match tree.version {
+            Version::V1 if tree.controllers.iter().any(|name| name == BLOCK_IO) => tree.controllers.clone(),
+            Version::V2 => vec![UNIFIED.to_owned()],
+            Version::V1 => continue,
+        };
+        if others.iter().chain(&found).all(|known| known.controllers != controllers) {
+            found.push(Hierarchy { controllers, dir: tree.own.join(name) });
+        }
+    }
+    found
 }
 
 fn set_up_v2(tree: &Mounted, pid: u32) -> Result<Hierarchy, String> {

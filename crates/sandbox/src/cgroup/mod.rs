@@ -6,11 +6,13 @@
 //!
 //! - **v2** with controllers that are delegated to us: one group with everything.
 //! - **v1**, and *hybrid* machines whose v2 tree has no controllers: one group in each hierarchy whose limits are asked
-//!   for (`memory`, `pids`, `cpu`); every hierarchy more costs about 0.3 ms a run.
+//!   for (`memory`, `pids`, `cpu`), and, where the run is to be counted, in `memory`, `cpuacct`, `blkio` and the v2 tree;
+//!   joining one makes the kernel wait for all processors, 0.3 ms to more than 10 ms, which several share.
 //! - **none**, with the reason: runs without limits work, runs with limits are refused.
 //!
 //! `CAP_SYS_RESOURCE` is never needed.
 
+mod files;
 mod group;
 mod layout;
 mod limits;
@@ -83,7 +85,6 @@ pub enum CgroupError {
 #[derive(Clone, Debug)]
 pub struct ControlGroups {
     inner: Arc<Inner>,
-    accounting: bool,
 }
 
 #[derive(Debug)]
@@ -117,15 +118,7 @@ impl ControlGroups {
     }
 
     fn with_layout(layout: Layout) -> Self {
-        Self { inner: Arc::new(Inner { remover: Remover::start(), layout }), accounting: false }
-    }
-
-    /// Whether runs without limits are counted too (memory, CPU time). Off by default: on v1 it costs about 0.7 ms a
-    /// run; on v2 everything is counted in any case.
-    #[must_use]
-    pub fn with_accounting(mut self, accounting: bool) -> Self {
-        self.accounting = accounting;
-        self
+        Self { inner: Arc::new(Inner { remover: Remover::start(), layout }) }
     }
 
     /// Which kind is used; `None` where there is none.
@@ -146,11 +139,17 @@ impl ControlGroups {
         self.inner.layout.find(Controller::Pids).is_some()
     }
 
-    /// Makes the group of a run.
+    /// Makes the group of a run. `count`: a run without limits is counted too. On v2 that is so in any case; on v1 it
+    /// needs a group in up to four hierarchies.
     ///
     /// # Errors
     /// When a limit was asked for that cannot be set, or the group cannot be made.
-    pub fn create_group(&self, id: &str, resources: Option<&LinuxResources>) -> Result<Group, CgroupError> {
+    pub fn create_group(
+        &self,
+        id: &str,
+        resources: Option<&LinuxResources>,
+        count: bool,
+    ) -> Result<Group, CgroupError> {
         if !is_name(id) {
             return Err(CgroupError::Name(id.to_owned()));
         }
@@ -165,7 +164,7 @@ impl ControlGroups {
             return if asked.is_empty() { Ok(group) } else { Err(CgroupError::Unavailable { reason }) };
         };
         let settings = limits::settings(version, resources);
-        for hierarchy in self.needed(version, &settings)? {
+        for hierarchy in self.needed(version, &settings, count)? {
             group.add(&layout.hierarchies[hierarchy], layout, id)?;
         }
         for setting in &settings {
@@ -175,7 +174,7 @@ impl ControlGroups {
     }
 
     /// The hierarchies in which a run with these settings needs a group.
-    fn needed(&self, version: Version, settings: &[Setting]) -> Result<Vec<usize>, CgroupError> {
+    fn needed(&self, version: Version, settings: &[Setting], count: bool) -> Result<Vec<usize>, CgroupError> {
         let layout = &self.inner.layout;
         let mut needed = Vec::new();
         let mut add = |index| {
@@ -197,11 +196,8 @@ impl ControlGroups {
         }
         match version {
             Version::V2 => add(0),
-            Version::V1 if self.accounting => {
-                [Controller::Memory, Controller::CpuAccounting]
-                    .into_iter()
-                    .filter_map(|controller| layout.find(controller))
-                    .for_each(add);
+            Version::V1 if count => {
+                layout::COUNTING.iter().filter_map(|name| layout.find_name(name)).for_each(add);
             }
             Version::V1 => {}
         }
@@ -214,8 +210,9 @@ impl crate::Cgroups for ControlGroups {
         &self,
         id: &str,
         resources: Option<&LinuxResources>,
+        count: bool,
     ) -> Result<Box<dyn crate::Cgroup>, SandboxError> {
-        Ok(Box::new(self.create_group(id, resources)?))
+        Ok(Box::new(self.create_group(id, resources, count)?))
     }
 }
 

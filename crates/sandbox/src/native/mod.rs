@@ -35,7 +35,7 @@ use tokio::sync::oneshot;
 use crate::lease::may_configure_network;
 use crate::loopback;
 use crate::{
-    BoxFuture, Cgroup, Cgroups, NetworkLease, NetworkMode, Networks, RunRequest, Running, Runtime,
+    BoxFuture, Cgroup, Cgroups, Gauge, NetworkLease, NetworkMode, Networks, RunRequest, Running, Runtime,
     SandboxError,
 };
 use launcher::{LaunchFailure, Launchers, Place};
@@ -185,11 +185,13 @@ fn start(
         (NetworkMode::None, None) => shared.namespaces.take(),
         (_, None) => None,
     };
-    let (prepared, cgroup) = place.in_engine(|| {
+    let count = request.count;
+    let (prepared, cgroup, gauge) = place.in_engine(|| {
         let mut cgroup = cgroup(&request, shared)?;
         let join = cgroup.as_mut().map(|cgroup| cgroup.join_files()).unwrap_or_default();
         let surroundings = Surroundings { network, cgroup: join };
-        Ok::<_, SandboxError>((prepare::prepare(request, surroundings, &shared.ground)?, cgroup))
+        let gauge = count.then(|| Gauge::new(cgroup.as_deref(), lease.as_ref()));
+        Ok::<_, SandboxError>((prepare::prepare(request, surroundings, &shared.ground)?, cgroup, gauge))
     })??;
     let Prepared { plan, report, root, searched } = prepared;
     let root_of = |fd| failure::Root(fd);
@@ -204,6 +206,7 @@ fn start(
         report,
         begin,
         cgroup,
+        gauge,
         lease,
         created: Vec::new(),
         shared: Arc::clone(shared),
@@ -230,7 +233,7 @@ fn start(
 fn cgroup(request: &RunRequest, shared: &Shared) -> Result<Option<Box<dyn Cgroup>>, SandboxError> {
     let resources = request.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     match &shared.config.cgroups {
-        Some(cgroups) => cgroups.create(&request.id, resources).map(Some),
+        Some(cgroups) => cgroups.create(&request.id, resources, request.count).map(Some),
         None if resources.is_some_and(limits_anything) => Err(SandboxError::Unsupported {
             feature: "limiting resources".to_owned(),
             next: "give the engine writable control groups, or drop the limit".to_owned(),

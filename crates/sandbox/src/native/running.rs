@@ -13,7 +13,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::report::TAG_ENDED;
 use super::{Shared, read_record, wait};
-use crate::{BoxFuture, Cgroup, Exit, ExitStatus, NetworkLease, Running, SandboxError, Usage};
+use crate::{BoxFuture, Cgroup, Exit, ExitStatus, Gauge, NetworkLease, Running, SandboxError, Usage};
 
 /// A container's processes and what belongs to them. Dropping it kills them.
 pub struct Started {
@@ -25,6 +25,8 @@ pub struct Started {
     pub begin: Instant,
     /// Its control group.
     pub cgroup: Option<Box<dyn Cgroup>>,
+    /// Reads what it uses, where that is wanted.
+    pub gauge: Option<Gauge>,
     /// Its network.
     pub lease: Option<NetworkLease>,
     /// Paths that were created in its root.
@@ -82,7 +84,12 @@ impl NativeRunning {
                 status = if signal == 0 { ExitStatus::Code(code) } else { ExitStatus::Signal(signal) };
             }
         }
-        let cgroup = self.started.cgroup.take().map(|cgroup| cgroup.usage()).unwrap_or_default();
+        let network = self.started.gauge.as_ref().and_then(Gauge::network);
+        let cgroup = match &self.started.gauge {
+            Some(gauge) => gauge.cgroup(),
+            None => self.started.cgroup.as_ref().map(|cgroup| cgroup.usage()).unwrap_or_default(),
+        };
+        self.started.cgroup = None;
         self.started.lease = None;
         let exit = Exit {
             status,
@@ -92,6 +99,7 @@ impl NativeRunning {
                 system: ended.system,
                 max_rss_bytes: ended.max_rss_bytes,
                 cgroup,
+                network,
             },
             created: std::mem::take(&mut self.started.created),
         };
@@ -131,6 +139,10 @@ impl Running for NativeRunning {
             Some(pidfd) => wait::signal(pidfd, signal).map_err(|source| SandboxError::io(doing(), source)),
             None => Err(SandboxError::io(doing(), io::Error::from_raw_os_error(libc::ESRCH))),
         }
+    }
+
+    fn gauge(&self) -> Option<Gauge> {
+        self.started.gauge.clone()
     }
 
     fn address(&self) -> Option<IpAddr> {

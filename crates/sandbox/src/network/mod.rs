@@ -6,6 +6,7 @@
 //! abstract unix socket, which the kernel gives back even after `kill -9`, and the next owner of the name clears what
 //! the last one left behind.
 
+mod counters;
 mod dns;
 mod instance;
 mod namespace;

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::NetworkError;
+use super::counters;
 use super::dns::{self, Forwarder, LocalNames};
 use super::instance::{Ownership, StartLock, own_bridge};
 use super::namespace::{Maker, Plan};
@@ -368,7 +369,13 @@ impl NetNs {
             .fd()
             .try_clone_to_owned()
             .map_err(|error| NetworkError::kernel("duplicate a network namespace's descriptor", error))?;
-        Ok(NetworkLease { namespace, address: Some(self.address().into()), guard: Box::new(self) })
+        let outer = self.made().outer.clone();
+        Ok(NetworkLease {
+            namespace,
+            address: Some(self.address().into()),
+            counters: Some(Arc::new(move || counters::read(&outer).ok().flatten())),
+            guard: Box::new(self),
+        })
     }
 }
 

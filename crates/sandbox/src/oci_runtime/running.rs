@@ -22,7 +22,7 @@ use crate::native::report::{Record, TAG_ENDED, TAG_EXEC_FAILED, TAG_STARTED};
 use crate::native::wait::{self, Ended};
 use crate::native::{failure, prepare, read_record};
 use crate::{
-    BoxFuture, Cgroup, Exit, ExitStatus, NetworkLease, RunRequest, Running, SandboxError, Stdin, Usage,
+    BoxFuture, Cgroup, Exit, ExitStatus, Gauge, NetworkLease, RunRequest, Running, SandboxError, Stdin, Usage,
 };
 
 /// How long the runtime may take to write the container's process id after it has started the command.
@@ -35,6 +35,7 @@ const POLL: Duration = Duration::from_millis(1);
 pub(super) struct Started {
     init: Arc<ContainerInit>,
     end: watch::Receiver<Option<Result<Exit, String>>>,
+    gauge: Option<Gauge>,
     address: Option<IpAddr>,
 }
 
@@ -79,6 +80,10 @@ impl Running for Started {
         self.init.signal(named).map_err(|source| SandboxError::io(doing(), source))
     }
 
+    fn gauge(&self) -> Option<Gauge> {
+        self.gauge.clone()
+    }
+
     fn address(&self) -> Option<IpAddr> {
         self.address
     }
@@ -98,6 +103,7 @@ struct Launched {
     runtime: OwnedFd,
     report: Option<File>,
     cgroup: Option<Box<dyn Cgroup>>,
+    gauge: Option<Gauge>,
     lease: Option<NetworkLease>,
     created: Vec<PathBuf>,
     exec: Exec,
@@ -128,7 +134,8 @@ pub(super) fn supervise(
     let (end, ended) = watch::channel(None);
     let address = launched.lease.as_ref().and_then(|lease| lease.address);
     // Where nobody waits for the answer any more, dropping it kills the container.
-    drop(reply.send(Ok(Started { init: Arc::clone(&init), end: ended, address })));
+    let gauge = launched.gauge.clone();
+    drop(reply.send(Ok(Started { init: Arc::clone(&init), end: ended, gauge, address })));
     let exit = launched.until_ended();
     init.set(None);
     launched.clear();
@@ -155,7 +162,9 @@ fn launch(
         ));
     }
     let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
-    let mut cgroup = shared.cgroups.as_ref().map(|cgroups| cgroups.create(&id, resources)).transpose()?;
+    let mut cgroup =
+        shared.cgroups.as_ref().map(|cgroups| cgroups.create(&id, resources, request.count)).transpose()?;
+    let gauge = request.count.then(|| Gauge::new(cgroup.as_deref(), lease.as_ref()));
 
     let stdin = match std::mem::take(&mut request.stdin) {
         Stdin::Null => null()?,
@@ -216,6 +225,7 @@ fn launch(
         runtime,
         report,
         cgroup,
+        gauge,
         lease,
         created: made.created,
         exec,
@@ -296,10 +306,15 @@ impl Launched {
         }
         let usage = self.ended.take().map(|ended| (ended.user, ended.system, ended.max_rss_bytes));
         let (user, system, max_rss_bytes) = usage.unwrap_or_default();
-        let cgroup = self.cgroup.take().map(|cgroup| cgroup.usage()).unwrap_or_default();
+        let network = self.gauge.as_ref().and_then(Gauge::network);
+        let cgroup = match &self.gauge {
+            Some(gauge) => gauge.cgroup(),
+            None => self.cgroup.as_ref().map(|cgroup| cgroup.usage()).unwrap_or_default(),
+        };
+        self.cgroup = None;
         Ok(Exit {
             status,
-            usage: Usage { wall, user, system, max_rss_bytes, cgroup },
+            usage: Usage { wall, user, system, max_rss_bytes, cgroup, network },
             created: std::mem::take(&mut self.created),
         })
     }

@@ -104,6 +104,7 @@ impl Box_ {
             stdin: Stdin::Null,
             stdout,
             stderr,
+            count: false,
             init: true,
         };
         (request, upper)

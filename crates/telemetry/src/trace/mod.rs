@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::counters::{Counters, End};
-use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, SpanUsage, Stream};
+use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
 use crate::text::{Lines, one_line};
+use crate::usage::SpanUsage;
 use crate::view::Progress;
 
 /// What was run.
@@ -165,7 +166,7 @@ impl Trace {
                 step.known = false;
                 step.reason = one_line(reason);
             }),
-            Event::SpanUsage { id, usage } => self.change(*id, |step| step.usage = Some(*usage)),
+            Event::SpanUsage { id, usage, .. } => self.change(*id, |step| step.usage = Some(*usage)),
             Event::SpanFinished { id, outcome, time_ns } => self.finish(*id, outcome, *time_ns),
             Event::Message { level, text } => {
                 if *level >= Level::Warning {
@@ -317,7 +318,7 @@ mod tests {
             log(2, Stream::Stdout, "one\ntw", 2.1),
             log(2, Stream::Stderr, "bad\n", 2.2),
             log(2, Stream::Stdout, "o", 2.3),
-            Event::SpanUsage { id: 2, usage },
+            Event::SpanUsage { id: 2, usage, time_ns: 0 },
             finished(2, failure("exit code: 3", Some(3)), 2.5),
             after(3, &[1], "exec c", 2.5),
             cached(3, "the same step ran 2 s ago", 4.0),

@@ -25,7 +25,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "OTEL_TRACES_EXPORTER",
         Kind::Choice(&["otlp", "none"]),
         "`otlp` if there is an endpoint",
-        "Whether traces are sent; `otlp` without an endpoint sends to this machine, port 4318 (HTTP) or 4317 (gRPC)",
+        "Whether traces are sent; `otlp` without an endpoint sends to this machine, port 4318 (HTTP) or 4317 (gRPC); \
+         others, such as `console`, are refused with a warning",
     ),
     otel(
         "OTEL_LOGS_EXPORTER",
@@ -43,7 +44,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "OTEL_EXPORTER_OTLP_PROTOCOL",
         Kind::Choice(&["http/protobuf", "http/json", "grpc"]),
         "`http/protobuf`",
-        "How telemetry is sent; this one and those below have forms for one signal, as in \
+        "How telemetry is sent; this and the `OTEL_EXPORTER_OTLP_` ones below have forms for one signal, as in \
          `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`",
     ),
     otel(
@@ -83,6 +84,48 @@ pub(super) const SETTINGS: &[Setting] = &[
         "PEM file with the certificate to show to the collector",
     ),
     otel("OTEL_EXPORTER_OTLP_CLIENT_KEY", Kind::Path, "none", "PEM file with the key of that certificate"),
+    otel(
+        "OTEL_BSP_SCHEDULE_DELAY",
+        Kind::Count,
+        "1000",
+        "Most milliseconds that a span waits before it is sent; for log records see `OTEL_BLRP_SCHEDULE_DELAY`",
+    ),
+    otel("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", Kind::Count, "512", "Most spans in one batch"),
+    otel(
+        "OTEL_BSP_MAX_QUEUE_SIZE",
+        Kind::Count,
+        "16 MB of them",
+        "Most spans that wait for the collector; what comes when it is full is lost, and told",
+    ),
+    otel(
+        "OTEL_BSP_EXPORT_TIMEOUT",
+        Kind::Count,
+        "`OTEL_EXPORTER_OTLP_TIMEOUT`",
+        "Most milliseconds for one batch; the shorter one of both counts",
+    ),
+    otel("OTEL_BLRP_SCHEDULE_DELAY", Kind::Count, "1000", "The same for log records"),
+    otel("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", Kind::Count, "512", "The same for log records"),
+    otel("OTEL_BLRP_MAX_QUEUE_SIZE", Kind::Count, "16 MB of them", "The same for log records"),
+    otel("OTEL_BLRP_EXPORT_TIMEOUT", Kind::Count, "`OTEL_EXPORTER_OTLP_TIMEOUT`", "The same for log records"),
+    otel(
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        Kind::Count,
+        "5000",
+        "Milliseconds from one measurement of a running step to the next, and until they are sent",
+    ),
+    otel(
+        "OTEL_METRIC_EXPORT_TIMEOUT",
+        Kind::Count,
+        "`OTEL_EXPORTER_OTLP_TIMEOUT`",
+        "Most milliseconds for one batch of metrics; the shorter one of both counts",
+    ),
+    otel(
+        "OTEL_PROPAGATORS",
+        Kind::Text("NAME,…"),
+        "`tracecontext,baggage`",
+        "How traces go on from one program to the next; others than these two are refused with a warning",
+    ),
+    otel("OTEL_CONFIG_FILE", Kind::Path, "none", "Not read: a warning says so; set variables instead"),
     otel(
         "OTEL_SERVICE_NAME",
         Kind::Text("NAME"),

@@ -45,6 +45,7 @@ impl Run for From {
         let pinned = resolved.pinned().to_string();
         let pull = Pull { reference: pinned.clone(), resolved: Arc::clone(&resolved), client };
         let vertex = Vertex::new(VertexOp::Pull(pull));
+        cx.describes(&vertex);
         let mut next = on.with_image(&resolved.config);
         next.rootfs = TreeHandle::Output(vertex, Slot::Tree);
         next.image_ref = Some(pinned.into());

@@ -158,6 +158,7 @@ impl Run for WithExec {
                 annotations: Arc::clone(&on.annotations),
             },
         })));
+        cx.describes(&vertex);
         Ok(on.after(&vertex))
     }
 }

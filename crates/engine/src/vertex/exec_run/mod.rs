@@ -10,12 +10,12 @@ mod settle;
 mod stubs;
 mod targets;
 mod telemetry;
+mod usage;
 
 use std::sync::Arc;
 
-use kukri_sandbox::{ExitStatus, Rootfs, RunRequest, SandboxError, Stdin, Usage};
+use kukri_sandbox::{ExitStatus, Rootfs, RunRequest, SandboxError, Stdin};
 use kukri_solver::RunContext;
-use kukri_telemetry::{Event, SpanUsage};
 use kukri_tree::{EntryKind, Follow, FoundKind, TreeError, TreeId, lookup};
 
 use super::exec::Exec;
@@ -40,6 +40,7 @@ impl Exec {
         let mut telemetry = telemetry::StepTelemetry::of(self, run, &secrets)?;
         let trace = telemetry.trace();
         let spec = environment::spec(self, engine.environment(), &user, &secrets, &prepared, trace)?;
+        let samples = engine.watchers().samples(run.vertex);
         let request = RunRequest {
             id: format!("{}-{}", std::process::id(), run.vertex),
             spec,
@@ -61,6 +62,7 @@ impl Exec {
             stdin: self.stdin(engine.store(), trees).await?,
             stdout,
             stderr,
+            count: samples.is_some(),
             init: self.init,
         };
         let happened = |name, code| engine.watchers().moment(run.vertex, name, code);
@@ -73,11 +75,13 @@ impl Exec {
         let follow = output::follow(streams.stdout, streams.stderr, secrets.values(), engine, run.vertex);
         tokio::pin!(follow);
         // What a command leaves behind may hold the pipes open; once it has ended, its tree is killed and they close.
-        let (exit, captured) = tokio::join!(running.wait(), &mut follow);
+        let gauge = running.gauge();
+        let ended = async { tokio::join!(running.wait(), &mut follow) };
+        let (exit, captured) = usage::during(ended, gauge, samples, run).await;
         let exit = exit.or_fail()?;
         drop(running);
         telemetry.finish(self, &run.context.session).await;
-        engine.watchers().tell(run.vertex, &usage(run.vertex, &exit.usage));
+        engine.watchers().tell(run.vertex, &usage::total(run.vertex, &exit.usage));
         let captured = captured
             .map_err(|error| OpError::new(format!("cannot keep the output of the command: {error}")))?;
         // An output file in a volume is written later, and whoever waits for the volume must find it.
@@ -198,20 +202,6 @@ impl Exec {
             note,
         }))
     }
-}
-
-/// What a command cost, as an event. Memory is what the control group counted: what the kernel says of the largest process
-/// counts the engine's own pages, which a process shares until it runs the command.
-fn usage(id: u64, usage: &Usage) -> Event {
-    let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    let usage = SpanUsage {
-        user_ns: nanos(usage.user),
-        system_ns: nanos(usage.system),
-        memory_bytes: usage.cgroup.memory_peak_bytes,
-        read_bytes: usage.cgroup.read_bytes,
-        write_bytes: usage.cgroup.write_bytes,
-    };
-    Event::SpanUsage { id, usage }
 }
 
 /// Longest file that is read into memory as a whole for the engine's own needs.
