@@ -91,7 +91,7 @@ pub const TABLE: &[(&str, &str, &str)] = &[
     (
         "1",
         "1",
-        "It failed: the error is on standard error. Also: `engine status` where no engine runs, `doctor` where something is \
+        "It failed: the error is on standard error. Also: `engine status` and `engine stop` where no engine runs, `doctor` where something is \
          missing, `cache verify` where something is damaged, `cache why` where no such step is known, any command whose page (`--trace`) cannot be written",
     ),
     ("2", "1", "The command line is wrong, or a variable that stands for a flag"),

@@ -1,5 +1,7 @@
 //! Keeps the values of secrets out of what commands write.
 
+use std::cmp::Reverse;
+use std::ops::Range;
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, MatchKind};
@@ -10,14 +12,17 @@ const MASK: &[u8] = b"***";
 /// Most bytes of secrets for which a DFA is made.
 const MAX_DFA: usize = 16 << 10;
 
-/// Replaces secrets in a stream, also where a value is written in several pieces.
+/// Replaces secrets in a stream, also where a value is written in several pieces. Values that overlap are replaced as one:
+/// the rest of the second would be readable otherwise.
 pub struct Scrubber {
     /// Longest first.
     values: Vec<Vec<u8>>,
-    /// Finds them, the longest of those that begin at a place.
+    /// Finds all of them, also those that overlap.
     finder: AhoCorasick,
     /// What may be the start of a secret.
     held: Vec<u8>,
+    /// How much of that belongs to a secret whose mask was given already.
+    masked: usize,
 }
 
 impl Scrubber {
@@ -34,8 +39,8 @@ impl Scrubber {
         let small = values.iter().map(Vec::len).sum::<usize>() <= MAX_DFA;
         let kind = if small { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
         let finder =
-            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).kind(Some(kind)).build(&values)?;
-        Ok(Self { values, finder, held: Vec::new() })
+            AhoCorasick::builder().match_kind(MatchKind::Standard).kind(Some(kind)).build(&values)?;
+        Ok(Self { values, finder, held: Vec::new(), masked: 0 })
     }
 
     /// Takes the next piece; gives what is certain.
@@ -53,29 +58,41 @@ impl Scrubber {
     }
 
     fn scan(&mut self, end: bool) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.held.len());
-        let mut at = 0;
-        let mut open = if end { self.held.len() } else { self.open_from(0) };
-        // A longer secret may still be coming in where one is open: wait for it rather than take a shorter one.
-        while let Some(found) = self.finder.find(&self.held[at..])
-            && at + found.start() < open
-        {
-            out.extend_from_slice(&self.held[at..at + found.start()]);
-            out.extend_from_slice(MASK);
-            at += found.end();
-            if open < at {
-                open = self.open_from(at);
+        // A secret that begins from here on may still be coming in.
+        let open = if end { self.held.len() } else { self.open() };
+        let mut out = Vec::with_capacity(open);
+        let mut masked = self.masked;
+        for secret in self.secrets() {
+            if secret.start >= open {
+                break;
             }
+            if secret.start >= masked {
+                out.extend_from_slice(&self.held[masked..secret.start]);
+                out.extend_from_slice(MASK);
+            }
+            masked = masked.max(secret.end);
         }
-        out.extend_from_slice(&self.held[at..open]);
+        if masked < open {
+            out.extend_from_slice(&self.held[masked..open]);
+        }
+        self.masked = masked.saturating_sub(open);
         self.held.drain(..open);
         out
     }
 
-    /// The first place from `at` on where a secret begins of which more must come; the end if there is none.
-    fn open_from(&self, at: usize) -> usize {
+    /// Where secrets are, by their beginnings. Of those that begin at one place the longest counts.
+    fn secrets(&self) -> Vec<Range<usize>> {
+        let mut found: Vec<_> =
+            self.finder.find_overlapping_iter(&self.held).map(|found| found.range()).collect();
+        found.sort_unstable_by_key(|range| (range.start, Reverse(range.end)));
+        found.dedup_by_key(|range| range.start);
+        found
+    }
+
+    /// The first place where a secret begins of which more must come; the end if there is none.
+    fn open(&self) -> usize {
         let longest = self.values.first().map_or(0, Vec::len);
-        let first = at.max((self.held.len() + 1).saturating_sub(longest));
+        let first = (self.held.len() + 1).saturating_sub(longest);
         (first..self.held.len())
             .find(|start| {
                 let rest = &self.held[*start..];
@@ -87,6 +104,9 @@ impl Scrubber {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn scrub(secrets: &[&str], pieces: &[&str]) -> String {
@@ -114,7 +134,58 @@ mod tests {
         assert_eq!(scrub(&["s3cret"], &["x s3", "cr"]), "x s3cr");
         assert_eq!(scrub(&["aab"], &["a", "a", "a", "b"]), "a***");
         assert_eq!(scrub(&["line1\nline2"], &["line1\n", "line2"]), "***");
-        assert_eq!(scrub(&["ab", "bcd"], &["abc", "d"]), "***cd", "what comes first is taken first");
         assert_eq!(scrub(&["abc", "a"], &["a", "a", "bd"]), "******bd");
+    }
+
+    #[test]
+    fn values_that_overlap_are_replaced_as_one() {
+        assert_eq!(scrub(&["abc", "cdx"], &["-abcdx-"]), "-***-");
+        assert_eq!(scrub(&["ab", "bcd"], &["abc", "d"]), "***");
+        assert_eq!(scrub(&["ab", "bcd"], &["ab", "c"]), "***c");
+        assert_eq!(scrub(&["ab", "bcd"], &["ab", "x"]), "***x");
+        assert_eq!(scrub(&["abcdef", "bc"], &["abcdefbc"]), "******", "within another, and beside it");
+        assert_eq!(scrub(&["abcdef", "bc", "cde"], &["abcde-"]), "a***-");
+        assert_eq!(scrub(&["aa"], &["aa", "aa", "a", "b"]), "***b");
+        assert_eq!(scrub(&["aba", "bab"], &["ab", "ab", "ab", "ba"]), "***ba");
+    }
+
+    #[test]
+    fn what_is_held_is_bounded() {
+        let mut scrubber = Scrubber::new(&[Arc::from(*b"aa")]).unwrap();
+        let mut out = Vec::new();
+        for _ in 0..1000 {
+            out.extend(scrubber.push(&[b'a'; 100]));
+            assert!(scrubber.held.len() < 2);
+        }
+        out.extend(scrubber.finish());
+        assert_eq!(out, b"***");
+    }
+
+    proptest! {
+        /// The same as what a look at each byte says, however the text comes.
+        #[test]
+        fn pieces_make_no_difference(
+            secrets in vec("[ab]{1,4}", 1..4),
+            pieces in vec("[abc]{0,5}", 0..8),
+        ) {
+            let text = pieces.concat();
+            let mut expected = String::new();
+            let mut covered = 0;
+            for at in 0..text.len() {
+                let longest = secrets.iter().filter(|secret| text[at..].starts_with(secret.as_str())).map(String::len).max();
+                if let Some(longest) = longest {
+                    if at >= covered {
+                        expected.push_str("***");
+                    }
+                    covered = covered.max(at + longest);
+                }
+                if at >= covered {
+                    expected.push_str(&text[at..=at]);
+                }
+            }
+            let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+            let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+            prop_assert_eq!(scrub(&secrets, &pieces), expected);
+        }
     }
 }

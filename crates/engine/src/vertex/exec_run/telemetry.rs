@@ -176,7 +176,8 @@ fn mask(secrets: &[Arc<[u8]>]) -> Result<Option<TelemetryFilter>, BuildError> {
     if values.is_empty() {
         return Ok(None);
     }
-    let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&values)?;
+    // All of them: of two that overlap, the rest of the second would be readable otherwise.
+    let finder = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&values)?;
     Ok(Some(Arc::new(move |mut request: OtlpRequest| {
         let mut body = if request.encoding.eq_ignore_ascii_case("gzip") {
             request.encoding.clear();
@@ -184,7 +185,7 @@ fn mask(secrets: &[Arc<[u8]>]) -> Result<Option<TelemetryFilter>, BuildError> {
         } else {
             request.body.to_vec()
         };
-        let found: Vec<_> = finder.find_iter(&body).map(|found| found.range()).collect();
+        let found: Vec<_> = finder.find_overlapping_iter(&body).map(|found| found.range()).collect();
         for range in found {
             body[range].fill(b'*');
         }
@@ -230,6 +231,8 @@ mod tests {
         assert_eq!(&masked(b"\x0a\x07s3cr\"et\x10\x01", "").unwrap()[..], b"\x0a\x07*******\x10\x01");
         assert_eq!(&masked(br#"{"k":"s3cr\"et"}"#, "").unwrap()[..], br#"{"k":"********"}"#);
         assert_eq!(&masked(b"s3cr", "").unwrap()[..], b"s3cr");
+        let both = mask(&[Arc::from(&b"abcd"[..]), Arc::from(&b"cdef"[..])]).unwrap().unwrap();
+        assert_eq!(&both(request(b"-abcdef-", "")).unwrap().body[..], b"-******-", "those that overlap");
         let pack = |text: &[u8]| {
             let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
             packer.write_all(text).unwrap();
