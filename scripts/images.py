@@ -14,6 +14,7 @@ Needs Debian's `busybox-static` for busybox and `mmdebstrap` for the others. Sta
 from __future__ import annotations
 
 import argparse
+import fcntl
 import gzip
 import hashlib
 import io
@@ -98,13 +99,21 @@ def image(name: str, cache: Path | None = None) -> Image:
     final = cache / f"{name}-{SUITE}-{RECIPES}"
     if not (final / "manifest.json").exists():
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=f".{name}-") as scratch:
-            made = Path(scratch) / "image"
-            made.mkdir()
-            RECIPE[name](made, cache)
-            shutil.rmtree(final, ignore_errors=True)
-            made.rename(final)
+        with (cache / f".{name}.lock").open("w") as lock:
+            # Who comes second waits, and finds it.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (final / "manifest.json").exists():
+                _make(name, cache, final)
     return Image(final)
+
+
+def _make(name: str, cache: Path, final: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=cache, prefix=f".{name}-") as scratch:
+        made = Path(scratch) / "image"
+        made.mkdir()
+        RECIPE[name](made, cache)
+        shutil.rmtree(final, ignore_errors=True)
+        made.rename(final)
 
 
 def _busybox(out: Path, _cache: Path) -> None:

@@ -78,16 +78,23 @@ finish() {
   record "$name" "$status" "$seconds"
 }
 
+# What the tests need of the debug build, and xtask.
+build() { cargo test --workspace --locked --no-run --quiet; }
+
 lint() {
   all 'cargo fmt --all --check' 'cargo fmt --manifest-path tests/clients/rust/Cargo.toml --check' \
-    'cargo clippy --workspace --all-targets --locked --quiet -- -D warnings' \
-    'cargo xtask tidy' 'cargo xtask codegen --check' fuzz_targets
+    'cargo xtask tidy' 'cargo xtask codegen --check'
+}
+
+# Compiles everything once more, without making programs of it; gives way to whatever else runs.
+clippy() {
+  all 'nice -n 19 cargo clippy --workspace --all-targets --locked --quiet -- -D warnings' fuzz_targets
 }
 
 # A workspace of their own, with the versions of the main one. Only checked: to build them needs a nightly compiler.
 fuzz_targets() {
   cp Cargo.lock fuzz/Cargo.lock
-  CUSTOM_LIBFUZZER_PATH=/none/libfuzzer.a cargo check --manifest-path fuzz/Cargo.toml \
+  CUSTOM_LIBFUZZER_PATH=/none/libfuzzer.a nice -n 19 cargo check --manifest-path fuzz/Cargo.toml \
     --target-dir "${CARGO_TARGET_DIR:-target}" --quiet
 }
 
@@ -133,28 +140,37 @@ crash() { scripts/crash.sh; }
 
 # Images take minutes to make the first time, mostly waiting; a failure is told by the tests that need one.
 images() {
-  nice "$DEV/bin/python" scripts/images.py busybox debian python python313 golang node rust python314 pypy || true
+  nice -n 19 "$DEV/bin/python" scripts/images.py busybox debian python python313 golang node rust python314 pypy || true
 }
 
+# Everything is built anew but for what is kept: to keep more, in order to build less after an edit, takes longer.
+export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
+
+# In the order in which others wait for them; what nobody waits for is done beside tests, which wait more than they work.
 # Nothing that is installed is needed to compile, if there is a compiler.
-if command -v cargo >/dev/null && command -v cc >/dev/null; then begin lint lint; fi
+if command -v cargo >/dev/null && command -v cc >/dev/null; then begin build build; fi
 scripts/setup.sh test
-begin lint lint
+begin build build
 begin wheel wheel
 if [[ -z "${ONLY:-}" ]]; then begin images images; fi
 
-finish lint
+finish build
 stage rust rust
+stage lint lint
+begin clippy clippy
 stage types types
 finish wheel
 begin python python
-finish images
-stage pythons pythons
 finish python
 stage e2e e2e
+finish clippy
+finish images
+stage pythons pythons
+begin clients clients
+begin crash crash
 stage docs documentation
-stage clients clients
-stage crash crash
+finish clients
+finish crash
 
 # Counts of cargo test, nextest, pytest, the clients and the crash test, added up.
 total() {
