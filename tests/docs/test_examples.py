@@ -69,8 +69,9 @@ def test_docs_site(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])
-def test_what_an_example_says_of_its_use(path: Path) -> None:
+def test_what_an_example_says_of_its_use(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command in its first lines is one that it takes."""
+    monkeypatch.syspath_prepend(ROOT / "python")
     program = runpy.run_path(str(path), run_name="example")
     usage = re.findall(r"^ {4}python (\S+\.py)(.*)$", program["__doc__"], re.MULTILINE)
     assert usage, "the docstring shows no command"

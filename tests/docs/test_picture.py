@@ -74,6 +74,8 @@ def plain(text: str) -> list[str]:
     text = re.sub("[█░]+", "BAR", text)
     text = re.sub(r"sha256:[0-9a-f]*…?", "DIGEST", text)
     text = re.sub(r"\d+(\.\d+)? ?([kMG]?B(/s)?|ms|s)\b", r"N", text)
+    # Part of the critical path where it took long enough.
+    text = re.sub(r"\n +N +sync src$", "", text, flags=re.MULTILINE)
     # A step is a line with what is indented below it.
     return sorted(re.split(r"\n(?! )", re.sub(" +", " ", text).strip()))
 

@@ -42,8 +42,8 @@ pub enum Service {
 const WAITING: usize = 256 * 1024;
 /// Lines of the log that an annotation quotes.
 const QUOTED: usize = 10;
-/// Calls of [`Ci::tick`] for which an annotation waits for its line.
-const PATIENCE: u8 = 10;
+/// Calls of [`Ci::tick`] for which an annotation waits for its line: a machine that is busy needs a second or two.
+const PATIENCE: u8 = 30;
 
 /// The state of the writer: which group is open, and what waits.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct Ci {
     outside: String,
     /// Annotations whose line may still be told.
     annotations: Vec<Annotation>,
+    /// Lines of the program that were told before the failure was: answer and events come on ways of their own.
+    early: HashMap<SpanId, (String, u32)>,
     /// Seconds since 1970, of the latest event.
     time_s: u64,
 }
@@ -87,6 +89,7 @@ impl Ci {
             open: None,
             outside: String::new(),
             annotations: Vec::new(),
+            early: HashMap::new(),
             time_s: 0,
         }
     }
@@ -113,6 +116,8 @@ impl Ci {
                     let annotation = self.annotations.remove(at);
                     self.close(&mut out);
                     self.write(&mut out, &annotation, Some((file, *line)));
+                } else if self.steps.contains_key(&id) {
+                    self.early.insert(id, (file.clone(), *line));
                 }
             }
             _ if lines.is_empty() => {}
@@ -253,7 +258,14 @@ impl Ci {
                     text.push_str(&line.text);
                 }
                 let title = span.label.clone();
-                self.annotations.push(Annotation { id, title, text, patience: PATIENCE });
+                let annotation = Annotation { id, title, text, patience: PATIENCE };
+                match self.early.remove(&id) {
+                    Some((file, line)) => {
+                        self.close(out);
+                        self.write(out, &annotation, Some((&file, line)));
+                    }
+                    None => self.annotations.push(annotation),
+                }
             }
             Service::GitLab => {
                 let _ = writeln!(out, "\u{1b}[31;1mERROR: {}: {why}\u{1b}[0;m", span.label);
@@ -413,8 +425,13 @@ warning: old client
             // Not in a group that folds.
             assert_eq!(show(&source), format!("::endgroup::\n{expected}"));
             assert_eq!(show(&source), "", "once");
+            show(&span(3, None, "withExec make", SpanKind::Exec, 10.0));
+            let early = Event::SpanSource { id: 3, file: file.into(), line: 12 };
+            assert_eq!(show(&early), "", "the failure itself is told later");
+            let shown = show(&finished(3, failure("exit code: 2", Some(2)), 13.0));
+            assert!(shown.ends_with(expected), "{shown}");
             show(&finished(2, failure("exit code: 3", Some(3)), 13.0));
-            let later: String = (0..20).map(|_| ci.tick()).collect();
+            let later: String = (0..PATIENCE).map(|_| ci.tick()).collect();
             assert_eq!(later, "::error title=withExec more::exit code 3%0Aopen%0Amore\n");
             assert!(!ci.finish().contains("::error"));
         }
