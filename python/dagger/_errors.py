@@ -324,7 +324,8 @@ class ExecError(QueryError):
     @property
     def hint(self) -> str:
         """What to look for, by the exit status; empty where that says nothing."""
-        return HINTS.get(self.exit_code, "")
+        # The engine knows better.
+        return "" if "-max`" in self.message else HINTS.get(self.exit_code, "")
 
     def __str__(self) -> str:
         """The line of the program, the command, its exit status, and the end of what it wrote."""

@@ -91,6 +91,8 @@ pub struct CgroupUsage {
     pub system_micros: Option<u64>,
     /// How often the kernel killed a process for want of memory.
     pub oom_kills: Option<u64>,
+    /// How many tries to start a process the limit has stopped.
+    pub refused_processes: Option<u64>,
     /// Bytes read from block devices.
     pub read_bytes: Option<u64>,
     /// Bytes written to block devices.

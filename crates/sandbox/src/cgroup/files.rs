@@ -40,6 +40,9 @@ impl Files {
             usage.memory_peak_bytes = number(&dir.join(peak));
             usage.oom_kills = keyed(&dir.join(events), "oom_kill");
         }
+        if let Some(dir) = self.dir("pids") {
+            usage.refused_processes = keyed(&dir.join("pids.events"), "max");
+        }
         if let Some(dir) = self.unified() {
             // Counted even where the controller is not enabled.
             usage.cpu_micros = keyed(&dir.join("cpu.stat"), "usage_usec");
@@ -144,11 +147,12 @@ mod tests {
     fn all_that_v2_counts_is_read() {
         let (_dir, files) = files(
             true,
-            &["memory", "cpu", "io"],
+            &["memory", "pids", "cpu", "io"],
             &[
                 ("memory.peak", "900\n"),
                 ("memory.current", "100\n"),
                 ("memory.events", "low 0\noom 1\noom_kill 2\n"),
+                ("pids.events", "max 3\n"),
                 ("cpu.stat", "usage_usec 30\nuser_usec 20\nsystem_usec 10\nnice_usec 5\n"),
                 ("io.stat", "8:0 rbytes=5 wbytes=6 rios=1\n8:16 rbytes=7 wbytes=0\n"),
                 ("cpu.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=11\n"),
@@ -157,6 +161,7 @@ mod tests {
             ],
         );
         let expected = CgroupUsage {
+            refused_processes: Some(3),
             memory_peak_bytes: Some(900),
             memory_current_bytes: Some(100),
             cpu_micros: Some(30),
@@ -187,6 +192,7 @@ mod tests {
             ],
         );
         let expected = CgroupUsage {
+            refused_processes: None,
             memory_peak_bytes: Some(900),
             memory_current_bytes: Some(100),
             cpu_micros: Some(30),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::files::{Files, keyed};
+use super::files::Files;
 use super::layout::{Hierarchy, Layout, Version, words};
 use super::limits::Setting;
 use super::{CgroupError, Inner};
@@ -96,12 +96,6 @@ impl Group {
     #[must_use]
     pub fn clone_into(&self) -> Option<BorrowedFd<'_>> {
         self.descriptor.as_ref().map(AsFd::as_fd)
-    }
-
-    /// How many tries to start a process the limit has stopped.
-    #[must_use]
-    pub fn refused_processes(&self) -> Option<u64> {
-        keyed(&self.files.dir("pids")?.join("pids.events"), "max")
     }
 }
 
@@ -264,11 +258,11 @@ mod tests {
             "bomb() { [ $1 = 0 ] || { bomb $(($1-1)) & bomb $(($1-1)) & }; sleep 300; }; bomb 10",
         );
         let begun = Instant::now();
-        while group.refused_processes() == Some(0) && begun.elapsed() < Duration::from_secs(5) {
+        while group.usage().refused_processes == Some(0) && begun.elapsed() < Duration::from_secs(5) {
             assert!(number(&dir.join("pids.current")).unwrap() <= 32);
             std::thread::sleep(Duration::from_millis(5));
         }
-        assert!(group.refused_processes().unwrap() > 0, "the limit was reached");
+        assert!(group.usage().refused_processes.unwrap() > 0, "the limit was reached");
         let begun = Instant::now();
         group.kill();
         assert!(wait(&mut child, Duration::from_secs(2)).is_some());

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -53,6 +54,11 @@ impl Layout {
         }
         for name in DIRS {
             fs::create_dir_all(root.join(name)).map_err(fail("make", &root.join(name)))?;
+        }
+        // What steps wrote is nobody else's business, also where the directory above was made for everybody.
+        let mode = fs::metadata(root).map_err(fail("look at", root))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            fs::set_permissions(root, fs::Permissions::from_mode(0o700)).map_err(fail("protect", root))?;
         }
         let objects = root.join("objects");
         let fd = fsutil::open_dir_path(&objects).map_err(|errno| fail("open", &objects)(errno.into()))?;

@@ -1,6 +1,7 @@
 //! Opening, and refusing to.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use kukri_store::{OpenError, Store};
 
@@ -20,6 +21,17 @@ fn one_engine_at_a_time() {
     let TestStore { store, dir: _dir } = store;
     drop(store);
     assert!(!kukri_store::is_in_use(&root) && !kukri_store::is_in_use(&root.join("none")));
+}
+
+/// Steps' files have modes of their own inside.
+#[test]
+fn nobody_else_reads_it() {
+    let mode = |store: &TestStore| store.root().metadata().unwrap().permissions().mode() & 0o777;
+    let store = new_store();
+    assert_eq!(mode(&store), 0o700);
+    let store =
+        store.reopen_after(|root| fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap());
+    assert_eq!(mode(&store), 0o700);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::Directory;
+use super::without_file::check_inside;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
@@ -24,6 +25,7 @@ impl Run for WithoutDirectory {
     type Output = Directory;
 
     async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
+        check_inside(&self.path)?;
         Ok(on.edited(Step::Remove(vec![self.path])))
     }
 }

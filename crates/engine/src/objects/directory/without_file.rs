@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kukri_engine_macros::Operation;
+use kukri_tree::TreeError;
 
 use super::Directory;
 use crate::context::Cx;
@@ -26,6 +27,7 @@ impl Run for WithoutFile {
 
     async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
         check_names_file(&self.path)?;
+        check_inside(&self.path)?;
         Ok(on.edited(Step::Remove(vec![self.path])))
     }
 }
@@ -40,6 +42,14 @@ pub fn check_names_file(path: &str) -> Result<(), OpError> {
     )))
 }
 
+/// Fails for a path that leads out of the directory: what is there would be taken for what was named.
+pub fn check_inside(path: &str) -> Result<(), OpError> {
+    match kukri_tree::path::clean_inside(path.as_bytes()) {
+        Err(TreeError::Escapes(path)) => Err(OpError::new(TreeError::Outside(path).to_string())),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +62,17 @@ mod tests {
         }
         for path in ["a", "/a", "*", ".a", "a/.", "..a"] {
             assert!(check_names_file(path).is_ok(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_outside_is_removed() {
+        for path in ["..", "../a", "a/../../b", "../*.log", "./.."] {
+            let error = check_inside(path).unwrap_err().to_string();
+            assert_eq!(error, format!("{path}: is outside of the directory"));
+        }
+        for path in ["", "/", "a", "/../a", "a/..", "..a", "*"] {
+            assert!(check_inside(path).is_ok(), "{path:?}");
         }
     }
 }

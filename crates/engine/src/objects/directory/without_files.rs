@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kukri_engine_macros::Operation;
 
 use super::Directory;
-use super::without_file::check_names_file;
+use super::without_file::{check_inside, check_names_file};
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
@@ -25,7 +25,7 @@ impl Run for WithoutFiles {
     type Output = Directory;
 
     async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
-        self.paths.iter().try_for_each(|path| check_names_file(path))?;
+        self.paths.iter().try_for_each(|path| check_names_file(path).and_then(|()| check_inside(path)))?;
         Ok(on.edited(Step::Remove(self.paths)))
     }
 }

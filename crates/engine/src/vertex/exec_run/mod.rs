@@ -187,8 +187,11 @@ impl Exec {
             _ if store.disk_is_full() => Some(
                 "the disk of the engine's root is full: free space, or run `kukri cache prune`".to_owned(),
             ),
-            _ if exit.usage.cgroup.oom_kills.is_some_and(|kills| kills > 0) => {
-                Some("killed: it needed more memory than it may have".to_owned())
+            _ if exit.usage.cgroup.oom_kills.is_some_and(|kills| kills > 0) => Some(
+                "killed: it needed more memory than it may have, see `kukri engine --memory-max`".to_owned(),
+            ),
+            _ if exit.usage.cgroup.refused_processes.is_some_and(|refused| refused > 0) => {
+                Some("it wanted more processes than it may have, see `kukri engine --pids-max`".to_owned())
             }
             ExitStatus::Signal(signal) => Some(format!("killed by signal {signal}")),
             ExitStatus::Code(_) => None,
