@@ -50,6 +50,12 @@ def test_hints() -> None:
         assert str(failed(exitCode=code)).endswith(f"\nhint: {failed(exitCode=code).hint}")
 
 
+def test_a_limit_that_the_engine_names_is_not_guessed_at() -> None:
+    value = failed(exitCode=137).error
+    value.message = "exit code: 137 (killed: out of memory, see `kukri engine --memory-max`)"
+    assert dagger.ExecError([value]).hint == ""
+
+
 def test_other_errors() -> None:
     error = query_error(
         [{"message": "no", "locations": [{"line": 1, "column": 2}], "extensions": None}, {"message": "b"}],

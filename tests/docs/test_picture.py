@@ -5,6 +5,7 @@ With KUKRI_WRITE_PICTURES=1 they are written anew.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 from engine import ROOT, Engine, binary
 from registry import Registry
-from throttle import Slow
+from slow import Slow
 from tmux import Tmux
 
 PICTURE = ROOT / "docs" / "snippets" / "picture"
@@ -38,8 +39,8 @@ def test_pictures(
     engine = make_engine()
     shutil.copytree(ROOT / "docs" / "snippets" / "project", tmp_path, dirs_exist_ok=True)
     shutil.copy(PICTURE / "picture.py", tmp_path)
-    with Slow(registry.port, 0) as slow:
-        engine.env["KUKRI_REGISTRY_MIRRORS"] = f"docker.io=http://127.0.0.1:{slow.port}"
+    with contextlib.closing(Slow(registry.port, 0)) as slow:
+        engine.env["KUKRI_REGISTRY_MIRRORS"] = f"docker.io={slow.url}"
         # What the picture shows as cached.
         step = 'withExec(args: ["sh", "-c", "sleep 1; echo installed"]) { sync }'
         engine.kukri("query", f'{{ container {{ from(address: "alpine") {{ {step} }} }} }}')

@@ -1,4 +1,4 @@
-"""A road to a registry that is slow: bytes come at a pace, so that pulls take long enough to be killed in."""
+"""A road to a registry that is slow: bytes come at a pace, so that pulls take long enough to be seen, or killed in."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from contextlib import suppress
 
 
 class Slow:
-    """Forwards connections to a port on loopback; what comes back comes at `rate` bytes a second and connection."""
+    """Forwards connections to a port on loopback; what comes back comes at `rate` bytes a second and connection.
+
+    The rate may be changed at any time; 0 is no limit.
+    """
 
     def __init__(self, port: int, rate: int) -> None:
         self._target = port
-        self._rate = rate
+        self.rate = rate
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -33,14 +36,14 @@ class Slow:
                 far = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return
-            threading.Thread(target=self._copy, args=(near, far, None), daemon=True).start()
-            threading.Thread(target=self._copy, args=(far, near, self._rate), daemon=True).start()
+            threading.Thread(target=self._copy, args=(near, far, False), daemon=True).start()
+            threading.Thread(target=self._copy, args=(far, near, True), daemon=True).start()
 
-    def _copy(self, source: socket.socket, sink: socket.socket, rate: int | None) -> None:
+    def _copy(self, source: socket.socket, sink: socket.socket, slowly: bool) -> None:
         with suppress(OSError):
             while data := source.recv(64 << 10):
                 sink.sendall(data)
-                if rate:
+                if slowly and (rate := self.rate):
                     time.sleep(len(data) / rate)
         for end in (source, sink):
             with suppress(OSError):
