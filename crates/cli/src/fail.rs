@@ -1,10 +1,12 @@
 //! How a command fails: what went wrong, what to do next, and with which status.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use kukri_telemetry::text::clean;
+use rustix::io::Errno;
 
 use crate::colours;
 use crate::exit::{Dialect, Signal, Status};
@@ -141,24 +143,44 @@ fn label(word: &str, colour: &str) -> String {
 
 /// Prints what reading the command line ended with: a mistake to standard error, help to standard output.
 pub fn report_usage(error: &clap::Error, dialect: Dialect) -> ExitCode {
-    match error.print() {
-        Ok(()) if !error.use_stderr() => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::from(Status::Usage.number(dialect)),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-            ExitCode::from(Status::NobodyReads.number(dialect))
-        }
-        // Help that nobody could read has not helped.
-        Err(_) => ExitCode::from(Status::Failed.number(dialect)),
+    if error.use_stderr() {
+        // Who closed standard error does not want to know.
+        let _ = error.print();
+        return ExitCode::from(Status::Usage.number(dialect));
     }
+    let help = error.render();
+    let coloured = colours::on(&std::io::stdout());
+    match out(&if coloured { help.ansi().to_string() } else { help.to_string() }) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Help that nobody could read has not helped.
+        Err(failure) => failure.report(dialect),
+    }
+}
+
+/// Where standard output was closed, lets each write to it fail, here and in programs that are started: in its place there is
+/// `/dev/null` by now, where all that is written is lost without an error.
+pub fn closed_output_fails() -> Result<(), Failure> {
+    if kukri_sandbox::start::stdout_was_closed() {
+        // Opened for reading: to write to it is the same error as where there is no file.
+        rustix::stdio::dup2_stdout(File::open("/dev/null")?)?;
+    }
+    Ok(())
 }
 
 /// Writes to standard output. That it cannot be written is a failure; that nobody reads it is one of which nothing is said:
 /// whoever has read enough knows.
 pub fn out(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::new("").status(Status::NobodyReads),
-        _ => Failure::new(format!("standard output: {error}")),
+    if text.is_empty() {
+        return Ok(());
+    }
+    // Not by `std::io::Stdout`, which takes a file that cannot be written to (EBADF) for a success.
+    let stdout = rustix::stdio::stdout().try_clone_to_owned().map(File::from);
+    stdout.and_then(|mut stdout| stdout.write_all(text.as_bytes())).map_err(|error| match error {
+        error if error.kind() == ErrorKind::BrokenPipe => Failure::new("").status(Status::NobodyReads),
+        error if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) => {
+            Failure::new("standard output is closed, or not open for writing")
+        }
+        error => Failure::new(format!("standard output: {error}")),
     })
 }
 

@@ -32,6 +32,9 @@ use exit::Dialect;
 #[must_use]
 pub fn main() -> ExitCode {
     let dialect = Dialect::of(std::env::args_os().next());
+    if let Err(failure) = fail::closed_output_fails() {
+        return failure.report(dialect);
+    }
     let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
     if let Some(code) = completion::answer(&words, dialect) {
         return code;

@@ -21,6 +21,7 @@ pub mod request;
 pub mod runtime;
 pub mod seccomp;
 pub mod spec;
+pub mod start;
 pub mod userns;
 
 pub use devices::host_devices;

@@ -353,52 +353,131 @@ def test_run_ends_what_does_not_end(engine: Engine) -> None:
     process.stdout.close()
 
 
-@pytest.mark.parametrize(
-    "command",
-    [["version"], ["--help"], ["help", "environment"], ["query", "{ version }"], ["cache", "du"], ["doctor"]],
-)
-def test_output_that_cannot_be_written(engine: Engine, command: list[str]) -> None:
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [binary(), *command],
-            env=engine.env,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+#: Commands that print on standard output.
+PRINTING = [
+    ["--help"],
+    ["--version"],
+    ["version"],
+    ["version", "--json"],
+    ["help"],
+    ["help", "environment"],
+    ["help", "KUKRI_ROOT"],
+    ["run", "--help"],
+    ["query", "{ version }"],
+    ["core", "--help"],
+    ["core", "version"],
+    ["core", "--json", "version"],
+    ["listen", "--listen=127.0.0.1:0"],
+    ["session"],
+    ["engine", "status"],
+    ["engine", "status", "--json"],
+    ["cache", "du"],
+    ["cache", "du", "--json"],
+    ["cache", "gc"],
+    ["cache", "prune", "--dry-run"],
+    ["cache", "verify"],
+    ["cache", "verify", "--json"],
+    ["cache", "why", "true"],
+    ["trace", "ls"],
+    ["trace", "show"],
+    ["trace", "show", "--json"],
+    ["trace", "open"],
+    ["doctor"],
+    ["doctor", "--json"],
+    ["completion", "bash"],
+    # The program writes there, and its status is passed on.
+    ["run", "sh", "-c", "echo hi; exit $?"],
+]
+
+#: Commands without a line above, and why.
+SILENT = {
+    "man": "writes files, and says so on standard error",
+    "engine stop": "prints nothing",
+    "engine": "in the foreground it writes its log, on standard error",
+}
+
+#: How standard output can be of no use, as a shell writes it.
+USELESS = {"full": ">/dev/full", "closed": ">&-", "for reading": "1</dev/null"}
+
+
+def quiet(engine: Engine) -> dict[str, str]:
+    """The environment in which nothing but the command itself writes anything; there is no browser to open."""
+    env = {name: value for name, value in engine.env.items() if name not in ("BROWSER", "DISPLAY")}
+    return {**env, "KUKRI_PROGRESS": "none"}
+
+
+def printed(engine: Engine, command: list[str], redirection: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command as a shell does, with its standard output redirected."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", binary(), *command],
+        env=quiet(engine),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def ran(engine: Engine) -> Engine:
+    """An engine of which a run is kept."""
+    engine.kukri("query", EXEC % "true")
+    return engine
+
+
+@pytest.mark.parametrize("useless", USELESS)
+@pytest.mark.parametrize("command", PRINTING, ids=" ".join)
+def test_output_that_cannot_be_written(ran: Engine, command: list[str], useless: str) -> None:
+    done = printed(ran, command, USELESS[useless])
     assert done.returncode == 1, done.stderr
     assert "panicked" not in done.stderr
+    if command[:2] != ["run", "sh"]:
+        named = "No space left on device" if useless == "full" else "closed, or not open for writing"
+        assert done.stderr.startswith("error: standard output") and named in done.stderr
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["version"],
-        ["--help"],
-        ["core", "--help"],
-        ["query", "{ version }"],
-        ["core", "version"],
-        ["help", "environment"],
-        ["cache", "du"],
-        ["cache", "verify", "--json"],
-        ["trace", "ls"],
-        ["doctor"],
-        ["completion", "bash"],
-    ],
-)
-def test_nobody_reads(engine: Engine, command: list[str]) -> None:
+@pytest.mark.parametrize("command", [["version"], ["--help"], ["query", "{ version }"], ["trace", "ls"]])
+def test_output_that_nobody_wants(ran: Engine, command: list[str]) -> None:
+    """`/dev/null` is no failure, also where it is open for reading as well, as what Python has for it."""
+    assert printed(ran, command, ">/dev/null").returncode == 0
+    assert printed(ran, command, "1<>/dev/null").returncode == 0
+
+
+def test_no_output_is_needed_where_nothing_is_printed(ran: Engine, tmp_path: Path) -> None:
+    for command in (
+        ["core", "-o", str(tmp_path / "version"), "version"],
+        ["man", str(tmp_path / "man")],
+        ["run", "true"],
+    ):
+        done = printed(ran, command, ">&-")
+        assert done.returncode == 0, done.stderr
+    # With all three closed, what is opened next must not become one of them.
+    assert printed(ran, ["version"], "0<&- 1>&- 2>&-").returncode == 1
+
+
+def test_each_command_is_known_to_print_or_not(engine: Engine, tmp_path: Path) -> None:
+    engine.kukri("man", str(tmp_path))
+    pages = {path.stem.removeprefix("kukri-") for path in tmp_path.iterdir()}
+    known = {"-".join(command[:count]) for command in PRINTING for count in (1, 2)}
+    known |= {command.replace(" ", "-") for command in SILENT}
+    assert len(pages) > 20 and pages - known == {"kukri"}
+
+
+@pytest.mark.parametrize("command", PRINTING, ids=" ".join)
+def test_nobody_reads(ran: Engine, command: list[str]) -> None:
     """A pipe whose other end is closed, as after `| head -1`: not an error to tell, and not a success either."""
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
         [binary(), *command],
-        env={**engine.env, "KUKRI_PROGRESS": "none"},
+        env=quiet(ran),
+        stdin=subprocess.DEVNULL,
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,
         check=False,
+        timeout=60,
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")

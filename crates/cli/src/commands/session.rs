@@ -1,6 +1,5 @@
 //! `kukri session`: what SDKs start.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use tokio::io::AsyncReadExt;
@@ -8,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::open;
 use crate::args::{ProgressMode, SessionArgs};
-use crate::fail::{Failure, Outcome};
+use crate::fail::{Outcome, out};
 use crate::progress::{FRAME, Progress};
 use crate::runs;
 
@@ -23,7 +22,7 @@ pub async fn session(mut args: SessionArgs) -> Outcome {
     }
     let mut progress = Progress::new(&args.session, &runs::parent())?;
     let mut session = open::open(&args.session, &mut progress).await?;
-    announce(&format!("{{\"port\":{},\"session_token\":\"{}\"}}\n", session.port(), session.token()))?;
+    out(&format!("{{\"port\":{},\"session_token\":\"{}\"}}\n", session.port(), session.token()))?;
     let stdin_ends = async {
         let mut stdin = tokio::io::stdin();
         let mut buffer = [0; 1024];
@@ -51,10 +50,4 @@ pub async fn session(mut args: SessionArgs) -> Outcome {
         }
     }
     open::close(session, &mut progress).await.map(|()| ExitCode::SUCCESS)
-}
-
-fn announce(line: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(line.as_bytes())?;
-    Ok(stdout.flush()?)
 }
