@@ -1,5 +1,6 @@
 //! Tells a client what happens.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,6 +18,8 @@ use crate::trace::{self, Place, Trace};
 use crate::transfer::Meter;
 use crate::vertex::TreeHandle;
 
+mod quiet;
+
 /// Where one session's events go.
 pub struct Progress {
     handle: Option<SessionHandle>,
@@ -26,6 +29,8 @@ pub struct Progress {
     trace: Option<Trace>,
     /// Where events are written before they are sent.
     written: Mutex<Vec<u8>>,
+    /// What failed quietly, by name and reason.
+    failures: Mutex<HashSet<Digest>>,
 }
 
 /// Shorter values are left in names of steps: nearly every one has them, and nobody could read it.
@@ -46,6 +51,7 @@ impl Progress {
             lineage: Lineage::default(),
             hidden: Mutex::default(),
             written: Mutex::default(),
+            failures: Mutex::default(),
         }
     }
 
@@ -217,19 +223,23 @@ impl Progress {
         kind: SpanKind,
         trees: Vec<TreeHandle>,
     ) -> Span<'_> {
+        self.begin_at(engine, label, kind, trees, now())
+    }
+
+    /// The same for one that began at a time before.
+    fn begin_at(
+        &self,
+        engine: &Arc<Engine>,
+        label: String,
+        kind: SpanKind,
+        trees: Vec<TreeHandle>,
+        time_ns: u64,
+    ) -> Span<'_> {
         let id = engine.next_span();
         if self.is_on() {
             let inputs = self.lineage.of(trees);
             let traced = self.traced(id, trace::current().as_ref()).map(|(_, traced)| Box::new(traced));
-            self.tell(&Event::SpanStarted {
-                id,
-                parent: None,
-                label,
-                kind,
-                inputs,
-                time_ns: now(),
-                trace: traced,
-            });
+            self.tell(&Event::SpanStarted { id, parent: None, label, kind, inputs, time_ns, trace: traced });
         }
         Span { progress: self, id, ended: false }
     }

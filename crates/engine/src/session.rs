@@ -2,6 +2,7 @@
 
 mod host;
 mod known;
+mod once;
 mod references;
 mod registry_auth;
 mod sink;
@@ -16,9 +17,10 @@ use kukri_model::{Digest, Platform};
 use kukri_oci::{Reference, RegistryClient, Resolved};
 use kukri_session::engine::SessionHandle;
 use kukri_store::{Stay, Store};
-use tokio::sync::OnceCell;
+use kukri_telemetry::SpanKind;
 
 use crate::args::Args;
+use crate::engine::Engine;
 use crate::error::{OpError, OrFail};
 use crate::objects::secret::Secret;
 use crate::progress::Progress;
@@ -26,10 +28,11 @@ use crate::value::Value;
 
 pub use host::HostPath;
 use known::KnownObjects;
+pub use once::Once;
 use registry_auth::SessionAuth;
 
 /// What a reference means, once it is found out.
-type Finding = Arc<OnceCell<Arc<Resolved>>>;
+type Finding = Arc<Once<Arc<Resolved>>>;
 
 /// Most objects of calls that are never the same which a session keeps.
 const MOST_LATE: usize = 16;
@@ -38,8 +41,8 @@ const MOST_LATE: usize = 16;
 pub struct Session {
     id: String,
     known: KnownObjects,
-    once: Mutex<HashMap<Digest, Arc<OnceCell<Value>>>>,
-    late: Mutex<VecDeque<(Digest, Arc<OnceCell<Value>>)>>,
+    once: Mutex<HashMap<Digest, Arc<Once<Value>>>>,
+    late: Mutex<VecDeque<(Digest, Arc<Once<Value>>)>>,
     given: Mutex<HashMap<Digest, Args>>,
     secrets: Mutex<HashMap<Digest, Arc<[u8]>>>,
     resolved: Mutex<HashMap<(String, String), Finding>>,
@@ -108,13 +111,13 @@ impl Session {
 
     /// The place for a value that is found out once in this session.
     #[must_use]
-    pub fn once(&self, digest: &Digest) -> Arc<OnceCell<Value>> {
+    pub fn once(&self, digest: &Digest) -> Arc<Once<Value>> {
         Arc::clone(lock(&self.once).entry(*digest).or_default())
     }
 
     /// The same for calls of which there are ever new ones: only the last few are kept.
     #[must_use]
-    pub fn once_of_late(&self, digest: &Digest) -> Arc<OnceCell<Value>> {
+    pub fn once_of_late(&self, digest: &Digest) -> Arc<Once<Value>> {
         let mut late = lock(&self.late);
         if let Some((_, cell)) = late.iter().find(|(known, _)| known == digest) {
             return Arc::clone(cell);
@@ -187,14 +190,15 @@ impl Session {
     /// What a reference means for a platform: found out once in this session, and once for all with a digest.
     pub async fn resolve(
         &self,
-        store: &Store,
+        engine: &Arc<Engine>,
         client: &RegistryClient,
         reference: &Reference,
         platform: &Platform,
     ) -> Result<Arc<Resolved>, OpError> {
+        let store = engine.store();
         let key = (reference.to_string(), platform.to_string());
         let cell = Arc::clone(lock(&self.resolved).entry(key).or_default());
-        let find = || async {
+        let find = async {
             let recall = |pinned: Reference| -> BoxFuture<'static, Option<Resolved>> {
                 let (known, on) = (store.clone(), platform.clone());
                 let look = move || Ok(references::recall(&known, &pinned, &on));
@@ -213,7 +217,9 @@ impl Session {
             tokio::task::spawn_blocking(move || references::keep(&known, &found));
             Ok(resolved)
         };
-        cell.get_or_try_init(find).await.cloned()
+        let label = || format!("resolve {reference}");
+        let told = || self.progress.quietly(engine, label, SpanKind::Resolve, find);
+        cell.get_or_try_init(told).await.cloned()
     }
 
     /// The registry client with this session's credentials.

@@ -11,7 +11,8 @@ use crate::event::{SpanKind, SpanOutcome};
 pub struct Counters {
     /// Steps that have started, without transfers.
     pub steps: u64,
-    /// Transfers that have started: files that come from or go to a client, images that go to a registry.
+    /// Transfers that have started: files that come from or go to a client, images that go to a registry, references that
+    /// are looked up there.
     pub transfers: u64,
     /// Steps and transfers that have not ended.
     pub running: u64,

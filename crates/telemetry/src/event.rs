@@ -169,6 +169,8 @@ pub enum SpanKind {
     Export,
     /// Files are changed without a container, or put into an archive.
     Tree,
+    /// A registry is asked what a reference means. Told where that takes long or fails.
+    Resolve,
     /// A call of the API. It does no work itself and is no step.
     Call,
     /// Some other sort of work: `git`, `http`, `build`, … and what only newer versions know.
@@ -183,11 +185,11 @@ impl SpanKind {
         !matches!(self, Self::Call)
     }
 
-    /// Whether it only moves files or results between the engine and others: it happens each time, so no cache can spare
-    /// it.
+    /// Whether it only moves something between the engine and others, be it an answer: it happens each time, so no cache
+    /// can spare it.
     #[must_use]
     pub const fn is_transfer(&self) -> bool {
-        matches!(self, Self::Sync | Self::Export)
+        matches!(self, Self::Sync | Self::Export | Self::Resolve)
     }
 }
 

@@ -27,6 +27,8 @@ mod testing;
 pub mod text;
 pub mod trace;
 pub mod tty;
+#[cfg(test)]
+mod unresolved;
 pub mod usage;
 pub mod view;
 

@@ -11,12 +11,13 @@ from contextlib import suppress
 class Slow:
     """Forwards connections to a port on loopback; what comes back comes at `rate` bytes a second and connection.
 
-    The rate may be changed at any time; 0 is no limit.
+    The rate may be changed at any time; 0 is no limit. The first byte of each connection comes after `wait` seconds.
     """
 
-    def __init__(self, port: int, rate: int) -> None:
+    def __init__(self, port: int, rate: int, wait: float = 0) -> None:
         self._target = port
         self.rate = rate
+        self._wait = wait
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -40,6 +41,8 @@ class Slow:
             threading.Thread(target=self._copy, args=(far, near, True), daemon=True).start()
 
     def _copy(self, source: socket.socket, sink: socket.socket, slowly: bool) -> None:
+        if slowly:
+            time.sleep(self._wait)
         with suppress(OSError):
             while data := source.recv(64 << 10):
                 sink.sendall(data)

@@ -32,6 +32,7 @@ pub struct HostPath {
 impl Session {
     /// Takes over a directory, or one file, of the client's machine. Only what the store lacks is sent.
     pub async fn sync_directory(&self, cx: &Cx, wanted: HostPath) -> Result<TreeId, OpError> {
+        let client = self.client()?;
         let (path, single_file) = match &wanted.only {
             Some(name) => (format!("{}/{name}", wanted.path.trim_end_matches('/')), true),
             None => (wanted.path, false),
@@ -46,7 +47,6 @@ impl Session {
         };
         let meter = Arc::new(Meter::default());
         let sink = Arc::new(StoreSink::new(cx.engine.store(), Arc::clone(&meter)));
-        let client = self.client()?;
         let result = span.watch(&meter, client.sync_directory(request, sink)).await.or_fail();
         if let Ok(tree) = &result {
             span.made(tree);
@@ -64,6 +64,7 @@ impl Session {
         path: String,
         wipe: bool,
     ) -> Result<String, OpError> {
+        let client = self.client()?;
         let span = self.progress().begin(
             &cx.engine,
             format!("export directory to {path}"),
@@ -74,7 +75,6 @@ impl Session {
         let meter = Arc::new(Meter::default());
         let source = Arc::new(StoreSource::new(cx.engine.store(), Arc::clone(&meter)));
         let _lease = cx.engine.store().lease(&tree);
-        let client = self.client()?;
         let result = span.watch(&meter, client.export_tree(request, tree, source)).await.or_fail();
         span.end(&result);
         result
@@ -90,6 +90,7 @@ impl Session {
         path: String,
         remove: Vec<String>,
     ) -> Result<String, OpError> {
+        let client = self.client()?;
         let span = self.progress().begin(
             &cx.engine,
             format!("export changes to {path}"),
@@ -100,7 +101,6 @@ impl Session {
         let meter = Arc::new(Meter::default());
         let source = Arc::new(StoreSource::new(cx.engine.store(), Arc::clone(&meter)));
         let _lease = cx.engine.store().lease(&tree);
-        let client = self.client()?;
         let result = span.watch(&meter, client.export_tree(request, tree, source)).await.or_fail();
         span.end(&result);
         result
@@ -116,17 +116,20 @@ impl Session {
         path: String,
         allow_parent_dir: bool,
     ) -> Result<String, OpError> {
+        let client = self.client()?;
         let span =
             self.progress().begin(&cx.engine, format!("export file to {path}"), SpanKind::Export, vec![from]);
         let request =
             ExportFileRequest { path, allow_parent_dir, name: name.to_owned(), mode, mtime_ns: None };
         let store = cx.engine.store().clone();
-        let content = crate::blocking(move || store.open_blob(&digest).or_fail()).await?;
         let meter = Arc::new(Meter::default());
         meter.set_total(size);
-        let content = Box::new(Metered::new(content, &meter));
-        let client = self.client()?;
-        let result = span.watch(&meter, client.export_file(request, content)).await.or_fail();
+        let send = async {
+            let content = crate::blocking(move || store.open_blob(&digest).or_fail()).await?;
+            let content = Box::new(Metered::new(content, &meter));
+            client.export_file(request, content).await.or_fail()
+        };
+        let result = span.watch(&meter, send).await;
         span.end(&result);
         result
     }
@@ -139,26 +142,29 @@ impl Session {
         name: &str,
         (archive, size): (Digest, u64),
     ) -> Result<(), OpError> {
+        let client = self.client()?;
         let span =
             self.progress().begin(&cx.engine, format!("load image {name}"), SpanKind::Export, vec![from]);
         let store = cx.engine.store().clone();
-        let content = crate::blocking(move || store.open_blob(&archive).or_fail()).await?;
         let meter = Arc::new(Meter::default());
         meter.set_total(size);
-        let content = Box::new(Metered::new(content, &meter));
-        let client = self.client()?;
-        let result = span.watch(&meter, client.load_image(name.to_owned(), content)).await.or_fail();
+        let send = async {
+            let content = crate::blocking(move || store.open_blob(&archive).or_fail()).await?;
+            let content = Box::new(Metered::new(content, &meter));
+            client.load_image(name.to_owned(), content).await.or_fail()
+        };
+        let result = span.watch(&meter, send).await;
         span.end(&result);
         result.map(|_| ())
     }
 
     /// Takes over an image of a container engine of the client's machine: a tree with its archive, `image.tar`.
     pub async fn save_image(&self, cx: &Cx, name: &str) -> Result<TreeId, OpError> {
+        let client = self.client()?;
         let span =
             self.progress().begin(&cx.engine, format!("save image {name}"), SpanKind::Sync, Vec::new());
         let meter = Arc::new(Meter::default());
         let sink = Arc::new(StoreSink::new(cx.engine.store(), Arc::clone(&meter)));
-        let client = self.client()?;
         let result = span.watch(&meter, client.save_image(name.to_owned(), sink)).await.or_fail();
         if let Ok(tree) = &result {
             span.made(tree);

@@ -41,7 +41,7 @@ impl Run for From {
         let reference: Reference = self.address.parse().or_fail()?;
         let client = cx.session.registry(cx.engine.registry_client());
         let platform = on.config.platform.clone();
-        let resolved = cx.session.resolve(cx.engine.store(), &client, &reference, &platform).await?;
+        let resolved = cx.session.resolve(&cx.engine, &client, &reference, &platform).await?;
         let pinned = resolved.pinned().to_string();
         let pull = Pull { reference: pinned.clone(), resolved: Arc::clone(&resolved), client };
         let vertex = Vertex::new(VertexOp::Pull(pull));
