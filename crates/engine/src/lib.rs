@@ -23,7 +23,7 @@ pub mod vertex;
 pub use args::{ArgValue, Args};
 pub use call::Call;
 pub use context::Cx;
-pub use engine::{Engine, EngineConfig, ExecEnvironment};
+pub use engine::{Engine, EngineConfig, ExecEnvironment, Held};
 pub use error::{ExecError, OpError};
 pub use registry::Registry;
 pub use session::Session;

@@ -15,25 +15,37 @@ pub trait ObjectType: Any + Send + Sync {
     fn check(&self) -> Result<(), OpError> {
         Ok(())
     }
+
+    /// How much of the memory for what a session knows it takes, in units of about a kilobyte.
+    fn weight(&self) -> usize {
+        1
+    }
 }
 
 /// An object: a type name and its state.
 #[derive(Clone)]
 pub struct ObjectValue {
     type_name: &'static str,
+    weight: usize,
     state: Arc<dyn Any + Send + Sync>,
 }
 
 impl ObjectValue {
     /// Wraps the state of an object.
     pub fn new<T: ObjectType>(state: Arc<T>) -> Self {
-        Self { type_name: T::NAME, state }
+        Self { type_name: T::NAME, weight: state.weight(), state }
     }
 
     /// The name of its type in the API.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
         self.type_name
+    }
+
+    /// See [`ObjectType::weight`].
+    #[must_use]
+    pub const fn weight(&self) -> usize {
+        self.weight
     }
 
     /// Its state as a `T`.

@@ -30,6 +30,9 @@ const MAX_STATES: usize = 16 << 20;
 /// Most bytes of a content that are in memory at a time: its longest line, or all of it in a search across lines.
 const MAX_BUFFER: usize = 128 << 20;
 
+/// What a piece of memory takes beside its content, in bytes.
+const ALLOCATION: usize = 16;
+
 /// How much the matches of one search may take in memory, on all threads together.
 #[derive(Debug)]
 pub struct Room {
@@ -96,6 +99,24 @@ pub struct SearchMatch {
     pub lines: String,
     /// Where in the lines it matches.
     pub parts: Vec<SearchPart>,
+}
+
+impl SearchMatch {
+    /// About how much memory it takes, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let parts: usize = self.parts.iter().map(|part| part_bytes(part.text.len())).sum();
+        match_bytes(self.path.len() + self.lines.len()) + parts
+    }
+}
+
+/// About how much memory a match takes whose texts are so long, without its parts.
+const fn match_bytes(texts: usize) -> usize {
+    size_of::<SearchMatch>() + 3 * ALLOCATION + texts
+}
+
+const fn part_bytes(text: usize) -> usize {
+    size_of::<SearchPart>() + ALLOCATION + text
 }
 
 /// A place that matches.
@@ -243,7 +264,7 @@ impl Sink for &mut Found<'_> {
 
     fn matched(&mut self, searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, Self::Error> {
         let path = crate::path::text(self.path);
-        self.room.take(size_of::<SearchMatch>() + path.len())?;
+        self.room.take(match_bytes(path.len()))?;
         if self.search.query.files_only {
             let nothing =
                 SearchMatch { path, line_number: 0, offset: 0, lines: String::new(), parts: Vec::new() };
@@ -267,7 +288,7 @@ impl Sink for &mut Found<'_> {
                     return false;
                 }
                 let part_end = part.end().min(range.end);
-                room = self.room.take(size_of::<SearchPart>() + part_end - part.start());
+                room = self.room.take(part_bytes(part_end - part.start()));
                 if room.is_err() {
                     return false;
                 }

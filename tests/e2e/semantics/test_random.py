@@ -60,8 +60,9 @@ def _targets(folder: Path) -> Iterator[str]:
             yield os.readlink(each)
 
 
-def ask(session: Session, document: str, patience: float) -> Any:
-    """The answer, checked; nothing where the client goes away before."""
+def ask(session: Session, document: str, patience: float, took: list[tuple[float, str]]) -> Any:
+    """The answer, checked; nothing where the client goes away before. `took` gets the seconds."""
+    began = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", session.port, timeout=patience)
     try:
         connection.request("POST", "/query", json.dumps({"query": document}), session.headers())
@@ -72,6 +73,7 @@ def ask(session: Session, document: str, patience: float) -> Any:
         return None
     finally:
         connection.close()
+        took.append((time.monotonic() - began, document))
     found = json.loads(text)
     assert status in (200, 422), (status, text[:500], document)
     if found.get("errors"):
@@ -96,6 +98,7 @@ def test_random_queries_over_http(make_engine: Any, tmp_path: Path) -> None:
     seed = int(os.environ.get("KUKRI_RANDOM_SEED", time.time_ns() % 2**32))
     queries = int(os.environ.get("KUKRI_RANDOM_QUERIES", "3000"))
     print(f"KUKRI_RANDOM_SEED={seed}")
+    took: list[tuple[float, str]] = []
     counts = {"failed": 0, "commands": 0, "commands that ran": 0, "given up": 0}
 
     def some(generator: Generator, count: int) -> None:
@@ -109,7 +112,7 @@ def test_random_queries_over_http(make_engine: Any, tmp_path: Path) -> None:
                         document = generator.command() if command else generator.document()
                         hurried = generator.random.random() < 0.03
                         patience = generator.random.uniform(0.001, 0.03) if hurried else 60
-                        asked.append((command, pool.submit(ask, session, document, patience)))
+                        asked.append((command, pool.submit(ask, session, document, patience, took)))
                     count -= len(asked)
                     for command, future in asked:
                         counts["commands"] += command
@@ -135,6 +138,8 @@ def test_random_queries_over_http(make_engine: Any, tmp_path: Path) -> None:
     print(
         f"{queries} queries in {time.monotonic() - started:.1f} s: {counts}; before: {before}; after: {after}"
     )
+    for seconds, document in sorted(took, reverse=True)[:5]:
+        print(f"{seconds:.2f} s: {document}")
     assert after.pid == before.pid, "the engine is another one"
     assert after.tasks <= before.tasks + 2, f"{before}; {after}"
     # Where each command or query left one, there would be many more.

@@ -11,12 +11,13 @@ mod meta;
 mod output;
 mod schema_file;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use kukri_engine::operation::BoxFuture;
-use kukri_engine::{Call, Engine, OpError, Session, Value};
+use kukri_engine::{Call, Engine, Held, OpError, Session, Value};
 
 use crate::coerce::{Coercer, FindObject, Variables};
 use crate::document::{Document, Range};
@@ -33,10 +34,15 @@ pub const MAX_NODES: usize = 1_000_000;
 /// Steps after which other tasks of the thread get their turn.
 const STEPS_BEFORE_YIELD: usize = 512;
 
+/// Most values that are found out at the same time; others wait for their turn, in the order of the document.
+const MOST_AT_ONCE: usize = 1024;
+
 /// What a selection set is applied to.
 #[derive(Clone)]
 enum Receiver<'s> {
-    Object(Arc<Call>),
+    /// An object, and the innermost list that it comes from, if it comes from one: an answer about many elements finds out
+    /// the list once, whatever else the session has to remember meanwhile.
+    Object(Arc<Call>, Option<Arc<Held>>),
     Meta(Meta<'s>),
 }
 
@@ -54,6 +60,7 @@ struct Pending<'s> {
     node: NodeIx,
     field: &'s Field,
     call: Arc<Call>,
+    list: Option<Arc<Held>>,
     sets: Vec<Range>,
 }
 
@@ -84,6 +91,7 @@ impl<'s> Execution<'s> {
                     tokio::task::yield_now().await;
                 }
             }
+            run.begin();
             let Some((pending, result)) = run.evaluations.next().await else { break };
             run.evaluated(pending, result)?;
         }
@@ -103,13 +111,14 @@ impl<'s> Execution<'s> {
     fn start<'r>(&'r self, selections: Range, find: FindObject<'r>) -> Run<'r, 's> {
         let coercer =
             Coercer { schema: self.schema, document: self.document, variables: self.variables, find };
-        let root = Receiver::Object(Arc::clone(self.engine.root()));
+        let root = Receiver::Object(Arc::clone(self.engine.root()), None);
         Run {
             with: self,
             coercer,
             fragments: collect::fragments(self.document),
             output: Output::new(),
             jobs: vec![Job { node: 0, object: self.schema.query(), receiver: root, sets: vec![selections] }],
+            waiting: VecDeque::new(),
             evaluations: FuturesUnordered::new(),
         }
     }
@@ -144,6 +153,7 @@ struct Run<'r, 's> {
     fragments: Fragments<'r>,
     output: Output,
     jobs: Vec<Job<'s>>,
+    waiting: VecDeque<Pending<'s>>,
     evaluations: FuturesUnordered<Evaluation<'s>>,
 }
 
@@ -202,7 +212,7 @@ impl<'s> Run<'_, 's> {
             return Err(self.fail_with(node, message));
         }
         match (field.resolve, &job.receiver) {
-            (Resolve::Operation(operation), Receiver::Object(receiver)) => {
+            (Resolve::Operation(operation), Receiver::Object(receiver, list)) => {
                 let args = self
                     .coercer
                     .args(field, group.arguments)
@@ -210,13 +220,14 @@ impl<'s> Run<'_, 's> {
                 let call = engine.step(session, receiver, operation, args);
                 let known = matches!(field.ty.nullable(), Type::Named(ix) if is_object(schema, *ix));
                 if known && !field.ty.is_nullable() && !operation.def.eager {
-                    let receiver = Receiver::Object(call);
+                    let receiver = Receiver::Object(call, list.clone());
                     self.jobs.push(Job { node, object: base, receiver, sets: group.below });
                 } else {
-                    self.evaluate(Pending { node, field, call, sets: group.below });
+                    let (list, sets) = (list.clone(), group.below);
+                    self.waiting.push_back(Pending { node, field, call, list, sets });
                 }
             }
-            (Resolve::Id, Receiver::Object(receiver)) => {
+            (Resolve::Id, Receiver::Object(receiver, _)) => {
                 let id = self.id(&schema.get(job.object).name, receiver);
                 let id = id.map_err(|error| self.fail(node, &error))?;
                 self.output.set(node, Out::Owned(id));
@@ -226,24 +237,21 @@ impl<'s> Run<'_, 's> {
                 let (call, object) = self
                     .load(wanted, &group)
                     .map_err(|error| self.fail_with(node, format!("load {wanted}: {error}")))?;
-                self.jobs.push(Job { node, object, receiver: Receiver::Object(call), sets: group.below });
+                let receiver = Receiver::Object(call, None);
+                self.jobs.push(Job { node, object, receiver, sets: group.below });
             }
             (Resolve::SchemaFile, _) => {
                 let args = self.coercer.args(field, group.arguments);
                 let args = args.map_err(|error| self.fail_with(node, format!("{name}: {error}")))?;
                 let call = self.with.schema_file(&args).map_err(|error| self.fail_with(node, error))?;
-                self.jobs.push(Job {
-                    node,
-                    object: base,
-                    receiver: Receiver::Object(call),
-                    sets: group.below,
-                });
+                let receiver = Receiver::Object(call, None);
+                self.jobs.push(Job { node, object: base, receiver, sets: group.below });
             }
             (Resolve::Meta, receiver) => {
                 let args = self.coercer.args(field, group.arguments);
                 let args = args.map_err(|error| self.fail_with(node, format!("{name}: {error}")))?;
                 let value = match receiver {
-                    Receiver::Object(_) => meta::root(schema, name, &args),
+                    Receiver::Object(..) => meta::root(schema, name, &args),
                     Receiver::Meta(meta) => meta::field(schema, meta, name, &args),
                 };
                 self.described(node, base, value, &group.below)?;
@@ -268,12 +276,16 @@ impl<'s> Run<'_, 's> {
         find_object(self.with.engine, self.with.schema, &text, Some(wanted))
     }
 
-    fn evaluate(&mut self, pending: Pending<'s>) {
-        let (engine, session) = (Arc::clone(self.with.engine), Arc::clone(self.with.session));
-        self.evaluations.push(Box::pin(async move {
-            let result = engine.evaluate(&session, &pending.call).await;
-            (pending, result)
-        }));
+    /// Begins to find out as many values as may be found out now.
+    fn begin(&mut self) {
+        let free = MOST_AT_ONCE.saturating_sub(self.evaluations.len()).min(self.waiting.len());
+        for pending in self.waiting.drain(..free) {
+            let (engine, session) = (Arc::clone(self.with.engine), Arc::clone(self.with.session));
+            self.evaluations.push(Box::pin(async move {
+                let result = engine.evaluate_from(&session, &pending.call, pending.list.as_deref()).await;
+                (pending, result)
+            }));
+        }
     }
 
     /// Takes the value of a call: a leaf, an object that goes on, or a list.
@@ -282,7 +294,7 @@ impl<'s> Run<'_, 's> {
         pending: Pending<'s>,
         result: Result<Value, OpError>,
     ) -> Result<(), GraphqlError> {
-        let Pending { node, field, call, sets } = pending;
+        let Pending { node, field, call, list, sets } = pending;
         let schema = self.with.schema;
         let value = result.map_err(|error| self.fail(node, &error))?;
         if matches!(value, Value::Null) {
@@ -305,7 +317,7 @@ impl<'s> Run<'_, 's> {
             Value::Object(object) => {
                 let ty = self.object_type(node, object.type_name())?;
                 let pinned = self.with.engine.pinned(self.with.session, &call, &Value::Object(object));
-                self.jobs.push(Job { node, object: ty, receiver: Receiver::Object(pinned), sets });
+                self.jobs.push(Job { node, object: ty, receiver: Receiver::Object(pinned, list), sets });
             }
             Value::List(items) => self.objects(node, &call, items, &sets)?,
             _ => return Err(self.fail_with(node, format!("{} gave no object", call.label()))),
@@ -321,8 +333,11 @@ impl<'s> Run<'_, 's> {
         items: Arc<[Value]>,
         sets: &[Range],
     ) -> Result<(), GraphqlError> {
+        // Later steps on an element start from its list.
+        self.with.session.learn(&call.digest, &Value::List(Arc::clone(&items)));
         let mut lists = vec![(node, Arc::clone(call), items)];
         while let Some((node, list, items)) = lists.pop() {
+            let held = Arc::new(Held { call: list.digest, value: Value::List(Arc::clone(&items)) });
             if self.output.len() + items.len() > MAX_NODES {
                 let message = format!("the answer would have more than {MAX_NODES} values");
                 return Err(self.fail_with(node, message));
@@ -335,12 +350,10 @@ impl<'s> Run<'_, 's> {
                     continue;
                 }
                 let element = Call::element(&list, index);
-                // Later steps on the element start from it, not from the list.
-                self.with.session.learn(&element.digest, item);
                 match item {
                     Value::Object(object) => {
                         let object = self.object_type(child, object.type_name())?;
-                        let receiver = Receiver::Object(element);
+                        let receiver = Receiver::Object(element, Some(Arc::clone(&held)));
                         self.jobs.push(Job { node: child, object, receiver, sets: sets.to_vec() });
                     }
                     Value::List(inner) => lists.push((child, element, Arc::clone(inner))),

@@ -1,10 +1,11 @@
 //! What is asked and what is answered.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use super::world::World;
+use super::world::{COUNTED_RUNS, World};
 use crate::Request;
 
 #[tokio::test]
@@ -79,6 +80,20 @@ async fn lists_of_objects() {
         let data = world.data(&format!("{{node(id: {id}){{... on Item{{index}}}}}}")).await;
         assert_eq!(data["node"]["index"], index);
     }
+}
+
+/// A session remembers fewer objects than such a list has elements.
+#[tokio::test]
+async fn long_lists_are_found_out_once() {
+    let world = World::new();
+    let data = world.data("{thing{counted(n: 40000){id index next{index}}}}").await;
+    let items = data["thing"]["counted"].as_array().unwrap();
+    assert_eq!((items.len(), &items[1]["next"]["index"]), (40_000, &json!(2)));
+    for (at, item) in items.iter().enumerate().step_by(9_999) {
+        let data = world.data(&format!("{{node(id: {}){{... on Item{{index}}}}}}", item["id"])).await;
+        assert_eq!(data["node"]["index"], at);
+    }
+    assert_eq!(COUNTED_RUNS.load(Ordering::Relaxed), 1);
 }
 
 /// What an operation gets for what a client writes. Defaults are left out.

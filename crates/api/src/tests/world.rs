@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use kukri_engine::Cx;
@@ -15,6 +16,9 @@ use kukri_model::schema::{
 use serde_json::Value as Json;
 
 use crate::{Api, ApiConfig, Request, Response, View};
+
+/// How often `counted` was evaluated, by the one test that asks for it.
+pub static COUNTED_RUNS: AtomicUsize = AtomicUsize::new(0);
 
 /// What a `Thing` knows of itself: the steps that made it.
 struct Thing(Vec<String>);
@@ -194,6 +198,12 @@ const ITEMS: OperationDef = def(
     &[arg("n", INT, None)],
     TypeRef::NonNull(&TypeRef::List(&TypeRef::NonNull(&TypeRef::Named("Item")))),
 );
+const COUNTED: OperationDef = def(
+    "Thing",
+    "counted",
+    &[arg("n", INT, None)],
+    TypeRef::NonNull(&TypeRef::List(&TypeRef::NonNull(&TypeRef::Named("Item")))),
+);
 const GRID: OperationDef = def(
     "Thing",
     "grid",
@@ -263,6 +273,10 @@ fn operations() -> Vec<(&'static OperationDef, Run)> {
         (&ITEMS, |_, args, _| {
             let items = 0..usize::try_from(int(&args, "n", 0)).unwrap_or(0);
             done(Value::List(items.map(|n| Value::Object(ObjectValue::new(Arc::new(Item(n))))).collect()))
+        }),
+        (&COUNTED, |_, args, _| {
+            COUNTED_RUNS.fetch_add(1, Ordering::Relaxed);
+            done(Value::List((0..usize::try_from(int(&args, "n", 0)).unwrap_or(0)).map(item).collect()))
         }),
         (&GRID, |_, _, _| {
             let row = |items: [Value; 2]| Value::List(items.into());

@@ -26,7 +26,17 @@ impl Engine {
         session: &Arc<Session>,
         call: &Arc<Call>,
     ) -> Result<Value, OpError> {
-        let mut values = Values { session, found: HashMap::new() };
+        self.evaluate_from(session, call, None).await
+    }
+
+    /// The same where the caller holds a value that the call is made of, which the session may have forgotten.
+    pub async fn evaluate_from(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        call: &Arc<Call>,
+        held: Option<&Held>,
+    ) -> Result<Value, OpError> {
+        let mut values = Values { session, held, found: HashMap::new() };
         let mut pending = vec![Arc::clone(call)];
         while let Some(next) = pending.last() {
             if values.look_up(next) {
@@ -99,21 +109,32 @@ impl Engine {
     }
 }
 
+/// The value of a call.
+#[derive(Debug)]
+pub struct Held {
+    /// The call.
+    pub call: Digest,
+    /// What it gave.
+    pub value: Value,
+}
+
 /// What is known while one call is evaluated: what was found on the way. What the session keeps is copied when it is
 /// first seen, as the session may forget it at any time.
 struct Values<'a> {
     session: &'a Arc<Session>,
+    held: Option<&'a Held>,
     found: HashMap<Digest, Value>,
 }
 
 impl Values<'_> {
     fn get(&self, call: &Call) -> Option<&Value> {
-        self.found.get(&call.digest)
+        let held = self.held.filter(|held| held.call == call.digest).map(|held| &held.value);
+        held.or_else(|| self.found.get(&call.digest))
     }
 
     /// Whether the value is known; from then on [`Values::get`] gives it.
     fn look_up(&mut self, call: &Call) -> bool {
-        if self.found.contains_key(&call.digest) {
+        if self.get(call).is_some() {
             return true;
         }
         let known = self.session.known(&call.digest);

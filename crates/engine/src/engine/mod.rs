@@ -25,6 +25,7 @@ use kukri_sandbox::Runtime;
 use kukri_session::engine::SessionHandle;
 use kukri_solver::{Solver, SolverConfig};
 use kukri_store::{Spare, Store};
+use tokio::sync::Semaphore;
 
 use crate::args::{ArgValue, Args};
 use crate::call::Call;
@@ -41,6 +42,7 @@ pub use kukri_store::{PruneOptions, PruneReport, Usage, VerifyOptions, is_in_use
 
 pub use admin::{prune_json, usage_json};
 pub use config::{EngineConfig, ExecEnvironment};
+pub use evaluate::Held;
 pub use lineage::Lineage;
 pub use open::{EngineOptions, NEEDS_ROOT, OpenEngineError};
 pub use volumes::VolumeLocks;
@@ -63,7 +65,11 @@ pub struct Engine {
     spans: SpanNumbers,
     parts: OnceLock<Parts>,
     sessions: Mutex<Vec<Weak<Session>>>,
+    searches: Semaphore,
 }
+
+/// Most searches at a time. Each uses all processors, and a bounded but large piece of memory.
+const SEARCHES: usize = 2;
 
 /// What an engine needs to do work.
 struct Parts {
@@ -113,7 +119,13 @@ impl Engine {
             spans: SpanNumbers::default(),
             parts: OnceLock::new(),
             sessions: Mutex::default(),
+            searches: Semaphore::new(SEARCHES),
         })
+    }
+
+    /// Places for searches.
+    pub(crate) const fn searches(&self) -> &Semaphore {
+        &self.searches
     }
 
     /// Whether a type's values are objects, which have calls of their own.

@@ -50,9 +50,10 @@ pub async fn search(
     let search = crate::blocking(move || Search::new(query).or_fail()).await?;
     let stop = Arc::new(AtomicBool::new(limit == 0));
     let _guard = StopOnDrop(Arc::clone(&stop));
+    let _turn = cx.engine.searches().acquire().await.or_fail()?;
     let found =
         read_directory(cx, source, move |store, tree| run(store, tree, &search, limit, &stop)).await?;
-    Ok(found.into_iter().map(|found| SearchResult { found }).collect())
+    Ok(found.into_iter().map(|found| SearchResult { found: Arc::new(found) }).collect())
 }
 
 fn run(

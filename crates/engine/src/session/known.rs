@@ -7,7 +7,8 @@ use kukri_model::{Digest, Generations};
 use super::lock;
 use crate::value::Value;
 
-/// Most objects that a session keeps; those beyond are made again from their calls.
+/// Most objects that a session keeps, in units of [weight](crate::value::ObjectType::weight); those beyond are made again
+/// from their calls.
 const MOST: usize = 32_768;
 
 /// Objects by the digest of their call. Only a shortcut: all of it can be made again.
@@ -24,20 +25,38 @@ impl KnownObjects {
         lock(&self.0).get(digest).cloned()
     }
 
-    /// Texts and numbers are not kept: they may be large, and they are cheap to get again.
+    /// Texts and numbers are not kept: they may be large, and they are cheap to get again. So are the elements of a list,
+    /// which is kept as a whole.
     pub(super) fn learn(&self, digest: &Digest, value: &Value) {
-        let keep = match value {
-            Value::Object(_) => true,
-            Value::List(items) => matches!(items.first(), Some(Value::Object(_))),
-            _ => false,
+        let weight = match value {
+            Value::Object(object) => object.weight(),
+            Value::List(items) if holds_objects(value) => items.iter().map(weight).sum(),
+            _ => return,
         };
-        if keep {
-            lock(&self.0).insert(*digest, value.clone(), 1);
-        }
+        lock(&self.0).insert(*digest, value.clone(), weight);
     }
 
     pub(super) fn forget(&self, digest: &Digest) {
         lock(&self.0).remove(digest);
+    }
+}
+
+/// Whether a list is one of objects, or of lists of them.
+fn holds_objects(value: &Value) -> bool {
+    match value {
+        Value::List(items) => {
+            items.iter().find(|item| !matches!(item, Value::Null)).is_some_and(holds_objects)
+        }
+        Value::Object(_) => true,
+        _ => false,
+    }
+}
+
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Object(object) => object.weight(),
+        Value::List(items) => items.iter().map(weight).sum(),
+        _ => 0,
     }
 }
 

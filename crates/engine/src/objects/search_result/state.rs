@@ -1,5 +1,7 @@
 //! A match of a search.
 
+use std::sync::Arc;
+
 use kukri_model::schema::ObjectDef;
 use kukri_tree::SearchMatch;
 
@@ -12,9 +14,13 @@ pub const DEF: ObjectDef = ObjectDef { name: "SearchResult", doc: "A match of a 
 #[derive(Clone, Debug)]
 pub struct SearchResult {
     /// The match.
-    pub found: SearchMatch,
+    pub found: Arc<SearchMatch>,
 }
 
 impl ObjectType for SearchResult {
     const NAME: &'static str = "SearchResult";
+
+    fn weight(&self) -> usize {
+        1 + self.found.bytes() / 1024
+    }
 }

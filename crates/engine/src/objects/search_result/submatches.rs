@@ -21,6 +21,6 @@ impl Run for Submatches {
     type Output = Vec<SearchSubmatch>;
 
     async fn run(self, on: Arc<SearchResult>, _: &Cx) -> Result<Vec<SearchSubmatch>, OpError> {
-        Ok(on.found.parts.iter().map(|part| SearchSubmatch { part: part.clone() }).collect())
+        Ok((0..on.found.parts.len()).map(|at| SearchSubmatch { found: Arc::clone(&on.found), at }).collect())
     }
 }

@@ -20,6 +20,6 @@ impl Run for Start {
     type Output = i64;
 
     async fn run(self, on: Arc<SearchSubmatch>, _: &Cx) -> Result<i64, OpError> {
-        Ok(i64::try_from(on.part.start).unwrap_or(i64::MAX))
+        Ok(i64::try_from(on.part().start).unwrap_or(i64::MAX))
     }
 }

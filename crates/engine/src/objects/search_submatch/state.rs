@@ -1,7 +1,9 @@
 //! A place that matches.
 
+use std::sync::Arc;
+
 use kukri_model::schema::ObjectDef;
-use kukri_tree::SearchPart;
+use kukri_tree::{SearchMatch, SearchPart};
 
 use crate::value::ObjectType;
 
@@ -12,8 +14,18 @@ pub const DEF: ObjectDef =
 /// A place that matches.
 #[derive(Clone, Debug)]
 pub struct SearchSubmatch {
+    /// The match that it is a part of.
+    pub found: Arc<SearchMatch>,
+    /// Its number in it.
+    pub at: usize,
+}
+
+impl SearchSubmatch {
     /// The place.
-    pub part: SearchPart,
+    #[must_use]
+    pub fn part(&self) -> &SearchPart {
+        &self.found.parts[self.at]
+    }
 }
 
 impl ObjectType for SearchSubmatch {

@@ -20,6 +20,6 @@ impl Run for Text {
     type Output = String;
 
     async fn run(self, on: Arc<SearchSubmatch>, _: &Cx) -> Result<String, OpError> {
-        Ok(on.part.text.clone())
+        Ok(on.part().text.clone())
     }
 }
