@@ -11,7 +11,7 @@ import functools
 import inspect
 import sys
 from sys import _getframe
-from types import CoroutineType
+from types import CoroutineType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -136,23 +136,42 @@ if TYPE_CHECKING:
         """Type checkers see a coroutine function as it is."""
         return method
 
-else:
+elif sys.version_info >= (3, 12):
 
     def awaited(method: F) -> F:
-        """Makes a coroutine function give an `Unawaited`."""
+        """Makes a coroutine function give an `Unawaited`; it stays a coroutine function for whoever asks."""
 
         @functools.wraps(method)
         def call(*args: Any, **kwargs: Any) -> Unawaited:
             return Unawaited(method(*args, **kwargs), method, args, kwargs)
 
-        return _marked(call)
+        return inspect.markcoroutinefunction(call)
 
-    if sys.version_info >= (3, 12):
-        _marked = inspect.markcoroutinefunction
-    else:
-        from asyncio import coroutines
+else:
 
-        def _marked(function: F) -> F:
-            # Mocks ask asyncio whether a method is to be awaited.
-            function._is_coroutine = coroutines._is_coroutine
-            return function
+    class awaited:  # noqa: N801 - a decorator, as above
+        """The same where functions cannot be marked: `inspect` looks at their code, which is the method's."""
+
+        __class__ = property(lambda _self: FunctionType)
+
+        def __init__(self, method: F) -> None:
+            functools.update_wrapper(self, method)
+
+        def __get__(self, owner: object, _kind: object = None) -> Any:
+            return self if owner is None else MethodType(self, owner)
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Unawaited:
+            method = self.__wrapped__
+            return Unawaited(method(*args, **kwargs), method, args, kwargs)
+
+        def __getattr__(self, name: str) -> Any:
+            # `__code__`, `__defaults__` and the like. Before `__init__` there is nothing to ask.
+            if name == "__wrapped__":
+                raise AttributeError(name)
+            return getattr(self.__wrapped__, name)
+
+        def __repr__(self) -> str:
+            return repr(self.__wrapped__)
+
+        def __reduce__(self) -> str:
+            return self.__qualname__

@@ -31,6 +31,12 @@ def test_a_sync_program_needs_no_asyncio() -> None:
     subprocess.run([sys.executable, "-c", check], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
 
 
+def test_a_type_needs_no_asyncio() -> None:
+    """It takes longer to import than all that the types need."""
+    check = "import dagger, sys; dagger.Container; assert 'asyncio' not in sys.modules"
+    subprocess.run([sys.executable, "-c", check], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+
+
 def test_nothing_is_imported_early() -> None:
     code = "import dagger, sys; loaded = {name for name in sys.modules if name.startswith('dagger')}"
     check = f"{code}; assert loaded == {{'dagger', 'dagger._gen'}}, loaded"

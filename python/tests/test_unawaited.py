@@ -2,13 +2,18 @@
 
 import asyncio
 import collections.abc
+import copy
+import functools
 import gc
 import inspect
 import json
 import os
+import pickle
+import pydoc
 import subprocess
 import sys
 import types
+import typing
 import warnings
 import weakref
 from collections.abc import Callable, Coroutine
@@ -154,20 +159,43 @@ def test_it_is_a_coroutine() -> None:
 
 
 def test_the_method_is_a_coroutine_function() -> None:
+    """Libraries that wrap functions ask, such as those that call again what failed."""
     method = dagger.Directory.exists
-    assert inspect.iscoroutinefunction(inspect.unwrap(method))
+    bound = dag.directory().exists
+    for one in (method, bound, functools.partial(method), functools.partial(bound, "a")):
+        assert inspect.iscoroutinefunction(one)
+    assert not inspect.iscoroutinefunction(dagger.Directory.file)
+    assert method is dagger.Directory.exists
+    assert bound.__func__ is method
+    assert "method Directory.exists of <dagger.Directory directory>" in repr(bound)
+
+
+def test_the_method_is_a_function() -> None:
+    """For whoever looks at it: documentation, debuggers, mocks."""
+    method = dagger.Directory.exists
     assert inspect.isfunction(method)
-    assert method.__qualname__ == "Directory.exists"
+    assert repr(method).startswith("<function Directory.exists at ")
+    assert (method.__module__, method.__qualname__) == ("dagger._gen.directory", "Directory.exists")
     assert list(inspect.signature(method).parameters)[:2] == ["self", "path"]
-    if sys.version_info >= (3, 12):
-        assert inspect.iscoroutinefunction(method)
-    else:
-        assert asyncio.iscoroutinefunction(method)
+    assert list(inspect.signature(dag.directory().exists).parameters)[:1] == ["path"]
+    assert typing.get_type_hints(dagger.Container.stdout)["return"] is str
+    assert pickle.loads(pickle.dumps(method)) is method
+    assert copy.deepcopy(method) is method
+    assert weakref.ref(method)() is method
+    text = pydoc.plain(pydoc.render_doc(method))
+    assert "function exists in module dagger._gen.directory" in text
+    assert method.__doc__
+    assert ("exists", method) in inspect.getmembers(dagger.Directory, inspect.isfunction)
+
+
+def test_wrong_arguments_are_told_where_it_is_called() -> None:
+    with pytest.raises(TypeError, match=r"exists\(\) missing 1 required positional argument: 'path'"):
+        anything(dag.directory()).exists()
 
 
 def test_mocks_are_awaited() -> None:
     container = mock.create_autospec(dagger.Container, instance=True)
-    assert isinstance(container.stdout, mock.AsyncMock) or asyncio.iscoroutinefunction(container.stdout)
+    assert inspect.iscoroutinefunction(container.stdout) or asyncio.iscoroutinefunction(container.stdout)
     container.stdout.return_value = "mocked"
     assert asyncio.run(container.stdout()) == "mocked"
 
@@ -247,9 +275,6 @@ def test_what_was_misused_can_be_awaited_nevertheless(api: Api) -> None:
 
 
 def test_it_cannot_be_pickled_or_copied() -> None:
-    import copy
-    import pickle
-
     for use in (copy.copy, copy.deepcopy, pickle.dumps):
         with pytest.raises(TypeError, match=EXISTS):
             use(exists())
@@ -263,7 +288,7 @@ def test_every_method_that_is_awaited_gives_one() -> None:
         if not isinstance(kind, type) or not issubclass(kind, Object):
             continue
         for key, method in vars(kind).items():
-            if inspect.isfunction(method) and inspect.iscoroutinefunction(inspect.unwrap(method)):
+            if inspect.isfunction(method) and inspect.iscoroutinefunction(method):
                 assert hasattr(method, "__wrapped__"), f"{name}.{key}"
                 count += 1
     assert count > 100

@@ -51,7 +51,7 @@ def signature(function: typing.Any) -> "dict[str, typing.Any]":
         for one in found.parameters.values()
         if one.name not in ("self", "cls")
     ]
-    awaited = inspect.iscoroutinefunction(inspect.unwrap(function))
+    awaited = inspect.iscoroutinefunction(function)
     return {"parameters": parameters, "gives": text(found.return_annotation), "awaited": awaited}
 
 
