@@ -17,7 +17,9 @@ from dagger import _gen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dagger import client as client
     from dagger import log as log
+    from dagger import provisioning as provisioning
     from dagger import sync as sync
     from dagger._client import Client as Client
     from dagger._client import dag as dag
@@ -81,7 +83,7 @@ _MODULES = {
 }
 """Where the names are that are written by hand."""
 
-_SUBMODULES = ("log", "sync")
+_SUBMODULES = ("client", "log", "provisioning", "sync")
 """Modules that need no import of their own: `dagger.sync.Container`."""
 
 __all__ = [
@@ -128,21 +130,27 @@ if not TYPE_CHECKING:  # Checkers would believe that any name exists.
         if module is None:
             if name.startswith("__"):
                 msg = f"module 'dagger' has no attribute {name!r}"
-            else:
-                from dagger._missing import imported
-                from dagger._missing import name as said_of
+                raise AttributeError(msg)
+            from dagger._missing import refusal
 
-                msg = said_of(name)
-                if imported(sys._getframe(1)):
-                    # Of an AttributeError, `from dagger import name` would tell nothing.
-                    raise ImportError(msg, name=__name__, path=__file__)
-            # With these, Python proposes a name that is alike.
-            raise AttributeError(msg, name=name, obj=sys.modules[__name__])
+            raise refusal(sys.modules[__name__], name, sys._getframe(1))
         from importlib import import_module
 
         value = getattr(import_module(f"dagger.{module}"), name)
         globals()[name] = value
         return value
+
+    class _Absent:
+        """What `import` asks last: it says why modules of the original's package are not there."""
+
+        @staticmethod
+        def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+            if name.startswith("dagger."):
+                from dagger._missing import module
+
+                module(name, sys._getframe(2))
+
+    sys.meta_path.append(_Absent)
 
 
 def __dir__() -> list[str]:

@@ -9,7 +9,7 @@ from dagger._gen.left_out import FIELDS, TYPES
 from dagger._query.encode import shown
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import FrameType, ModuleType
 
 MODULES = frozenset(
     (
@@ -28,14 +28,50 @@ MODULES = frozenset(
 )
 """Names for writing modules, which this version does not have."""
 
+ABSENT = {
+    **dict.fromkeys(
+        (*MODULES, "mod"),
+        "is for writing modules, which this version cannot run yet; "
+        "write a program, with `async with dagger.connection():` around its calls",
+    ),
+    "telemetry": "is not there, since this package needs no OpenTelemetry; "
+    "a program that traces sets it up by itself, and its requests carry the trace",
+    "client.base": "is not there; Enum, Input and Scalar are in dagger, "
+    "and the types of the API have no public base",
+}
+"""Names and modules of the original's package that there are not, and what to do about it."""
 
-def name(wanted: str) -> str:
-    """What to say about a name of the package."""
-    if wanted in MODULES:
-        return f"dagger.{wanted} is for writing modules, which this version cannot run yet"
+
+def name(wanted: str, plain: str) -> str:
+    """What to say about a name of the package: why it is not there, or what Python says."""
+    if why := ABSENT.get(wanted):
+        return f"dagger.{wanted} {why}"
     if group := TYPES.get(wanted) or TYPES.get(wanted.removesuffix("ID")):
         return f"dagger.{wanted} is not available: this engine does not serve {group}"
-    return f"module 'dagger' has no attribute {wanted!r}"
+    return plain
+
+
+def refusal(owner: ModuleType, wanted: str, frame: FrameType) -> Exception:
+    """What to raise for a name that a module has not, where the code of a frame asks for it."""
+    # What there is not in `dagger.client.gen` is told as of `dagger`, where it would be as well.
+    place = f"{owner.__name__}.{wanted}".removeprefix("dagger.").removeprefix("client.gen.")
+    message = name(place, f"module {owner.__name__!r} has no attribute {wanted!r}")
+    if imported(frame):
+        # Of an AttributeError, `from dagger import name` would tell nothing.
+        return ImportError(message, name=owner.__name__, path=owner.__file__)
+    # With these, Python proposes a name that is alike.
+    return AttributeError(message, name=wanted, obj=owner)
+
+
+def module(wanted: str, frame: FrameType) -> None:
+    """Raises where a frame imports a module of the original's package; whoever only looks for it finds none.
+
+    Raises:
+        ModuleNotFoundError: It says why the module is not there.
+    """
+    below = wanted.removeprefix("dagger.")
+    if below in ABSENT and frame.f_code.co_name != "find_spec":
+        raise ModuleNotFoundError(name(below, ""), name=wanted)
 
 
 def imported(frame: FrameType) -> bool:

@@ -8,16 +8,25 @@ from types import ModuleType
 
 import dagger
 import pytest
-from dagger import _gen, sync
+from dagger import _gen, provisioning, sync
 from dagger._gen import sync as gen_sync
+from dagger.client import gen as client_gen
 from fake import anything
 
 
-@pytest.mark.parametrize("module", [dagger, sync, _gen, gen_sync])
+@pytest.mark.parametrize("module", [dagger, sync, _gen, gen_sync, client_gen, provisioning])
 def test_all_names_are_importable(module: ModuleType) -> None:
     for name in module.__all__:
         assert getattr(module, name) is not None
         assert name in dir(module)
+
+
+def test_names_elsewhere_are_the_same() -> None:
+    for module in (client_gen, provisioning):
+        for name in module.__all__:
+            assert getattr(module, name) is getattr(dagger, name)
+    assert dagger.client.gen is client_gen
+    assert dagger.provisioning is provisioning
 
 
 def test_lists_are_sorted_and_complete() -> None:
@@ -30,7 +39,7 @@ def test_lists_are_sorted_and_complete() -> None:
 
 
 def test_type_checkers_see_the_same_names() -> None:
-    for module in (dagger, sync, _gen, gen_sync):
+    for module in (dagger, sync, _gen, gen_sync, client_gen):
         source = inspect.getsource(module)
         seen = {
             line.rsplit(" as ", 1)[1]
@@ -38,10 +47,10 @@ def test_type_checkers_see_the_same_names() -> None:
             if line.startswith("    from ") and " as " in line
         }
         promised = set(module.__all__)
-        if module in (dagger, sync):
+        if module in (dagger, sync, client_gen):
             promised -= set(_gen.__all__) | set(gen_sync.__all__)
         if module is dagger:
-            promised |= {"log", "sync"}
+            promised |= {"client", "log", "provisioning", "sync"}
         assert seen == promised, module.__name__
 
 

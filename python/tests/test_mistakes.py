@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import dagger
@@ -248,6 +249,14 @@ def test_names_that_are_alike(code: str, meant: str) -> None:
         ("from dagger import (\n dag,\n field,\n)", "dagger.field is for writing modules, which"),
         ("from dagger import ModuleSource", "dagger.ModuleSource is not available: this engine does not"),
         ("from dagger import Contaner", "module 'dagger' has no attribute 'Contaner'"),
+        (
+            "from dagger.client.gen import ModuleSource",
+            "dagger.ModuleSource is not available: this engine does not",
+        ),
+        ("from dagger.client.gen import Contaner", "module 'dagger.client.gen' has no attribute 'Contaner'"),
+        ("from dagger import mod", "dagger.mod is for writing modules, which"),
+        ("from dagger import telemetry", "dagger.telemetry is not there, since"),
+        ("from dagger.client import base", "dagger.client.base is not there; "),
     ],
 )
 def test_names_that_cannot_be_imported(code: str, message: str) -> None:
@@ -257,6 +266,29 @@ def test_names_that_cannot_be_imported(code: str, message: str) -> None:
     assert not hasattr(dagger, "function")
     with pytest.raises(AttributeError, match="for writing modules"):
         anything(dagger).function  # noqa: B018 - it is what is tried
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import dagger.mod", "dagger.mod is for writing modules, which"),
+        ("from dagger.mod import function", "dagger.mod is for writing modules, which"),
+        ("import dagger.mod.cli", "dagger.mod is for writing modules, which"),
+        ("from dagger.telemetry import get_tracer", "dagger.telemetry is not there, since"),
+        (
+            "import dagger.client.base",
+            "dagger.client.base is not there; Enum, Input and Scalar are in dagger",
+        ),
+        ("import dagger.nope", "No module named 'dagger.nope'"),
+    ],
+)
+def test_modules_that_are_not_there(code: str, message: str) -> None:
+    """Whoever imports them is told why; whoever looks whether they are there finds that they are not."""
+    with pytest.raises(ModuleNotFoundError, match=f"^{re.escape(message)}") as error:
+        exec(code, {})
+    assert error.value.name is not None
+    assert find_spec(error.value.name) is None
+    assert error.value.name not in sys.modules
 
 
 def test_entering_what_is_entered(api: Api) -> None:

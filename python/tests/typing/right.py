@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagger
 from dagger import CacheSharingMode, Container, Directory, ReturnType, dag, sync
+from dagger.client import gen
 
 if TYPE_CHECKING:
     from typing_extensions import assert_type
@@ -92,6 +93,12 @@ def plain() -> None:
 
 def by_their_modules(container: dagger.sync.Container) -> dagger.sync.Container:
     dagger.log.configure_logging()
+    return container
+
+
+def from_where_the_original_has_it(container: gen.Container) -> Container:
+    assert_type(gen.dag, dagger.Client)
+    assert_type(dagger.provisioning.Config(), dagger.Config)
     return container
 
 

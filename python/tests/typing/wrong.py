@@ -1,6 +1,8 @@
 """A program with mistakes that a type checker must find."""
 
 import dagger
+import dagger.mod  # wrong
+import dagger.telemetry  # wrong
 from dagger import dag
 
 

@@ -22,7 +22,7 @@ MISSING = {
     r"dagger\.Timeout\.as_dict": HTTPX,
     r"dagger\.telemetry": TRACING,
 }
-"""Names that we do not have."""
+"""Names that we do not have. Modules that we do not have say so by themselves."""
 
 DIFFERENT = {
     r"dagger\.connect what": "works without `async` as well, as a context manager",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import subprocess
@@ -136,6 +137,37 @@ def test_every_difference_is_explained(theirs: dict[str, Any]) -> None:
     found = list(differences(theirs, dumped(sys.executable)))
     assert [one for one in found if not is_explained(one)] == []
     assert {*MISSING, *DIFFERENT} - used == set(), "explained, but no different"
+
+
+def of_theirs(python: str, code: str) -> list[str]:
+    """What a line of Python prints with the original's package."""
+    done = subprocess.run([python, "-E", "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_every_module_is_there_or_says_why_not(official_python: str) -> None:
+    modules = of_theirs(
+        official_python,
+        "import dagger, pkgutil; print(*(one.name for one in pkgutil.walk_packages(dagger.__path__, 'dagger.')))",
+    )
+    public = [name for name in modules if "._" not in name]
+    assert {"dagger.mod", "dagger.client.gen", "dagger.log"} <= set(public)
+    absent = {"dagger.client.base", "dagger.mod", "dagger.mod.cli", "dagger.telemetry"}
+    for name in public:
+        if name not in absent:
+            importlib.import_module(name)
+            continue
+        with pytest.raises(ModuleNotFoundError, match=r"^dagger\.[\w.]+ is (not there|for writing modules)"):
+            importlib.import_module(name)
+
+
+@pytest.mark.parametrize("module", ["dagger.client.gen", "dagger.provisioning"])
+def test_modules_have_what_the_package_has(official_python: str, module: str) -> None:
+    """Whether that is the same as theirs is compared where it is in `dagger`."""
+    wanted = of_theirs(official_python, f"import {module}; print(*{module}.__all__)")
+    ours = importlib.import_module(module).__all__
+    assert len(wanted) > 5
+    assert [name for name in wanted if name not in ours and name in dagger.__all__] == []
 
 
 def test_the_comparison_sees_differences(theirs: dict[str, Any]) -> None:
