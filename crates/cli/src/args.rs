@@ -140,9 +140,11 @@ pub struct CompletionArgs {
 
 const COMPLETION_HELP: &str = "\
 In the file that the shell reads when it starts:
-  bash, zsh:   source <(kukri completion bash)
+  bash:        source <(kukri completion bash)
+  zsh:         source <(kukri completion zsh)
   fish:        kukri completion fish | source
-  powershell:  kukri completion powershell | Out-String | Invoke-Expression";
+  powershell:  kukri completion powershell | Out-String | Invoke-Expression
+  elvish:      eval (kukri completion elvish | slurp)";
 
 /// `kukri man`.
 #[derive(clap::Args, Debug)]
@@ -177,7 +179,7 @@ pub struct VersionArgs {
 #[derive(clap::Args, Debug)]
 #[command(disable_version_flag = true, after_help = examples::HELP)]
 pub struct HelpArgs {
-    /// A command, with its own commands; or the name of a variable; or `environment`: all of them; or `exit-codes`.
+    /// A command, with its own commands; or the name of a variable; or `environment`: all of them; or `exit-codes` [default: `kukri` itself].
     #[arg(value_name = "COMMAND|TOPIC", add = ArgValueCandidates::new(crate::commands::help::candidates))]
     pub topic: Vec<String>,
 }
@@ -207,16 +209,16 @@ pub struct QueryArgs {
     /// Session.
     #[command(flatten)]
     pub session: SessionFlags,
-    /// File with the document; `-` is standard input.
+    /// File with the document; `-` is standard input [default: standard input, if no document is given].
     #[arg(long, value_name = "FILE")]
     pub doc: Option<PathBuf>,
-    /// A variable of the document, as text.
+    /// A variable of the document, as text; may be given several times [default: none].
     #[arg(long, value_name = "NAME=VALUE")]
     pub var: Vec<String>,
-    /// Variables of the document, as a JSON object.
+    /// Variables of the document, as a JSON object [default: none].
     #[arg(long, value_name = "JSON")]
     pub var_json: Option<String>,
-    /// The document itself, if it starts with `{` or a keyword; else the name of the operation to run.
+    /// The document itself, if it starts with `{` or a keyword; else the name of the operation to run [default: the only one].
     #[arg(value_name = "DOCUMENT|OPERATION")]
     pub query: Option<String>,
 }
@@ -240,7 +242,8 @@ pub struct CoreArgs {
     /// Session.
     #[command(flatten)]
     pub session: SessionFlags,
-    /// Write the result to this path: directories, files, containers (as archives) and changes; anything else as text.
+    /// Write the result to this path: directories, files, containers (as archives) and changes; anything else as text
+    /// [default: it is printed].
     #[arg(short, long, value_name = "PATH", global = true, value_hint = clap::ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
     /// Print JSON.
@@ -344,13 +347,13 @@ pub enum CacheCommand {
     /// Remove what is not in use: all of it, or until limits are kept.
     #[command(after_help = examples::PRUNE)]
     Prune {
-        /// Keep at most this much (`10GB`, `20%`).
+        /// Keep at most this much (`10GB`, `20%`) [default: no limit].
         #[arg(long, value_name = "SIZE")]
         max_size: Option<String>,
-        /// Leave this much free on the disk (`10GB`, `20%`).
+        /// Leave this much free on the disk (`10GB`, `20%`) [default: no limit].
         #[arg(long, value_name = "SIZE")]
         min_free: Option<String>,
-        /// Remove only what was not used for this long (`36h`, `7d`).
+        /// Remove only what was not used for this long (`36h`, `7d`) [default: no limit].
         #[arg(long, value_name = "DURATION")]
         keep: Option<String>,
         /// Remove cache volumes as well, except those in use (with --keep: that were not used for this long).
@@ -417,7 +420,7 @@ pub enum TraceCommand {
         /// The run, or the beginning of its name [default: the latest].
         #[arg(add = ArgValueCandidates::new(crate::runs::candidates))]
         run: Option<String>,
-        /// Print what the steps wrote that have this in their name.
+        /// Print what the steps wrote that have this in their name [default: print which steps there were].
         #[arg(long, value_name = "TEXT")]
         step: Option<String>,
         /// Print JSON.
@@ -430,7 +433,7 @@ pub enum TraceCommand {
         /// The run, or the beginning of its name [default: the latest].
         #[arg(add = ArgValueCandidates::new(crate::runs::candidates))]
         run: Option<String>,
-        /// Write the page to this file, and open nothing.
+        /// Write the page to this file, and open nothing [default: a file where runs are kept, which is opened].
         #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
         output: Option<PathBuf>,
     },

@@ -23,6 +23,8 @@ Each flag has a variable, by which an engine that starts by itself is set as wel
   kukri engine stop";
 
 pub const CACHE: &str = "\
+How much it may take is set by --max-size, --min-free and --keep of `kukri engine`.
+
   kukri cache du
   kukri cache prune --keep=7d
   kukri cache why 'pytest -q'";
@@ -41,6 +43,8 @@ Ends with 1 as long as something is damaged.
   kukri cache verify --deep --repair";
 
 pub const WHY: &str = "\
+Of ten steps at most that have it in their command or label.
+
   kukri cache why 'pytest -q'
   kukri cache why --json 'pip install'";
 
@@ -52,6 +56,8 @@ The latest 20 runs are kept; KUKRI_RUNS says how many.
   kukri trace open";
 
 pub const SHOW: &str = "\
+Runs are named by when they began.
+
   kukri trace show
   kukri trace show --step 'pip install'
   kukri trace show --json 20261231";
@@ -68,6 +74,8 @@ Starts an engine to see whether it can. Ends with 1 where something is missing.
   kukri doctor";
 
 pub const HELP: &str = "\
+`kukri man DIR` writes manual pages of the same.
+
   kukri help cache prune
   kukri help environment
   kukri help KUKRI_PROGRESS

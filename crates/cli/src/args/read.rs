@@ -293,6 +293,49 @@ mod tests {
         }
     }
 
+    /// Calls a function with each argument of each command that its help shows.
+    fn each_argument(command: &Command, look: &mut impl FnMut(&str, &Command, &Arg)) {
+        for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+            look(&format!("{} {}", command.get_name(), arg.get_id()), command, arg);
+        }
+        command.get_subcommands().for_each(|command| each_argument(command, look));
+    }
+
+    #[test]
+    fn help_says_what_holds_without_a_flag() {
+        each_argument(&command(Dialect::Kukri), &mut |place, _, arg| {
+            let text = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!text.is_empty(), "{place} has no help");
+            let told = !arg.get_default_values().is_empty() || text.contains("[default: ");
+            let needed = arg.is_required_set() || !arg.get_action().takes_values();
+            assert!(told || needed, "{place}: what is the default?");
+            assert!(!(told && needed), "{place} has no default");
+        });
+    }
+
+    #[test]
+    fn help_explains_each_value() {
+        let mut count = 0;
+        each_argument(&command(Dialect::Kukri), &mut |place, command, arg| {
+            let below = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let values = arg.get_possible_values();
+            for value in values.iter().filter(|_| arg.get_action().takes_values()) {
+                let line = format!("\n  {}: ", value.get_name());
+                assert!(value.get_help().is_some() || below.contains(&line), "{place}: {}", value.get_name());
+                count += 1;
+            }
+            let words = setting_of(arg).map(|setting| setting.kind);
+            if let Some(registry::Kind::Choice(words)) = words.filter(|_| values.is_empty()) {
+                for word in words {
+                    assert!(help.contains(&format!("({word})")), "{place}: {word}");
+                    count += 1;
+                }
+            }
+        });
+        assert!(count > 15, "{count}");
+    }
+
     #[test]
     fn the_command_line_is_sound() {
         for dialect in [Dialect::Kukri, Dialect::Dagger] {

@@ -153,7 +153,7 @@ fn flag(schema: &Schema, parameter: &Parameter) -> Arg {
 }
 
 fn help(schema: &Schema, parameter: &Parameter) -> String {
-    let mut help = parameter.doc.trim_end_matches('.').replace('`', "");
+    let mut help = unwrapped(parameter.doc.trim_end_matches('.')).replace('`', "");
     if matches!(parameter.ty.nullable(), Type::List(_)) {
         help.push_str(" (may be given several times, or with commas)");
     }
@@ -199,10 +199,16 @@ mod tests {
                 let tree = with_functions(base, &schema, ix, std::slice::from_ref(&name), &everywhere);
                 tree.clone().debug_assert();
                 let function = tree.find_subcommand(&name).unwrap();
-                let flags =
-                    function.get_arguments().filter(|arg| arg.get_id().as_str().starts_with("argument."));
+                let flags = function
+                    .get_arguments()
+                    .filter(|arg| arg.get_id().as_str().starts_with("argument."))
+                    .collect::<Vec<_>>();
                 let shown = field.args.iter().filter(|arg| !is_hidden(arg)).count();
-                assert_eq!(flags.count(), shown, "{}.{}", def.name, field.name);
+                assert_eq!(flags.len(), shown, "{}.{}", def.name, field.name);
+                for flag in flags {
+                    let help = flag.get_help().unwrap().to_string();
+                    assert_eq!(help, unwrapped(&help), "the terminal breaks lines");
+                }
             }
         }
     }

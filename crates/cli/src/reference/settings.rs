@@ -77,7 +77,11 @@ fn value(kind: Kind) -> String {
 pub fn setting(setting: &Setting) -> String {
     let also: String = setting.also.iter().map(|name| format!(", else {name}")).collect();
     let flag = setting.flag.map(|flag| format!("  --{flag}")).unwrap_or_default();
-    let text = format!("{} (default: {})", setting.doc, setting.default).replace('`', "");
+    let words = match setting.kind {
+        Kind::Choice(words) => format!("; one of {}", words.join(", ")),
+        _ => String::new(),
+    };
+    let text = format!("{} (default: {}{words})", setting.doc, setting.default).replace('`', "");
     format!("{}{also}={}{flag}\n    {text}\n", setting.name, setting.kind.placeholder())
 }
 

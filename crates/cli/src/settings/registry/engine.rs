@@ -64,7 +64,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "network",
         Kind::Choice(&["bridge", "host", "none"]),
         "`bridge`",
-        "What containers see of the network",
+        "What containers see of the network: one of their own, from which they reach others (bridge), that of the machine \
+         (host), or nothing (none)",
     ),
     Setting::engine(
         "KUKRI_REGISTRY_MIRRORS",
