@@ -153,7 +153,7 @@ def test_a_failing_test_is_shown(example: Callable[..., Run], library: Path) -> 
     assert "FAILED tests/test_filters.py" in tail
     assert "Traceback" not in tail
     steps = outcomes(done.stderr)
-    assert steps.get("pip install --quiet ruff", True), (
+    assert steps.get("pip install --quiet --root-user-action=ignore ruff", True), (
         "what is installed from PyPI does not depend on the source"
     )
     assert not steps["python -m pytest"], "failures are not kept"
@@ -166,8 +166,8 @@ STEPS = [
     "python -m build",
     "ruff check",
     "mypy",
-    "pip install --quiet ruff",
-    "pip install --quiet --upgrade",
+    "pip install --quiet --root-user-action=ignore ruff",
+    "pip install --quiet --root-user-action=ignore --upgrade",
 ]
 
 
