@@ -41,6 +41,11 @@ pub trait ResultCache<V>: Send + Sync + 'static {
     /// Keeps the result of a run.
     fn store(&self, record: Record<'_, V>);
 
+    /// Keeps of a run that failed what later runs are compared with: never a result, and no look-up finds it.
+    fn fail(&self, failure: Failure<'_>) {
+        let _ = failure;
+    }
+
     /// Notes that `definition` leads to the result under `key`, which is there already: that of `run`.
     fn link(&self, definition: &Digest, key: &Digest, run: EarlierRun);
 }
@@ -70,6 +75,8 @@ pub struct Earlier {
     pub parts: Vec<(String, Digest)>,
     /// Its label, where it is a run of another step.
     pub other: Option<String>,
+    /// Whether it failed.
+    pub failed: bool,
 }
 
 /// The answer to a look-up.
@@ -103,6 +110,17 @@ pub struct Record<'a, V> {
     pub duration: Duration,
 }
 
+/// A run that failed.
+#[derive(Debug)]
+pub struct Failure<'a> {
+    /// The content key, with what explains later misses.
+    pub key: &'a ContentKey,
+    /// The vertex's label.
+    pub label: &'a str,
+    /// How long the run took.
+    pub duration: Duration,
+}
+
 /// Keeps everything in memory, without a bound: for tests and for engines without a disk.
 #[derive(Debug)]
 pub struct MemoryCache<V> {
@@ -113,7 +131,18 @@ pub struct MemoryCache<V> {
 struct MemoryState<V> {
     values: HashMap<Digest, (V, Instant, Duration)>,
     keys: HashMap<Digest, Digest>,
-    slots: HashMap<Digest, VecDeque<Vec<(String, Digest)>>>,
+    slots: HashMap<Digest, VecDeque<Earlier>>,
+}
+
+impl<V> MemoryState<V> {
+    /// How many earlier runs are kept per slot to explain misses.
+    const RUNS_PER_SLOT: usize = 4;
+
+    fn ran(&mut self, key: &ContentKey, failed: bool) {
+        let runs = self.slots.entry(key.slot).or_default();
+        runs.push_front(Earlier { parts: key.parts.clone(), other: None, failed });
+        runs.truncate(Self::RUNS_PER_SLOT);
+    }
 }
 
 impl<V> Default for MemoryCache<V> {
@@ -124,9 +153,6 @@ impl<V> Default for MemoryCache<V> {
 }
 
 impl<V> MemoryCache<V> {
-    /// How many earlier runs are kept per slot to explain misses.
-    const RUNS_PER_SLOT: usize = 4;
-
     fn state(&self) -> MutexGuard<'_, MemoryState<V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,8 +186,7 @@ impl<V: Clone + Send + Sync + 'static> ResultCache<V> for MemoryCache<V> {
     }
 
     fn nearest(&self, key: &ContentKey, _: &str) -> Vec<Earlier> {
-        let earlier = |parts: &Vec<(String, Digest)>| Earlier { parts: parts.clone(), other: None };
-        self.state().slots.get(&key.slot).map(|runs| runs.iter().map(earlier).collect()).unwrap_or_default()
+        self.state().slots.get(&key.slot).map(|runs| runs.iter().cloned().collect()).unwrap_or_default()
     }
 
     fn store(&self, record: Record<'_, V>) {
@@ -170,9 +195,11 @@ impl<V: Clone + Send + Sync + 'static> ResultCache<V> for MemoryCache<V> {
         if let Some(definition) = record.definition {
             state.keys.insert(definition, record.key.digest);
         }
-        let runs = state.slots.entry(record.key.slot).or_default();
-        runs.push_front(record.key.parts.clone());
-        runs.truncate(Self::RUNS_PER_SLOT);
+        state.ran(record.key, false);
+    }
+
+    fn fail(&self, failure: Failure<'_>) {
+        self.state().ran(failure.key, true);
     }
 
     fn link(&self, definition: &Digest, key: &Digest, _: EarlierRun) {

@@ -11,7 +11,8 @@ use std::time::Duration;
 use kukri_model::Digest;
 use tokio::runtime::Handle;
 
-use crate::cache::{EarlierRun, Lookup, Recipe, Record};
+use crate::cache::{EarlierRun, Failure, Lookup, Recipe, Record};
+use crate::error::SolveError;
 use crate::explain::explain;
 use crate::job::{ByKey, Facts, JobId, Storage, Work};
 use crate::observe::{HitBy, MissReason, Outcome};
@@ -114,6 +115,9 @@ impl<O: Op> Shared<O> {
             Work::Meet(job) => self.meet(job),
             Work::Ready(job) => self.ready(job),
             Work::Ran { job, value, duration } => self.ran(job, value, duration),
+            Work::Failed { job, error, duration, scope, inputs } => {
+                self.failed(job, error, duration, scope, &inputs);
+            }
             Work::Followed { job, value, run } => {
                 self.link(job, run);
                 self.done(job, value, run);
@@ -225,6 +229,28 @@ impl<O: Op> Shared<O> {
             let _ = catch_unwind(AssertUnwindSafe(|| self.cache.store(record)));
         }
         self.done(id, value, EarlierRun { age: Duration::ZERO, took: duration });
+    }
+
+    /// A run has failed: what later runs are compared with is kept before anybody hears of it.
+    fn failed(
+        self: &Arc<Self>,
+        id: JobId,
+        error: SolveError<O::Error>,
+        duration: Duration,
+        scope: u64,
+        inputs: &[O::Value],
+    ) {
+        if let Some(Storage { op, key, .. }) = self.update(|state, _| state.storage(id)) {
+            let label = self.label(&op);
+            let failure = Failure { key: &key, label: &label, duration };
+            let _ = catch_unwind(AssertUnwindSafe(|| self.cache.fail(failure)));
+        }
+        self.update(|state, fx| {
+            // The request in whose name it ran may have left meanwhile.
+            if !state.again(id, scope, inputs) {
+                state.complete(fx, id, Err(error), EarlierRun::default());
+            }
+        });
     }
 
     /// Notes that the job's definition leads to its key.

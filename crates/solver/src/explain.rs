@@ -8,16 +8,17 @@ use crate::observe::MissReason;
 /// Why a run with a key of these parts is needed: compares it with earlier runs, latest first, and takes the nearest.
 #[must_use]
 pub fn explain(parts: &[(String, Digest)], earlier: &[Earlier]) -> MissReason {
-    let nearest = earlier
-        .iter()
-        .map(|run| (differing(parts, &run.parts), &run.other))
-        .min_by_key(|(names, _)| names.len());
+    let nearest =
+        earlier.iter().map(|run| (differing(parts, &run.parts), run)).min_by_key(|(names, _)| names.len());
     match nearest {
         None => MissReason::FirstRun,
-        Some((parts, Some(other))) => MissReason::Replaces { other: other.clone(), parts },
+        Some((parts, Earlier { other: Some(other), .. })) => {
+            MissReason::Replaces { other: other.clone(), parts }
+        }
+        Some((names, run)) if names.is_empty() && run.failed => MissReason::Failed,
         // The very same key: it was stored once.
-        Some((names, None)) if names.is_empty() => MissReason::Evicted,
-        Some((names, None)) => MissReason::Changed(names),
+        Some((names, _)) if names.is_empty() => MissReason::Evicted,
+        Some((names, _)) => MissReason::Changed(names),
     }
 }
 
@@ -71,14 +72,14 @@ mod tests {
     }
 
     fn same_step(parts: Vec<(String, Digest)>) -> Earlier {
-        Earlier { parts, other: None }
+        Earlier { parts, other: None, failed: false }
     }
 
     #[test]
     fn a_run_of_another_step_is_named() {
         let key = parts(&[("args", "x y"), ("input", "1")]);
-        let other =
-            Earlier { parts: parts(&[("args", "x"), ("input", "1")]), other: Some("step x".to_owned()) };
+        let other = Some("step x".to_owned());
+        let other = Earlier { other, ..same_step(parts(&[("args", "x"), ("input", "1")])) };
         let parts = vec!["args".to_owned()];
         assert_eq!(explain(&key, &[other]), MissReason::Replaces { other: "step x".to_owned(), parts });
     }
@@ -94,6 +95,18 @@ mod tests {
             explain(&key, &[same_step(far), same_step(near)]),
             MissReason::Changed(vec!["input".into()])
         );
+    }
+
+    #[test]
+    fn a_run_that_failed_explains_like_any_other() {
+        let key = parts(&[("args", "x"), ("input", "1")]);
+        let failed = |parts| Earlier { failed: true, ..same_step(parts) };
+        assert_eq!(explain(&key, &[failed(key.clone())]), MissReason::Failed);
+        let other = parts(&[("args", "x"), ("input", "2")]);
+        assert_eq!(explain(&key, &[failed(other.clone())]), MissReason::Changed(vec!["input".into()]));
+        assert_eq!(explain(&key, &[same_step(other), failed(key.clone())]), MissReason::Failed);
+        // Of two runs with this key the latest counts.
+        assert_eq!(explain(&key, &[same_step(key.clone()), failed(key.clone())]), MissReason::Evicted);
     }
 
     #[test]

@@ -125,6 +125,8 @@ pub(crate) enum Work<O: Op> {
     Ready(JobId),
     /// The run has ended well.
     Ran { job: JobId, value: O::Value, duration: Duration },
+    /// The run has failed, in the name of the request `scope`.
+    Failed { job: JobId, error: SolveError<O::Error>, duration: Duration, scope: u64, inputs: Vec<O::Value> },
     /// The run with the same key has ended well.
     Followed { job: JobId, value: O::Value, run: EarlierRun },
 }
@@ -132,7 +134,11 @@ pub(crate) enum Work<O: Op> {
 impl<O: Op> Work<O> {
     pub(crate) const fn job(&self) -> JobId {
         match self {
-            Self::Meet(job) | Self::Ready(job) | Self::Ran { job, .. } | Self::Followed { job, .. } => *job,
+            Self::Meet(job)
+            | Self::Ready(job)
+            | Self::Ran { job, .. }
+            | Self::Failed { job, .. }
+            | Self::Followed { job, .. } => *job,
         }
     }
 }

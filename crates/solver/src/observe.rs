@@ -79,6 +79,8 @@ pub enum MissReason {
     NotCacheable,
     /// It ran before, but the result is gone.
     Evicted,
+    /// It ran before with the very same key, and failed: failures are not results.
+    Failed,
 }
 
 /// Is told what happens. Called outside of all locks, from any thread; must return quickly.

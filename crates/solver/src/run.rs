@@ -125,7 +125,13 @@ impl<O: Op> RunTask<O> {
                 // The reason may be that the request in whose name it ran has left.
                 let again = !matches!(error, SolveError::Panicked { .. })
                     && state.again(job, self.start.scope.id, &self.start.inputs);
-                if !again {
+                if again {
+                    return;
+                }
+                if matches!(error, SolveError::Failed { .. }) && state.job(job).is_some() {
+                    let (scope, inputs) = (self.start.scope.id, std::mem::take(&mut self.start.inputs));
+                    state.work.push_back(Work::Failed { job, error, duration, scope, inputs });
+                } else {
                     state.complete(fx, job, Err(error), EarlierRun::default());
                 }
             }),

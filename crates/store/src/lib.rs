@@ -11,6 +11,7 @@ mod care;
 mod config;
 mod disk;
 mod error;
+mod failures;
 mod ingest;
 mod intake;
 mod layer;

@@ -47,7 +47,7 @@ impl Root {
 /// What is kept of a finished operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResultRecord {
-    /// The result, in the caller's encoding.
+    /// The result, in the caller's encoding; never empty.
     pub value: Vec<u8>,
     /// What it refers to; kept as long as the result is.
     pub roots: Vec<Root>,
@@ -74,7 +74,7 @@ pub struct StoredCall {
     pub used: SystemTime,
 }
 
-/// An earlier result of the same slot.
+/// An earlier result of the same slot, or a run that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResultSummary {
     /// Its key.
@@ -89,6 +89,8 @@ pub struct ResultSummary {
     pub created: SystemTime,
     /// Grows with each result that is stored.
     pub order: i64,
+    /// Whether it is a run that failed: see [`Store::put_failures`].
+    pub failed: bool,
 }
 
 /// What is kept of a result, and how long it took to make, milliseconds.
@@ -168,7 +170,7 @@ impl Store {
         })
     }
 
-    /// Earlier results of a slot, newest first, at most `limit`. Where there are more, those of the latest 64 whose inputs
+    /// Earlier results of a slot, and runs that failed, newest first, at most `limit`. Where there are more, those of the latest 64 whose inputs
     /// are most like `inputs`; if there are none of these, the latest.
     pub fn nearest(
         &self,
@@ -195,7 +197,7 @@ impl Store {
                 found.sort_unstable_by_key(|(_, age, _)| *age);
             }
             let mut one = connection.prepare_cached(
-                "SELECT key, label, inputs, cost_ms, created, rowid FROM results WHERE rowid=?",
+                "SELECT key, label, inputs, cost_ms, created, rowid, value=x'' FROM results WHERE rowid=?",
             )?;
             found.iter().map(|(_, _, row)| one.query_row([row], summary)).collect()
         })
@@ -205,7 +207,7 @@ impl Store {
     pub fn result_summary(&self, key: &Digest) -> Result<Option<ResultSummary>> {
         self.inner.index.read("look up a result", |connection| {
             let mut query = connection.prepare_cached(
-                "SELECT key, label, inputs, cost_ms, created, rowid FROM results WHERE key=?",
+                "SELECT key, label, inputs, cost_ms, created, rowid, value=x'' FROM results WHERE key=?",
             )?;
             query.query_row([key.as_bytes()], summary).optional()
         })
@@ -362,6 +364,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<ResultSummary> {
         cost_ms: cost as u64,
         created: time(row.get(4)?),
         order: row.get(5)?,
+        failed: row.get(6)?,
     })
 }
 
@@ -377,7 +380,7 @@ fn likeness(a: &[u8], b: &[u8]) -> usize {
     (before + after).min(least)
 }
 
-fn encode_inputs(inputs: &[(String, Digest)]) -> String {
+pub(crate) fn encode_inputs(inputs: &[(String, Digest)]) -> String {
     // Texts and digests always have a JSON form.
     serde_json::to_string(inputs).unwrap_or_default()
 }
@@ -425,7 +428,7 @@ pub(crate) fn now() -> i64 {
     seconds(SystemTime::now())
 }
 
-fn seconds(time: SystemTime) -> i64 {
+pub(crate) fn seconds(time: SystemTime) -> i64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 

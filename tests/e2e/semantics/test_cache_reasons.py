@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,51 @@ def test_a_step_of_a_chain_with_another_command_names_the_one_before(fresh: Engi
     assert reasons(fresh, chain("echo first > /f1", before=variable)) == [
         f"changed: command, variable A (compared with: sh -c '{first}')"
     ]
+
+
+def test_a_step_that_failed_is_compared_with(fresh: Engine) -> None:
+    """Its next run says that it failed, or what changed since; also after a restart, and of a command that was put right."""
+
+    def failing(command: str, *steps: str) -> str:
+        exec_ = f'withExec(args: ["sh", "-c", {json.dumps(command)}])'
+        chain = ["container", 'from(address: "busybox")', *steps, exec_, "sync"]
+        return "{ " + " { ".join(chain) + " }" * len(chain)
+
+    def said(document: str, status: int) -> str:
+        done = fresh.kukri("query", document, check=False)
+        assert done.returncode == status, done.stderr
+        (reason,) = re.findall(r"^#\d+ not cached: (.*)$", done.stderr.partition("#2 ")[2], re.MULTILINE)
+        return str(reason)
+
+    one, two = variable("A", "1"), variable("A", "2")
+    known = 'if [ "$A" = 3 ]; then exit 0; fi; exit 5'
+    assert said(failing(known, one), 5) == "first run"
+    assert said(failing(known, one), 5) == "the same step failed last time"
+    fresh.stop()
+    assert said(failing(known, one), 5) == "the same step failed last time"
+    assert said(failing(known, two), 5) == "changed: variable A"
+    assert said(failing(known, one), 5) == "the same step failed last time"
+    # What went well is a result.
+    three = variable("A", "3")
+    assert said(failing(known, three), 0) == "changed: variable A"
+    assert said_of(fresh, failing(known, three), "sh") == ["CACHED"]
+    # The command is put right.
+    right = known.replace("exit 5", "exit 0")
+    assert said(failing(right, two), 0) == f"changed: command (compared with: sh -c '{known}')"
+
+    runs = json.loads(fresh.kukri("cache", "why", "exit 5", "--json").stdout)["runs"]
+    assert [(run["failed"], run["why"]) for run in runs] == [
+        (False, "changed: variable A"),
+        (True, "the same step failed last time"),
+        (True, "changed: variable A"),
+        (True, "first run that is known"),
+    ]
+    shown = fresh.kukri("cache", "why", "exit 5").stdout.splitlines()
+    assert shown[1] == "  changed: variable A"
+    assert shown[3] == "  the same step failed last time; it failed"
+    fresh.kukri("cache", "prune")
+    assert fresh.kukri("cache", "why", "exit 5", check=False).returncode == 1
+    assert said(failing(known, one), 5) == "first run"
 
 
 def test_a_changed_command_is_compared_with_its_nearest_run(fresh: Engine) -> None:

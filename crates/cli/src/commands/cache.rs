@@ -54,7 +54,7 @@ pub async fn cache(args: CacheArgs) -> Outcome {
         && answer["runs"].as_array().is_none_or(Vec::is_empty)
     {
         return Err(Failure::new(format!("no step whose run is known has {step:?} in its name"))
-            .hint("names are those that progress shows; `kukri trace show` lists those of the latest run"));
+            .hint("known are steps that ran to their end, and were not pruned; `kukri trace show` names those of the latest run"));
     }
     let shown = if as_json { answer.to_string() } else { text(verb, &body, &answer) };
     out(&format!("{}\n", shown.trim_end()))?;
@@ -188,8 +188,9 @@ fn why(answer: &Json) -> String {
     let runs = answer["runs"].as_array().cloned().unwrap_or_default();
     let mut out = String::new();
     for run in &runs {
+        let failed = if run["failed"] == true { "; it failed" } else { "" };
         out.push_str(&format!(
-            "{}\n  {}\n",
+            "{}\n  {}{failed}\n",
             run["label"].as_str().unwrap_or_default(),
             run["why"].as_str().unwrap_or_default()
         ));

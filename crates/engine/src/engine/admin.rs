@@ -66,7 +66,7 @@ impl Engine {
         }
     }
 
-    /// The latest runs of steps whose label has `part` in it, each with what differs from the nearest run before it.
+    /// The latest runs, well ended or not, of steps whose label has `part` in it, each with what differs from the nearest run before it.
     pub async fn why(self: &Arc<Self>, part: &str) -> Result<Json, OpError> {
         /// Most steps that are explained.
         const STEPS: u32 = 10;
@@ -89,6 +89,7 @@ impl Engine {
                         "created": seconds(run.created),
                         "costMs": run.cost_ms,
                         "why": reason,
+                        "failed": run.failed,
                     }));
                 }
             }

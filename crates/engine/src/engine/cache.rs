@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use kukri_model::{Digest, Encoder};
-use kukri_solver::{ContentKey, Earlier, EarlierRun, Lookup, Recipe, Record, ResultCache};
+use kukri_solver::{ContentKey, Earlier, EarlierRun, Failure, Lookup, Recipe, Record, ResultCache};
 use kukri_store::{ResultRecord, Store};
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,13 @@ fn link_record(
         created: SystemTime::now(),
     };
     Some((link_key(definition), record))
+}
+
+/// The keys under which the first and the latest failure with a content key are kept, and how each is found by its command;
+/// never looked up as results.
+fn failure_keys(key: &Digest, latest: bool) -> (Digest, Digest) {
+    let under = |what: &str| Encoder::new(what).digest(key).bool(latest).finish();
+    (under("kukri.failure.v1"), under("kukri.failure.place.v1"))
 }
 
 /// How long the runs took together to whose results these recipes lead, as far as they are known.
@@ -137,6 +144,34 @@ impl ResultCache<VertexValue> for StoreCache {
         }
     }
 
+    fn fail(&self, failure: Failure<'_>) {
+        let ContentKey { digest, slot, parts } = failure.key;
+        if parts.is_empty() {
+            // Nothing to compare.
+            return;
+        }
+        // The first one stays, so that the latest has something to be compared with later on.
+        let latest = self.0.result_summary(&failure_keys(digest, false).0).is_ok_and(|first| first.is_some());
+        let (key, by_command) = failure_keys(digest, latest);
+        let record = ResultRecord {
+            value: Vec::new(),
+            roots: Vec::new(),
+            label: failure.label.to_owned(),
+            slot: *slot,
+            inputs: parts.clone(),
+            cost_ms: milliseconds(failure.duration),
+            created: SystemTime::now(),
+        };
+        let link = nearest::place(parts).map(|place| {
+            let inputs = vec![(failure.label.to_owned(), key)];
+            (by_command, ResultRecord { label: String::new(), slot: place, inputs, ..record.clone() })
+        });
+        let records: Vec<_> = [(key, record)].into_iter().chain(link).collect();
+        if let Err(error) = self.0.put_failures(&records) {
+            tracing::warn!(%error, label = failure.label, "nothing is kept of a run that failed");
+        }
+    }
+
     fn link(&self, definition: &Digest, key: &Digest, run: EarlierRun) {
         let records = link_record(definition, key, run.took, None).into_iter().collect();
         if let Err(error) = self.0.put_results(records) {
@@ -151,6 +186,49 @@ mod tests {
     use kukri_tree::{Entry, EntryKind, Meta, Node};
 
     use super::*;
+
+    /// A failure is found to compare with, by its step and by a command like it, and is never a result.
+    #[test]
+    fn a_failure_explains_and_is_no_result() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreConfig::new(dir.path().join("store"))).unwrap();
+        let cache = StoreCache(store.clone());
+        let key = |args: &str, source: &str| {
+            let part = |name: &str, value: &str| (name.to_owned(), Digest::of(value.as_bytes()));
+            let parts = vec![
+                part("command", args),
+                part(crate::vertex::exec::ROOT_PART, "root"),
+                part("mount", source),
+            ];
+            let digest = Digest::of(format!("{args} {source}").as_bytes());
+            ContentKey { digest, slot: Digest::of(args.as_bytes()), parts }
+        };
+        let fail = |key: &ContentKey| {
+            cache.fail(Failure { key, label: "pytest -q", duration: Duration::from_secs(3) });
+        };
+        let first = key("pytest -q", "1");
+        assert_eq!(cache.nearest(&first, "pytest -q"), []);
+        fail(&first);
+        let earlier = |key: &ContentKey, label| cache.nearest(key, label);
+        let same = Earlier { parts: first.parts.clone(), other: None, failed: true };
+        assert_eq!(earlier(&key("pytest -q", "2"), "pytest -q"), std::slice::from_ref(&same));
+        let other = Some("pytest -q".to_owned());
+        assert_eq!(earlier(&key("pytest -q -x", "1"), "pytest -q -x"), [Earlier { other, ..same }]);
+        let (by_key, place) = failure_keys(&first.digest, false);
+        for digest in [first.digest, by_key, place] {
+            assert!(matches!(cache.by_key(&digest), Lookup::Miss));
+            assert!(matches!(cache.by_definition(&digest), Lookup::Miss));
+        }
+        // However often it fails: the first time and the latest, to be compared with each other.
+        for _ in 0..3 {
+            fail(&first);
+        }
+        assert_eq!(store.nearest(&first.slot, &[], 16).unwrap().len(), 2);
+        // What has no parts explains nothing.
+        let bare = ContentKey { parts: Vec::new(), ..key("edit", "1") };
+        fail(&bare);
+        assert_eq!(store.nearest(&bare.slot, &[], 16).unwrap(), []);
+    }
 
     /// Between the moment in which a collection deletes something and the one in which the engine hears of it, nothing of
     /// that is given out of the solver's memory.

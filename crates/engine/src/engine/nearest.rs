@@ -19,7 +19,7 @@ pub fn place(parts: &[(String, Digest)]) -> Option<Digest> {
     Some(Encoder::new("kukri.exec.place.v1").digest(root).finish())
 }
 
-/// Earlier runs that a run of step `label` is compared with, latest first: those of the same step, `same`, and where there
+/// Earlier runs that a run of step `label` is compared with, well ended or not, latest first: those of the same step, `same`, and where there
 /// are none, those on the same root file system whose command is most like it, if one is alike at all.
 pub fn earlier(
     store: &Store,
@@ -28,7 +28,7 @@ pub fn earlier(
     label: &str,
     wanted: impl Fn(&ResultSummary) -> bool,
 ) -> Vec<Earlier> {
-    let of = |run: &ResultSummary, other| Earlier { parts: run.inputs.clone(), other };
+    let of = |run: &ResultSummary, other| Earlier { parts: run.inputs.clone(), other, failed: run.failed };
     if same.is_empty() {
         let runs = alike(store, parts, label, wanted);
         return runs.iter().map(|run| of(run, Some(run.label.clone()))).collect();

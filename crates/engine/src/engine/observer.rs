@@ -172,6 +172,7 @@ pub fn why(reason: &MissReason) -> String {
         MissReason::Replaces { other, parts } => replaces(other, parts),
         MissReason::NotCacheable => "never cached".to_owned(),
         MissReason::Evicted => "the earlier result is gone".to_owned(),
+        MissReason::Failed => "the same step failed last time".to_owned(),
     }
 }
 

@@ -157,3 +157,21 @@ async fn a_failure_in_the_name_of_somebody_who_left_is_tried_again() {
     assert_eq!(bench.log.runs("fail"), 2);
     bench.assert_idle(1).await;
 }
+
+/// The same where he leaves while it is being noted that it failed.
+#[tokio::test]
+async fn who_leaves_while_a_failure_is_noted_does_not_spoil_it_for_others() {
+    let bench = Bench::slow(1, Duration::from_millis(300));
+    let gate = gate();
+    let op = bench.op("fail", Do::FailAfter(gate.clone(), Arc::new(AtomicUsize::new(1))), &[]);
+    let leaver = bench.spawn("a", &op);
+    eventually(|| bench.log.runs("fail") == 1).await;
+    let stayer = bench.spawn("b", &op);
+    eventually(|| bench.notes.all().contains(&"b joined fail".to_owned())).await;
+    gate.add_permits(2);
+    eventually(|| bench.notes.all().contains(&"a failed fail".to_owned())).await;
+    leaver.abort();
+    assert_eq!(stayer.await.unwrap().unwrap(), 0);
+    assert_eq!(bench.log.runs("fail"), 2);
+    bench.assert_idle(1).await;
+}

@@ -23,6 +23,34 @@ async fn a_failure_reaches_all_who_wait_and_is_not_kept() {
     assert_eq!((bench.log.runs("fail"), bench.log.runs("slow")), (2, 1));
 }
 
+/// What failed is compared with, and is never a result.
+#[tokio::test]
+async fn the_next_run_says_that_it_failed_or_what_changed() {
+    for disk in [false, true] {
+        let bench = Bench::on(1, disk);
+        let number = |number| bench.op(&format!("n.{number}"), Do::Const(number), &[]);
+        let times = Arc::new(AtomicUsize::new(3));
+        let on = |input: &Arc<Int>| bench.op("fail", Do::Fail(times.clone()), &[input]);
+        let (one, two) = (on(&number(1)), on(&number(2)));
+        let mut said = Vec::new();
+        for op in [&one, &one, &two, &one] {
+            let solved = bench.solve(op).await.ok();
+            let decision = bench.notes.take().into_iter().find(|note| note.ends_with("fail"));
+            said.push((decision.unwrap(), solved));
+            // As after a restart.
+            bench.solver.forget_all();
+        }
+        let expected =
+            [("a first fail", None), ("a failed-before fail", None), ("a changed(input 0) fail", None)];
+        let expected = expected.map(|(note, solved)| (note.to_owned(), solved));
+        assert_eq!(said[..3], expected, "{disk}");
+        assert_eq!(said[3], ("a failed-before fail".to_owned(), Some(1)), "{disk}");
+        assert_eq!(bench.solve(&one).await.unwrap(), 1);
+        assert_eq!(bench.notes.take(), ["a known fail"]);
+        bench.assert_idle(1).await;
+    }
+}
+
 /// A failed input ends the vertex at once, and what else it was waiting for.
 #[tokio::test]
 async fn a_failure_does_not_wait_for_other_inputs() {

@@ -262,6 +262,7 @@ impl Observer<Int> for Notes {
             }
             Outcome::Miss { reason: MissReason::NotCacheable } => "never".to_owned(),
             Outcome::Miss { reason: MissReason::Evicted } => "evicted".to_owned(),
+            Outcome::Miss { reason: MissReason::Failed } => "failed-before".to_owned(),
             Outcome::Joined => "joined".to_owned(),
         };
         self.add(vertex, &what);
@@ -298,11 +299,20 @@ impl Bench {
 
     /// `disk`: with a cache that says that it may block.
     fn on(slots: u32, disk: bool) -> Self {
+        Self::with(slots, disk.then_some(Duration::ZERO))
+    }
+
+    /// With a cache whose methods take their time.
+    fn slow(slots: u32, takes: Duration) -> Self {
+        Self::with(slots, Some(takes))
+    }
+
+    fn with(slots: u32, disk: Option<Duration>) -> Self {
         let (log, notes, cache) =
             (Arc::default(), Arc::<Notes>::default(), Arc::<MemoryCache<i64>>::default());
         let config = SolverConfig { slots, ..SolverConfig::default() };
-        let solver = if disk {
-            Solver::new(config, Arc::new(Disk(cache.clone(), Duration::ZERO)), notes.clone())
+        let solver = if let Some(takes) = disk {
+            Solver::new(config, Arc::new(Disk(cache.clone(), takes)), notes.clone())
         } else {
             Solver::new(config, cache.clone(), notes.clone())
         };
@@ -354,6 +364,10 @@ impl crate::ResultCache<i64> for Disk {
     }
     fn store(&self, record: crate::Record<'_, i64>) {
         self.0.store(record);
+    }
+    fn fail(&self, failure: crate::Failure<'_>) {
+        std::thread::sleep(self.1);
+        self.0.fail(failure);
     }
     fn link(&self, definition: &Digest, key: &Digest, run: crate::EarlierRun) {
         self.0.link(definition, key, run);

@@ -3,6 +3,7 @@
 
 mod blobs;
 mod care;
+mod failures;
 mod fixture;
 mod intake;
 mod layers;
