@@ -63,5 +63,9 @@ def test_types_have_examples(name: str) -> None:
     kind = CLASSES[name]
     if issubclass(kind, dagger.Scalar) and kind.__name__.endswith("ID"):
         return
+    text = " ".join((kind.__doc__ or "").split())
     has = re.search(r"\n *Example:\n *```python\n", kind.__doc__ or "") is not None
     assert has != (kind.__name__ in WITHOUT), "has one, and is excused" if has else "has none"
+    if (why := WITHOUT.get(kind.__name__, "")).startswith("nothing of the API"):
+        # Who looks for one in the docstring is told as well.
+        assert f"{why}, so there is no example." in text.replace("Nothing", "nothing")

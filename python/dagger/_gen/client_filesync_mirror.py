@@ -11,7 +11,9 @@ __tracebackhide__ = True
 
 
 class ClientFilesyncMirror(Object):
-    """What the engine keeps of the files of a client's machine. Internal: nothing of the API gives one."""
+    """What the engine keeps of the files of a client's machine. Internal: nothing of the API gives one, so
+    there is no example.
+    """
 
     __slots__ = ()
 

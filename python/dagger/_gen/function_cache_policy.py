@@ -6,7 +6,7 @@ from dagger._types import Enum
 
 
 class FunctionCachePolicy(Enum):
-    """How long a function's results are kept."""
+    """How long a function's results are kept. Nothing of the API takes one, so there is no example."""
 
     Default = "Default"
 

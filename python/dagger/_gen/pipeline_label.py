@@ -10,7 +10,7 @@ from dagger._types import Input
 
 @dataclasses.dataclass(slots=True)
 class PipelineLabel(Input):
-    """A label.
+    """A label. Nothing of the API takes one, so there is no example.
 
     Attributes:
         name: Name.

@@ -11,7 +11,9 @@ __tracebackhide__ = True
 
 
 class RemoteGitMirror(Object):
-    """What the engine keeps of a git repository elsewhere. Internal: nothing of the API gives one."""
+    """What the engine keeps of a git repository elsewhere. Internal: nothing of the API gives one, so
+    there is no example.
+    """
 
     __slots__ = ()
 

@@ -213,7 +213,7 @@ impl Builder<'_> {
         } else if let Some((_, values)) = meta::ENUMS.iter().find(|(known, _)| *known == text) {
             ("Describes the API.".into(), TypeKind::Enum(plain_values(values)))
         } else if text == CACHE_POLICY.0 {
-            ("How long a function's results are kept.".into(), TypeKind::Enum(plain_values(CACHE_POLICY.1)))
+            ("How long a function's results are kept. Nothing of the API takes one, so there is no example.".into(), TypeKind::Enum(plain_values(CACHE_POLICY.1)))
         } else if text == "Node" {
             ("Any object.".into(), TypeKind::Interface(self.composite("Node", &[], std::iter::empty())))
         } else if text == "Query" {

@@ -13,7 +13,7 @@ pub struct BuildArg {
     pub value: String,
 }
 
-/// A label.
+/// A label. Nothing of the API takes one, so there is no example.
 #[derive(Clone, Debug, PartialEq, Eq, ApiInput)]
 pub struct PipelineLabel {
     /// Name.

@@ -10,7 +10,7 @@ __tracebackhide__ = True
 
 
 class HTTPState(SyncObject):
-    """What the engine keeps of a download. Internal: nothing of the API gives one."""
+    """What the engine keeps of a download. Internal: nothing of the API gives one, so there is no example."""
 
     __slots__ = ()
 

@@ -7,7 +7,7 @@ use crate::value::ObjectType;
 /// Description of the type.
 pub const DEF: ObjectDef = ObjectDef {
     name: "ClientFilesyncMirror",
-    doc: "What the engine keeps of the files of a client's machine. Internal: nothing of the API gives one.",
+    doc: "What the engine keeps of the files of a client's machine. Internal: nothing of the API gives one, so there is no example.",
     interfaces: &[],
 };
 

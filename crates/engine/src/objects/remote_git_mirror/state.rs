@@ -7,7 +7,7 @@ use crate::value::ObjectType;
 /// Description of the type.
 pub const DEF: ObjectDef = ObjectDef {
     name: "RemoteGitMirror",
-    doc: "What the engine keeps of a git repository elsewhere. Internal: nothing of the API gives one.",
+    doc: "What the engine keeps of a git repository elsewhere. Internal: nothing of the API gives one, so there is no example.",
     interfaces: &[],
 };
 
