@@ -20,6 +20,10 @@ _LEFT_OUT = {
     "withRegistryAuth", "withoutRegistryAuth", "__schemaJSONFile",
 }  # fmt: skip
 
+#: A search for nothing in a program has some hundred thousand results. What such an answer takes would hide what is left
+#: of the others.
+_BOUNDS = {("search", "limit"): "1000"}
+
 _TEXTS = [
     "",
     "a",
@@ -122,9 +126,9 @@ class Generator:
         self._fields += 1
         kind = _base(field["type"])
         args = ", ".join(
-            f"{arg['name']}: {self._value(arg['type'], arg)}"
+            f"{arg['name']}: {_BOUNDS.get((name, arg['name'])) or self._value(arg['type'], arg)}"
             for arg in field["args"]
-            if _required(arg) or self.random.random() < 0.2
+            if _required(arg) or (name, arg["name"]) in _BOUNDS or self.random.random() < 0.2
         )
         inner = self._selection(kind, depth - 1) if self._types[kind]["fields"] else ""
         return f"f{self._fields}: {name}{f'({args})' if args else ''} {inner}"

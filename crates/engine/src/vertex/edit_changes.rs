@@ -6,8 +6,8 @@ use kukri_model::Digest;
 use kukri_store::Store;
 use kukri_tree::edit::Kind;
 use kukri_tree::{
-    BlobReader as _, ChangeKind, Combined, Editor, EntryKind, Equality, FileSource, Follow, Meta, TreeId,
-    apply_patch, combine, compare, replace, write_patch,
+    BlobReader as _, ChangeKind, Combined, Editor, EntryKind, Equality, FileSource, Follow, Meta, TreeError,
+    TreeId, apply_patch, combine, compare, replace, write_patch,
 };
 
 use super::edit::{Source, Step};
@@ -57,9 +57,15 @@ pub(super) fn run(
         }
         Step::Difference { path, before, after } => {
             let (before, after) = pair(store, before, after, trees)?;
-            let patch = write_patch(store, &contents, &before, &after).or_fail()?;
+            // As long as all that changed: it goes to the store as it comes.
+            let mut writer = store.blob_writer();
+            let mut take =
+                |piece: &[u8]| writer.push(piece).map_err(|error| TreeError::Invalid(error.to_string()));
+            write_patch(store, &contents, &before, &after, &mut take).or_fail()?;
+            let (blob, size) = writer.finish().or_fail()?;
             let meta = Meta { mtime_ns, ..Meta::new(0o644) };
-            vec![put(editor, path, patch, meta)?]
+            editor.set_file(&**path, FileSource { blob, size, meta, link_group: 0 }).or_fail()?;
+            Vec::new()
         }
         Step::Replace { path, search, replacement, which } => {
             let Some(Kind::Other(EntryKind::File { meta, blob, .. })) =

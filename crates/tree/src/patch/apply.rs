@@ -40,7 +40,7 @@ pub fn apply_patch(
         one(editor, blobs, &file, mtime_ns, &mut changed)?;
     }
     // Nothing was touched before; from here on only the tree itself can be in the way.
-    let mut contents = Vec::new();
+    let mut contents = BTreeMap::new();
     for (path, _) in changed.iter().filter(|(_, content)| content.is_none()) {
         remove(editor, path)?;
     }
@@ -50,7 +50,7 @@ pub fn apply_patch(
             EntryKind::Symlink { meta, target: bytes.into() }
         } else {
             let (blob, size) = (Digest::of(&bytes), bytes.len() as u64);
-            contents.push((blob, bytes));
+            contents.insert(blob, bytes);
             EntryKind::File { meta, blob, size, link_group: 0 }
         };
         if matches!(editor.kind(&path, Follow::Parents)?, Some(Kind::Dir)) {
@@ -58,7 +58,7 @@ pub fn apply_patch(
         }
         editor.put_entry(&path, kind)?;
     }
-    Ok(contents)
+    Ok(contents.into_iter().collect())
 }
 
 /// Removes a file, and the directories that are empty without it.

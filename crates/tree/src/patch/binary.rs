@@ -13,6 +13,17 @@ use super::MAX_CONTENT;
 const ALPHABET: &[u8; 85] =
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
 
+/// What each byte is as a digit; 255 for what is none.
+const VALUES: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        values[ALPHABET[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
 /// Most bytes in a line.
 const LINE: usize = 52;
 
@@ -58,8 +69,11 @@ pub(super) fn decode_line(line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static
     for group in digits.chunks(5) {
         let mut value = 0_u64;
         for digit in group {
-            let digit = ALPHABET.iter().position(|known| known == digit).ok_or(damaged)?;
-            value = value * 85 + digit as u64;
+            let digit = VALUES[usize::from(*digit)];
+            if digit == u8::MAX {
+                return Err(damaged);
+            }
+            value = value * 85 + u64::from(digit);
         }
         let bytes = u32::try_from(value).map_err(|_| damaged)?.to_be_bytes();
         let taken = count.min(4);

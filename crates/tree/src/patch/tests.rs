@@ -25,6 +25,22 @@ fn build(memory: &Memory, files: &[(&'static str, &[u8])]) -> TreeId {
     tree(memory, &items)
 }
 
+/// The patch, and the longest piece in which it came.
+fn patch_in_pieces(memory: &Memory, before: &TreeId, after: &TreeId) -> (Vec<u8>, usize) {
+    let (mut patch, mut longest) = (Vec::new(), 0);
+    let mut take = |piece: &[u8]| {
+        longest = longest.max(piece.len());
+        patch.extend_from_slice(piece);
+        Ok(())
+    };
+    write_patch(memory, memory, before, after, &mut take).unwrap();
+    (patch, longest)
+}
+
+fn patch(memory: &Memory, before: &TreeId, after: &TreeId) -> Vec<u8> {
+    patch_in_pieces(memory, before, after).0
+}
+
 fn apply(memory: &Memory, base: &TreeId, patch: &[u8]) -> Result<TreeId, TreeError> {
     let mut editor = Editor::new(memory, Some(*base)).unwrap();
     for (_, content) in apply_patch(&mut editor, memory, patch, 0)? {
@@ -45,7 +61,7 @@ fn text(memory: &Memory, root: &TreeId, path: &str) -> String {
 fn round(before: &[(&'static str, &[u8])], after: &[(&'static str, &[u8])]) -> String {
     let memory = Memory::new();
     let (before, after) = (build(&memory, before), build(&memory, after));
-    let patch = write_patch(&memory, &memory, &before, &after).unwrap();
+    let patch = patch(&memory, &before, &after);
     let result = apply(&memory, &before, &patch).unwrap();
     assert_eq!(model(&memory, &result), model(&memory, &after), "{}", String::from_utf8_lossy(&patch));
     String::from_utf8_lossy(&patch).into_owned()
@@ -99,16 +115,32 @@ fn everything_there_and_back() {
     assert_eq!(round(&[("a", b"1")], &[("a", b"1")]), "");
 }
 
+/// Copies of a program stand beside each other; a patch with them is made of them one by one.
+#[test]
+fn equal_binary_contents() {
+    let (one, other) = (b"\0one".as_slice(), b"\0other".as_slice());
+    round(&[], &[("a", one), ("b", one), ("c", other), ("d", one)]);
+    round(&[("a", one), ("b", one), ("c", other)], &[("a", other), ("b", other), ("c", one)]);
+    let long: Vec<u8> =
+        (0..100_000_u32).flat_map(|at| (at.wrapping_mul(0x9E37_79B1)).to_le_bytes()).collect();
+    let memory = Memory::new();
+    let files: Vec<_> = ["a", "b", "c", "d", "e"].into_iter().map(|name| (name, &long[..])).collect();
+    let (empty, full) = (build(&memory, &[]), build(&memory, &files));
+    for (before, after) in [(&empty, &full), (&full, &empty)] {
+        let (patch, longest) = patch_in_pieces(&memory, before, after);
+        assert_eq!(model(&memory, &apply(&memory, before, &patch).unwrap()), model(&memory, after));
+        assert!(patch.len() > 5 * long.len() && longest < 2 * long.len(), "{} of {}", longest, patch.len());
+    }
+}
+
 #[test]
 fn lines_that_have_moved() {
     let memory = Memory::new();
-    let patch = write_patch(
-        &memory,
+    let patch = patch(
         &memory,
         &build(&memory, &[("f", b"1\n2\n3\n4\n5\n6\n7\n8\n9\n")]),
         &build(&memory, &[("f", b"1\n2\n3\n4\nfive\n6\n7\n8\n9\n")]),
-    )
-    .unwrap();
+    );
     let moved = build(&memory, &[("f", b"0\n0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n")]);
     let result = apply(&memory, &moved, &patch).unwrap();
     assert_eq!(text(&memory, &result, "f"), "0\n0\n1\n2\n3\n4\nfive\n6\n7\n8\n9\n");
@@ -161,7 +193,7 @@ fn what_cannot_be_applied() {
     let base = build(&memory, &[("a", b"1\n"), ("d/x", b"1\n"), ("bin", b"\0")]);
     let binary = {
         let (one, other) = (build(&memory, &[("bin", b"\0a")]), build(&memory, &[("bin", b"\0b")]));
-        String::from_utf8(write_patch(&memory, &memory, &one, &other).unwrap()).unwrap()
+        String::from_utf8(patch(&memory, &one, &other)).unwrap()
     };
     for (patch, message) in [
         ("no patch at all", "no file that it changes"),

@@ -18,22 +18,53 @@ struct Side {
     content: Vec<u8>,
 }
 
-/// What turns `before` into `after`, with renames. Empty when nothing changed that a patch can say.
+/// Longest binary content, as it is written, that is kept for files with the same one.
+const MAX_KEPT: usize = 16 << 20;
+
+/// What is written of one file, and the last binary content: among changed files, copies and hard links stand together.
+#[derive(Default)]
+struct Written {
+    out: Vec<u8>,
+    id: String,
+    literal: Vec<u8>,
+}
+
+impl Written {
+    /// A binary content; `id` is its object ID.
+    fn literal(&mut self, id: &str, content: &[u8]) {
+        if self.id != id {
+            self.literal.clear();
+            binary::write_literal(&mut self.literal, content);
+            id.clone_into(&mut self.id);
+        }
+        self.out.extend_from_slice(&self.literal);
+        if self.literal.len() > MAX_KEPT {
+            (self.id, self.literal) = Default::default();
+        }
+    }
+}
+
+/// Gives what turns `before` into `after`, with renames, file by file to `take`. Nothing when nothing changed that a patch
+/// can say.
 ///
 /// # Errors
-/// [`TreeError::Invalid`] for contents over 1 GiB, and the readers'.
+/// [`TreeError::Invalid`] for contents over 1 GiB, the readers', and that of `take`.
 pub fn write_patch(
     reader: &dyn NodeReader,
     blobs: &dyn BlobReader,
     before: &TreeId,
     after: &TreeId,
-) -> Result<Vec<u8>, TreeError> {
+    take: &mut dyn FnMut(&[u8]) -> Result<(), TreeError>,
+) -> Result<(), TreeError> {
     let deltas = deltas(reader, before, after)?;
     let renames = renames(blobs, &deltas)?;
     let by_new: HashMap<usize, Rename> = renames.iter().map(|rename| (rename.new, *rename)).collect();
     let moved: std::collections::HashSet<usize> = renames.iter().map(|rename| rename.old).collect();
-    let mut out = Vec::new();
+    let mut written = Written::default();
     for (at, Delta { path, old, new }) in deltas.iter().enumerate() {
+        take(&written.out)?;
+        written.out.clear();
+        let out = &mut written;
         if let Some(rename) = by_new.get(&at) {
             let from = &deltas[rename.old];
             let (Some(old), Some(new)) =
@@ -41,37 +72,37 @@ pub fn write_patch(
             else {
                 continue;
             };
-            head(&mut out, &from.path, path);
-            modes(&mut out, &old, &new);
+            head(&mut out.out, &from.path, path);
+            modes(&mut out.out, &old, &new);
             let similarity = format!("similarity index {}%\n", rename.similarity);
-            out.extend_from_slice(similarity.as_bytes());
+            out.out.extend_from_slice(similarity.as_bytes());
             for (what, path) in [("rename from ", &from.path), ("rename to ", path)] {
-                out.extend_from_slice(what.as_bytes());
-                out.extend_from_slice(&quoted(b"", path));
-                out.push(b'\n');
+                out.out.extend_from_slice(what.as_bytes());
+                out.out.extend_from_slice(&quoted(b"", path));
+                out.out.push(b'\n');
             }
-            body(&mut out, Some((&from.path, &old)), Some((path, &new)));
+            body(out, Some((&from.path, &old)), Some((path, &new)));
             continue;
         }
         let old = if moved.contains(&at) { None } else { side(blobs, path, old.as_ref())? };
         match (old, side(blobs, path, new.as_ref())?) {
             // A file and a link in its place have nothing in common.
             (Some(old), Some(new)) if (old.mode == MODE_LINK) != (new.mode == MODE_LINK) => {
-                removed(&mut out, path, &old);
-                added(&mut out, path, &new);
+                removed(out, path, &old);
+                added(out, path, &new);
             }
             (Some(old), Some(new)) if old.mode == new.mode && old.content == new.content => {}
             (Some(old), Some(new)) => {
-                head(&mut out, path, path);
-                modes(&mut out, &old, &new);
-                body(&mut out, Some((path, &old)), Some((path, &new)));
+                head(&mut out.out, path, path);
+                modes(&mut out.out, &old, &new);
+                body(out, Some((path, &old)), Some((path, &new)));
             }
-            (Some(old), None) => removed(&mut out, path, &old),
-            (None, Some(new)) => added(&mut out, path, &new),
+            (Some(old), None) => removed(out, path, &old),
+            (None, Some(new)) => added(out, path, &new),
             (None, None) => {}
         }
     }
-    Ok(out)
+    take(&written.out)
 }
 
 /// None for what a patch cannot say.
@@ -108,15 +139,15 @@ fn modes(out: &mut Vec<u8>, old: &Side, new: &Side) {
     }
 }
 
-fn removed(out: &mut Vec<u8>, path: &[u8], old: &Side) {
-    head(out, path, path);
-    out.extend_from_slice(format!("deleted file mode {:o}\n", old.mode).as_bytes());
+fn removed(out: &mut Written, path: &[u8], old: &Side) {
+    head(&mut out.out, path, path);
+    out.out.extend_from_slice(format!("deleted file mode {:o}\n", old.mode).as_bytes());
     body(out, Some((path, old)), None);
 }
 
-fn added(out: &mut Vec<u8>, path: &[u8], new: &Side) {
-    head(out, path, path);
-    out.extend_from_slice(format!("new file mode {:o}\n", new.mode).as_bytes());
+fn added(out: &mut Written, path: &[u8], new: &Side) {
+    head(&mut out.out, path, path);
+    out.out.extend_from_slice(format!("new file mode {:o}\n", new.mode).as_bytes());
     body(out, None, Some((path, new)));
 }
 
@@ -124,7 +155,7 @@ fn added(out: &mut Vec<u8>, path: &[u8], new: &Side) {
 type End<'a> = Option<(&'a [u8], &'a Side)>;
 
 /// The line `index`, the names, and what changed in the content; nothing for equal contents.
-fn body(out: &mut Vec<u8>, old: End<'_>, new: End<'_>) {
+fn body(written: &mut Written, old: End<'_>, new: End<'_>) {
     let empty: &[u8] = &[];
     let (before, after) =
         (old.map_or(empty, |(_, side)| &side.content[..]), new.map_or(empty, |(_, side)| &side.content[..]));
@@ -143,13 +174,19 @@ fn body(out: &mut Vec<u8>, old: End<'_>, new: End<'_>) {
         (Some((_, old)), Some((_, new))) if old.mode == new.mode => format!(" {:o}", old.mode),
         _ => String::new(),
     };
-    out.extend_from_slice(format!("index {}..{}{mode}\n", id(old, before), id(new, after)).as_bytes());
+    let (old_id, new_id) = (id(old, before), id(new, after));
+    written.out.extend_from_slice(format!("index {old_id}..{new_id}{mode}\n").as_bytes());
     if is_binary {
-        out.extend_from_slice(b"GIT binary patch\n");
-        binary::write_literal(out, after);
-        binary::write_literal(out, before);
+        written.out.extend_from_slice(b"GIT binary patch\n");
+        for (end, id, content) in [(new, new_id, after), (old, old_id, before)] {
+            match end {
+                Some(_) => written.literal(&id, content),
+                None => binary::write_literal(&mut written.out, content),
+            }
+        }
         return;
     }
+    let out = &mut written.out;
     let hunks = hunks(before, after);
     if hunks.is_empty() {
         return;
