@@ -62,12 +62,12 @@ def request(start: bytes, document: str) -> bytes:
         bad = error.object[error.start : error.end]
         msg = f"an argument holds {bad!r}, which is no text: such a character cannot be sent"
         raise TransportError(msg) from None
-    trace = "".join(f"{name}: {value}\r\n" for name, value in _trace_headers().items())
+    trace = "".join(f"{name}: {value}\r\n" for name, value in trace_headers().items())
     return b"".join((start, trace.encode(), b"Content-Length: %d\r\n\r\n" % len(body), body))
 
 
-def _trace_headers() -> dict[str, str]:
-    """The trace to which the request belongs, if the program traces."""
+def trace_headers() -> dict[str, str]:
+    """The span in which the program is now, as headers of a request; none if the program does not trace."""
     headers: dict[str, str] = {}
     if "opentelemetry.trace" in sys.modules:
         # Not an import statement: the package is not there when types are checked.

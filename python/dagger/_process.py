@@ -13,6 +13,7 @@ import weakref
 from typing import IO, TYPE_CHECKING, Any, TextIO
 
 from dagger._errors import ProvisionError, SessionError
+from dagger._http import trace_headers
 from dagger._params import Params
 from dagger._version import __version__
 
@@ -218,15 +219,30 @@ def _named(command: list[str]) -> str:
 
 def _popen(command: list[str], stderr: TextIO | int | None) -> subprocess.Popen[bytes]:
     tries = BUSY_TRIES
+    environment = _environment()
     while True:
         tries -= 1
         try:
-            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
+            return subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=environment
+            )
         except OSError as error:
             if error.errno != errno.ETXTBSY or not tries:
                 msg = f"cannot start {command[0]}: {error.strerror or error}{_named(command)}"
                 raise SessionError(msg) from None
         time.sleep(BUSY_PAUSE)
+
+
+def _environment() -> dict[str, str] | None:
+    """The environment of the process, with the span in which the program is now; none: the same as here."""
+    trace = trace_headers()
+    if "traceparent" not in trace:
+        return None
+    environment = dict(os.environ)
+    # It goes with the span of the environment, and this may be another one.
+    environment.pop("TRACESTATE", None)
+    environment.update((name.upper(), value) for name, value in trace.items())
+    return environment
 
 
 def _has_descriptor(stream: Any) -> bool:

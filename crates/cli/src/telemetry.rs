@@ -71,6 +71,7 @@ impl Telemetry {
         TelemetryHello {
             traceparent: self.traceparent(),
             tracestate: self.state.clone(),
+            above: self.root.parent.map(|parent| parent.to_string()).unwrap_or_default(),
             baggage: self.baggage.clone(),
             sampled: self.root.forced,
             signals: self.signals.iter().map(|(signal, ..)| signal.name().to_owned()).collect(),

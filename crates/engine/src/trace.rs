@@ -50,6 +50,7 @@ pub struct TraceHeaders<'a> {
 pub struct Trace {
     session: String,
     root: Arc<Place>,
+    above: Option<TraceContext>,
     sampled: Option<bool>,
     origins: Mutex<Generations<Origin>>,
 }
@@ -59,8 +60,13 @@ impl Trace {
     pub(crate) fn new(session: &str, hello: &TelemetryHello) -> Option<Self> {
         let context = TraceContext::parse(&hello.traceparent)?;
         let root = Place { context, state: (*hello.tracestate).into(), baggage: (*hello.baggage).into() };
-        let origins = Mutex::new(Generations::new(ORIGINS));
-        Some(Self { session: session.to_owned(), root: Arc::new(root), sampled: hello.sampled, origins })
+        Some(Self {
+            session: session.to_owned(),
+            root: Arc::new(root),
+            above: TraceContext::parse(&hello.above),
+            sampled: hello.sampled,
+            origins: Mutex::new(Generations::new(ORIGINS)),
+        })
     }
 
     /// Where a request belongs to.
@@ -68,9 +74,14 @@ impl Trace {
         let Some(mut context) = headers.parent.and_then(TraceContext::parse) else {
             return Arc::clone(&self.root);
         };
+        let baggage = headers.baggage.map_or_else(|| Arc::clone(&self.root.baggage), Into::into);
+        // Programs name the span in which they are, which is that in which they opened the session as well.
+        if self.above.is_some_and(|above| above.is_same_span(&context)) {
+            let state = Arc::clone(&self.root.state);
+            return Arc::new(Place { context: self.root.context, state, baggage });
+        }
         context.sampled = self.sampled.unwrap_or(context.sampled);
         let state = headers.state.unwrap_or_default().into();
-        let baggage = headers.baggage.map_or_else(|| Arc::clone(&self.root.baggage), Into::into);
         Arc::new(Place { context, state, baggage })
     }
 
@@ -217,6 +228,27 @@ mod tests {
         assert_eq!(trace.child(7, None).1.context.to_string(), ROOT);
         let names: Vec<_> = child.variables().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["TRACEPARENT", "BAGGAGE"]);
+    }
+
+    #[test]
+    fn a_request_of_the_span_above_the_session_is_under_the_session() {
+        let hello = |above: &str| TelemetryHello {
+            traceparent: ROOT.into(),
+            tracestate: "a=b".into(),
+            above: above.into(),
+            ..TelemetryHello::default()
+        };
+        let unsampled = format!("{}00", REQUEST.strip_suffix("01").unwrap());
+        let headers = TraceHeaders { parent: Some(REQUEST), state: Some("c=d"), baggage: Some("k=w") };
+        for above in [REQUEST, &unsampled] {
+            let place = Trace::new("s", &hello(above)).unwrap().place(headers);
+            assert_eq!(place.context.to_string(), ROOT);
+            assert_eq!((&*place.state, &*place.baggage), ("a=b", "k=w"));
+        }
+        for above in ["", "nonsense", ROOT] {
+            let place = Trace::new("s", &hello(above)).unwrap().place(headers);
+            assert_eq!((place.context.to_string().as_str(), &*place.state), (REQUEST, "c=d"));
+        }
     }
 
     #[test]

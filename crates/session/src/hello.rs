@@ -72,6 +72,9 @@ pub struct TelemetryHello {
     pub traceparent: String,
     /// What goes with it, as in the header `tracestate`; empty if there is nothing.
     pub tracestate: String,
+    /// The span in which the session was opened, as in the header `traceparent`: requests that name it belong to the
+    /// session, which stands between. Empty if there is none.
+    pub above: String,
     /// As in the header `baggage`; empty if there is none.
     pub baggage: String,
     /// Whether all traces are recorded, whatever the spans of requests say; none: these decide.

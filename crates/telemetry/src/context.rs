@@ -33,6 +33,12 @@ impl TraceContext {
             && span_id != [0; 8];
         valid.then_some(Self { trace_id, span_id, sampled: flags & 1 == 1 })
     }
+
+    /// Whether both name one span, whatever they say about recording.
+    #[must_use]
+    pub fn is_same_span(&self, other: &Self) -> bool {
+        (self.trace_id, self.span_id) == (other.trace_id, other.span_id)
+    }
 }
 
 fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {

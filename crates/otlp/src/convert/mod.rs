@@ -126,7 +126,13 @@ impl Converter {
                 if self.contexts.len() < REMEMBERED {
                     self.contexts.insert(*id, trace.context);
                 }
-                self.open.insert(*id, Open::new(trace, label, kind, links, &self.engine, *time_ns));
+                let mut open = Open::new(trace, label, kind, links, &self.engine, *time_ns);
+                let session = self.root.context;
+                // Nothing else leads from there to the session.
+                open.session =
+                    (open.is_call && session.sampled && session.trace_id != trace.context.trace_id)
+                        .then_some(session);
+                self.open.insert(*id, open);
                 return *kind != SpanKind::Call;
             }
             Event::SpanMoment(moment) => {

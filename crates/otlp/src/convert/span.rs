@@ -22,6 +22,8 @@ pub struct Open {
     state: String,
     name: String,
     pub start_ns: u64,
+    /// The span of the session, where it is in another trace.
+    pub session: Option<TraceContext>,
     attributes: Vec<KeyValue>,
     cause: Option<TraceContext>,
     inputs: Vec<TraceContext>,
@@ -78,6 +80,7 @@ impl Open {
             state: trace.state.clone(),
             name: if *kind == SpanKind::Exec { format!("exec {label}") } else { label.to_owned() },
             start_ns,
+            session: None,
             attributes,
             cause: trace.origin.as_ref().map(|origin| origin.context).filter(|cause| *cause != trace.parent),
             inputs,
@@ -146,6 +149,7 @@ impl Open {
             .cause
             .iter()
             .map(|cause| link(cause, "cause"))
+            .chain(self.session.iter().map(|session| link(session, "session")))
             .chain(self.inputs.iter().map(|input| link(input, "input")))
             .chain(failures.iter().map(|failure| link(failure, "error_origin")))
             .collect();

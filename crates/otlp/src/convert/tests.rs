@@ -326,6 +326,33 @@ fn a_span_says_which_engine_which_caller_and_which_call_it_is_for() {
 }
 
 #[test]
+fn calls_in_another_trace_than_the_session_are_linked_with_it() {
+    for (sampler, linked) in [("always_on", true), ("always_off", false)] {
+        let mut converter = converter(&[("OTEL_TRACES_SAMPLER", sampler)]);
+        let session = converter.root.context;
+        let other = TraceContext::parse(PARENT).unwrap();
+        converter.apply(&started(1, session, SpanKind::Call, vec![], true));
+        converter.apply(&started(2, other, SpanKind::Call, vec![], true));
+        converter.apply(&started(3, context(2, &other), SpanKind::Exec, vec![], true));
+        converter.finish("s", 5, 60);
+        let batches = take(&mut converter);
+        let found = spans(&batches);
+        let links = |name: &str| {
+            &found.iter().find(|span| span.name.ends_with(name)).unwrap_or_else(|| panic!("{name}")).links
+        };
+        assert!(links("l1").is_empty() && links("l3").is_empty());
+        assert_eq!(links("l2").len(), usize::from(linked));
+        for link in links("l2") {
+            assert_eq!(
+                (&link.trace_id[..], &link.span_id[..]),
+                (&session.trace_id[..], &session.span_id[..])
+            );
+            assert_eq!(value_of(&link.attributes, attr::PURPOSE).as_deref(), Some("session"));
+        }
+    }
+}
+
+#[test]
 fn calls_that_only_make_others_work_are_passed_through_and_those_of_sdks_are_internal() {
     for (field, internal, passthrough) in
         [("sync", false, true), ("id", true, false), ("__schema", true, false), ("stdout", false, false)]

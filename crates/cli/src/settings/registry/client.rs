@@ -29,8 +29,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "TRACEPARENT",
         Kind::Text("CONTEXT"),
         "none",
-        "The span in which a program runs, as W3C Trace Context defines it: the Python package sends it along with its \
-         requests, and a session's own span is under it",
+        "The span in which a program runs, as W3C Trace Context defines it: a session's own span is under it, and the \
+         Python package sends it along with its requests, where the program has no current span by `opentelemetry`",
     ),
     Setting::variable(
         Reader::Client,
