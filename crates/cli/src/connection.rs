@@ -9,6 +9,7 @@ use kukri_session::command::RunningSession;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use tokio::net::TcpStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::SessionFlags;
 use crate::commands::open;
@@ -30,6 +31,7 @@ struct Own {
     session: RunningSession,
     progress: Progress,
     frame: tokio::time::Interval,
+    resized: Signal,
     gone: bool,
 }
 
@@ -55,8 +57,9 @@ impl Connection {
         let session = open::open(flags, &mut progress).await?;
         let mut frame = tokio::time::interval(FRAME);
         frame.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let resized = signal(SignalKind::window_change())?;
         let (port, token) = (session.port(), session.token().to_owned());
-        Ok(Self { port, token, own: Some(Own { session, progress, frame, gone: false }) })
+        Ok(Self { port, token, own: Some(Own { session, progress, frame, resized, gone: false }) })
     }
 
     /// The port on 127.0.0.1.
@@ -92,6 +95,7 @@ impl Connection {
         loop {
             tokio::select! {
                 _ = own.frame.tick() => own.progress.tick(),
+                _ = own.resized.recv() => own.progress.tick(),
                 event = own.session.next_event(), if !own.gone => match event {
                     Some(event) => own.progress.event(&event),
                     None => own.gone = true,

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::task::{Context, Waker};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kukri_telemetry::{
     Ci, Dots, Event, Limits, Logs, Painter, Plain, PlainConfig, Screen, Summary, Trace, View, ci, report, tty,
@@ -22,6 +22,10 @@ use crate::telemetry::Telemetry;
 
 /// Between two pictures. More often than this nobody reads them.
 pub const FRAME: Duration = Duration::from_millis(100);
+/// How long the terminal must have had the same size before a whole picture is drawn again. Until then there is only its last
+/// line: a terminal that becomes narrower breaks lines, and pushes what has no room then out of the screen, where nothing can
+/// take it away.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// Takes events and shows them.
 pub struct Progress {
@@ -37,6 +41,10 @@ pub struct Progress {
     telemetry: Option<Telemetry>,
     /// After Ctrl-Z and `fg`.
     continued: tokio::signal::unix::Signal,
+    /// Columns and rows of the terminal, as they were at the last look.
+    size: Option<(usize, usize)>,
+    /// When they were different from before.
+    resized: Option<Instant>,
 }
 
 enum Mode {
@@ -116,6 +124,8 @@ impl Progress {
             page,
             telemetry,
             continued: signal(SignalKind::from_raw(SIGCONT))?,
+            size: None,
+            resized: None,
         })
     }
 
@@ -161,7 +171,7 @@ impl Progress {
         }
     }
 
-    /// Time has passed: [`FRAME`].
+    /// Time has passed: [`FRAME`]. Or the terminal has another size: the sooner its picture is gone, the less of it is broken.
     pub fn tick(&mut self) {
         if let Some(telemetry) = &mut self.telemetry {
             telemetry.tick();
@@ -181,11 +191,19 @@ impl Progress {
         if self.view.is_empty() && self.view.messages().next().is_none() {
             return;
         }
-        let (width, height) = size().unwrap_or((80, 24));
+        let (columns, rows) = size().unwrap_or((80, 24));
+        if self.size.replace((columns, rows)).is_some_and(|before| before != (columns, rows)) {
+            self.resized = Some(Instant::now());
+        }
+        self.resized = self.resized.filter(|at| at.elapsed() < SETTLED);
         // What the program has said before stays in sight.
-        let height = (height - 1).min((height * 2 / 3).max(8));
+        let (width, height) = match self.resized {
+            // So short that it need not be broken next.
+            Some(_) => (columns / 2, 1.min(rows - 1)),
+            None => (Painter::room(columns), (rows - 1).min((rows * 2 / 3).max(8))),
+        };
         let screen = Screen { width, height, colour: colours::on(&std::io::stderr()), ..Screen::default() };
-        write(&painter.paint(tty::render(&self.view, &screen, now()), width));
+        write(&painter.paint(tty::render(&self.view, &screen, now()), columns));
     }
 
     /// Writes something of its own lines, which stays.

@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use kukri_telemetry::Event;
@@ -14,8 +14,38 @@ use crate::progress::now;
 
 /// Time between two events of one transfer.
 const EVERY: Duration = Duration::from_millis(100);
-/// What work is called that only gets a transfer ready: making layers of changes.
-const PACK: &str = "pack";
+
+/// What is done with the bytes that are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Work {
+    /// They come from somewhere else, or go there.
+    #[default]
+    Transfer,
+    /// They are made to layers, on the engine's disk.
+    Pack,
+    /// They are put into an archive, on the engine's disk.
+    Archive,
+}
+
+impl Work {
+    /// What it is called where it is no transfer.
+    const fn phase(self) -> &'static str {
+        match self {
+            Self::Transfer => "",
+            Self::Pack => "pack",
+            Self::Archive => "archive",
+        }
+    }
+
+    const fn of(number: u8) -> Self {
+        match number {
+            1 => Self::Pack,
+            2 => Self::Archive,
+            _ => Self::Transfer,
+        }
+    }
+}
 
 /// The counters of one transfer.
 #[derive(Debug, Default)]
@@ -25,7 +55,7 @@ pub struct Meter {
     is_total_known: AtomicBool,
     present: AtomicU64,
     files: AtomicU64,
-    packs: AtomicBool,
+    work: AtomicU8,
 }
 
 /// What the counters say.
@@ -35,7 +65,7 @@ struct Reading {
     total: Option<u64>,
     present: u64,
     files: u64,
-    packs: bool,
+    work: Work,
 }
 
 impl Meter {
@@ -71,9 +101,9 @@ impl Meter {
         self.files.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// What is counted from now on gets the transfer ready, or, again from nothing, is the transfer.
-    pub fn set_packs(&self, packs: bool) {
-        self.packs.store(packs, Ordering::Relaxed);
+    /// What is counted from now on, from nothing, is this.
+    pub fn start(&self, work: Work) {
+        self.work.store(work as u8, Ordering::Relaxed);
         self.done.store(0, Ordering::Relaxed);
     }
 
@@ -86,7 +116,7 @@ impl Meter {
             total,
             present: self.present.load(Ordering::Relaxed),
             files: self.files.load(Ordering::Relaxed),
-            packs: self.packs.load(Ordering::Relaxed),
+            work: Work::of(self.work.load(Ordering::Relaxed)),
         }
     }
 
@@ -125,7 +155,7 @@ impl<F: Fn(&Event)> Watch<'_, F> {
             extracted: None,
             present: reading.present,
             files: (reading.files > 0).then_some(reading.files),
-            phase: if reading.packs { PACK } else { "" }.to_owned(),
+            phase: reading.work.phase().to_owned(),
             time_ns: now(),
         });
     }
@@ -200,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn it_is_told_now_and_then_and_at_the_end() {
         let (meter, events) = (Arc::new(Meter::default()), Mutex::<Vec<Event>>::default());
-        meter.set_packs(true);
+        meter.start(Work::Pack);
         let work = async {
             let mut out = Metered::new(Vec::new(), &meter);
             for _ in 0..100 {
@@ -209,7 +239,7 @@ mod tests {
             }
             // Nothing goes by, and nothing is told.
             tokio::time::sleep(EVERY * 3).await;
-            meter.set_packs(false);
+            meter.start(Work::Transfer);
             meter.set_total(2_000);
             meter.add_present(500);
             meter.add(1_510);

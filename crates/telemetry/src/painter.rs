@@ -2,10 +2,12 @@
 //!
 //! Only lines that differ are written, each over the old one, within one synchronized update (DEC private mode 2026):
 //! terminals that know it show the new picture at once, others ignore it. No line wraps, whatever width the terminal
-//! gives to its characters. Between two pictures the terminal is in no special state, so it does not matter when the
+//! gives to its characters. Lines leave some columns free ([`Painter::room`]): terminals that become narrower break what no
+//! longer fits, and push as many lines out at the top, where nothing can be erased; while a window is dragged, a picture that
+//! is drawn anew soon enough need not break. Between two pictures the terminal is in no special state, so it does not matter when the
 //! program is killed.
 
-use crate::style::width;
+use crate::style::{rows, width};
 use crate::text::clean;
 
 const BEGIN: &str = "\u{1b}[?2026h\u{1b}[?7l";
@@ -21,6 +23,12 @@ pub struct Painter {
 }
 
 impl Painter {
+    /// How wide lines may be on a screen of so many columns: a twentieth less.
+    #[must_use]
+    pub const fn room(columns: usize) -> usize {
+        columns - columns / 20
+    }
+
     /// What to write, in one go, so that these lines are in the place of those drawn last, on a screen of so many columns;
     /// nothing if they are the same.
     pub fn paint(&mut self, lines: Vec<String>, columns: usize) -> String {
@@ -32,14 +40,19 @@ impl Painter {
         out.push_str(&self.to_top(columns));
         for (index, line) in lines.iter().enumerate() {
             if resized || self.lines.get(index) != Some(line) {
-                if width(&clean(line)) < columns {
-                    // Nothing is empty in between, also on terminals that show it piece by piece.
-                    out.push_str(line);
+                let old = self.lines.get(index).map_or(0, |old| width(&clean(old)));
+                let new = width(&clean(line));
+                if resized || new < old || new >= columns {
+                    // From its start on: some terminals count columns that were erased at the end of a line for full, and
+                    // break it there when they become narrower. And after a line that fills the width, the cursor stands on
+                    // its last character.
                     out.push_str(ERASE_LINE);
-                } else {
-                    // After a line that fills the width, the cursor stands on its last character.
+                }
+                out.push_str(line);
+                if new < columns {
+                    // Where nothing had to be erased before, nothing is empty in between, also on terminals that show it
+                    // piece by piece.
                     out.push_str(ERASE_LINE);
-                    out.push_str(line);
                 }
             }
             out.push_str("\r\n");
@@ -70,11 +83,10 @@ impl Painter {
 
     /// To the first line of the picture. Terminals that became narrower have broken the lines that were too long.
     fn to_top(&self, columns: usize) -> String {
-        let columns = columns.max(1);
         let rows: usize = if columns >= self.columns {
             self.lines.len()
         } else {
-            self.lines.iter().map(|line| width(&clean(line)).div_ceil(columns).max(1)).sum()
+            self.lines.iter().map(|line| rows(&clean(line), columns)).sum()
         };
         if rows == 0 { String::new() } else { format!("\r\u{1b}[{rows}A") }
     }
@@ -102,6 +114,9 @@ mod tests {
             frame("\r\x1b[3A\x1b[Ka\r\n\x1b[KB\r\n\x1b[Kd\r\n\x1b[J")
         );
         painter.forget();
+        assert_eq!(painter.paint(lines("aa|B|d"), 80), frame("aa\x1b[K\r\nB\x1b[K\r\nd\x1b[K\r\n"));
+        assert_eq!(painter.paint(lines("a|B|d"), 80), frame("\r\x1b[3A\x1b[Ka\x1b[K\r\n\r\n\r\n"));
+        painter.forget();
         assert_eq!(painter.paint(lines("a|B|d"), 80), frame("a\x1b[K\r\nB\x1b[K\r\nd\x1b[K\r\n"));
         assert_eq!(painter.clear(80), frame("\r\x1b[3A\x1b[K\r\n\x1b[J\x1b[1A"));
         assert_eq!(painter.clear(80), "");
@@ -116,6 +131,6 @@ mod tests {
         assert!(narrow.starts_with(&format!("{BEGIN}\r\x1b[5A\x1b[K012…")), "{narrow:?}");
         assert!(narrow.ends_with(&format!("\r\n\x1b[J{END}")), "{narrow:?}");
         let wide = painter.paint(lines("012…|ab|"), 300);
-        assert!(wide.starts_with(&format!("{BEGIN}\r\x1b[3A012…\x1b[K")), "{wide:?}");
+        assert!(wide.starts_with(&format!("{BEGIN}\r\x1b[3A\x1b[K012…\x1b[K")), "{wide:?}");
     }
 }

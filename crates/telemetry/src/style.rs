@@ -95,6 +95,19 @@ pub(crate) fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
+/// Rows that a text takes where it is broken after so many columns. A character of two columns is not broken.
+pub(crate) fn rows(text: &str, width: usize) -> usize {
+    let (mut rows, mut used) = (1, 0);
+    for c in text.chars() {
+        let own = columns(c);
+        if used + own > width.max(own) {
+            (rows, used) = (rows + 1, 0);
+        }
+        used += own;
+    }
+    rows
+}
+
 /// A text cut to so many columns; what was cut ends with `…`.
 pub(crate) fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
@@ -137,6 +150,14 @@ mod tests {
         assert_eq!(line.render(1, false), "…");
         assert_eq!(line.render(0, false), "");
         assert_eq!(line.render(5, true), "ab\u{1b}[1;31m字\u{1b}[0m…");
+    }
+
+    #[test]
+    fn rows_of_broken_lines() {
+        let of = |text, width| rows(text, width);
+        assert_eq!([of("", 3), of("abc", 3), of("abcd", 3), of("abcdefg", 3)], [1, 1, 2, 3]);
+        assert_eq!(of("字字字", 3), 3, "half a character is in no row");
+        assert_eq!([of("a字字", 3), of("字", 1), of("字字", 0)], [2, 1, 2]);
     }
 
     #[test]

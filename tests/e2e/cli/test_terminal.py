@@ -14,7 +14,7 @@ import subprocess
 import termios
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,11 @@ def query(path: Path) -> str:
     return f"{binary()} query --progress tty --doc {shlex.quote(str(path))} >/dev/null"
 
 
+def room(columns: int) -> int:
+    """How wide lines of the picture are."""
+    return columns - columns // 20
+
+
 FOOTER = re.compile(r"^\d+ running.* of \d+ steps?.*  \d+\.\ds$")
 
 
@@ -74,7 +79,7 @@ def test_picture(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path, colu
     assert sum(bool(FOOTER.match(line)) for line in lines) == 1 and FOOTER.match(lines[-1])
     heads = [line for line in lines if line.startswith("● ")]
     assert len(heads) == 1 and re.match(r"^● sh -c ': \w+ 4 x.*…  \d\.\ds$", heads[0])
-    assert len(heads[0]) == columns
+    assert len(heads[0]) == room(columns)
     assert any(re.match(r"^    │ 字+…$", line) for line in lines) and "    │ line 4" in lines
     lines = terminal.wait(lambda lines: "END" in lines)
     # In the end only the summary is left.
@@ -125,7 +130,7 @@ def test_resize(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path) -> No
     def settled(columns: int) -> Callable[[list[str]], bool]:
         def condition(lines: list[str]) -> bool:
             heads = [line for line in lines if line.startswith("● ")]
-            return len(heads) == 4 and all(len(head) == columns for head in heads)
+            return len(heads) == 4 and all(len(head) == room(columns) for head in heads)
 
         return condition
 
@@ -136,6 +141,82 @@ def test_resize(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path) -> No
         lines = terminal.wait(settled(columns))
         assert sum(bool(FOOTER.match(line)) for line in lines) == 1, lines
         assert FOOTER.match(lines[-1]) and len(lines) < rows, lines
+
+
+@dataclass
+class Resized:
+    """What a terminal showed after its size had changed again and again."""
+
+    screen: list[str]
+    #: With the lines that were scrolled out of it.
+    transcript: list[str]
+    #: The same when all is over.
+    end: list[str]
+
+
+def resized(
+    engine: Engine, terminal: Tmux, directory: Path, sizes: Iterable[tuple[int, int]], pause: float
+) -> Resized:
+    """Eight steps with labels and lines that are wider than any terminal, on one that has these sizes one after the other."""
+    script = f": {uuid.uuid4().hex} {'z' * 200}; while [ $((i+=1)) -lt 70 ]; do echo {'log ' * 60}; sleep 0.1; done"
+    path = document(directory, [f"{script}; : {n}" for n in range(8)])
+    terminal.start(engine, f"echo BEFORE; {query(path)}")
+    terminal.wait(lambda lines: sum(line.startswith("● ") for line in lines) == 8)
+    for columns, rows in sizes:
+        terminal.resize(columns, rows)
+        time.sleep(pause)
+    screen = terminal.wait(lambda lines: sum(line.startswith("● ") for line in lines) > 1)
+    transcript = terminal.transcript()
+    terminal.wait(lambda lines: "END" in lines, seconds=60)
+    return Resized(screen, transcript, terminal.transcript())
+
+
+def is_of_picture(line: str) -> bool:
+    """Whether a line is part of a picture."""
+    return " running" in line or "log log" in line or line.startswith("● ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("step", "pause"), [(1, 0.1), (1, 0.3), (3, 0.1)])
+def test_drag(engine: Engine, tmux: Callable[..., Tmux], tmp_path: Path, step: int, pause: float) -> None:
+    """Nothing of a picture is pushed out of the screen while somebody makes the window narrower bit by bit."""
+    seen = resized(engine, tmux(81, 24), tmp_path, [(81 - step * n, 24) for n in range(1, 11)], pause)
+    assert seen.transcript[0] == "BEFORE" and seen.transcript == seen.screen, seen.transcript
+    assert sum(bool(FOOTER.match(line)) for line in seen.screen) == 1, seen.screen
+    assert seen.end[0] == "BEFORE" and re.match(r"^(8|9) steps, ", seen.end[1]), seen.end
+    assert not any(map(is_of_picture, seen.end)), seen.end
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [
+        ((120, 30), [(80, 30), (60, 30), (45, 30)]),
+        ((120, 30), [(60, 30), (120, 30), (60, 30), (120, 30), (60, 30)]),
+        ((80, 24), [(50, 12), (30, 8)]),
+    ],
+    ids=str,
+)
+def test_jumps(
+    engine: Engine,
+    tmux: Callable[..., Tmux],
+    tmp_path: Path,
+    size: tuple[int, int],
+    sizes: list[tuple[int, int]],
+) -> None:
+    """On the screen is one picture, whatever the terminal has broken and pushed out; only the first jump pushes anything out."""
+    terminal = tmux(*size)
+    seen = resized(engine, terminal, tmp_path, sizes, 0.5)
+    columns, rows = sizes[-1]
+    # From its first line, which is cut to the new width, to its last.
+    assert seen.screen[0].startswith(("● ", "✓ ")), seen.screen
+    assert all(len(line) <= room(columns) for line in seen.screen) and len(seen.screen) < rows, seen.screen
+    assert sum(bool(re.match(r"^\d+ running", line)) for line in seen.screen) == 1, seen.screen
+    # No more than the first picture.
+    left = [line for line in seen.end if line.startswith("● ")]
+    assert len(left) <= 8 and not any(" running" in line for line in seen.end), seen.end
+    (summary,) = [at for at, line in enumerate(seen.end) if re.match(r"^(8|9) steps, ", line)]
+    assert not any(map(is_of_picture, seen.end[summary:])), seen.end
 
 
 @pytest.mark.parametrize("size", [(80, 3), (80, 2), (80, 1), (20, 8), (2, 2)], ids=str)

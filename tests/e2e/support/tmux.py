@@ -38,6 +38,10 @@ class Tmux:
         """The lines on the screen."""
         return self._tmux("capture-pane", "-p").rstrip().splitlines()
 
+    def transcript(self) -> list[str]:
+        """The lines that were scrolled out of the screen, and those on it."""
+        return self._tmux("capture-pane", "-p", "-S", "-").rstrip().splitlines()
+
     def press(self, key: str) -> None:
         """A key, as tmux calls it."""
         self._tmux("send-keys", key)

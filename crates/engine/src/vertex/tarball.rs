@@ -13,7 +13,7 @@ use kukri_tree::{Editor, FileSource, Meta, TreeId};
 use super::layers::{self, LayerHistory, LayerStep, Times};
 use super::{ImageOutput, SolveContext, TreeHandle, Vertex, VertexOp, VertexValue};
 use crate::error::{OpError, OrFail};
-use crate::transfer::{Meter, Metered};
+use crate::transfer::{Meter, Metered, Work};
 
 /// Name of the archive in the tree that comes out.
 pub const FILE_NAME: &str = "container.tar";
@@ -144,6 +144,7 @@ impl Tarball {
             let exports = parts.pack(&store, &counted)?;
             let layers = exports.iter().flat_map(|export| &export.layers);
             let sizes: BTreeMap<_, _> = layers.map(|layer| (layer.digest, layer.size)).collect();
+            counted.start(Work::Archive);
             counted.set_total(sizes.values().sum());
             let mut out = Metered::new(store.blob_writer(), &counted);
             kukri_oci::export(&store, &exports, &options, &mut out).or_fail()?;
@@ -199,7 +200,7 @@ struct Part {
 impl Parts {
     /// Makes the layers. `meter` counts what goes into them, and then starts anew for what is done with them. Blocks.
     pub fn pack(self, store: &Store, meter: &Meter) -> Result<Vec<ExportImage>, OpError> {
-        meter.set_packs(true);
+        meter.start(Work::Pack);
         let mut exports = Vec::with_capacity(self.images.len());
         for Part { config, annotations, steps, base } in self.images {
             let mut config = ImageConfig::clone(&config);
@@ -208,7 +209,7 @@ impl Parts {
                 layers::write(store, base, &steps, self.compression, self.media_types, history, meter)?;
             exports.push(ExportImage { config, layers, annotations: BTreeMap::clone(&annotations) });
         }
-        meter.set_packs(false);
+        meter.start(Work::Transfer);
         Ok(exports)
     }
 }
