@@ -90,7 +90,7 @@ pub struct SessionFlags {
     pub progress: ProgressMode,
     #[arg(long, env = "KUKRI_TRACE")]
     pub trace: Option<PathBuf>,
-    #[arg(short, long, env = "DAGGER_SILENT", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(short, long, env = "DAGGER_SILENT", value_parser = crate::size::switch)]
     pub silent: bool,
     /// Facts about the client, as `key:value`; for SDKs.
     #[arg(long, value_name = "KEY:VALUE", hide = true)]

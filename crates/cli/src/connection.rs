@@ -16,7 +16,7 @@ use crate::commands::open;
 use crate::exit::Status;
 use crate::fail::Failure;
 use crate::progress::{FRAME, Progress};
-use crate::settings::variable;
+use crate::settings::{unreadable, variable};
 use crate::telemetry::Telemetry;
 
 /// Where queries go.
@@ -53,7 +53,7 @@ impl Connection {
 
     /// A new session, for what the words say: a program and its arguments.
     pub async fn open_own(flags: &SessionFlags, words: &[String]) -> Result<Self, Failure> {
-        let mut progress = Progress::new(flags, words)?;
+        let mut progress = open::prepare(flags, words)?;
         let session = open::open(flags, &mut progress).await?;
         let mut frame = tokio::time::interval(FRAME);
         frame.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -130,9 +130,9 @@ impl Connection {
 /// Port and token of the session in which this command runs.
 fn inherited() -> Result<Option<(u16, String)>, Failure> {
     let Some(port) = variable("DAGGER_SESSION_PORT") else { return Ok(None) };
-    let number = port.parse().map_err(|_| {
-        Failure::usage(format!("DAGGER_SESSION_PORT {port:?}: expected the number of a port"))
-    })?;
+    let number = port
+        .parse()
+        .map_err(|_| unreadable("DAGGER_SESSION_PORT", &port, &"expected the number of a port"))?;
     let token = variable("DAGGER_SESSION_TOKEN").ok_or_else(|| {
         Failure::usage("DAGGER_SESSION_PORT is set, but DAGGER_SESSION_TOKEN is not")
             .hint("set both to use a session, or none to open one")

@@ -5,7 +5,7 @@
 pub enum Status {
     /// Something went wrong that has no status of its own.
     Failed,
-    /// The command line, or a variable that stands for a flag, is wrong.
+    /// The command line or a setting is wrong.
     Usage,
     /// The program of `kukri run` could not be started.
     CannotRun,
@@ -94,7 +94,12 @@ pub const TABLE: &[(&str, &str, &str)] = &[
         "It failed: the error is on standard error. Also: `engine status` and `engine stop` where no engine runs, `doctor` where something is \
          missing, `cache verify` where something is damaged, `cache why` where no such step is known, any command whose page (`--trace`) cannot be written",
     ),
-    ("2", "1", "The command line is wrong, or a variable that stands for a flag"),
+    (
+        "2",
+        "1",
+        "The command line is wrong, or a setting that the command reads: the value of a flag or a variable means nothing, or names a file \
+         to read or a directory to work in that is not there. Nothing was started",
+    ),
     ("126", "126", "`run`: the program cannot be started"),
     ("127", "127", "`run`: there is no such program"),
     ("130", "2", "Interrupted by SIGINT (Ctrl-C); what ran is cancelled"),

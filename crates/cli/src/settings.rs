@@ -1,18 +1,22 @@
 //! Where things are and how the engine works: flags, variables, `engine.json`.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::error::ContextKind;
-use kukri_engine::engine::{EngineOptions, NetworkMode};
+use kukri_engine::engine::EngineOptions;
 use kukri_session::ProtocolRange;
 use serde::Deserialize;
 use serde_json::Value as Json;
+use tracing_subscriber::EnvFilter;
 
 use crate::fail::Failure;
 use crate::size;
 
+mod read;
 pub mod registry;
 
 /// How the engine works. Each flag has a variable, so that an engine which starts by itself can be set as well; what
@@ -35,17 +39,17 @@ pub struct EngineSettings {
     pub parallelism: Option<u32>,
     #[arg(long, env = "KUKRI_OCI_RUNTIME")]
     pub oci_runtime: Option<String>,
-    #[arg(long, env = "KUKRI_NETWORK", default_value = "bridge")]
+    #[arg(long, env = "KUKRI_NETWORK", default_value = "bridge", value_parser = size::checked(read::network))]
     pub network: String,
-    #[arg(long, env = "KUKRI_REGISTRY_MIRRORS")]
+    #[arg(long, env = "KUKRI_REGISTRY_MIRRORS", value_parser = size::checked(read::mirrors))]
     pub registry_mirrors: Option<String>,
-    #[arg(long, env = "KUKRI_CA_BUNDLE")]
+    #[arg(long, env = "KUKRI_CA_BUNDLE", value_parser = PathBufValueParser::new().try_map(read::existing))]
     pub ca_bundle: Option<PathBuf>,
     #[arg(long, env = "KUKRI_PIDS_MAX", value_parser = size::pids)]
     pub pids_max: Option<i64>,
     #[arg(long, env = "KUKRI_MEMORY_MAX", value_parser = size::memory)]
     pub memory_max: Option<i64>,
-    #[arg(long, env = "KUKRI_CONFIG")]
+    #[arg(long, env = "KUKRI_CONFIG", value_parser = PathBufValueParser::new().try_map(read::existing))]
     pub config: Option<PathBuf>,
 }
 
@@ -87,15 +91,57 @@ pub fn pretended_version() -> Result<Option<(String, ProtocolRange)>, Failure> {
     });
     match parsed {
         Some(parsed) => Ok(Some(parsed)),
-        None => Err(Failure::new(format!("KUKRI_PRETEND_VERSION {text:?}: expected VERSION:MIN-MAX"))),
+        None => Err(unreadable("KUKRI_PRETEND_VERSION", &text, &"expected VERSION:MIN-MAX")),
     }
 }
 
 /// How many runs are kept to be looked at later.
 pub fn kept_runs() -> Result<usize, Failure> {
     let Some(text) = variable("KUKRI_RUNS") else { return Ok(20) };
-    text.parse()
-        .map_err(|_| Failure::new(format!("KUKRI_RUNS {text:?}: expected a number of runs to keep, or 0")))
+    size::whole(&text).map_err(|why| unreadable("KUKRI_RUNS", &text, &why))
+}
+
+/// What an engine writes to its log.
+pub fn log_filter() -> Result<EnvFilter, Failure> {
+    let filter = variable("KUKRI_LOG").unwrap_or_else(|| "info".to_owned());
+    EnvFilter::try_new(&filter).map_err(|error| {
+        unreadable("KUKRI_LOG", &filter, &error)
+            .hint("write a level (error, warn, info, debug), or levels of parts, as in info,kukri_oci=debug")
+    })
+}
+
+/// The directory from which the relative paths of a session count.
+pub fn workdir(flag: Option<&Path>) -> Result<PathBuf, Failure> {
+    let Some(path) = flag else { return Ok(std::env::current_dir()?) };
+    let by_variable = path_variable("DAGGER_WORKDIR").is_some_and(|variable| variable == path);
+    let name = if by_variable { "DAGGER_WORKDIR=" } else { "--workdir " };
+    let wrong = |why: &dyn Display| Failure::usage(format!("{name}{}: {why}", path.display()));
+    match std::fs::canonicalize(path) {
+        Ok(path) if path.is_dir() => Ok(path),
+        Ok(_) => Err(wrong(&"not a directory")),
+        Err(error) => Err(wrong(&error)),
+    }
+}
+
+/// Whether all variables can be read that a session needs, its engine, and the programs in it.
+///
+/// They are looked at before anything is started, so that what is wrong with them is not told by an engine that ends at once,
+/// or passed over by one that runs already. Telemetry tells what is wrong as a warning, as OpenTelemetry wants it, and
+/// variables of the system belong to others.
+pub fn check() -> Result<(), Failure> {
+    from_environment()?;
+    log_filter()?;
+    kept_runs()?;
+    pretended_version()?;
+    if let Some(text) = variable("KUKRI_SOURCE_LINES") {
+        size::switch(&text).map_err(|why| unreadable("KUKRI_SOURCE_LINES", &text, &why))?;
+    }
+    Ok(())
+}
+
+/// A variable has a value that means nothing.
+pub fn unreadable(name: &str, value: &str, why: &dyn Display) -> Failure {
+    Failure::usage(format!("{name}={value}: {why}"))
 }
 
 /// The user's home directory.
@@ -123,7 +169,7 @@ pub fn from_environment() -> Result<EngineSettings, Failure> {
     }
     <Only as clap::Parser>::try_parse_from(["kukri"]).map(|only| only.settings).map_err(|error| {
         let found = invalid(&error, &<Only as clap::CommandFactory>::command());
-        found.map_or_else(|| Failure::new(error.to_string()), |(_, failure)| failure)
+        found.map_or_else(|| Failure::usage(error.to_string()), |(_, failure)| failure)
     })
 }
 
@@ -141,11 +187,11 @@ pub fn invalid(error: &clap::Error, command: &clap::Command) -> Option<(String, 
     let name = name_of(command, &flag)?;
     let value = text(ContextKind::InvalidValue);
     let failure = match std::error::Error::source(error) {
-        _ if value.is_empty() => Failure::new(format!("the variable {name} is set, but empty"))
+        _ if value.is_empty() => Failure::usage(format!("the variable {name} is set, but empty"))
             .hint("give it a value, or unset it"),
-        Some(why) => Failure::new(format!("{name}={value}: {why}")),
+        Some(why) => unreadable(&name, &value, &why),
         None => {
-            let failure = Failure::new(format!("{name}={value}: not valid"));
+            let failure = unreadable(&name, &value, &"not valid");
             match text(ContextKind::ValidValue) {
                 words if words.is_empty() => failure,
                 words => failure.hint(format!("it can be {words}")),
@@ -225,16 +271,7 @@ impl EngineSettings {
             options.parallelism = count;
         }
         options.oci_runtime.clone_from(&self.oci_runtime);
-        options.network = match self.network.as_str() {
-            "host" => NetworkMode::Host,
-            "none" => NetworkMode::None,
-            "bridge" => NetworkMode::Bridge,
-            other => {
-                return Err(Failure::usage(format!(
-                    "network {other:?}: expected \"bridge\", \"host\" or \"none\""
-                )));
-            }
-        };
+        options.network = read::network(&self.network).map_err(Failure::usage)?;
         let resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
         options.dns =
             resolv_values(&resolv, "nameserver").filter_map(|text| text.parse::<IpAddr>().ok()).collect();
@@ -250,15 +287,9 @@ impl EngineSettings {
                 options.mirrors.insert(host, registry.mirrors);
             }
         }
-        for entry in
-            self.registry_mirrors.iter().flat_map(|text| text.split(';')).filter(|entry| !entry.is_empty())
-        {
-            let (host, url) = entry.split_once('=').ok_or_else(|| {
-                Failure::usage(format!(
-                    "registry mirror {entry:?}: expected HOST=URL, as in docker.io=http://mirror:5000"
-                ))
-            })?;
-            options.mirrors.entry(host.to_owned()).or_default().push(url.to_owned());
+        let mirrors = self.registry_mirrors.as_deref().map(read::mirrors).transpose();
+        for (host, url) in mirrors.map_err(Failure::usage)?.into_iter().flatten() {
+            options.mirrors.entry(host).or_default().push(url);
         }
         options.ca_bundle = self.ca_bundle()?;
         options.proxy = proxy_variables();

@@ -103,6 +103,17 @@ pub fn whole<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     })
 }
 
+/// What is on or off; empty is off.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" | "" => Ok(false),
+        _ => Err(format!(
+            "{text:?} is neither on nor off (expected 1, true, yes or on; or 0, false, no or off)"
+        )),
+    }
+}
+
 /// Bytes for people.
 pub fn human(bytes: u64) -> String {
     let mut value = bytes as f64;
@@ -134,6 +145,15 @@ mod tests {
         assert_eq!(duration("36500d"), Ok(Duration::from_secs(36_500 * 86_400)));
         assert!(duration("36501d").unwrap_err().contains("at most 36500d"));
         assert!(duration("-1s").is_err() && duration("nan").is_err() && duration("").is_err());
+    }
+
+    #[test]
+    fn switches() {
+        assert_eq!(
+            (switch("TRUE"), switch("on"), switch("no"), switch("")),
+            (Ok(true), Ok(true), Ok(false), Ok(false))
+        );
+        assert!(switch("maybe").is_err() && switch("2").is_err() && switch("t").is_err());
     }
 
     #[test]

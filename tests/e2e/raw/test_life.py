@@ -359,7 +359,7 @@ def test_every_failure_to_connect_names_the_log(make_engine: Callable[..., Engin
     (tmp_path / "file").write_text("")
     broken = {
         "root": {"KUKRI_ROOT": str(tmp_path / "file" / "below")},
-        "settings": {"KUKRI_NETWORK": "pigeon"},
+        "runtime": {"KUKRI_OCI_RUNTIME": "/nope/runtime"},
         "socket": {"KUKRI_SOCKET": str(tmp_path / "file")},
         "long": {"KUKRI_SOCKET": str(tmp_path / ("x" * 120))},
     }

@@ -167,7 +167,7 @@ def test_only_the_latest_runs_are_kept(fresh: Engine) -> None:
     run(4, "0")
     assert list((fresh.root / "state/kukri/runs").iterdir()) == runs
     wrong = fresh.kukri("query", "{ version }", env={**fresh.env, "KUKRI_RUNS": "many"}, check=False)
-    assert wrong.returncode == 1
+    assert wrong.returncode == 2
     assert "KUKRI_RUNS" in wrong.stderr
 
 

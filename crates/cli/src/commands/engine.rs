@@ -16,7 +16,7 @@ use super::cache;
 use crate::admin;
 use crate::args::{EngineArgs, EngineCommand};
 use crate::fail::{Failure, Outcome, out};
-use crate::settings::{self, EngineSettings, variable};
+use crate::settings::{self, EngineSettings};
 
 /// Runs an engine in the foreground, or asks the running one.
 pub async fn engine(args: EngineArgs) -> Outcome {
@@ -138,13 +138,8 @@ async fn open(options: &EngineOptions, socket: &std::path::Path) -> Result<Arc<E
 }
 
 fn log() -> Result<(), Failure> {
-    let filter = variable("KUKRI_LOG").unwrap_or_else(|| "info".to_owned());
-    let filter = tracing_subscriber::EnvFilter::try_new(&filter).map_err(|error| {
-        Failure::new(format!("KUKRI_LOG={filter}: {error}"))
-            .hint("write a level (error, warn, info, debug), or levels of parts, as in info,kukri_oci=debug")
-    })?;
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(settings::log_filter()?)
         .with_writer(|| Log(std::io::stderr()))
         // It would be printed where nothing can be written to, which panics.
         .log_internal_errors(false)

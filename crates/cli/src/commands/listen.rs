@@ -12,7 +12,7 @@ use super::open;
 use crate::args::{ListenArgs, ProgressMode};
 use crate::exit::Signal;
 use crate::fail::{Failure, Outcome, ended, err, out};
-use crate::progress::{FRAME, Progress};
+use crate::progress::FRAME;
 use crate::settings::variable;
 
 /// Prints where it listens, and serves until a signal comes, which is its orderly end.
@@ -25,7 +25,7 @@ pub async fn listen(mut args: ListenArgs) -> Outcome {
     }
     let given = given_token();
     let listener = bind(&args.listen, given.is_some()).await?;
-    let mut progress = Progress::new(&args.session, &["kukri listen".to_owned()])?;
+    let mut progress = open::prepare(&args.session, &["kukri listen".to_owned()])?;
     let door = Door { listener, token: given.clone(), allow_cors: args.allow_cors };
     let mut session = tokio::select! {
         session = open::open_at(door, !args.disable_host_read_write, &args.session, &mut progress) => session?,

@@ -107,6 +107,13 @@ fn next_steps(kinds: impl Iterator<Item = ErrorKind>, places: &Places, is_root: 
     hints
 }
 
+/// Looks at all that is said about a session before anything is started or written. `words`: what is run.
+pub fn prepare(flags: &SessionFlags, words: &[String]) -> Result<Progress, Failure> {
+    settings::check()?;
+    settings::workdir(flags.workdir.as_deref())?;
+    Progress::new(flags, words)
+}
+
 /// Opens a session for programs that this command starts, or that have started it.
 pub async fn open(flags: &SessionFlags, progress: &mut Progress) -> Result<RunningSession, Failure> {
     open_at(Door::loopback().await?, true, flags, progress).await
@@ -120,11 +127,7 @@ pub async fn open_at(
     progress: &mut Progress,
 ) -> Result<RunningSession, Failure> {
     let places = settings::from_environment()?.places()?;
-    let workdir = match &flags.workdir {
-        Some(path) => std::fs::canonicalize(path)
-            .map_err(|error| Failure::new(format!("--workdir {}: {error}", path.display())))?,
-        None => std::env::current_dir()?,
-    };
+    let workdir = settings::workdir(flags.workdir.as_deref())?;
     let id = format!("{}-{}", std::process::id(), unique());
     let mut hello = ClientHello::new(id.clone(), id, workdir.to_string_lossy());
     if let Some(pretended) = settings::pretended_version()? {

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::open;
 use crate::args::{ProgressMode, SessionArgs};
 use crate::fail::{Outcome, out};
-use crate::progress::{FRAME, Progress};
+use crate::progress::FRAME;
 use crate::runs;
 
 /// Prints port and token, and serves until standard input ends or a signal comes. Both are orderly ends.
@@ -20,7 +20,7 @@ pub async fn session(mut args: SessionArgs) -> Outcome {
         // The program that uses the session writes to the same terminal, and a picture would be drawn over what it writes.
         args.session.progress = ProgressMode::Plain;
     }
-    let mut progress = Progress::new(&args.session, &runs::parent())?;
+    let mut progress = open::prepare(&args.session, &runs::parent())?;
     let mut session = open::open(&args.session, &mut progress).await?;
     out(&format!("{{\"port\":{},\"session_token\":\"{}\"}}\n", session.port(), session.token()))?;
     let stdin_ends = async {

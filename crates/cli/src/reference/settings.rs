@@ -66,7 +66,8 @@ fn value(kind: Kind) -> String {
         Kind::Size => "size".to_owned(),
         Kind::Duration => "duration".to_owned(),
         Kind::Count => "number".to_owned(),
-        Kind::Switch => "`1` or `true`: on; `0`, `false`, `no`, `off`: off".to_owned(),
+        Kind::True => "`true`: on".to_owned(),
+        Kind::Switch => "`1`, `true`, `yes`, `on`: on; `0`, `false`, `no`, `off`: off".to_owned(),
         Kind::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Kind::Text(form) => format!("`{}`", cell(form)),
     }

@@ -24,8 +24,10 @@ pub enum Kind {
     Duration,
     /// A whole number.
     Count,
-    /// On if set, except to `0`, `false`, `no` or `off`.
+    /// On or off.
     Switch,
+    /// On if it is `true`, as the standard or the service that sets it wants it.
+    True,
     /// One of a few words.
     Choice(&'static [&'static str]),
     /// A text, and how it is written.
@@ -43,7 +45,7 @@ impl Kind {
             Self::Size => "SIZE",
             Self::Duration => "DURATION",
             Self::Count => "COUNT",
-            Self::Switch => "BOOL",
+            Self::Switch | Self::True => "BOOL",
             Self::Choice(_) => "CHOICE",
             Self::Text(form) => form,
         }

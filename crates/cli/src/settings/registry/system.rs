@@ -99,7 +99,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::variable(
         Reader::System,
         "GITHUB_ACTIONS",
-        Kind::Switch,
+        Kind::True,
         "off",
         "If `true`, lines of progress have groups and error annotations for GitHub Actions, and the Python package says \
          which line of the program a failed step comes from",
@@ -114,7 +114,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::variable(
         Reader::System,
         "GITLAB_CI",
-        Kind::Switch,
+        Kind::True,
         "off",
         "If `true`, lines of progress have sections for GitLab CI that fold",
     ),

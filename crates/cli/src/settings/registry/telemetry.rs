@@ -10,7 +10,7 @@ const fn otel(name: &'static str, kind: Kind, default: &'static str, doc: &'stat
 pub(super) const SETTINGS: &[Setting] = &[
     otel(
         "OTEL_SDK_DISABLED",
-        Kind::Switch,
+        Kind::True,
         "off",
         "Send no telemetry, whatever else is set; only `true` counts",
     ),
@@ -67,7 +67,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     otel(
         "OTEL_EXPORTER_OTLP_INSECURE",
-        Kind::Switch,
+        Kind::True,
         "off",
         "Whether gRPC goes without TLS where the endpoint has no scheme",
     ),

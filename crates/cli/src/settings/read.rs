@@ -1,0 +1,56 @@
+//! From texts to what settings of the engine mean, where that is no size or time.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use kukri_engine::engine::NetworkMode;
+
+/// What containers see of the network.
+pub fn network(text: &str) -> Result<NetworkMode, String> {
+    match text {
+        "host" => Ok(NetworkMode::Host),
+        "none" => Ok(NetworkMode::None),
+        "bridge" => Ok(NetworkMode::Bridge),
+        _ => Err(format!("{text:?} is no such network (expected bridge, host or none)")),
+    }
+}
+
+/// Hosts of registries with URLs of their mirrors.
+pub fn mirrors(text: &str) -> Result<Vec<(String, String)>, String> {
+    let entries = text.split(';').filter(|entry| !entry.is_empty());
+    let pairs = entries.map(|entry| {
+        let pair = entry.split_once('=').filter(|(host, url)| !host.is_empty() && !url.is_empty());
+        let (host, url) = pair.ok_or_else(|| {
+            format!("{entry:?} is no mirror (expected HOST=URL, as in docker.io=http://mirror:5000)")
+        })?;
+        Ok((host.to_owned(), url.to_owned()))
+    });
+    pairs.collect()
+}
+
+/// A file that must be there. Whether the engine may read it, only the engine knows.
+pub fn existing(path: PathBuf) -> Result<PathBuf, String> {
+    match std::fs::symlink_metadata(&path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err("there is no such file".to_owned())
+        }
+        _ => Ok(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        assert!(network("bridge").is_ok() && network("Bridge").is_err() && network("").is_err());
+        let pair = |host: &str, url: &str| (host.to_owned(), url.to_owned());
+        assert_eq!(mirrors("a=b;;c=d=e;"), Ok(vec![pair("a", "b"), pair("c", "d=e")]));
+        for text in ["a", "a=b;c", "=b", "a="] {
+            assert!(mirrors(text).is_err(), "{text}");
+        }
+        assert!(existing("/dev/null".into()).is_ok());
+        assert!(existing("/nope".into()).is_err() && existing("/dev/null/x".into()).is_err());
+    }
+}
