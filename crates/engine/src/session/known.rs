@@ -28,12 +28,9 @@ impl KnownObjects {
     /// Texts and numbers are not kept: they may be large, and they are cheap to get again. So are the elements of a list,
     /// which is kept as a whole.
     pub(super) fn learn(&self, digest: &Digest, value: &Value) {
-        let weight = match value {
-            Value::Object(object) => object.weight(),
-            Value::List(items) if holds_objects(value) => items.iter().map(weight).sum(),
-            _ => return,
-        };
-        lock(&self.0).insert(*digest, value.clone(), weight);
+        if holds_objects(value) {
+            lock(&self.0).insert(*digest, value.clone(), weight(value));
+        }
     }
 
     pub(super) fn forget(&self, digest: &Digest) {
