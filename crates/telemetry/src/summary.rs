@@ -16,8 +16,11 @@ pub struct Summary {
     pub total_ns: u64,
     /// The slowest steps, slowest first: nanoseconds and label.
     pub slowest: Vec<(u64, String)>,
-    /// The steps that determined how long it took, each with the result of the one before; empty if there is no such
-    /// chain of two or more that are worth it. Nanoseconds and label.
+    /// How long the chain of steps took, each with the result of the one before, that determined how long everything took,
+    /// nanoseconds.
+    pub critical_ns: u64,
+    /// The longest [`Summary::PATH`] of these steps, in their order, without those that are not slow; empty if only one
+    /// step ran: it would be told twice. Nanoseconds and label.
     pub critical_path: Vec<(u64, String)>,
 }
 
@@ -34,19 +37,20 @@ impl Summary {
         Self {
             counts: view.counters(),
             total_ns: view.elapsed_ns(),
+            critical_ns: view.critical_path().iter().map(|(ns, _)| ns).sum(),
             critical_path: critical_path(view),
             slowest: view.slowest().iter().filter(|(ns, _)| *ns >= Self::SLOW_NS).cloned().collect(),
         }
     }
 }
 
-/// Where one chain of steps is worth showing: those of its steps that take their time, the longest few.
 fn critical_path(view: &View) -> Vec<(u64, String)> {
-    let mut path: Vec<_> =
-        view.critical_path().into_iter().filter(|(ns, _)| *ns >= Summary::SLOW_NS).enumerate().collect();
-    if path.len() < 2 {
+    let counts = view.counters();
+    if counts.steps + counts.transfers - counts.cached < 2 {
         return Vec::new();
     }
+    let path = view.critical_path().into_iter().filter(|(ns, _)| *ns >= Summary::SLOW_NS);
+    let mut path: Vec<_> = path.enumerate().collect();
     path.sort_unstable_by_key(|(_, (ns, _))| std::cmp::Reverse(*ns));
     path.truncate(Summary::PATH);
     path.sort_unstable_by_key(|(place, _)| *place);
@@ -95,8 +99,7 @@ impl fmt::Display for Summary {
             writeln!(f, "{:>8}  {label}", format::duration(*ns))?;
         }
         if !self.critical_path.is_empty() {
-            let total = self.critical_path.iter().map(|(ns, _)| ns).sum();
-            writeln!(f, "critical path: {}", format::duration(total))?;
+            writeln!(f, "critical path: {}", format::duration(self.critical_ns))?;
         }
         for (ns, label) in &self.critical_path {
             writeln!(f, "{:>8}  {label}", format::duration(*ns))?;
@@ -134,6 +137,8 @@ slowest:
    1m01s  step 2
     2.0s  step 4
     1.0s  step 5
+critical path: 1m01s
+   1m01s  step 2
 "
         );
     }
@@ -163,6 +168,26 @@ critical path: 3.0s
     2.0s  test
 "
         );
+    }
+
+    /// Also where one step takes nearly all of the time; the time of all is told where only the longest are.
+    #[test]
+    fn the_path_is_told_wherever_steps_could_be_on_it() {
+        let pull = [after(1, &[], "pull", 0.0), finished(1, SpanOutcome::Ok, 18.6)];
+        let ends = |events: &[Event]| Summary::of(&view(events)).to_string();
+        assert_eq!(ends(&pull), "1 step in 18.6s\nslowest:\n   18.6s  pull\n");
+        let mut events = pull.to_vec();
+        events.extend([after(2, &[1], "true", 18.6), finished(2, SpanOutcome::Ok, 18.61)]);
+        let text = "2 steps in 18.6s\nslowest:\n   18.6s  pull\ncritical path: 18.6s\n   18.6s  pull\n";
+        assert_eq!(ends(&events), text);
+        for id in 3..9_u32 {
+            let (from, to) = (20.0 + f64::from(id), 21.0 + f64::from(id));
+            let id = u64::from(id);
+            events.extend([after(id, &[id - 1], &format!("s{id}"), from), finished(id, SpanOutcome::Ok, to)]);
+        }
+        let text = ends(&events);
+        assert!(text.contains("critical path: 24.6s\n   18.6s  pull\n    1.0s  s3\n"), "{text}");
+        assert_eq!(text.lines().count(), 1 + 4 + 1 + Summary::PATH, "{text}");
     }
 
     /// What happens every time does not make a run look less cached than it is.

@@ -249,12 +249,14 @@ fn footer(view: &View, now_ns: u64) -> Styled {
     if counters.failed > 0 {
         line.add(Style::Plain, ", ").add(Style::Bad, &format!("{} failed", counters.failed));
     }
-    let steps = counters.steps;
-    line.add(Style::Plain, &format!(" of {steps} step{}", if steps == 1 { "" } else { "s" }));
-    let transfers = counters.transfers;
-    if transfers > 0 {
-        line.add(Style::Plain, &format!(", {transfers} transfer{}", if transfers == 1 { "" } else { "s" }));
-    }
+    let count = |number: u64, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let (steps, transfers) = (count(counters.steps, "step"), count(counters.transfers, "transfer"));
+    let all = match (counters.steps, counters.transfers) {
+        (_, 0) => steps,
+        (0, _) => transfers,
+        _ => format!("{steps} and {transfers}"),
+    };
+    line.add(Style::Plain, &format!(" of {all}"));
     let elapsed = view.first_ns().map_or(0, |first| now_ns.saturating_sub(first));
     line.add(Style::Dim, &format!("  {}", format::duration(elapsed)));
     line
@@ -306,6 +308,17 @@ mod tests {
       ████████░░░░░░░░░░░░░░░░░░░░░░  1.0 MB / 3.6 MB
 2 running, 1 cached, 1 failed of 4 steps  5.0s"
         );
+    }
+
+    /// What runs may be a transfer, so it is one of both.
+    #[test]
+    fn the_last_line_counts_transfers_beside_steps() {
+        let footer = |events: &[_]| render(&view(events), &PLAIN, at(5.0)).pop().unwrap();
+        let sync = span(1, None, "sync /src", SpanKind::Sync, 0.0);
+        assert_eq!(footer(std::slice::from_ref(&sync)), "1 running of 1 transfer  5.0s");
+        let exec = span(2, None, "make", SpanKind::Exec, 1.0);
+        let export = span(3, None, "export file", SpanKind::Export, 1.0);
+        assert_eq!(footer(&[sync, exec, export]), "3 running of 1 step and 2 transfers  5.0s");
     }
 
     #[test]

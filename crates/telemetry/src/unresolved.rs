@@ -49,7 +49,7 @@ fn pictures_and_summaries_have_it() {
     assert_eq!(
         tty::render(&view, &screen, at(10.5)).join("\n"),
         format!(
-            "✗ {LABEL}  0.5s\n  └ docker.io/library/nope:1: not found\n0 running, 1 failed of 0 steps, 1 transfer  0.5s"
+            "✗ {LABEL}  0.5s\n  └ docker.io/library/nope:1: not found\n0 running, 1 failed of 1 transfer  0.5s"
         )
     );
     let [started, ended] = events().try_into().unwrap();
