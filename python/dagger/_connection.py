@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from dagger import _params
 from dagger._config import SOURCE_LINES, Config, checked
-from dagger._errors import DaggerError, ProvisionError, SessionError
-from dagger._link import AsyncLink, AsyncSession
+from dagger._errors import ClientConnectionError, DaggerError, ProvisionError, SessionError
+from dagger._link import AsyncLink, AsyncSession, no_session
 from dagger._loops import running
 from dagger._pool import AsyncHttp
 
@@ -113,6 +113,10 @@ class SharedLink(AsyncLink):
             http = AsyncHttp(params, self.config.timeouts(), self.config.retry)
             self._ambient = (params, process, AsyncSession(http, None, None))
         return self._ambient[2]
+
+    def missing(self) -> ClientConnectionError:
+        # Its objects belong to no session: where one has ended, any other will do.
+        return no_session(ended=self.ended)
 
     def add(self, session: AsyncSession, config: Config) -> None:
         """A session began."""

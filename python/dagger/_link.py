@@ -145,10 +145,16 @@ class Link:
                 "the session of this object was closed; "
                 "use the object inside of the `with` block of its connection"
             )
-        return ClientConnectionError(
-            "there is no session; use the object inside of `async with dagger.connection():`, "
-            "start the program with `kukri run`, or set DAGGER_SESSION_PORT and DAGGER_SESSION_TOKEN"
-        )
+        return no_session(ended=False)
+
+
+def no_session(*, ended: bool) -> ClientConnectionError:
+    """There is none, or none any more; and how to begin one."""
+    what = "there is no session any more, it has ended" if ended else "there is no session"
+    return ClientConnectionError(
+        f"{what}; use the object inside of `async with dagger.connection():`, "
+        "start the program with `kukri run`, or set DAGGER_SESSION_PORT and DAGGER_SESSION_TOKEN"
+    )
 
 
 class AsyncLink(Link):
@@ -174,7 +180,7 @@ class AsyncLink(Link):
         """The result of a plan, and the number of the session in which it was found."""
         try:
             session = self.session()
-        except TransportError:
+        except (ClientConnectionError, TransportError):
             if self.last is not None:
                 await self.last.patience()
             raise

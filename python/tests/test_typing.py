@@ -50,6 +50,38 @@ def test_pyright() -> None:
     assert sorted(found) == expected(SAMPLES / "wrong.py")
 
 
+def with_settings_of_the_page(tmp_path: Path, *command: str) -> list[int]:
+    """The lines in which a checker finds errors, with the settings that the page on Python shows."""
+    shutil.copy(SAMPLES / "truth.py", tmp_path)
+    shutil.copy(ROOT / "docs/snippets/checkers/pyproject.toml", tmp_path)
+    env = {**os.environ, "MYPYPATH": str(ROOT / "python")}
+    done = subprocess.run(
+        [*command, "truth.py"], capture_output=True, text=True, cwd=tmp_path, env=env, check=False
+    )
+    return sorted({int(line.split(":")[1]) for line in done.stdout.splitlines() if "error:" in line})
+
+
+def found_by(checker: str) -> list[int]:
+    """The lines of the sample that name a checker."""
+    lines = (SAMPLES / "truth.py").read_text().splitlines()
+    return [number for number, line in enumerate(lines, 1) if checker in line.partition("#")[2]]
+
+
+@pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed")
+def test_mypy_finds_conditions(tmp_path: Path) -> None:
+    found = with_settings_of_the_page(tmp_path, sys.executable, "-m", "mypy")
+    assert found == found_by("mypy")
+    assert len(found) == 6
+
+
+@pytest.mark.skipif(not PYRIGHT.exists() and not shutil.which("pyright"), reason="pyright is not installed")
+def test_pyright_finds_conditions(tmp_path: Path) -> None:
+    pyright = str(PYRIGHT) if PYRIGHT.exists() else "pyright"
+    found = with_settings_of_the_page(tmp_path, pyright)
+    assert found == found_by("pyright")
+    assert len(found) == 4
+
+
 @pytest.mark.skipif(not PYRIGHT.exists() and not shutil.which("pyright"), reason="pyright is not installed")
 def test_every_type_is_known() -> None:
     """Nothing has to be inferred: strict checkers call that partially unknown."""

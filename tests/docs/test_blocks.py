@@ -24,6 +24,7 @@ RUN_BY = {
     "docs/recipes": "tests/docs/test_transcripts.py",
     "docs/snippets": "tests/docs/test_transcripts.py",
     "docs/snippets/alone": "tests/docs/test_transcripts.py",
+    "docs/snippets/checkers": "python/tests/test_typing.py",
     "docs/snippets/collector": "tests/docs/test_telemetry.py",
     "docs/snippets/get_started": "tests/docs/test_newcomer.py",
     "docs/snippets/node": "tests/docs/test_node.py",
