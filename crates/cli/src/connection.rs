@@ -33,6 +33,43 @@ struct Own {
     frame: tokio::time::Interval,
     resized: Signal,
     gone: bool,
+    /// Events are taken when they come. Else only now and then.
+    at_once: bool,
+    /// Bytes of events since the last picture.
+    taken: usize,
+}
+
+/// More bytes of events than this between two pictures, a small part of what may wait at the engine, are taken at once: it
+/// would come to a stop.
+const BUSY: usize = 256 << 10;
+
+impl Own {
+    fn event(&mut self, event: &[u8]) {
+        self.taken += event.len();
+        self.progress.event(event);
+    }
+
+    /// Takes what has come since the last time. To be woken for each event would cost more than the event.
+    fn take_waiting(&mut self) {
+        while let Some(event) = self.session.waiting_event() {
+            self.event(&event);
+        }
+    }
+
+    fn tick(&mut self) {
+        self.take_waiting();
+        self.at_once = std::mem::take(&mut self.taken) > BUSY || self.progress.shows_at_once();
+        self.progress.tick();
+    }
+}
+
+/// A command that is interrupted shows and keeps what it has been told.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(own) = &mut self.own {
+            own.take_waiting();
+        }
+    }
 }
 
 impl Connection {
@@ -59,7 +96,11 @@ impl Connection {
         frame.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let resized = signal(SignalKind::window_change())?;
         let (port, token) = (session.port(), session.token().to_owned());
-        Ok(Self { port, token, own: Some(Own { session, progress, frame, resized, gone: false }) })
+        Ok(Self {
+            port,
+            token,
+            own: Some(Own { session, progress, frame, resized, gone: false, at_once: true, taken: 0 }),
+        })
     }
 
     /// The port on 127.0.0.1.
@@ -94,10 +135,10 @@ impl Connection {
         let Some(own) = &mut self.own else { return std::future::pending().await };
         loop {
             tokio::select! {
-                _ = own.frame.tick() => own.progress.tick(),
+                _ = own.frame.tick() => own.tick(),
                 _ = own.resized.recv() => own.progress.tick(),
-                event = own.session.next_event(), if !own.gone => match event {
-                    Some(event) => own.progress.event(&event),
+                event = own.session.next_event(), if own.at_once && !own.gone => match event {
+                    Some(event) => own.event(&event),
                     None => own.gone = true,
                 },
             }
@@ -119,8 +160,8 @@ impl Connection {
     }
 
     /// Ends the session, if it is our own. An error: what was asked for besides the work itself could not be done.
-    pub async fn close(self) -> Result<(), Failure> {
-        match self.own {
+    pub async fn close(mut self) -> Result<(), Failure> {
+        match self.own.take() {
             Some(Own { session, mut progress, .. }) => open::close(session, &mut progress).await,
             None => Ok(()),
         }

@@ -137,6 +137,11 @@ impl Progress {
             || self.telemetry.is_some()
     }
 
+    /// Whether each event is to be shown when it comes, and not only with the next picture, or in the end.
+    pub const fn shows_at_once(&self) -> bool {
+        !matches!(self.mode, Mode::None | Mode::Tty(_) | Mode::Report)
+    }
+
     /// One event, as it came from the engine.
     pub fn event(&mut self, bytes: &[u8]) {
         let Ok(event) = serde_json::from_slice::<Event>(bytes) else { return };

@@ -142,6 +142,11 @@ impl RunningSession {
         self.client.next_event().await
     }
 
+    /// A progress event that has come already.
+    pub fn waiting_event(&mut self) -> Option<Bytes> {
+        self.client.waiting_event()
+    }
+
     /// Returns when the engine has gone, though nobody asked it to.
     pub async fn engine_gone(&self) {
         self.client.ended().cancelled().await;

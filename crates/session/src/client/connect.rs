@@ -160,12 +160,22 @@ impl Client {
     /// The next progress event; none when the session has ended. Events wait (up to 8 MiB, at the engine) until they are
     /// taken.
     pub async fn next_event(&mut self) -> Option<Bytes> {
-        let (event, size) = self.events.recv().await?;
+        let event = self.events.recv().await?;
+        Some(self.take(event))
+    }
+
+    /// An event that has come already. Whoever looks now and then is not woken for each.
+    pub fn waiting_event(&mut self) -> Option<Bytes> {
+        let event = self.events.try_recv().ok()?;
+        Some(self.take(event))
+    }
+
+    fn take(&mut self, (event, size): (Bytes, usize)) -> Bytes {
         self.taken += size;
         if self.taken >= EVENT_BATCH {
             self.link.link.took_event(std::mem::take(&mut self.taken));
         }
-        Some(event)
+        event
     }
 
     /// Begins to end the session: the engine sees the end, sends its last events and ends too; then
