@@ -12,7 +12,6 @@ from dagger import log, sync
 WITHOUT = {
     **dict.fromkeys(("ClientFilesyncMirror", "RemoteGitMirror", "HTTPState"), "nothing of the API gives one"),
     **dict.fromkeys(("FunctionCachePolicy", "PipelineLabel"), "nothing of the API takes one"),
-    "Node": "every type has it",
     **dict.fromkeys(("DownloadError", "VersionMismatch"), "never raised"),
     **dict.fromkeys(("ClientConnectionError", "SessionError"), "happens where there is no engine"),
     "InvalidQueryError": "happens where an engine breaks its promise",

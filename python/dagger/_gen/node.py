@@ -10,7 +10,14 @@ from dagger._object import Object
 
 @runtime_checkable
 class Node(Protocol):
-    """Every object."""
+    """Every object.
+
+    Example:
+        ```python
+        await dag.directory().id()
+        # for example "Directory.Ug_TndPwYu8IQJh7ACipXOERV1xJUQkFiSBBIBLuHOk.TXfR"
+        ```
+    """
 
     async def id(self) -> str:
         """Identifies the object. Asking for it does no work.

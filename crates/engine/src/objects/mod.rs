@@ -146,6 +146,13 @@ pub fn interfaces() -> &'static [InterfaceDef] {
         no_effect: None,
         examples: &[],
     };
+    const SHOWN_ID: OperationDef = OperationDef {
+        examples: &[kukri_model::schema::ExampleDef {
+            call: "directory.id",
+            gives: r#"like "Directory.Ug_TndPwYu8IQJh7ACipXOERV1xJUQkFiSBBIBLuHOk.TXfR""#,
+        }],
+        ..ID
+    };
     const SYNC: OperationDef = OperationDef {
         on: "Syncer",
         name: "sync",
@@ -178,7 +185,7 @@ pub fn interfaces() -> &'static [InterfaceDef] {
             doc: "What can be written to the client's machine.",
             fields: &[EXPORT, ID],
         },
-        InterfaceDef { name: "Node", doc: "Every object.", fields: &[ID] },
+        InterfaceDef { name: "Node", doc: "Every object.", fields: &[SHOWN_ID] },
         InterfaceDef { name: "Syncer", doc: "What can be computed ahead of time.", fields: &[ID, SYNC] },
     ]
 }

@@ -9,7 +9,14 @@ from dagger._object import SyncObject
 
 @runtime_checkable
 class Node(Protocol):
-    """Every object."""
+    """Every object.
+
+    Example:
+        ```python
+        dag.directory().id()
+        # for example "Directory.Ug_TndPwYu8IQJh7ACipXOERV1xJUQkFiSBBIBLuHOk.TXfR"
+        ```
+    """
 
     def id(self) -> str:
         """Identifies the object. Asking for it does no work.

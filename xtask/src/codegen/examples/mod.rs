@@ -38,9 +38,12 @@ pub type Examples = BTreeMap<String, Vec<Example>>;
 pub fn collect(registry: &Registry) -> Result<Examples, String> {
     let mut examples = Examples::new();
     let operations = registry.objects.values().flat_map(|entry| entry.fields.values());
-    for operation in operations {
-        let name = format!("{}.{}", operation.def.on, operation.def.name);
-        for example in operation.def.examples {
+    // What interfaces have of their own is no operation of any object.
+    let own =
+        registry.interfaces.values().flat_map(|def| def.fields.iter().filter(|field| field.on == def.name));
+    for def in operations.map(|operation| operation.def).chain(own) {
+        let name = format!("{}.{}", def.on, def.name);
+        for example in def.examples {
             let made = make(registry, example.call, example.gives);
             let made = made.map_err(|error| format!("example of {name}: {error}: {}", example.call))?;
             examples.entry(name.clone()).or_default().push(made);

@@ -17,22 +17,28 @@ pub fn expression(registry: &Registry, chain: &Chain, wait: bool) -> Result<Code
     steps(registry, dag, "Query", &chain.0, wait)
 }
 
+/// An operation of a type, or what all objects have.
+fn operation(registry: &Registry, kind: &str, field: &str) -> Option<&'static OperationDef> {
+    let of_all = || registry.interfaces.get("Node")?.fields.iter().find(|def| def.name == field);
+    let own = registry.operation(kind, field).map(|operation| operation.def);
+    own.or_else(|| registry.objects.contains_key(kind).then(of_all)?)
+}
+
 fn steps(registry: &Registry, on: Code, kind: &str, steps_left: &[Step], wait: bool) -> Result<Code, String> {
     let mut kind = kind;
     let mut calls = Calls { on, calls: Vec::new(), wait };
     let mut left = steps_left.iter();
     while let Some(step) = left.next() {
-        let operation = registry
-            .operation(kind, &step.field)
+        let def = operation(registry, kind, &step.field)
             .ok_or_else(|| format!("{kind} has no operation {}", step.field))?;
-        calls.calls.push((names::python(&step.field), args(registry, operation.def, step)?));
-        let returns = operation.def.returns;
+        calls.calls.push((names::python(&step.field), args(registry, def, step)?));
+        let returns = def.returns;
         let base = returns.base();
         if returns.is_list() && registry.objects.contains_key(base) {
             let item = steps(registry, Code::Text("item".to_owned()), base, left.as_slice(), wait)?;
             return Ok(Code::Each { item: Box::new(item), of: Box::new(Code::Calls(Box::new(calls))) });
         }
-        kind = match (operation.def.expected_type, left.as_slice()) {
+        kind = match (def.expected_type, left.as_slice()) {
             // An object that was computed, such as `sync` gives.
             (Some(expected), [_, ..]) => {
                 if wait {

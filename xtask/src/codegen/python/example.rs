@@ -40,8 +40,11 @@ pub fn of(schema: &Schema, examples: &Examples, def: &TypeDef, flavour: Flavour)
         TypeKind::Object(composite) => {
             own(examples, &def.name, composite, is_async).or_else(|| giving(schema, examples, def, is_async))
         }
-        // Of one of the types that have it.
+        // Of its own, else of one of the types that have it.
         TypeKind::Interface(composite) => {
+            if let Some(lines) = own(examples, &def.name, composite, is_async) {
+                return Some(lines);
+            }
             let fields: Vec<&str> =
                 composite.fields.keys().map(AsRef::as_ref).filter(|field| *field != "id").collect();
             let places = composites(schema)
