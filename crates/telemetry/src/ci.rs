@@ -44,6 +44,9 @@ const WAITING: usize = 256 * 1024;
 const QUOTED: usize = 10;
 /// Calls of [`Ci::tick`] for which an annotation waits for its line: a machine that is busy needs a second or two.
 const PATIENCE: u8 = 30;
+/// The same where the line is known. Then the program is about to end: it writes its traceback in pieces, and what comes
+/// between two of them does not stand at the beginning of a line, as it must.
+const TRACEBACK: u8 = 10;
 
 /// The state of the writer: which group is open, and what waits.
 #[derive(Clone, Debug)]
@@ -67,6 +70,7 @@ struct Annotation {
     id: SpanId,
     title: String,
     text: String,
+    place: Option<(String, u32)>,
     patience: u8,
 }
 
@@ -112,10 +116,9 @@ impl Ci {
             }
             Event::SpanFinished { .. } => self.finished(&mut out, id, &lines, view),
             Event::SpanSource { file, line, .. } => {
-                if let Some(at) = self.annotations.iter().position(|annotation| annotation.id == id) {
-                    let annotation = self.annotations.remove(at);
-                    self.close(&mut out);
-                    self.write(&mut out, &annotation, Some((file, *line)));
+                if let Some(waiting) = self.annotations.iter_mut().find(|annotation| annotation.id == id) {
+                    waiting.place.get_or_insert_with(|| (file.clone(), *line));
+                    waiting.patience = waiting.patience.min(TRACEBACK);
                 } else if self.steps.contains_key(&id) {
                     self.early.insert(id, (file.clone(), *line));
                 }
@@ -258,14 +261,9 @@ impl Ci {
                     text.push_str(&line.text);
                 }
                 let title = span.label.clone();
-                let annotation = Annotation { id, title, text, patience: PATIENCE };
-                match self.early.remove(&id) {
-                    Some((file, line)) => {
-                        self.close(out);
-                        self.write(out, &annotation, Some((&file, line)));
-                    }
-                    None => self.annotations.push(annotation),
-                }
+                let place = self.early.remove(&id);
+                let patience = if place.is_some() { TRACEBACK } else { PATIENCE };
+                self.annotations.push(Annotation { id, title, text, place, patience });
             }
             Service::GitLab => {
                 let _ = writeln!(out, "\u{1b}[31;1mERROR: {}: {why}\u{1b}[0;m", span.label);
@@ -280,13 +278,13 @@ impl Ci {
         self.annotations = later;
         let now: Vec<Annotation> = now;
         for annotation in &now {
-            self.write(out, annotation, None);
+            self.write(out, annotation);
         }
     }
 
-    fn write(&self, out: &mut String, annotation: &Annotation, place: Option<(&str, u32)>) {
+    fn write(&self, out: &mut String, annotation: &Annotation) {
         let Service::GitHub { workspace, .. } = &self.service else { return };
-        let place = place.map(|(file, line)| {
+        let place = annotation.place.as_ref().map(|(file, line)| {
             let below =
                 file.strip_prefix(workspace.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
             let file = below.filter(|_| !workspace.is_empty()).unwrap_or(file);
@@ -398,6 +396,11 @@ warning: old client
         );
     }
 
+    /// What is written in the time of so many ticks.
+    fn waited(ci: &mut Ci, ticks: u8) -> String {
+        (0..ticks).map(|_| ci.tick()).collect()
+    }
+
     /// A line that comes soon is named; one that does not is not waited for.
     #[test]
     fn annotations_name_lines_of_the_program() {
@@ -422,16 +425,21 @@ warning: old client
             assert!(!show(&finished(1, failure("exit code: 2", Some(2)), 13.0)).contains("::error"));
             show(&log(2, Stream::Stdout, "more\n", 14.0));
             let source = Event::SpanSource { id: 1, file: file.into(), line: 12 };
-            // Not in a group that folds.
-            assert_eq!(show(&source), format!("::endgroup::\n{expected}"));
+            assert_eq!(show(&source), "", "the program writes its traceback");
             assert_eq!(show(&source), "", "once");
+            // Not in a group that folds.
+            assert_eq!(waited(&mut ci, TRACEBACK), format!("::endgroup::\n{expected}"));
+            let mut show = |event: &Event| {
+                view.apply(event);
+                ci.render(event, &view)
+            };
             show(&span(3, None, "withExec make", SpanKind::Exec, 10.0));
             let early = Event::SpanSource { id: 3, file: file.into(), line: 12 };
             assert_eq!(show(&early), "", "the failure itself is told later");
-            let shown = show(&finished(3, failure("exit code: 2", Some(2)), 13.0));
-            assert!(shown.ends_with(expected), "{shown}");
+            show(&finished(3, failure("exit code: 2", Some(2)), 13.0));
             show(&finished(2, failure("exit code: 3", Some(3)), 13.0));
-            let later: String = (0..PATIENCE).map(|_| ci.tick()).collect();
+            assert_eq!(waited(&mut ci, TRACEBACK), expected);
+            let later = waited(&mut ci, PATIENCE);
             assert_eq!(later, "::error title=withExec more::exit code 3%0Aopen%0Amore\n");
             assert!(!ci.finish().contains("::error"));
         }
