@@ -1,12 +1,10 @@
 //! Runs that failed: what later runs are compared with. They lie among the results, and are none.
 
-use rusqlite::params;
-
 use kukri_model::Digest;
 
 use crate::Store;
 use crate::error::Result;
-use crate::records::{ResultRecord, encode_inputs, now, seconds};
+use crate::records::{ResultRecord, insert};
 
 /// Most records of runs that failed; the latest stay.
 const MOST: u32 = 2_000;
@@ -18,18 +16,8 @@ impl Store {
     /// Only the latest 2,000 records stay; a prune takes them like results that nobody asks for any more.
     pub fn put_failures(&self, records: &[(Digest, ResultRecord)]) -> Result<()> {
         self.inner.index.write("note a run that failed", |transaction| {
-            let mut insert = transaction
-                .prepare_cached("INSERT OR REPLACE INTO results VALUES(?,x'',x'',?,?,?,?,?,?)")?;
             for (key, record) in records {
-                insert.execute(params![
-                    key.as_bytes(),
-                    record.label,
-                    record.slot.as_bytes(),
-                    encode_inputs(&record.inputs),
-                    record.cost_ms as i64,
-                    seconds(record.created),
-                    now(),
-                ])?;
+                insert(transaction, key, &[], &[], record)?;
             }
             // By the index `failures`: what it costs does not depend on how many results there are.
             let mut bound = transaction.prepare_cached(

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use kukri_model::Digest;
 use kukri_tree::TreeId;
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::Store;
 use crate::disk::journal::{LONG, Record};
@@ -151,22 +151,9 @@ impl Store {
             inner.touch(record.roots.iter().map(Root::digest).chain([key]));
         }
         inner.index.write("store results", |transaction| {
-            let mut insert =
-                transaction.prepare_cached("INSERT OR REPLACE INTO results VALUES(?,?,?,?,?,?,?,?,?)")?;
-            for (key, record) in &results {
-                insert.execute(params![
-                    key.as_bytes(),
-                    record.value,
-                    encode_roots(&record.roots),
-                    record.label,
-                    record.slot.as_bytes(),
-                    encode_inputs(&record.inputs),
-                    record.cost_ms as i64,
-                    seconds(record.created),
-                    now(),
-                ])?;
-            }
-            Ok(())
+            results
+                .iter()
+                .try_for_each(|(key, record)| insert(transaction, key, &record.value, &record.roots, record))
         })
     }
 
@@ -380,7 +367,30 @@ fn likeness(a: &[u8], b: &[u8]) -> usize {
     (before + after).min(least)
 }
 
-pub(crate) fn encode_inputs(inputs: &[(String, Digest)]) -> String {
+/// Writes the row of a run, in place of one with this key. `value` is empty for a run that failed.
+pub(crate) fn insert(
+    connection: &Connection,
+    key: &Digest,
+    value: &[u8],
+    roots: &[Root],
+    record: &ResultRecord,
+) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO results VALUES(?,?,?,?,?,?,?,?,?)")?;
+    insert.execute(params![
+        key.as_bytes(),
+        value,
+        encode_roots(roots),
+        record.label,
+        record.slot.as_bytes(),
+        encode_inputs(&record.inputs),
+        record.cost_ms as i64,
+        seconds(record.created),
+        now(),
+    ])?;
+    Ok(())
+}
+
+fn encode_inputs(inputs: &[(String, Digest)]) -> String {
     // Texts and digests always have a JSON form.
     serde_json::to_string(inputs).unwrap_or_default()
 }
@@ -428,7 +438,7 @@ pub(crate) fn now() -> i64 {
     seconds(SystemTime::now())
 }
 
-pub(crate) fn seconds(time: SystemTime) -> i64 {
+fn seconds(time: SystemTime) -> i64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
