@@ -1,8 +1,10 @@
 //! Comparing two trees.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::cancel;
 use crate::node::{Entry, EntryKind, Meta, Node, NodeReader, TreeError, TreeId};
 use crate::path;
 use crate::sealed::{Sealed, Sealer};
@@ -150,6 +152,7 @@ pub fn compare(
     let mut path = Vec::new();
     let mut stack = vec![enter(old, new, 0)];
     while let Some(Frame { before, after, left, right, base }) = stack.last_mut() {
+        cancel::check()?;
         path.truncate(*base);
         let Some(step) = step(before, after, left, right) else {
             stack.pop();
@@ -201,6 +204,7 @@ const fn is_dir(kind: &EntryKind) -> bool {
 /// The reader's.
 pub fn diff_tree(reader: &dyn NodeReader, before: &TreeId, after: &TreeId) -> Result<Sealed, TreeError> {
     struct Level {
+        pair: (TreeId, TreeId),
         frame: Frame,
         name: Box<[u8]>,
         kept: Vec<Entry>,
@@ -210,9 +214,13 @@ pub fn diff_tree(reader: &dyn NodeReader, before: &TreeId, after: &TreeId) -> Re
         return Ok(Sealed::empty());
     }
     let mut sealer = Sealer::default();
+    // A pair of directories may be met often, and gives the same every time: none without a change.
+    let mut known: HashMap<(TreeId, TreeId), Option<TreeId>> = HashMap::new();
     let enter = |old: &TreeId, new: &TreeId, name: &[u8]| -> Result<Level, TreeError> {
+        cancel::check()?;
         let (before, after) = (reader.node(&old.stored)?, reader.node(&new.stored)?);
         Ok(Level {
+            pair: (*old, *new),
             frame: Frame { before, after, left: 0, right: 0, base: 0 },
             name: name.into(),
             kept: Vec::new(),
@@ -226,12 +234,17 @@ pub fn diff_tree(reader: &dyn NodeReader, before: &TreeId, after: &TreeId) -> Re
             Some(Step::Left(_)) => {}
             Some(Step::Right(new)) => level.kept.push(new.clone()),
             Some(Step::Both(old, new)) => match (&old.kind, &new.kind) {
-                (EntryKind::Dir(old), EntryKind::Dir(inner)) => {
-                    if !equality.trees(old, inner) {
+                (EntryKind::Dir(old), EntryKind::Dir(inner)) => match known.get(&(*old, *inner)) {
+                    _ if equality.trees(old, inner) => {}
+                    Some(Some(id)) => {
+                        level.kept.push(Entry { name: new.name.clone(), kind: EntryKind::Dir(*id) });
+                    }
+                    Some(None) => {}
+                    None => {
                         let inner = enter(old, inner, &new.name)?;
                         stack.push(inner);
                     }
-                }
+                },
                 (old, kind) => {
                     if is_dir(old) || is_dir(kind) || !equality.entries(old, kind) {
                         level.kept.push(new.clone());
@@ -239,19 +252,16 @@ pub fn diff_tree(reader: &dyn NodeReader, before: &TreeId, after: &TreeId) -> Re
                 }
             },
             None => {
-                let Level { frame, name, kept } = stack.pop().expect("it was just there");
+                let Level { pair, frame, name, kept } = stack.pop().expect("it was just there");
                 let changed = !kept.is_empty() || !equality.metas(&frame.before.meta, &frame.after.meta);
                 let node = Node { meta: frame.after.meta.clone(), entries: kept };
-                match stack.last_mut() {
-                    Some(parent) if changed => {
-                        parent.kept.push(Entry { name, kind: EntryKind::Dir(sealer.seal(&node)) });
-                    }
-                    Some(_) => {}
-                    None if changed => {
-                        let id = sealer.seal(&node);
-                        return Ok(sealer.finish(id));
-                    }
-                    None => return Ok(Sealed::empty()),
+                let id = changed.then(|| sealer.seal(&node));
+                known.insert(pair, id);
+                match (stack.last_mut(), id) {
+                    (Some(parent), Some(id)) => parent.kept.push(Entry { name, kind: EntryKind::Dir(id) }),
+                    (Some(_), None) => {}
+                    (None, Some(id)) => return Ok(sealer.finish(id)),
+                    (None, None) => return Ok(Sealed::empty()),
                 }
             }
         }

@@ -4,6 +4,7 @@
 //! together only while group, content and metadata are all equal. That is also why groups need no renumbering when trees
 //! are merged.
 
+mod map;
 mod merge;
 mod open;
 
@@ -15,6 +16,7 @@ use crate::path;
 use crate::pattern::{Pattern, is_pattern};
 use crate::sealed::Sealed;
 
+use map::{Change, Made, change_entry};
 pub use merge::CopyOptions;
 use open::{Dir, Here, Place, Slot};
 
@@ -52,6 +54,7 @@ pub struct Editor<'r> {
     reader: &'r dyn NodeReader,
     /// Directories in use; the first is the root. Those that were removed stay, unreachable.
     dirs: Vec<Dir>,
+    made: Made,
     clock: i64,
 }
 
@@ -65,7 +68,7 @@ impl<'r> Editor<'r> {
             Some(id) => Dir::loaded(id, reader.node(&id.stored)?),
             None => Dir::new(Meta::new(0o755)),
         };
-        Ok(Self { reader, dirs: vec![root], clock: 0 })
+        Ok(Self { reader, dirs: vec![root], made: Made::new(), clock: 0 })
     }
 
     /// Time (nanoseconds since 1970) of the directories and links made from now on; 0 at first.
@@ -273,7 +276,7 @@ impl<'r> Editor<'r> {
         match (self.parent(&clean)?, kind) {
             (Some((dir, name)), kind) => self.put(dir, name, kind),
             (None, EntryKind::Dir(id)) => {
-                self.dirs[0] = Dir::loaded(id, self.reader.node(&id.stored)?);
+                self.dirs[0] = Dir::loaded(id, self.node(&id.stored)?);
                 Ok(())
             }
             (None, _) => Err(TreeError::IsADirectory(path::text(given))),
@@ -330,16 +333,13 @@ impl<'r> Editor<'r> {
         given: &[u8],
         recursive: bool,
         follow: Follow,
-        change: &mut dyn FnMut(&mut Meta, Option<&EntryKind>),
+        change: Change<'_>,
     ) -> Result<(), TreeError> {
         match self.locate(&path::clean(given)?, follow)? {
             None => Err(TreeError::NotFound(path::text(given))),
             Some((_, Place::Dir(dir))) => self.change_all(dir, recursive, change),
             Some((_, Place::Entry(dir, name, mut kind))) => {
-                let old = kind.clone();
-                if let Some(meta) = kind.meta_mut() {
-                    change(meta, Some(&old));
-                }
+                change_entry(&mut kind, change);
                 self.put(dir, &name, kind)
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cancel;
 use crate::gitignore::Gitignores;
 use crate::node::{BlobReader, Entry, EntryKind, Node, NodeReader, TreeError, TreeId};
 use crate::path;
@@ -169,6 +170,7 @@ pub fn filter(reader: &dyn NodeReader, root: &TreeId, filter: &Filter) -> Result
     }
     let mut sealer = Sealer::default();
     let enter = |id: TreeId, base: usize, taken: bool| -> Result<Frame, TreeError> {
+        cancel::check()?;
         let node = reader.node(&id.stored)?;
         Ok(Frame { id, node, next: 0, base, taken, kept: Vec::new(), changed: false })
     };

@@ -2,19 +2,21 @@
 
 use crate::node::{NodeReader, TreeError, TreeId};
 use crate::pattern::Pattern;
-use crate::walk::Walk;
+use crate::walk::{PathRoom, Walk};
 
 /// Paths below `root` that match, in walk order; those of directories end with `/`. Directories below which nothing can
 /// match are not read. Links are not followed.
 ///
 /// # Errors
-/// [`TreeError::Invalid`] for a bad pattern, and the reader's.
+/// [`TreeError::Invalid`] for a bad pattern and for too many paths, and the reader's.
 pub fn glob(reader: &dyn NodeReader, root: &TreeId, pattern: &str) -> Result<Vec<String>, TreeError> {
     let pattern = Pattern::new(pattern)?;
     let mut found = Vec::new();
+    let mut room = PathRoom::default();
     for entry in Walk::new(reader, root).prune(|dir, _| !pattern.may_match_below(dir)) {
         let entry = entry?;
         if pattern.matches(&entry.path) {
+            room.take(entry.path.len())?;
             found.push(entry.text());
         }
     }

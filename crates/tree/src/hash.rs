@@ -1,37 +1,28 @@
 //! The SHA-256 digests that `Directory.digest` and `File.digest` return.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use kukri_model::Digest;
 use ring::digest::{Context, SHA256};
 
+use crate::cancel;
 use crate::node::{BlobReader, EntryKind, Meta, Node, NodeReader, TreeError, TreeId};
-
-/// What keys for [`HashSource::remember`] begin with. Changing the algorithm needs new ones.
-const DIRECTORY: &str = "kukri sha256 directory 1 ";
-const FILE: &str = "kukri sha256 file 1 ";
 
 /// A SHA-256 digest.
 pub type Sha256 = [u8; 32];
 
-/// Contents for hashing, and a memory of what was hashed before.
+/// Contents for hashing.
 pub trait HashSource {
     /// Hands the content of a blob to `sink`, in order, in pieces of any size.
     fn feed(&self, blob: &Digest, sink: &mut dyn FnMut(&[u8])) -> Result<(), TreeError>;
-
-    /// What [`HashSource::remember`] was told under this key.
-    fn remembered(&self, key: &Digest) -> Option<Sha256> {
-        let _ = key;
-        None
-    }
-
-    /// Keeps a result. Keys never mean anything else, so results may be kept for ever.
-    fn remember(&self, key: &Digest, hash: Sha256) {
-        let _ = (key, hash);
-    }
 }
 
-/// Every [`BlobReader`] will do where contents are small and nothing is to be remembered.
+/// What was hashed already: directories by their content, files by content and metadata. Each may be in a tree any number
+/// of times.
+type Known = HashMap<Digest, Sha256>;
+
+/// Every [`BlobReader`] will do where contents are small.
 impl<B: BlobReader> HashSource for B {
     fn feed(&self, blob: &Digest, sink: &mut dyn FnMut(&[u8])) -> Result<(), TreeError> {
         sink(&self.blob(blob)?);
@@ -56,9 +47,7 @@ pub fn directory_digest(
     source: &dyn HashSource,
     root: &TreeId,
 ) -> Result<Sha256, TreeError> {
-    if let Some(hash) = source.remembered(&key(DIRECTORY, root.content.as_bytes())) {
-        return Ok(hash);
-    }
+    let mut known = Known::new();
     let enter = |id: TreeId| -> Result<Frame, TreeError> {
         let node = reader.node(&id.stored)?;
         let mut hash = Context::new(&SHA256);
@@ -72,22 +61,23 @@ pub fn directory_digest(
         let Some(entry) = frame.node.entries.get(frame.next) else {
             let done = stack.pop().expect("it was just there");
             let hash = finish(done.hash);
-            source.remember(&key(DIRECTORY, done.id.content.as_bytes()), hash);
+            known.insert(done.id.content, hash);
             let Some(parent) = stack.last_mut() else { return Ok(hash) };
             add_child(&mut parent.hash, &parent.node.entries[parent.next - 1].name, &hash);
             continue;
         };
         frame.next += 1;
+        cancel::check()?;
         let hash = match &entry.kind {
-            EntryKind::Dir(id) => match source.remembered(&key(DIRECTORY, id.content.as_bytes())) {
-                Some(hash) => hash,
+            EntryKind::Dir(id) => match known.get(&id.content) {
+                Some(hash) => *hash,
                 None => {
                     let inner = enter(*id)?;
                     stack.push(inner);
                     continue;
                 }
             },
-            other => file_digest(source, other)?,
+            other => known_file_digest(source, other, &mut known)?,
         };
         add_child(&mut frame.hash, &entry.name, &hash);
     }
@@ -104,6 +94,14 @@ fn add_child(hash: &mut Context, name: &[u8], child: &Sha256) {
 /// # Errors
 /// The source's; [`TreeError::Invalid`] for a directory.
 pub fn file_digest(source: &dyn HashSource, kind: &EntryKind) -> Result<Sha256, TreeError> {
+    known_file_digest(source, kind, &mut Known::new())
+}
+
+fn known_file_digest(
+    source: &dyn HashSource,
+    kind: &EntryKind,
+    known: &mut Known,
+) -> Result<Sha256, TreeError> {
     let header = match kind {
         EntryKind::File { meta, size, .. } => header(meta, meta.mode & 0o7777, *size, b"0", b"", 0, 0),
         EntryKind::Symlink { meta, target } => header(meta, 0o777, 0, b"2", target, 0, 0),
@@ -118,10 +116,14 @@ pub fn file_digest(source: &dyn HashSource, kind: &EntryKind) -> Result<Sha256, 
             return Err(TreeError::Invalid("a directory has no digest of a file".to_owned()));
         }
     };
-    match kind {
-        EntryKind::File { blob, .. } => hash_blob(source, &header, blob),
-        _ => Ok(sha256(&header)),
+    let EntryKind::File { blob, .. } = kind else { return Ok(sha256(&header)) };
+    let key = Digest::of(&[blob.as_bytes(), &header[..]].concat());
+    if let Some(hash) = known.get(&key) {
+        return Ok(*hash);
     }
+    let hash = hash_blob(source, &header, blob)?;
+    known.insert(key, hash);
+    Ok(hash)
 }
 
 /// `File.digest(excludeMetadata: true)`: the SHA-256 of the 32 bytes of the content's SHA-256.
@@ -134,20 +136,10 @@ pub fn content_digest(source: &dyn HashSource, blob: &Digest) -> Result<Sha256, 
 
 /// SHA-256 of a header and a content.
 fn hash_blob(source: &dyn HashSource, header: &[u8], blob: &Digest) -> Result<Sha256, TreeError> {
-    let key = key(FILE, &[blob.as_bytes(), header].concat());
-    if let Some(hash) = source.remembered(&key) {
-        return Ok(hash);
-    }
     let mut hash = Context::new(&SHA256);
     hash.update(header);
     source.feed(blob, &mut |piece| hash.update(piece))?;
-    let hash = finish(hash);
-    source.remember(&key, hash);
-    Ok(hash)
-}
-
-fn key(kind: &str, what: &[u8]) -> Digest {
-    Digest::of(&[kind.as_bytes(), what].concat())
+    Ok(finish(hash))
 }
 
 fn directory_header(meta: &Meta) -> Vec<u8> {
@@ -209,8 +201,7 @@ pub fn hash_text(hash: &Sha256) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-    use std::collections::HashMap;
+    use std::cell::Cell;
 
     use super::*;
     use crate::memory::Memory;
@@ -276,30 +267,23 @@ mod tests {
         );
     }
 
-    struct Remembering<'a>(&'a Memory, RefCell<HashMap<Digest, Sha256>>, RefCell<usize>);
+    struct Counting<'a>(&'a Memory, Cell<usize>);
 
-    impl HashSource for Remembering<'_> {
+    impl HashSource for Counting<'_> {
         fn feed(&self, blob: &Digest, sink: &mut dyn FnMut(&[u8])) -> Result<(), TreeError> {
-            *self.2.borrow_mut() += 1;
+            self.1.set(self.1.get() + 1);
             self.0.feed(blob, sink)
-        }
-        fn remembered(&self, key: &Digest) -> Option<Sha256> {
-            self.1.borrow().get(key).copied()
-        }
-        fn remember(&self, key: &Digest, hash: Sha256) {
-            self.1.borrow_mut().insert(*key, hash);
         }
     }
 
     #[test]
-    fn what_is_remembered_is_not_read_again() {
+    fn what_is_there_often_is_read_once() {
         let memory = Memory::new();
         memory.put_blob(b"x");
-        let source = Remembering(&memory, RefCell::default(), RefCell::default());
-        let root = tree(&memory, &[("a/x", file("x")), ("b/x", file("x"))]);
-        let first = directory_digest(&memory, &source, &root).unwrap();
-        assert_eq!(*source.2.borrow(), 1);
-        assert_eq!(directory_digest(&Memory::new(), &source, &root), Ok(first), "no node is needed either");
-        assert_eq!(directory_digest(&memory, &memory, &root), Ok(first));
+        let source = Counting(&memory, Cell::new(0));
+        // In equal directories, and in one that differs from them.
+        let root = tree(&memory, &[("a/x", file("x")), ("b/x", file("x")), ("c/y", file("x"))]);
+        assert_eq!(directory_digest(&memory, &source, &root), directory_digest(&memory, &memory, &root));
+        assert_eq!(source.1.get(), 1);
     }
 }

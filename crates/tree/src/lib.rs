@@ -7,6 +7,7 @@
 //! Paths are bytes, separated by `/`; they become text, lossily, only in results meant for people.
 #![forbid(unsafe_code)]
 
+pub mod cancel;
 pub mod changes;
 pub mod combine;
 pub mod diff;
@@ -45,7 +46,7 @@ pub use memory::Memory;
 pub use node::{BlobReader, Entry, EntryKind, Meta, Node, NodeReader, TreeError, TreeId, Xattrs};
 pub use patch::{apply_patch, write_patch};
 pub use pattern::{Pattern, Patterns};
-pub use replace::{Occurrences, replace};
+pub use replace::{Occurrences, Replacing};
 pub use sealed::{Layered, Sealed};
 pub use search::{Query, Room as SearchRoom, Search, SearchMatch, SearchPart, Searching, Target};
 pub use stat::{FileKind, Stat, stat};

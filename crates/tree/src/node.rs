@@ -206,6 +206,9 @@ pub enum TreeError {
         /// Why.
         reason: &'static str,
     },
+    /// Nobody waits for the result any more: see [`crate::cancel`].
+    #[error("cancelled")]
+    Cancelled,
     /// A pattern, owner or other argument is not valid.
     #[error("{0}")]
     Invalid(String),

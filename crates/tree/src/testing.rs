@@ -76,6 +76,21 @@ pub fn nested(memory: &Memory, depth: usize) -> TreeId {
     root
 }
 
+/// A directory with two more of its kind, one in the other so often, and a file with this content at the ends: more paths
+/// than anyone can visit, of a few nodes.
+pub fn doubled(memory: &Memory, depth: usize, content: &str) -> TreeId {
+    memory.put_blob(content.as_bytes());
+    let mut root = tree(memory, &[("f", file(content))]);
+    for _ in 0..depth {
+        let mut node = Node::empty();
+        for name in [*b"a", *b"b"] {
+            node.set(Entry { name: name.into(), kind: EntryKind::Dir(root) });
+        }
+        root = memory.put_node(node);
+    }
+    root
+}
+
 /// All paths of a tree, directories with a trailing slash.
 pub fn paths(reader: &dyn NodeReader, root: &TreeId) -> Vec<String> {
     Walk::new(reader, root).map(|entry| entry.expect("a readable tree").text()).collect()

@@ -2,8 +2,34 @@
 
 use std::sync::Arc;
 
+use crate::cancel;
 use crate::node::{EntryKind, Node, NodeReader, TreeError, TreeId};
 use crate::path;
+
+/// Most bytes that the paths of one result take in memory: as many as a tree of some million files has.
+pub const MAX_PATHS: usize = 256 << 20;
+
+/// Counts the memory that paths take which a walk keeps.
+#[derive(Default)]
+pub(crate) struct PathRoom(usize);
+
+impl PathRoom {
+    /// Takes room for a path.
+    ///
+    /// # Errors
+    /// [`TreeError::Invalid`] where there is none.
+    pub(crate) fn take(&mut self, path: usize) -> Result<(), TreeError> {
+        // What a path takes beside its text.
+        self.0 += path + 80;
+        if self.0 <= MAX_PATHS {
+            return Ok(());
+        }
+        Err(TreeError::Invalid(format!(
+            "the paths of the directory take more than {MAX_PATHS} bytes of memory; ask for a part of it, with a narrower \
+             pattern, or for a directory in it"
+        )))
+    }
+}
 
 /// One visited entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,6 +103,10 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(id) = self.enter.take() {
+            if let Err(error) = cancel::check() {
+                self.stack.clear();
+                return Some(Err(error));
+            }
             let pruned =
                 !self.path.is_empty() && self.prune.as_mut().is_some_and(|prune| prune(&self.path, &id));
             if !pruned {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::cancel;
 use crate::edit::Editor;
+use crate::edit::map::Mapped;
 use crate::edit::open::{Dir, Here, Slot};
 use crate::filter::{Decision, Filter};
 use crate::node::{EntryKind, Meta, Node, TreeError, TreeId};
@@ -29,6 +31,10 @@ impl CopyOptions<'_> {
         {
             meta.mode = mode & 0o7777;
         }
+    }
+
+    fn change(&self, meta: &mut Meta, kind: Option<&EntryKind>) {
+        self.apply(meta, matches!(kind, Some(EntryKind::Symlink { .. })));
     }
 
     fn keeps_meta(&self) -> bool {
@@ -63,7 +69,7 @@ impl Editor<'_> {
     ) -> Result<(), TreeError> {
         let clean = path::clean_inside(path.as_ref())?;
         let filter = options.filter.filter(|filter| !filter.takes_all(b""));
-        let node = self.reader.node(&source.stored)?;
+        let node = self.node(&source.stored)?;
         let target = match self.find_dir(&clean, false)? {
             Some(slot) => slot,
             None => {
@@ -93,8 +99,10 @@ impl Editor<'_> {
         let overwrite = filter.is_none_or(|filter| !filter.has_include());
         let shown = |path: &[u8]| path::text(&whole_path(into, path));
         let mut path = Vec::new();
+        let mut mapped = Mapped::new();
         let mut stack = vec![start];
         while let Some(frame) = stack.last_mut() {
+            cancel::check()?;
             path.truncate(frame.base);
             if frame.next == frame.node.entries.len() {
                 stack.pop();
@@ -123,13 +131,18 @@ impl Editor<'_> {
                 self.put(target, &entry.name, kind)?;
                 continue;
             };
-            let inner = self.reader.node(&id.stored)?;
+            let inner = self.node(&id.stored)?;
             let mut target = None;
             if taken {
                 let dir = self.target(&mut stack, into, &path, options, &shown)?;
-                let whole = options.keeps_meta() && filter.is_none_or(|filter| filter.takes_all(&path));
+                let whole = filter.is_none_or(|filter| filter.takes_all(&path));
                 if whole && matches!(self.here(dir, &entry.name), Here::Nothing) {
-                    self.put(dir, &entry.name, entry.kind.clone())?;
+                    let id = if options.keeps_meta() {
+                        *id
+                    } else {
+                        self.map_tree(*id, &mut |meta, kind| options.change(meta, kind), &mut mapped)?
+                    };
+                    self.put(dir, &entry.name, EntryKind::Dir(id))?;
                     continue;
                 }
                 target = Some(

@@ -1,9 +1,10 @@
 //! The directories that an editor has touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::edit::Editor;
+use crate::edit::map::{Change, Mapped, change_entry};
 use crate::lookup::{Follow, Todo};
 use crate::node::{Entry, EntryKind, Meta, Node, TreeError, TreeId};
 use crate::path;
@@ -148,7 +149,7 @@ impl Editor<'_> {
             Some(Err(slot)) => Ok(slot),
             Some(Ok(EntryKind::Dir(id))) => {
                 let id = *id;
-                let node = self.reader.node(&id.stored)?;
+                let node = self.node(&id.stored)?;
                 self.open(dir, name, Dir::loaded(id, node))
             }
             _ => Err(TreeError::NotADirectory(path::text(name))),
@@ -227,34 +228,29 @@ impl Editor<'_> {
         &mut self,
         dir: Slot,
         recursive: bool,
-        change: &mut dyn FnMut(&mut Meta, Option<&EntryKind>),
+        change: Change<'_>,
     ) -> Result<(), TreeError> {
         let mut stack = vec![dir];
+        let mut mapped = Mapped::new();
         while let Some(dir) = stack.pop() {
             change(&mut self.dirs[dir].meta, None);
             if !recursive {
                 break;
             }
             let mut node = Node { meta: self.dirs[dir].base.meta.clone(), entries: Vec::new() };
-            let mut inner = Vec::new();
             for (name, child) in self.dirs[dir].children() {
                 match child {
                     Err(slot) => stack.push(slot),
-                    Ok(EntryKind::Dir(_)) => inner.push(Box::<[u8]>::from(name)),
-                    Ok(kind) => {
-                        let mut kind = kind.clone();
-                        let old = kind.clone();
-                        if let Some(meta) = kind.meta_mut() {
-                            change(meta, Some(&old));
-                        }
-                        node.entries.push(Entry { name: name.into(), kind });
-                    }
+                    Ok(kind) => node.entries.push(Entry { name: name.into(), kind: kind.clone() }),
                 }
             }
-            for name in inner {
-                stack.push(self.enter(dir, &name)?);
+            for entry in &mut node.entries {
+                match &mut entry.kind {
+                    EntryKind::Dir(id) => *id = self.map_tree(*id, change, &mut mapped)?,
+                    kind => change_entry(kind, change),
+                }
             }
-            // Directories are all open now; everything else is in the new base.
+            // What was open is so still; everything else is in the new base.
             self.dirs[dir].id = None;
             self.dirs[dir].base = Arc::new(node);
             self.dirs[dir].changes.retain(|_, child| matches!(child, Child::Open(_)));
@@ -274,10 +270,16 @@ impl Editor<'_> {
             }));
         }
         let mut sealer = Sealer::default();
+        let mut seen = HashSet::new();
         let mut ids: Vec<Option<TreeId>> = vec![None; self.dirs.len()];
         for slot in (0..self.dirs.len()).rev().filter(|slot| reached[*slot]) {
             let dir = &self.dirs[slot];
-            ids[slot] = Some(dir.seal(&ids, &mut sealer));
+            let kinds = dir.children().filter_map(|(_, child)| child.ok());
+            self.seal_made(kinds, &mut sealer, &mut seen);
+            let id = dir.seal(&ids, &mut sealer);
+            // It may be one that was made here, opened, and left as it was.
+            self.seal_made(std::iter::once(&EntryKind::Dir(id)), &mut sealer, &mut seen);
+            ids[slot] = Some(id);
         }
         Ok(sealer.finish(ids[0].expect("the root is reached")))
     }

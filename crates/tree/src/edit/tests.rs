@@ -322,6 +322,32 @@ fn a_chain_of_a_thousand_files_is_cheap() {
 }
 
 #[test]
+fn what_is_there_often_is_changed_once() {
+    let memory = Memory::new();
+    let root = crate::testing::doubled(&memory, 64, "x");
+    let owned = edit(&memory, Some(root), |editor| editor.chown("", 5, 6, true).unwrap());
+    let start = std::time::Instant::now();
+    let copied = edit(&memory, None, |editor| {
+        editor.merge("c", &root, CopyOptions { owner: Some((5, 6)), ..CopyOptions::default() }).unwrap();
+        // What was made a moment ago is read and changed again.
+        editor.set_file("c/a/b/new", source("new")).unwrap();
+        editor.set_times(7).unwrap();
+        editor.remove("c/a/b/new").unwrap();
+    });
+    let timed = edit(&memory, Some(owned), |editor| editor.set_times(7).unwrap());
+    let crate::FoundKind::Dir { id, .. } = lookup(&memory, &copied, "c", Follow::All).unwrap().kind else {
+        panic!("a directory")
+    };
+    assert_eq!(id, timed);
+    let digest = |tree| crate::hash::directory_digest(&memory, &memory, tree).unwrap();
+    assert_eq!(digest(&owned), digest(&timed));
+    assert_ne!(digest(&owned), digest(&root));
+    let diff = crate::diff_tree(&memory, &root, &owned).unwrap();
+    assert_eq!((diff.id.content, diff.nodes.len()), (owned.content, 65));
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}
+
+#[test]
 fn depth_costs_no_stack() {
     let deep = || {
         let memory = Memory::new();

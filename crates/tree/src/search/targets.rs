@@ -13,7 +13,7 @@ use crate::gitignore::Gitignores;
 use crate::lookup::{Follow, FoundKind, lookup};
 use crate::node::{BlobReader, EntryKind, Node, NodeReader, TreeError, TreeId};
 use crate::path;
-use crate::walk::Walk;
+use crate::walk::{PathRoom, Walk};
 
 /// Files that say what is ignored; the first that says something about a path decides.
 const IGNORE_FILES: [&[u8]; 3] = [b".rgignore", b".ignore", b".gitignore"];
@@ -56,40 +56,38 @@ impl Search {
     ///
     /// # Errors
     /// `NotFound` and `NotADirectory` for paths of the query, [`TreeError::Outside`] for those that leave the tree, and
-    /// the readers'.
+    /// the readers'; [`TreeError::Invalid`] for too many files.
     pub fn targets(
         &self,
         reader: &dyn NodeReader,
         blobs: &dyn BlobReader,
         root: &TreeId,
     ) -> Result<Vec<Target>, TreeError> {
-        let mut targets = Vec::new();
+        let mut room = PathRoom::default();
         if self.query.paths.is_empty() {
-            self.walk(reader, blobs, root, b"", root, &mut targets)?;
-            return Ok(targets);
+            return self.walk(reader, blobs, root, b"", root, &mut room);
         }
+        let mut targets = Vec::new();
         let mut seen = HashSet::new();
         for given in &self.query.paths {
             let clean = path::clean_inside(given.as_bytes()).map_err(|error| match error {
                 TreeError::Escapes(path) => TreeError::Outside(path),
                 other => other,
             })?;
-            let from = targets.len();
-            match lookup(reader, root, &clean, Follow::All)?.kind {
-                FoundKind::Dir { id, .. } => self.walk(reader, blobs, root, &clean, &id, &mut targets)?,
+            let new = match lookup(reader, root, &clean, Follow::All)?.kind {
+                FoundKind::Dir { id, .. } => self.walk(reader, blobs, root, &clean, &id, &mut room)?,
                 FoundKind::Entry(EntryKind::File { blob, size, .. }) => {
-                    targets.push(Target { path: clean, blob, size, named: true });
+                    vec![Target { path: clean, blob, size, named: true }]
                 }
-                FoundKind::Entry(_) => {}
-            }
+                FoundKind::Entry(_) => Vec::new(),
+            };
             // The same file may be named twice, or lie in a directory that is named too.
-            let new = targets.split_off(from);
             targets.extend(new.into_iter().filter(|target| seen.insert(target.path.clone())));
         }
         Ok(targets)
     }
 
-    /// Adds the files below the directory `dir`, whose path is `base`.
+    /// The files below the directory `dir`, whose path is `base`.
     fn walk(
         &self,
         reader: &dyn NodeReader,
@@ -97,8 +95,9 @@ impl Search {
         root: &TreeId,
         base: &[u8],
         dir: &TreeId,
-        targets: &mut Vec<Target>,
-    ) -> Result<(), TreeError> {
+        room: &mut PathRoom,
+    ) -> Result<Vec<Target>, TreeError> {
+        let mut targets = Vec::new();
         let mut ignores = Ignores::default();
         if self.query.skip_ignored {
             let starts = (0..base.len()).filter(|at| base[*at] == b'/').map(|at| &base[..at]);
@@ -123,6 +122,7 @@ impl Search {
             }
             match entry.kind {
                 EntryKind::File { blob, size, .. } => {
+                    room.take(full.len() + size_of::<Target>())?;
                     targets.push(Target { path: full, blob, size, named: false });
                 }
                 EntryKind::Dir(id) if self.query.skip_ignored => {
@@ -131,7 +131,7 @@ impl Search {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(targets)
     }
 
     /// Globs say more than ignore files, and these more than whether a name is hidden.
