@@ -12,7 +12,7 @@ use crate::cache::EarlierRun;
 use crate::error::SolveError;
 use crate::observe::MissReason;
 use crate::op::{ContentKey, Op};
-use crate::run::Cancel;
+use crate::run::{Cancel, Grant};
 
 /// Number of a vertex in flight. Never used twice, so a stale number is harmless.
 pub(crate) type JobId = u64;
@@ -92,9 +92,11 @@ pub(crate) enum Waiter {
     Follower(JobId),
 }
 
-/// A request (or a vertex) that has joined a run, and must be told of its end after it was told of the joining.
+/// A request that has joined a run, and must be told of its end after it was told of the joining.
 pub(crate) struct Joiner<O: Op> {
+    /// What runs.
     pub(crate) vertex: JobId,
+    /// What was asked for: another recipe may lead to the same run.
     pub(crate) op: Arc<O>,
     pub(crate) definition: Digest,
     pub(crate) scope: Arc<Scope<O>>,
@@ -152,6 +154,8 @@ pub(crate) struct Effects<O: Op> {
     /// Vertices that wait for slots no more in the name of these requests, which have left.
     pub(crate) orphaned: Vec<(Facts<O>, Arc<Scope<O>>)>,
     pub(crate) deliveries: Vec<(oneshot::Sender<Solved<O>>, Solved<O>)>,
+    /// Runs that have their slots again.
+    pub(crate) granted: Vec<Arc<Grant>>,
     /// There are new entries in [`State::starts`].
     pub(crate) starts: bool,
     pub(crate) garbage: Vec<Job<O>>,
@@ -220,6 +224,7 @@ impl<O: Op> Default for Effects<O> {
             cancelled: Vec::new(),
             orphaned: Vec::new(),
             deliveries: Vec::new(),
+            granted: Vec::new(),
             starts: false,
             garbage: Vec::new(),
             garbage_work: Vec::new(),
@@ -239,6 +244,12 @@ pub(crate) struct Facts<O: Op> {
 }
 
 impl<O: Op> Job<O> {
+    /// Whether the listener of this request is told of the job already, and of all that the job waits for.
+    pub(crate) fn is_told(&self, scope: &Scope<O>) -> bool {
+        let told = |known: &Scope<O>| O::same_listener(&known.context, &scope.context);
+        told(&self.scope) || self.joiners.iter().any(|joiner| told(&joiner.scope))
+    }
+
     pub(crate) fn facts(&self, id: JobId) -> Facts<O> {
         Facts {
             id,

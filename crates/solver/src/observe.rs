@@ -90,6 +90,9 @@ pub enum MissReason {
 /// [`on_finish`](Observer::on_finish). A hit is a decision and nothing more. A vertex whose input fails is not
 /// decided at all.
 ///
+/// A request that joins a vertex is told as well of what that waits for, once for each listener (see
+/// [`Op::same_listener`]): the rest runs in the name of others, and may take all of the time, or fail.
+///
 /// If the request in whose name a vertex was to run leaves while others wait, one of these inherits it: the decision,
 /// the start and the end of the run are then told to the heir, even if he was told before that he has joined (in
 /// which case he is told of the end twice).

@@ -1,6 +1,8 @@
 //! What a vertex is to the solver.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use kukri_model::Digest;
@@ -33,6 +35,9 @@ pub trait Op: Send + Sync + Sized + 'static {
 
     /// The identity by content, computed from the values of the inputs. Must be quick and must not block.
     fn key(&self, inputs: &[Self::Value]) -> CacheKey;
+
+    /// Whether two requests belong to the same listener: what one of them waits for, and others run, is told to it once.
+    fn same_listener(one: &Self::Context, other: &Self::Context) -> bool;
 
     /// How many slots a run takes; 0 for what takes microseconds, or waits without taking anything. More than there are is treated as all of them.
     fn weight(&self) -> u32;
@@ -81,19 +86,31 @@ pub struct RunContext<O: Op> {
     pub vertex: u64,
     /// Why it runs.
     pub reason: MissReason,
-    pub(crate) slots: Arc<dyn ReleaseSlots>,
+    pub(crate) slots: Arc<dyn RunSlots>,
 }
 
 /// The part of a run's slots that a [`RunContext`] can see.
-pub(crate) trait ReleaseSlots: Send + Sync {
+pub(crate) trait RunSlots: Send + Sync {
+    /// Gives them back, or asks for them no longer.
     fn release(&self);
+    /// Asks for those that were given back.
+    fn ask(&self);
+    /// Ready once they are held.
+    fn poll_held(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 impl<O: Op> RunContext<O> {
     /// Gives the slots back before the end: for a run that from now on mostly waits, above all for other vertices
-    /// that need slots themselves. They cannot be taken again.
+    /// that need slots themselves.
     pub fn release_slots(&self) {
         self.slots.release();
+    }
+
+    /// Waits for the slots that were [given back](Self::release_slots), behind all who wait already. Whoever has slots must
+    /// never wait for what this run holds meanwhile.
+    pub async fn take_slots(&self) {
+        self.slots.ask();
+        poll_fn(|cx| self.slots.poll_held(cx)).await;
     }
 }
 

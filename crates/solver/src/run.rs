@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cache::EarlierRun;
 use crate::error::SolveError;
-use crate::job::{Solved, Start, Work};
-use crate::op::{Op, ReleaseSlots, RunContext};
+use crate::job::{JobId, Solved, Start, Work};
+use crate::op::{Op, RunContext, RunSlots};
 use crate::shared::Shared;
 
 /// Ends a run from outside.
@@ -33,18 +33,56 @@ impl Cancel {
     }
 }
 
-/// Slots held. Given back once: when asked to, or at the end.
-struct Permit<O: Op> {
-    shared: Arc<Shared<O>>,
-    slots: u32,
-    released: AtomicBool,
+/// Whether a run holds its slots. Changed under the lock of the table only.
+pub(crate) struct Grant {
+    held: AtomicBool,
+    waker: AtomicWaker,
 }
 
-impl<O: Op> ReleaseSlots for Permit<O> {
+impl Grant {
+    /// The run has its slots again; to be [told](Self::tell) when the lock is free.
+    pub(crate) fn give(&self) {
+        self.held.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn tell(&self) {
+        self.waker.wake();
+    }
+}
+
+/// A run's slots. Given back when asked to, and at the end.
+struct Permit<O: Op> {
+    shared: Arc<Shared<O>>,
+    job: JobId,
+    slots: u32,
+    grant: Arc<Grant>,
+}
+
+impl<O: Op> RunSlots for Permit<O> {
     fn release(&self) {
-        if self.slots > 0 && !self.released.swap(true, Ordering::AcqRel) {
-            self.shared.update(|state, fx| state.release(fx, self.slots));
+        if self.slots == 0 {
+            return;
         }
+        self.shared.update(|state, fx| {
+            state.take_back(self.job);
+            if self.grant.held.swap(false, Ordering::AcqRel) {
+                state.release(fx, self.slots);
+            }
+        });
+    }
+
+    fn ask(&self) {
+        self.shared.update(|state, fx| {
+            if self.slots > 0 && !self.grant.held.load(Ordering::Acquire) {
+                state.ask_again(fx, self.job, self.slots, &self.grant);
+            }
+        });
+    }
+
+    fn poll_held(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.grant.waker.register(cx.waker());
+        let held = self.slots == 0 || self.grant.held.load(Ordering::Acquire);
+        if held { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -71,8 +109,8 @@ impl<O: Op> Unpin for RunTask<O> {}
 
 impl<O: Op> RunTask<O> {
     pub(crate) fn new(shared: Arc<Shared<O>>, start: Start<O>) -> Self {
-        let permit =
-            Arc::new(Permit { shared: shared.clone(), slots: start.slots, released: AtomicBool::new(false) });
+        let grant = Arc::new(Grant { held: AtomicBool::new(true), waker: AtomicWaker::new() });
+        let permit = Arc::new(Permit { shared: shared.clone(), job: start.job, slots: start.slots, grant });
         Self { shared, start, stage: Stage::Begin, permit, since: Instant::now(), driven: false }
     }
 

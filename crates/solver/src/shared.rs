@@ -102,6 +102,9 @@ impl<O: Op> Shared<O> {
             // Whoever asked may just have left.
             let _ = answer.send(solved);
         }
+        for grant in fx.granted {
+            grant.tell();
+        }
         if fx.starts {
             self.start_runs();
         }

@@ -3,8 +3,10 @@
 //! Everything here happens under one lock, so nothing here calls operations, caches or observers: what is to be done
 //! is added to [`Effects`], and is done when the lock is free again. Nothing here recurses over the graph.
 
+mod joining;
+
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kukri_model::Digest;
@@ -13,13 +15,12 @@ use tokio::sync::oneshot;
 
 use crate::cache::{EarlierRun, Recipe};
 use crate::job::{
-    ByKey, Effects, Gate, Job, JobId, Joiner, Known, MemoryHit, Request, Scope, Solved, Stage, Start,
-    Storage, Waiter, Work,
+    ByKey, Effects, Job, JobId, Known, MemoryHit, Request, Scope, Solved, Stage, Start, Storage, Waiter, Work,
 };
 use crate::lru::Lru;
 use crate::observe::MissReason;
 use crate::op::{ContentKey, Op};
-use crate::run::Cancel;
+use crate::run::{Cancel, Grant};
 use crate::slots::Slots;
 
 pub(crate) struct State<O: Op> {
@@ -32,6 +33,8 @@ pub(crate) struct State<O: Op> {
     /// What the cache says of how much it has lost; memory is from after that.
     losses: u64,
     slots: Slots,
+    /// Runs that have given their slots back and want them again.
+    returning: HashMap<JobId, Arc<Grant>>,
     next_id: u64,
     pub(crate) work: VecDeque<Work<O>>,
     pub(crate) drivers: usize,
@@ -52,6 +55,7 @@ impl<O: Op> State<O> {
             by_key: Lru::new(memory),
             losses: 0,
             slots: Slots::new(slots),
+            returning: HashMap::new(),
             next_id: 1,
             work: VecDeque::new(),
             drivers: 0,
@@ -152,23 +156,14 @@ impl<O: Op> State<O> {
         if let Some(&id) = self.in_flight.get(&definition)
             && let Some(job) = self.jobs.get_mut(&id)
         {
-            if first_time && job.scope.id != scope.id {
-                let joiner = Arc::new(Joiner {
-                    vertex: id,
-                    op: op.clone(),
-                    definition,
-                    scope: scope.clone(),
-                    since: Instant::now(),
-                    waited: Duration::ZERO,
-                    gate: Mutex::new(Gate::Announcing),
-                });
-                job.joiners.push(joiner.clone());
-                fx.joined.push(joiner);
-            }
+            let joins = first_time && job.scope.id != scope.id;
             job.waiting += 1;
             job.waiters.push(waiter);
             if job.waiters.len() >= 64 && job.waiters.len() > 2 * job.waiting {
                 self.forget_stale_waiters(id);
+            }
+            if joins {
+                self.join(fx, scope, id, op, definition, Duration::ZERO);
             }
             return Err(id);
         }
@@ -219,7 +214,7 @@ impl<O: Op> State<O> {
     /// The job must wait for these inputs.
     pub(crate) fn expand(&mut self, fx: &mut Effects<O>, id: JobId, inputs: &[(Arc<O>, Digest)]) {
         let Some(job) = self.jobs.get(&id) else { return };
-        let scope = job.scope.clone();
+        let (scope, listeners) = (job.scope.clone(), self.listeners(job));
         let (mut values, mut waits_for, mut stable) = (Vec::with_capacity(inputs.len()), Vec::new(), true);
         for (index, (op, definition)) in inputs.iter().enumerate() {
             match self.attach(fx, &scope, (op, *definition), true, Waiter::Input { job: id, index }) {
@@ -231,6 +226,9 @@ impl<O: Op> State<O> {
                     values.push(None);
                     waits_for.push(child);
                 }
+            }
+            for listener in &listeners {
+                self.overhear(fx, listener, op, *definition);
             }
         }
         let Some(job) = self.jobs.get_mut(&id) else { return };
@@ -263,22 +261,17 @@ impl<O: Op> State<O> {
         }
         match self.keys_in_flight.get(&key.digest).copied() {
             Some(other) if other != id => {
-                let joiner = Arc::new(Joiner {
-                    vertex: id,
-                    op: job.op.clone(),
-                    definition: job.definition,
-                    scope: job.scope.clone(),
-                    since: Instant::now(),
-                    waited: job.met.elapsed(),
-                    gate: Mutex::new(Gate::Announcing),
-                });
-                job.joiners.push(joiner.clone());
-                fx.joined.push(joiner);
                 job.waits_for = vec![other];
                 job.stage = Stage::Following;
+                let (op, definition, waited) = (job.op.clone(), job.definition, job.met.elapsed());
+                let mut told = vec![job.scope.clone()];
+                told.extend(self.jobs.get(&id).into_iter().flat_map(|job| self.listeners(job)));
                 if let Some(other) = self.jobs.get_mut(&other) {
                     other.waiting += 1;
                     other.waiters.push(Waiter::Follower(id));
+                }
+                for scope in &told {
+                    self.join(fx, scope, other, &op, definition, waited);
                 }
                 ByKey::Follows
             }
@@ -341,9 +334,29 @@ impl<O: Op> State<O> {
     }
 
     fn hand_out_slots(&mut self, fx: &mut Effects<O>) {
-        while let Some((id, slots)) = self.slots.next(|id| self.jobs.get(&id).is_some_and(Job::is_queued)) {
-            self.start(fx, id, slots);
+        while let Some((id, slots)) = self
+            .slots
+            .next(|id| self.returning.contains_key(&id) || self.jobs.get(&id).is_some_and(Job::is_queued))
+        {
+            if let Some(grant) = self.returning.remove(&id) {
+                grant.give();
+                fx.granted.push(grant);
+            } else {
+                self.start(fx, id, slots);
+            }
         }
+    }
+
+    /// A run asks for slots that it has given back.
+    pub(crate) fn ask_again(&mut self, fx: &mut Effects<O>, id: JobId, slots: u32, grant: &Arc<Grant>) {
+        self.returning.insert(id, grant.clone());
+        self.slots.ask(id, slots);
+        self.hand_out_slots(fx);
+    }
+
+    /// It asks no longer.
+    pub(crate) fn take_back(&mut self, id: JobId) {
+        self.returning.remove(&id);
     }
 
     fn start(&mut self, fx: &mut Effects<O>, id: JobId, slots: u32) {

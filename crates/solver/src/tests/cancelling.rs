@@ -124,8 +124,12 @@ async fn a_run_is_given_the_context_of_somebody_who_is_there() {
         told("b "),
         [
             "b joined middle",
+            "b joined queued",
+            "b joined bottom",
             "b first queued",
+            "b =0 bottom",
             "b start queued",
+            "b =0 queued",
             "b =0 queued",
             "b first middle",
             "b start middle",

@@ -50,6 +50,8 @@ enum Do {
     Tick(Arc<AtomicUsize>),
     /// Solves another vertex, after giving its slots back.
     Nested(Solver<Int>, Arc<Int>),
+    /// Waits for a permit without its slots, then sleeps with them.
+    Outside(Arc<Semaphore>, Duration),
 }
 
 /// A vertex over integers.
@@ -168,6 +170,10 @@ impl Op for Int {
         CacheKey::Content(ContentKey { digest: key.finish(), slot: Digest::of(step.as_bytes()), parts })
     }
 
+    fn same_listener(one: &Request, other: &Request) -> bool {
+        one == other
+    }
+
     fn weight(&self) -> u32 {
         self.weight
     }
@@ -221,6 +227,18 @@ impl Op for Int {
                         .solve(op.clone(), run.context)
                         .await
                         .map_err(|error| Error::from(error.to_string()))
+                }
+                Do::Outside(gate, time) => {
+                    run.release_slots();
+                    self.log.slots.fetch_sub(running.weight, Ordering::SeqCst);
+                    let weight = std::mem::take(&mut running.weight);
+                    gate.acquire().await.unwrap().forget();
+                    run.take_slots().await;
+                    running.weight = weight;
+                    let now = self.log.slots.fetch_add(weight, Ordering::SeqCst) + weight;
+                    self.log.most_slots.fetch_max(now, Ordering::SeqCst);
+                    tokio::time::sleep(*time).await;
+                    Ok(sum)
                 }
                 Do::PanicInRun | Do::PanicInKey | Do::PanicInInputs => unreachable!("has panicked"),
             };

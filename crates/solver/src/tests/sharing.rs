@@ -91,6 +91,92 @@ async fn another_request_is_told_that_it_joined_and_how_it_ended() {
     );
 }
 
+/// What a request waits for is told to it also where all of it runs in the name of another one.
+#[tokio::test]
+async fn a_request_that_joins_is_told_of_all_it_waits_for() {
+    let bench = Bench::new(4);
+    let (gate, later) = (gate(), gate());
+    let base = bench.op("base", Do::Wait(gate.clone()), &[]);
+    let middle = bench.op("middle", Do::Wait(later.clone()), &[&base]);
+    let top = bench.op("top", Do::Add(1), &[&middle]);
+    let first = bench.spawn("a", &top);
+    eventually(|| bench.log.runs("base") == 1).await;
+    let (second, third) = (bench.spawn("b", &top), bench.spawn("b", &middle));
+    eventually(|| bench.notes.all().contains(&"b joined base".to_owned())).await;
+    gate.add_permits(1);
+    eventually(|| bench.log.runs("middle") == 1).await;
+    later.add_permits(1);
+    for task in [first, second] {
+        assert_eq!(task.await.unwrap().unwrap(), 1);
+    }
+    assert_eq!(third.await.unwrap().unwrap(), 0);
+    let mut told = bench.notes.take();
+    told.retain(|note| note.starts_with("b "));
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "b =0 base",
+            "b =0 middle",
+            "b =0 middle",
+            "b =1 top",
+            "b joined base",
+            "b joined middle",
+            "b joined middle",
+            "b joined top"
+        ],
+        "each vertex once, and once more for the request that asked for it"
+    );
+    bench.assert_idle(4).await;
+}
+
+/// The request joins before it is known what the vertex needs, or that this follows a run of another recipe.
+#[tokio::test]
+async fn what_comes_up_later_is_told_to_those_who_have_joined() {
+    let bench = Bench::new(4);
+    let (gate, later) = (gate(), gate());
+    let running = bench.op("work.0", Do::Wait(later.clone()), &[&bench.op("number0", Do::Const(3), &[])]);
+    let owner = bench.spawn("c", &running);
+    eventually(|| bench.log.runs("work.0") == 1).await;
+    let number = bench.op("number1", Do::Wait(gate.clone()), &[&bench.op("three", Do::Const(3), &[])]);
+    let work = bench.op("work.1", Do::Wait(later.clone()), &[&number]);
+    let top = bench.op("top", Do::Add(1), &[&work]);
+    let first = bench.spawn("a", &top);
+    eventually(|| bench.log.runs("number1") == 1).await;
+    let second = bench.spawn("b", &top);
+    eventually(|| bench.notes.all().contains(&"b joined number1".to_owned())).await;
+    gate.add_permits(1);
+    let waits =
+        |who: &str| bench.notes.all().iter().filter(|note| **note == format!("{who} joined work.1")).count();
+    // Once for the vertex, which was in flight, and once for the run that it follows.
+    eventually(|| waits("a") == 1 && waits("b") == 2).await;
+    later.add_permits(1);
+    assert_eq!(owner.await.unwrap().unwrap(), 3);
+    for task in [first, second] {
+        assert_eq!(task.await.unwrap().unwrap(), 4);
+    }
+    bench.assert_idle(4).await;
+}
+
+#[tokio::test]
+async fn a_failure_below_what_was_joined_is_told() {
+    let bench = Bench::new(4);
+    let gate = gate();
+    let base = bench.op("base", Do::FailAfter(gate.clone(), Arc::new(AtomicUsize::new(1))), &[]);
+    let top = bench.op("top", Do::Add(1), &[&bench.op("middle", Do::Add(1), &[&base])]);
+    let first = bench.spawn("a", &top);
+    eventually(|| bench.log.runs("base") == 1).await;
+    let second = bench.spawn("b", &top);
+    eventually(|| bench.notes.all().contains(&"b joined base".to_owned())).await;
+    gate.add_permits(1);
+    assert!(first.await.unwrap().is_err() && second.await.unwrap().is_err());
+    let told = |who: &str| {
+        bench.notes.all().iter().any(|note| note.starts_with(who) && note.ends_with("failed base"))
+    };
+    assert!(told("a ") && told("b "), "{:?}", bench.notes.all());
+    bench.assert_idle(4).await;
+}
+
 #[tokio::test]
 async fn slots_are_a_limit_and_large_weights_are_clamped() {
     let bench = Bench::new(3);
@@ -117,5 +203,42 @@ async fn nested_solving_with_one_slot() {
         op = bench.op(&format!("outer{depth}"), Do::Nested(bench.solver.clone(), op), &[]);
     }
     assert_eq!(bench.solve(&op).await.unwrap(), 5);
+    bench.assert_idle(1).await;
+}
+
+/// A run that waits for something else lets others run, and has its slots again when it goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slots_that_were_given_back_are_taken_again() {
+    let bench = Bench::new(1);
+    let gate = gate();
+    let waits =
+        |n: usize| bench.op(&format!("w{n}"), Do::Outside(gate.clone(), Duration::from_millis(2)), &[]);
+    let waiting: Vec<_> = (0..6).map(|n| bench.spawn("a", &waits(n))).collect();
+    eventually(|| (0..6).all(|n| bench.log.runs(&format!("w{n}")) == 1)).await;
+    assert_eq!(bench.solve(&bench.op("beside", Do::Const(1), &[])).await.unwrap(), 1);
+    gate.add_permits(6);
+    for wait in waiting {
+        assert_eq!(wait.await.unwrap().unwrap(), 0);
+    }
+    assert_eq!(bench.log.most_slots.load(Ordering::SeqCst), 1);
+    bench.assert_idle(1).await;
+}
+
+/// Who leaves while it asks for its slots again neither gets nor keeps any.
+#[tokio::test]
+async fn who_asks_again_may_leave() {
+    let bench = Bench::new(1);
+    let (outside, inside) = (gate(), gate());
+    let leaver = bench.spawn("a", &bench.op("leaver", Do::Outside(outside.clone(), Duration::ZERO), &[]));
+    eventually(|| bench.log.runs("leaver") == 1 && bench.log.slots.load(Ordering::SeqCst) == 0).await;
+    let holder = bench.spawn("b", &bench.op("holder", Do::Wait(inside.clone()), &[]));
+    eventually(|| bench.log.runs("holder") == 1).await;
+    outside.add_permits(1);
+    eventually(|| outside.available_permits() == 0).await;
+    leaver.abort();
+    eventually(|| bench.log.dropped.load(Ordering::SeqCst) == 1).await;
+    inside.add_permits(1);
+    assert_eq!(holder.await.unwrap().unwrap(), 0);
+    assert_eq!(bench.solve(&bench.op("after", Do::Const(1), &[])).await.unwrap(), 1);
     bench.assert_idle(1).await;
 }
