@@ -332,7 +332,10 @@ impl Inner {
                 }
                 Err(error) => return Err(StoreError::io("open", self.layout.object(&key))(error)),
             }
-            self.drop_object(&key)?;
+            // Unless the collector has taken it because there is another with this content.
+            if self.has_object(&key)? {
+                self.drop_object(&key)?;
+            }
         }
         reason.map_or(Ok(None), |reason| Err(StoreError::missing("blob", digest, reason)))
     }

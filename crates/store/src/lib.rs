@@ -20,6 +20,7 @@ mod memory;
 mod nearby;
 mod place;
 mod records;
+mod share;
 mod sink;
 mod store;
 mod trees;

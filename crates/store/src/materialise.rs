@@ -192,7 +192,8 @@ impl Inner {
     fn build_in(&self, path: &std::path::Path, tree: &TreeId, below: Option<Below>) -> Result<Stack> {
         let mut placer = Placer::new(self, path)?;
         placer.tree(&tree.stored, below.as_ref().map(|(base, _)| base))?;
-        let (entries, bytes, mut sink) = (placer.entries, placer.bytes, placer.sink);
+        let (entries, mut sink) = (placer.entries, placer.sink);
+        let bytes = placer.bytes + sink.shared_bytes();
         let (parent, rest) = match &below {
             Some((base, stack)) => (Some(*base), stack.layers.clone()),
             None => (None, Vec::new()),

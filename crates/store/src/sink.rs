@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use crate::disk::layout::object_name;
 use crate::disk::packs::Place;
 use crate::error::{Result, StoreError};
+use crate::memory::lock;
 use crate::store::Inner;
 
 /// Bytes of small contents collected before they are written.
@@ -71,6 +72,8 @@ pub(crate) struct Sink {
     small_bytes: usize,
     seen: HashSet<Digest>,
     objects: Vec<ObjectRow>,
+    /// Of files that were objects before, and so have an inode beside that of the object: see [`crate::share::Shared`].
+    pub(crate) shared: Vec<ObjectRow>,
 }
 
 impl Sink {
@@ -84,14 +87,25 @@ impl Sink {
         self.flush_if_full(inner)
     }
 
-    /// Links a finished file into the objects. The file must never be written again.
+    /// Links a finished file into the objects, or notes that it is shared. The file must never be written again.
     pub(crate) fn link(&mut self, inner: &Inner, row: ObjectRow, dir: impl AsFd, name: &CStr) -> Result<()> {
         inner.touch([&row.digest, &row.key]);
-        if link_object(inner, &row.key, dir, name)? {
-            self.objects.push(row);
-            self.flush_if_full(inner)?;
+        match link_object(inner, &row, dir, name)? {
+            Linked::New => {}
+            // Whoever made it may never come to write its row.
+            Linked::Unrecorded => self.shared.push(row),
+            Linked::Known => {
+                self.shared.push(row);
+                return Ok(());
+            }
         }
-        Ok(())
+        self.objects.push(row);
+        self.flush_if_full(inner)
+    }
+
+    /// Bytes of files that are shared, where they stay.
+    pub(crate) fn shared_bytes(&self) -> u64 {
+        self.shared.iter().map(|row| row.size).sum()
     }
 
     fn flush_if_full(&mut self, inner: &Inner) -> Result<()> {
@@ -122,10 +136,17 @@ impl Sink {
             rows.packed.append(&mut inner.write_packed(&small)?);
         }
         rows.objects.append(&mut self.objects);
-        inner.index.write("store contents", |transaction| {
+        let written = inner.index.write("store contents", |transaction| {
             rows.insert(transaction)?;
             more(transaction)
-        })
+        });
+        if !rows.objects.is_empty() {
+            let mut unrecorded = lock(&inner.unrecorded);
+            for row in &rows.objects {
+                unrecorded.remove(&row.key);
+            }
+        }
+        written
     }
 
     /// [`Sink::flush`] without anything else, through the gate; costs nothing if there is nothing.
@@ -179,18 +200,35 @@ impl Inner {
     }
 }
 
-/// Links `dir/name` as the object `key`. Whether the object is new to the index or had to be put in place again.
-fn link_object(inner: &Inner, key: &Digest, dir: impl AsFd, name: &CStr) -> Result<bool> {
+/// What became of a file that should be an object.
+enum Linked {
+    /// It is the object.
+    New,
+    /// There was one, which the index knows.
+    Known,
+    /// There was one, which somebody made a moment ago.
+    Unrecorded,
+}
+
+/// Links `dir/name` as an object, unless there is one.
+fn link_object(inner: &Inner, row: &ObjectRow, dir: impl AsFd, name: &CStr) -> Result<Linked> {
+    let ObjectRow { key, .. } = row;
     let (objects, to) = (inner.layout.objects(), object_name(key));
     let fail = |errno: Errno| StoreError::os("make object", inner.layout.object(key))(errno);
     let link = || rustix::fs::linkat(&dir, name, objects, &to, AtFlags::empty());
+    // Before the file is there: whoever finds that must find this.
+    let first = lock(&inner.unrecorded).insert(*key);
     let linked = match link() {
         Err(Errno::NOENT) => inner.layout.make_object_dir(key).and_then(|()| link()),
         linked => linked,
     };
     match linked {
-        Ok(()) => Ok(true),
-        Err(Errno::EXIST) if inner.has_object(key)? => Ok(false),
+        Ok(()) => Ok(Linked::New),
+        Err(Errno::EXIST) if !first => Ok(Linked::Unrecorded),
+        Err(Errno::EXIST) if inner.has_object(key)? => {
+            lock(&inner.unrecorded).remove(key);
+            Ok(Linked::Known)
+        }
         // A file without a row was left by a crash and may be torn: replace it.
         Err(Errno::EXIST) => {
             let fresh = inner.layout.fresh_tmp();
@@ -198,7 +236,7 @@ fn link_object(inner: &Inner, key: &Digest, dir: impl AsFd, name: &CStr) -> Resu
             rustix::fs::renameat(rustix::fs::CWD, &fresh, objects, &to).map_err(fail)?;
             // Renaming one link over another of the same file does nothing.
             let _ = std::fs::remove_file(&fresh);
-            Ok(true)
+            Ok(Linked::New)
         }
         Err(errno) => Err(fail(errno)),
     }

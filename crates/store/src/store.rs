@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) emptying: Mutex<()>,
     /// How many wait for the trash to be empty.
     pub(crate) hurry: std::sync::atomic::AtomicUsize,
+    /// Objects that were made by this process, and have no row yet. What is left of work that failed does no harm.
+    pub(crate) unrecorded: Mutex<HashSet<Digest>>,
     /// One change of an object's metadata at a time.
     pub(crate) adopting: Mutex<()>,
     /// Stacks of layers that were looked up lately, by stored digest.
@@ -79,6 +81,8 @@ impl Store {
         fs::create_dir_all(&root).map_err(fail("make", &root))?;
         let lock = take_lock(&root)?;
         format::check(&root)?;
+        // Not before: a store that is refused stays as it is.
+        sign(&lock);
         // The index makes files when it is opened.
         reserve::give_up_when_full(&root);
         let layout = Layout::open(&root)?;
@@ -101,6 +105,7 @@ impl Store {
             care: Mutex::default(),
             emptying: Mutex::default(),
             hurry: std::sync::atomic::AtomicUsize::new(0),
+            unrecorded: Mutex::default(),
             adopting: Mutex::default(),
             stacks: Mutex::default(),
             building: Mutex::default(),
@@ -199,10 +204,13 @@ fn take_lock(root: &Path) -> Result<File, OpenError> {
         }
         Err(errno) => return Err(fail("lock")(errno.into())),
     }
-    // Only for messages; on a full disk there may be no room for it.
-    let _ =
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
     Ok(file)
+}
+
+/// Says who has the store. Only for messages; on a full disk there may be no room for it.
+fn sign(mut lock: &File) {
+    let _ =
+        lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", std::process::id()));
 }
 
 /// Highest number under which a layer lies on disk, whether the index knows it or not.

@@ -23,6 +23,7 @@ use crate::error::{Result, StoreError};
 use crate::ingest::{link_group, take_file};
 use crate::materialise::Stack;
 use crate::place::MAX_DEPTH;
+use crate::share::Shared;
 use crate::sink::{Rows, Sink};
 use crate::store::Inner;
 
@@ -103,6 +104,7 @@ impl Store {
         }
         let Commit { mut sink, rows, entries, bytes, .. } = commit;
         inner.touch([&tree.stored]);
+        let shared = Shared::find(inner, std::mem::take(&mut sink.shared), &tree, &rows)?;
         let _gate = inner.enter();
         match inner.stack(&base.stored)? {
             // The same tree was made before: one stack is enough.
@@ -110,6 +112,7 @@ impl Store {
                 sink.flush(inner, rows, |_| Ok(()))?;
             }
             Some(below) => {
+                let bytes = bytes + shared.link(inner, upper)?;
                 let layer = inner.add_layer(upper, entries, bytes)?;
                 let layers = [vec![layer.id], below.layers.clone()].concat();
                 let stack = Stack { layers, parent: Some(base.stored) };

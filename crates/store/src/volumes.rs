@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use kukri_model::Digest;
 use rusqlite::{OptionalExtension as _, params};
 
 use crate::Store;
@@ -26,6 +27,7 @@ impl Store {
                 .query_row(params![key, label, now()], |row| row.get(0))
         })?;
         let guard = inner.leases.volume(id);
+        inner.recent.touch_all(std::iter::once(&touch(key)));
         let path = inner.layout.volume(id).join("data");
         fs::create_dir_all(&path).map_err(StoreError::io("make cache volume", &path))?;
         Ok(VolumeDir { path, _guard: guard })
@@ -76,6 +78,11 @@ impl Store {
         })?;
         Ok(true)
     }
+}
+
+/// What is noted of the use of a volume among what was touched lately.
+pub(crate) fn touch(key: &str) -> Digest {
+    Digest::of(format!("cache volume {key}").as_bytes())
 }
 
 /// A volume in use.

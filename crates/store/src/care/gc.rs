@@ -1,6 +1,6 @@
 //! The budget of a store, and how it is kept to.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::Store;
 use crate::care::prune::{PruneOptions, PruneReport};
@@ -71,6 +71,7 @@ impl Store {
             min_free_bytes: Some(budget.min_free_bytes),
             keep_duration: budget.keep_duration,
             spare_recent: true,
+            spare: self.spare_for(budget.keep_duration, live),
             ..PruneOptions::default()
         })?;
         // By what was free before: what was dropped may not be deleted yet.
@@ -94,6 +95,19 @@ impl Store {
             SystemTime::now().checked_sub(self.calls_kept()).unwrap_or(SystemTime::UNIX_EPOCH),
         )?;
         Ok(report)
+    }
+
+    /// What stays for having been touched lately: the time of grace is of no use where results are to be kept for less.
+    fn spare_for(&self, keep: Option<Duration>, live: Spare) -> Spare {
+        let keep = keep.filter(|keep| *keep < self.config().grace);
+        match keep.and_then(|keep| Instant::now().checked_sub(keep)) {
+            None => Spare::Grace,
+            Some(kept) => match live {
+                Spare::Grace => Spare::Grace,
+                Spare::Since(began) => Spare::Since(began.min(kept)),
+                Spare::Nothing => Spare::Since(kept),
+            },
+        }
     }
 }
 

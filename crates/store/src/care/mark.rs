@@ -6,6 +6,8 @@ use std::sync::Arc;
 use kukri_model::Digest;
 use kukri_tree::{EntryKind, Node};
 
+use crate::disk::objects::object_key;
+use crate::disk::packs::PACK_LIMIT;
 use crate::error::Result;
 use crate::records::Root;
 use crate::store::Inner;
@@ -103,6 +105,14 @@ impl Marks {
             for entry in &node.entries {
                 match &entry.kind {
                     EntryKind::Dir(id) => todo.push(id.stored),
+                    EntryKind::File { meta, blob, size, .. } if *size > PACK_LIMIT as u64 => {
+                        // With other metadata it is another file. Trees that were in no layer yet have none.
+                        let key = object_key(blob, meta);
+                        let (new_key, new) = (self.blob(&key), self.blob(blob));
+                        if new || (new_key && inner.has_object(&key)?) {
+                            bytes += size;
+                        }
+                    }
                     EntryKind::File { blob, size, .. } if self.blob(blob) => bytes += size,
                     _ => {}
                 }

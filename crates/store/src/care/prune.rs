@@ -33,7 +33,7 @@ pub struct PruneOptions {
     /// [`Store::gc`] does so as long as there is enough else that can go.
     pub spare_recent: bool,
     /// What stays for having been written or asked for lately: contents, and results that were asked for or whose contents
-    /// all stay. To drop these would cost work and free nothing.
+    /// all stay, to drop which would cost work and free nothing; and cache volumes.
     pub spare: Spare,
     /// Cache volumes as well: with `all` or without `keep_duration` every one that is not in use.
     pub volumes: bool,
@@ -148,7 +148,7 @@ impl Store {
         if !options.volumes {
             return Ok(());
         }
-        for entry in self.inner.volume_entries(self)? {
+        for entry in self.inner.volume_entries(self, &self.inner.recent.all(options.spare))? {
             let old = options.keep_duration.is_none_or(|keep| age(entry.last_used) > keep);
             if entry.in_use || !matches(options, &entry.label, &entry.id) || !(options.all || old) {
                 continue;

@@ -48,7 +48,7 @@ impl Inner {
             report.nodes += 1;
             report.freed_bytes += bytes;
         }
-        for (_, _, bytes) in self.dead_objects(marks)? {
+        for (_, _, bytes) in self.dead_objects(marks)?.0 {
             report.objects += 1;
             report.freed_bytes += bytes;
         }
@@ -116,11 +116,13 @@ impl Inner {
         Ok(packed.into_iter().map(|(d, ..)| d).filter(|d| !marks.blobs.contains(d)).collect())
     }
 
-    /// Key, content and size.
-    fn dead_objects(&self, marks: &Marks) -> Result<Vec<(Digest, Digest, u64)>> {
+    /// Key, content and size of those that go, and the contents of those that stay.
+    pub(crate) fn dead_objects(&self, marks: &Marks) -> Result<(Vec<Object>, HashSet<Digest>)> {
         let mut objects = self.records("SELECT key, digest, size FROM objects")?;
-        objects.retain(|object| !object_lives(marks, object));
-        Ok(objects)
+        let asked_for = objects.iter().filter(|(key, ..)| marks.blobs.contains(key));
+        let mut kept = asked_for.map(|(_, digest, _)| *digest).collect();
+        objects.retain(|object| !object_lives(marks, object, &mut kept));
+        Ok((objects, kept))
     }
 
     /// Bytes of the contents in a pack that are needed.
@@ -183,12 +185,15 @@ impl Inner {
     }
 
     fn sweep_objects(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
-        for part in self.dead_objects(marks)?.chunks(STEP) {
+        let (dead, mut kept) = self.dead_objects(marks)?;
+        for part in dead.chunks(STEP) {
             let _gate = self.step(marks)?;
             let mut gone = Vec::with_capacity(part.len());
-            for object in part.iter().filter(|object| !object_lives(marks, object)) {
-                gone.push(object.0);
-                report.freed_bytes += object.2;
+            for object in part {
+                if !object_lives(marks, object, &mut kept) {
+                    gone.push(object.0);
+                    report.freed_bytes += object.2;
+                }
             }
             self.delete("DELETE FROM objects WHERE key=?", &gone)?;
             gone.iter().try_for_each(|key| self.layout.discard(&self.layout.object(key)))?;
@@ -379,6 +384,9 @@ impl Inner {
     }
 }
 
+/// Key, content and size.
+pub(crate) type Object = (Digest, Digest, u64);
+
 struct Directory {
     digest: Digest,
     /// Of its encoded form.
@@ -419,7 +427,7 @@ fn top_down(directories: Vec<Directory>) -> Vec<(Digest, u64)> {
     sorted
 }
 
-/// Objects are asked for by key and by content.
-pub(crate) fn object_lives(marks: &Marks, (key, digest, _): &(Digest, Digest, u64)) -> bool {
-    marks.blobs.contains(key) || marks.blobs.contains(digest)
+/// Objects are asked for by key and by content. For a content one is enough; `kept` are those that have one.
+fn object_lives(marks: &Marks, (key, digest, _): &(Digest, Digest, u64), kept: &mut HashSet<Digest>) -> bool {
+    marks.blobs.contains(key) || (marks.blobs.contains(digest) && kept.insert(*digest))
 }

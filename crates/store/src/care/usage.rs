@@ -1,5 +1,6 @@
 //! What a store holds.
 
+use std::collections::HashSet;
 use std::time::SystemTime;
 
 use kukri_model::Digest;
@@ -7,13 +8,12 @@ use kukri_model::Digest;
 use crate::Store;
 use crate::care::mark::Marks;
 use crate::care::needed::Needed;
-use crate::care::sweep;
 use crate::error::{Result, StoreError};
 use crate::memory::lock;
 use crate::memory::recent::Spare;
 use crate::records::{Root, decode_roots, time};
 use crate::store::Inner;
-use crate::volumes::bytes_under;
+use crate::volumes::{bytes_under, touch};
 
 /// What kind of thing an entry is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -41,7 +41,8 @@ pub struct Entry {
     pub created: SystemTime,
     /// When it was last used.
     pub last_used: SystemTime,
-    /// Whether something running uses it (for a result: one of its trees). Always for the rest.
+    /// Whether a prune leaves it alone: something running uses it (for a result: one of its trees), or it was touched
+    /// lately, see [`crate::PruneOptions::spare`]. Always for the rest.
     pub in_use: bool,
 }
 
@@ -98,7 +99,8 @@ impl Store {
         let _one = lock(&inner.care);
         let results = inner.results()?;
         // What a prune of everything leaves.
-        let needed = Needed::find(inner, &inner.recent.all(spare), &results)?;
+        let spared = inner.recent.all(spare);
+        let needed = Needed::find(inner, &spared, &results)?;
         let mut marks = Marks::default();
         let mut usage = Usage::default();
         for stored in &results {
@@ -112,7 +114,7 @@ impl Store {
                 usage.results.reclaimable += stored.value_bytes;
             }
             let mut entry = stored.entry(bytes);
-            entry.in_use = needed.is_used(stored);
+            entry.in_use = needed.has(stored);
             usage.entries.push(entry);
         }
         drop((results, marks));
@@ -121,10 +123,11 @@ impl Store {
             needed.nodes.contains(digest)
         })?;
         usage.packed = inner.pack_usage(&needed)?;
-        usage.objects = inner
-            .count("SELECT key, digest, size FROM objects", |object| sweep::object_lives(&needed, object))?;
+        let dead: HashSet<Digest> = inner.dead_objects(&needed)?.0.into_iter().map(|(key, ..)| key).collect();
+        usage.objects =
+            inner.count("SELECT key, digest, size FROM objects", |(key, ..)| !dead.contains(key))?;
         usage.layers = inner.layer_usage(&needed)?;
-        let volumes = inner.volume_entries(self)?;
+        let volumes = inner.volume_entries(self, &spared)?;
         usage.volumes.count = volumes.len() as u64;
         usage.volumes.bytes = volumes.iter().map(|volume| volume.bytes).sum();
         usage.volumes.reclaimable = volumes.iter().filter(|v| !v.in_use).map(|volume| volume.bytes).sum();
@@ -254,16 +257,17 @@ impl Inner {
         }
     }
 
-    /// All volumes with their sizes, most recently used first.
-    pub(crate) fn volume_entries(&self, store: &Store) -> Result<Vec<Entry>> {
+    /// All volumes with their sizes, most recently used first. `spared`: what was touched lately.
+    pub(crate) fn volume_entries(&self, store: &Store, spared: &[Digest]) -> Result<Vec<Entry>> {
+        let spared: HashSet<&Digest> = spared.iter().collect();
         let entry = |volume: crate::VolumeInfo| Entry {
             kind: EntryKind::Volume,
             bytes: bytes_under(&volume.path).unwrap_or_default(),
+            in_use: volume.in_use || spared.contains(&touch(&volume.key)),
             id: volume.key,
             label: volume.label,
             created: volume.created,
             last_used: volume.last_used,
-            in_use: volume.in_use,
         };
         Ok(store.list_volumes()?.into_iter().map(entry).collect())
     }

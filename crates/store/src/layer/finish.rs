@@ -12,6 +12,7 @@ use crate::error::{Result, StoreError};
 use crate::ingest::link_group;
 use crate::materialise::Stack;
 use crate::place::Placer;
+use crate::share::Shared;
 use crate::sink::Rows;
 
 impl LayerWriter {
@@ -32,11 +33,13 @@ impl LayerWriter {
             Some(base) => inner.stack(&base.stored)?,
             None => Some(Arc::new(Stack { layers: Vec::new(), parent: None })),
         };
+        let shared = Shared::find(&inner, std::mem::take(&mut self.sink.shared), &tree, &rows)?;
         let _gate = inner.enter();
         let known = inner.stack(&tree.stored)?.is_some();
         match below {
             Some(below) if !known => {
-                let layer = inner.add_layer(&self.path, self.entries, self.bytes)?;
+                let bytes = self.bytes + shared.link(&inner, &self.path)?;
+                let layer = inner.add_layer(&self.path, self.entries, bytes)?;
                 let layers = [vec![layer.id], below.layers.clone()].concat();
                 let stack = Stack { layers, parent: base.map(|base| base.stored) };
                 inner.record(&mut self.sink, rows, &tree, layer, &stack)?;
@@ -139,6 +142,7 @@ impl LayerWriter {
         self.entries += placer.entries;
         self.bytes += placer.bytes;
         placer.sink.finish(&inner, Rows::default())?;
+        self.sink.shared.append(&mut placer.sink.shared);
         self.open.push((parent, dir));
         self.dirs[parent].children.insert(name.into(), Child::Leaf(kind.clone()));
         Ok(())

@@ -13,4 +13,5 @@ mod overlay;
 mod race;
 mod records;
 mod room;
+mod share;
 mod spare;

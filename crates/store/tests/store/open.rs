@@ -41,6 +41,8 @@ fn what_is_newer_is_refused_and_left_alone() {
     let (path, dir) = (store.root().join("format.json"), store.dir);
     drop(store.store);
     let good = fs::read_to_string(&path).unwrap();
+    let lock = path.with_file_name("lock");
+    fs::write(&lock, "of somebody else\n").unwrap();
     for (bad, newer) in [
         (good.replace("\"version\": 1", "\"version\": 2"), "TooNew"),
         (good.replace("\"lazy-shards\"", "\"lazy-shards\", \"encrypted\""), "UnknownFeatures"),
@@ -51,6 +53,7 @@ fn what_is_newer_is_refused_and_left_alone() {
         let error = Store::open(config(dir.path())).unwrap_err();
         assert!(format!("{error:?}").starts_with(newer), "{error:?}");
         assert_eq!(fs::read_to_string(&path).unwrap(), bad);
+        assert_eq!(fs::read_to_string(&lock).unwrap(), "of somebody else\n");
     }
     fs::write(&path, good.replace("\"compatible\": []", "\"compatible\": [\"hints\"]")).unwrap();
     assert_eq!(Store::open(config(dir.path())).unwrap().read_blob(&digest).unwrap(), b"kept");

@@ -178,6 +178,28 @@ fn what_is_remembered_stays_or_is_known_to_be_gone() {
     assert_eq!(store.get_result(&key).unwrap(), None);
 }
 
+/// Results go after the time that somebody has set, also where that is shorter than the time of grace; not what those have
+/// who are connected.
+#[test]
+fn a_short_time_to_keep_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let keep_duration = Some(Duration::from_secs(1));
+    let config = StoreConfig { grace: Duration::from_secs(3600), keep_duration, ..config(dir.path()) };
+    let store = TestStore { store: Store::open(config).unwrap(), dir };
+    let gone = |live: Spare| {
+        let dropped = store.gc(live).unwrap().dropped;
+        dropped.into_iter().map(|dropped| dropped.entry.label).collect::<Vec<_>>()
+    };
+    result(&store, "old");
+    let began = moment();
+    result(&store, "of a client");
+    thread::sleep(Duration::from_millis(2500));
+    result(&store, "new");
+    assert_eq!(gone(Spare::Since(began)), ["old"]);
+    assert_eq!(gone(Spare::Since(moment())), ["of a client"]);
+    assert_eq!(megabytes(&store), 1);
+}
+
 #[test]
 fn a_check_is_no_use() {
     let store = store();
