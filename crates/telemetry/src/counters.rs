@@ -96,7 +96,7 @@ impl Counters {
     }
 }
 
-/// The numbers when all is over: what has not ended counts as cancelled.
+/// The numbers when all is over. What has not ended then was left alone, as after a `kill -9`: nobody knows how it would have.
 impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = |count: u64| if count == 1 { "" } else { "s" };
@@ -107,9 +107,11 @@ impl fmt::Display for Counters {
         if self.failed > 0 {
             write!(f, ", {} failed", self.failed)?;
         }
-        let cancelled = self.cancelled + self.running;
-        if cancelled > 0 {
-            write!(f, ", {cancelled} cancelled")?;
+        if self.cancelled > 0 {
+            write!(f, ", {} cancelled", self.cancelled)?;
+        }
+        if self.running > 0 {
+            write!(f, ", {} unfinished", self.running)?;
         }
         if self.transfers > 0 {
             write!(f, ", {} transfer{}", self.transfers, plural(self.transfers))?;

@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(
             summary.to_string(),
             "\
-8 steps, 1 cached (12%), 1 failed, 1 cancelled, 1.5 kB moved in 5m00s
+8 steps, 1 cached (12%), 1 failed, 1 unfinished, 1.5 kB moved in 5m00s
 slowest:
    1m01s  step 2
     2.0s  step 4

@@ -81,6 +81,11 @@ impl Lines {
         (!self.partial.is_empty()).then(|| self.take())
     }
 
+    /// The beginning of a line that has no end yet, as it was written.
+    pub fn take_rest(&mut self) -> String {
+        std::mem::take(&mut self.partial)
+    }
+
     fn take(&mut self) -> String {
         let line = clean(last_written(&self.partial)).into_owned();
         self.partial.clear();

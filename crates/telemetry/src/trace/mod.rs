@@ -4,6 +4,7 @@
 //! everywhere: it is never markup, neither here nor there.
 
 mod page;
+mod room;
 
 use std::collections::HashMap;
 
@@ -14,6 +15,9 @@ use crate::event::{Event, Level, SpanId, SpanKind, SpanOutcome, Stream};
 use crate::text::{Lines, one_line};
 use crate::usage::SpanUsage;
 use crate::view::Progress;
+
+use room::Share;
+pub use room::{Cut, Fate, Written};
 
 /// What was run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,8 +50,9 @@ pub struct Trace {
     places: HashMap<SpanId, usize>,
     #[serde(skip)]
     partial: HashMap<SpanId, [Lines; 2]>,
+    /// What the logs of all steps take.
     #[serde(skip)]
-    log_bytes: usize,
+    log_bytes: u64,
 }
 
 /// One step. Times are nanoseconds since the start of the run.
@@ -97,6 +102,9 @@ pub struct Step {
     /// How many lines are left out before the first one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<u64>,
+    /// What the log takes.
+    #[serde(skip)]
+    log_bytes: u64,
     #[serde(skip)]
     progress: Option<Box<Progress>>,
     #[serde(skip)]
@@ -122,8 +130,14 @@ pub enum State {
 /// Most lines kept of one step: the latest ones.
 const STEP_LINES: usize = 5_000;
 
-/// Most bytes of text kept of all steps. What is written after that is left out.
-const LOG_BYTES: usize = 32 << 20;
+/// Most bytes kept of the logs of all steps. Those that wrote most lose their oldest lines for what is written after that.
+const LOG_BYTES: u64 = 32 << 20;
+
+/// What is kept of them then. Less, so that room is not made again for each line.
+const LOG_ROOM: u64 = LOG_BYTES / 4 * 3;
+
+/// What a line takes beside its text.
+const LINE_BYTES: u64 = size_of::<(Stream, u64, String)>() as u64;
 
 impl Trace {
     /// A run of which nothing is known yet.
@@ -222,30 +236,44 @@ impl Trace {
             exit_code: None,
             log: Vec::new(),
             left_out: None,
+            log_bytes: 0,
             progress: None,
             known: false,
         });
         self.counts.begin(kind);
     }
 
+    /// Lines of a step are missing before those that are taken in.
+    pub fn leave_out(&mut self, id: SpanId, lines: u64) {
+        self.change(id, |step| step.left_out = Some(step.left_out.unwrap_or(0) + lines));
+    }
+
     fn log(&mut self, id: SpanId, stream: Stream, time_ns: u64, lines: Vec<String>) {
         let time = self.since(time_ns);
-        let room = LOG_BYTES.saturating_sub(self.log_bytes);
-        let mut added = 0;
-        self.change(id, |step| {
-            for line in lines {
-                added += line.len();
-                if added > room {
-                    break;
-                }
-                step.log.push((stream, time, line));
-            }
-            // Now and then, not with every line.
-            if step.log.len() >= 2 * STEP_LINES {
-                step.shorten();
-            }
-        });
-        self.log_bytes += added;
+        let Some(step) = self.places.get(&id).and_then(|place| self.steps.get_mut(*place)) else { return };
+        self.log_bytes -= step.log_bytes;
+        for line in lines {
+            step.log_bytes += size(&line);
+            step.log.push((stream, time, line));
+        }
+        // Now and then, not with every line.
+        if step.log.len() >= 2 * STEP_LINES {
+            step.shorten();
+        }
+        self.log_bytes += step.log_bytes;
+        if self.log_bytes > LOG_BYTES {
+            self.make_room();
+        }
+    }
+
+    fn make_room(&mut self) {
+        self.steps.iter_mut().for_each(Step::shorten);
+        let share = Share::of(self.steps.iter().map(|step| (step.log_bytes, step.is_dear())), LOG_ROOM);
+        self.log_bytes = 0;
+        for step in &mut self.steps {
+            step.keep_bytes(share.bytes(step.is_dear()));
+            self.log_bytes += step.log_bytes;
+        }
     }
 
     fn finish(&mut self, id: SpanId, outcome: &SpanOutcome, time_ns: u64) {
@@ -260,7 +288,9 @@ impl Trace {
         if step.end.replace(ended_at).is_some() {
             return;
         }
+        self.log_bytes -= step.log_bytes;
         step.shorten();
+        self.log_bytes += step.log_bytes;
         let end = End::of(outcome, step.known);
         step.state = match end {
             End::Ok => State::Ok,
@@ -283,14 +313,36 @@ impl Step {
         self.end.unwrap_or(elapsed_ns).saturating_sub(self.start)
     }
 
+    /// Whether its log is one that somebody will look for: it failed, or may yet.
+    const fn is_dear(&self) -> bool {
+        matches!(self.state, State::Failed | State::Unfinished)
+    }
+
     fn shorten(&mut self) {
-        if let Some(more) = self.log.len().checked_sub(STEP_LINES)
-            && more > 0
-        {
-            self.log.drain(..more);
-            self.left_out = Some(self.left_out.unwrap_or(0) + more as u64);
+        self.drop_lines(self.log.len().saturating_sub(STEP_LINES));
+    }
+
+    fn keep_bytes(&mut self, most: u64) {
+        let mut left = self.log_bytes;
+        let more = self.log.iter().take_while(|(_, _, line)| {
+            let drop = left > most;
+            left -= size(line);
+            drop
+        });
+        self.drop_lines(more.count());
+    }
+
+    fn drop_lines(&mut self, oldest: usize) {
+        if oldest > 0 {
+            self.log_bytes -= self.log.drain(..oldest).map(|(_, _, line)| size(&line)).sum::<u64>();
+            self.left_out = Some(self.left_out.unwrap_or(0) + oldest as u64);
         }
     }
+}
+
+/// What a line takes, in bytes.
+const fn size(line: &str) -> u64 {
+    line.len() as u64 + LINE_BYTES
 }
 
 #[cfg(test)]
@@ -361,7 +413,10 @@ mod tests {
         let seen = trace(&events);
         let summary = crate::Summary::of(&crate::testing::view(&events));
         assert_eq!(seen.counts.to_string(), summary.counts.to_string());
-        assert_eq!(seen.counts.to_string(), "3 steps, 1 cached (33%), 1 failed, 2 cancelled, 2 transfers");
+        assert_eq!(
+            seen.counts.to_string(),
+            "3 steps, 1 cached (33%), 1 failed, 1 cancelled, 1 unfinished, 2 transfers"
+        );
         assert_eq!(seen.steps[1].state, State::Cached);
     }
 
@@ -376,7 +431,50 @@ mod tests {
         let mut events = vec![span(1, None, "a", SpanKind::Exec, 1.0)];
         let long = "x".repeat(1 << 20) + "\n";
         events.extend((0..40).map(|_| log(1, Stream::Stdout, &long, 1.0)));
-        let kept: usize = trace(&events).steps[0].log.iter().map(|(_, _, line)| line.len()).sum();
-        assert!(kept <= LOG_BYTES, "{kept}");
+        let step = trace(&events).steps.remove(0);
+        let kept: usize = step.log.iter().map(|(_, _, line)| line.len()).sum();
+        assert!((20 << 20..=32 << 20).contains(&kept), "{kept}");
+        assert_eq!(step.log.len() as u64 + step.left_out.unwrap(), 40);
+    }
+
+    /// What one step writes takes nothing from the others: each has its own last lines.
+    #[test]
+    fn a_flood_leaves_the_logs_of_others() {
+        let line = "x".repeat(99);
+        let mut seen = Trace::default();
+        let mut say = |event: &Event| seen.apply(event);
+        let begin = |id| span(id, None, "step", SpanKind::Exec, 1.0);
+        say(&begin(1));
+        say(&log(1, Stream::Stdout, "before\n", 1.0));
+        say(&finished(1, SpanOutcome::Ok, 1.0));
+        // More than there is room for, by one that keeps no more than its last lines, and by some that keep long ones.
+        say(&begin(2));
+        for n in 0..450_000 {
+            say(&log(2, Stream::Stdout, &format!("{n} {line}\n"), 1.0));
+        }
+        say(&finished(2, SpanOutcome::Ok, 1.0));
+        for id in [3, 4] {
+            say(&begin(id));
+            let long = "x".repeat(15_000);
+            (0..3_000).for_each(|n| say(&log(id, Stream::Stderr, &format!("{n} {long}\n"), 1.0)));
+            say(&finished(id, SpanOutcome::Ok, 1.0));
+        }
+        say(&begin(5));
+        say(&log(5, Stream::Stdout, "visible\n", 1.0));
+        say(&log(5, Stream::Stderr, "the reason", 1.0));
+        say(&finished(5, failure("exit code: 7", Some(7)), 1.0));
+        let [before, flood, long, longer, failed] = seen.steps.try_into().unwrap();
+        let lines = |step: &Step| step.log.iter().map(|(_, _, line)| line.clone()).collect::<Vec<_>>();
+        assert_eq!((lines(&before), before.left_out), (vec!["before".to_owned()], None));
+        assert_eq!(lines(&failed), ["visible", "the reason"]);
+        assert_eq!((flood.log.len(), flood.left_out), (STEP_LINES, Some(445_000)));
+        assert!(flood.log.last().unwrap().2.starts_with("449999 "));
+        for step in [&long, &longer] {
+            assert_eq!(step.log.len() as u64 + step.left_out.unwrap(), 3_000);
+            assert!(step.log.len() > 200 && step.log.last().unwrap().2.starts_with("2999 "));
+        }
+        let all = [before, flood, long, longer, failed];
+        let kept: u64 = all.iter().flat_map(|step| &step.log).map(|(_, _, line)| size(line)).sum();
+        assert!(kept <= LOG_BYTES && kept == seen.log_bytes, "{kept} {}", seen.log_bytes);
     }
 }

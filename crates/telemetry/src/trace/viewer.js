@@ -96,14 +96,14 @@
     if (users.length) fact("used by", ...users.slice(0, 50).map(link), users.length > 50 ? `and ${users.length - 50} more` : "");
     const parts = [Text.element("h2", {}, step.label), facts];
     if (step.message) parts.push(Text.element("pre", { className: "error" }, step.message));
-    if (step.log.length) parts.push(log(step));
+    if (step.log.length || step.left_out) parts.push(log(step));
     else if (step.state === "cached") parts.push(Text.element("p", { className: "dim" }, "It did not run, so it wrote nothing."));
     get("detail").replaceChildren(...parts);
   }
 
   function log(step) {
     const made = Text.element("pre", { id: "log", tabIndex: 0 });
-    if (step.left_out) made.append(Text.element("span", { className: "at" }, `${step.left_out} lines before these are left out\n`));
+    if (step.left_out) made.append(Text.element("span", { className: "at" }, `left out before these: ${Text.count(step.left_out, "line")}\n`));
     for (const [stream, time, text] of step.log) {
       const at = ((time - step.start) / 1e9).toFixed(3).padStart(8);
       made.append(Text.element("span", { className: "at" }, `${at}  `), Text.element("span", { className: stream }, `${text}\n`));
