@@ -190,7 +190,7 @@ struct Fetched {
 
 enum Content {
     Known(TreeId),
-    New(LayerWriter),
+    New(Box<LayerWriter>),
 }
 
 /// What a download brought, before it is checked.
@@ -280,7 +280,7 @@ impl Context<'_> {
         let (blob, content) = match (tree, blob) {
             (Some(tree), Some(blob)) => (blob, Content::Known(tree)),
             (None, Some(blob)) => match self.unpack_stored(layer, diff_id, blob).await? {
-                Some(writer) => (blob, Content::New(writer)),
+                Some(writer) => (blob, Content::New(Box::new(writer))),
                 None => self.download(layer, diff_id, None).await?,
             },
             (tree, None) => self.download(layer, diff_id, tree).await?,
@@ -370,7 +370,7 @@ impl Context<'_> {
         })?;
         download.check(sha256).map_err(|error| self.registry(error))?;
         let content = match arrived {
-            Arrived::New(unpacked) => Content::New(self.checked(digest, diff_id, *unpacked)?),
+            Arrived::New(unpacked) => Content::New(Box::new(self.checked(digest, diff_id, *unpacked)?)),
             Arrived::Known(tree) => Content::Known(tree),
         };
         let took = start.elapsed();

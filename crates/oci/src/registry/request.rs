@@ -60,7 +60,7 @@ pub(super) async fn send_once(
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_LENGTH, body.length()).body(body.body());
         }
-        let response = builder.send().await.map_err(|error| Failure::connection(&error))?;
+        let response = builder.send().await.map_err(|error| Failure::before_answer(&error))?;
         let target = match response.status() {
             StatusCode::MOVED_PERMANENTLY
             | StatusCode::FOUND
@@ -108,6 +108,17 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Nothing was answered. Who was silent for that long would be so again and again; a download that stops is another
+    /// matter.
+    fn before_answer(error: &reqwest::Error) -> Self {
+        match Self::connection(error) {
+            Self::Connection { reason, hint, .. } if error.is_timeout() && !error.is_connect() => {
+                Self::Connection { reason, hint, again: false }
+            }
+            failure => failure,
+        }
+    }
+
     pub(super) fn connection(error: &reqwest::Error) -> Self {
         let mut chain = vec![error.to_string()];
         let mut source = error.source();
@@ -209,7 +220,7 @@ impl Failure {
                 let hint = if had_credentials {
                     "check the user name and the password or token, and what they allow"
                 } else {
-                    "no credentials were given: log in or add them; it may also be that there is no such repository"
+                    "no credentials were given: give them by `withRegistryAuth`; it may also be that there is no such repository"
                 };
                 RegistryError::Unauthorized { reference, host, reason, hint }
             }
@@ -218,7 +229,11 @@ impl Failure {
             }
             Self::Status { status, mut reason, .. } => {
                 if status == StatusCode::TOO_MANY_REQUESTS {
-                    reason.push_str("; log in, wait, or set a mirror for this registry");
+                    reason.push_str(
+                        "; wait, give credentials by `withRegistryAuth`, or set a mirror for this registry",
+                    );
+                } else if status.is_server_error() {
+                    reason.push_str("; try again later, or set a mirror for this registry");
                 }
                 RegistryError::Status { reference, host, status: status.as_u16(), reason }
             }
@@ -276,6 +291,18 @@ mod tests {
         assert_eq!(reason_in(body, status), "UNAUTHORIZED: authentication required");
         assert_eq!(reason_in(b"slow\ndown\n", status), "slow down");
         assert_eq!(reason_in(b"<html>", status), "unauthorized");
+    }
+
+    #[test]
+    fn errors_say_what_to_do_next() {
+        let cases = [(500, "try again later"), (429, "withRegistryAuth"), (401, "withRegistryAuth")];
+        for (code, advice) in cases {
+            let status = StatusCode::from_u16(code).unwrap();
+            let failure =
+                Failure::Status { status, reason: String::new(), challenges: vec![], retry_after: None };
+            let error = failure.into_error("manifest", "r/app:1", "r", false).to_string();
+            assert!(error.contains(advice) && !error.contains("log in"), "{code}: {error}");
+        }
     }
 
     #[test]

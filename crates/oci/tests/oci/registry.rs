@@ -172,6 +172,7 @@ async fn servers_that_are_busy_are_asked_again() {
     fake.state.lock().unwrap().unavailable = 100;
     let error = client().resolve(&reference(&fake.name("app")), &platform("linux/amd64")).await.unwrap_err();
     assert!(error.to_string().contains("answered 503") && error.to_string().contains("busy"), "{error}");
+    assert!(error.to_string().contains("try again later"), "{error}");
 }
 
 #[tokio::test]
@@ -351,4 +352,27 @@ async fn proxies_are_used_but_not_for_loopback() {
     assert_eq!(proxy.log()[0], "GET http://registry.invalid/v2/app/manifests/latest");
     client.resolve(&reference(&local.name("app")), &platform("linux/amd64")).await.unwrap();
     assert_eq!(proxy.log().len(), 2);
+}
+
+/// It would be as silent the next time.
+#[tokio::test]
+async fn a_silent_registry_is_asked_once() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let silent = tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            kept.push(stream);
+        }
+    });
+    let config = RegistryConfig { read_timeout: Duration::from_millis(200), ..config() };
+    let client = RegistryClient::new(config, Arc::new(NoAuth));
+    let error =
+        client.resolve(&reference(&format!("{host}/app:1")), &platform("linux/amd64")).await.unwrap_err();
+    assert!(error.to_string().contains("timed out"), "{error}");
+    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1);
+    silent.abort();
 }
