@@ -12,6 +12,7 @@ use kukri_model::Platform;
 use serde_json::Value as Json;
 
 use crate::document::{self, Document, Entry, Literal, Range};
+use crate::integer;
 use crate::schema::{Arg, Field, Scalar, Schema, Type, TypeIx, TypeKind};
 use crate::suggest::did_you_mean;
 
@@ -249,7 +250,7 @@ impl<'a> Coercer<'a> {
                 return (self.find)(&text, expected.or(typed)).map(ArgValue::Ref);
             }
             Scalar::Void => None,
-            Scalar::Int => self.number_text(input).and_then(integer).map(ArgValue::Int),
+            Scalar::Int => self.number_text(input).and_then(|text| integer(&text)).map(ArgValue::Int),
             Scalar::Float => self.number_text(input).and_then(|text| text.parse().ok()).map(ArgValue::Float),
             Scalar::Boolean => match input {
                 Input::Literal(Entry { value: Literal::Bool(value), .. }) => Some(ArgValue::Bool(*value)),
@@ -323,33 +324,6 @@ fn text_of(input: Input<'_>) -> Option<&str> {
     }
 }
 
-/// A whole number in decimal, or with `0x`, `0o`, `0b` or a leading zero (octal); or a number without a fraction.
-fn integer(text: std::borrow::Cow<'_, str>) -> Option<i64> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(&text)),
-    };
-    let lower = digits.to_ascii_lowercase();
-    let (digits, radix) = match lower.as_bytes() {
-        [b'0', b'x', ..] => (&lower[2..], 16),
-        [b'0', b'o', ..] => (&lower[2..], 8),
-        [b'0', b'b', ..] => (&lower[2..], 2),
-        [b'0', b'0'..=b'9', ..] => (&lower[1..], 8),
-        _ => (lower.as_str(), 10),
-    };
-    if digits.starts_with(['+', '-']) {
-        return None;
-    }
-    if let Ok(value) = i128::from_str_radix(digits, radix) {
-        return i64::try_from(if negative { -value } else { value }).ok();
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "whole and in range: checked in the line before")]
-    match text.parse::<f64>() {
-        Ok(value) if value.fract() == 0.0 && value.abs() < 9e15 && radix == 10 => Some(value as i64),
-        _ => None,
-    }
-}
-
 fn truth(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
@@ -374,36 +348,5 @@ fn same(a: &ArgValue, b: &ArgValue) -> bool {
         }
         (ArgValue::Ref(a), ArgValue::Ref(b)) => a.digest == b.digest,
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn integers_in_all_their_forms() {
-        for (text, expected) in [
-            ("0", Some(0)),
-            ("-7", Some(-7)),
-            ("0x1F", Some(31)),
-            ("0o644", Some(420)),
-            ("0644", Some(420)),
-            ("0b101", Some(5)),
-            ("-0x10", Some(-16)),
-            ("3.0", Some(3)),
-            ("1e3", Some(1000)),
-            ("9223372036854775807", Some(i64::MAX)),
-            ("-9223372036854775808", Some(i64::MIN)),
-            ("9223372036854775808", None),
-            ("1.5", None),
-            ("", None),
-            ("--1", None),
-            ("0x", None),
-            ("0x-1", None),
-            ("nan", None),
-        ] {
-            assert_eq!(integer(text.into()), expected, "{text}");
-        }
     }
 }

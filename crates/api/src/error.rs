@@ -82,12 +82,39 @@ impl GraphqlError {
                     ("stdout".to_owned(), json!(exec.stdout)),
                     ("stderr".to_owned(), json!(exec.stderr)),
                     ("step".to_owned(), json!(exec.step)),
+                    ("call".to_owned(), json!("")),
                 ]);
                 Some(map)
             }
             _ => kinds::fixed(&kinds::FAILED),
         };
         Self { stage: Stage::Execute, message: error.to_string(), location: None, path, extensions }
+    }
+
+    /// Changes all texts of it that say what was asked for or what happened; not those that say of which kind it is,
+    /// and not IDs.
+    pub fn mask(&mut self, mask: impl Fn(&str) -> String) {
+        self.message = mask(&self.message);
+        for (key, value) in self.extensions.iter_mut().flatten() {
+            match value {
+                _ if matches!(key.as_str(), "_type" | "code" | "call") => {}
+                Json::String(text) => *text = mask(text),
+                Json::Array(values) => {
+                    let texts = values.iter_mut().filter(|value| value.is_string());
+                    texts.for_each(|text| *text = mask(text.as_str().unwrap_or_default()).into());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Says which call ran the command that failed.
+    #[must_use]
+    pub fn made_by(mut self, id: String) -> Self {
+        if let Some(extensions) = &mut self.extensions {
+            extensions.insert("call".to_owned(), Json::String(id));
+        }
+        self
     }
 
     /// The message as it is sent. Names and values in it come from the request, which may have megabytes of them.
@@ -137,19 +164,40 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn answers_have_what_is_said_of_their_kind() {
-        let exec = ExecError {
+    fn exec() -> ExecError {
+        ExecError {
             cmd: vec!["false".to_owned()],
             exit_code: 1,
             stdout: String::new(),
             stderr: String::new(),
             step: 1,
+            recipe: kukri_model::Digest::of(b"a command"),
             note: None,
-        };
+        }
+    }
+
+    #[test]
+    fn texts_are_masked_and_kinds_are_not() {
+        let text = || "hush EXEC_ERROR".to_owned();
+        let cmd = vec![text(), "-v".to_owned()];
+        let exec = ExecError { cmd, stdout: text(), stderr: text(), note: Some(text()), ..exec() };
+        let error = GraphqlError::failed(&OpError::Exec(Arc::new(exec)), Vec::new());
+        let mut error = error.made_by("an ID with hush".to_owned());
+        error.mask(|text| text.replace("hush", "***").replace("EXEC", "***"));
+        assert_eq!(error.message, "exit code: 1 (*** ***_ERROR)");
+        let masked = "*** ***_ERROR";
+        let told = json!({
+            "_type": "EXEC_ERROR", "cmd": [masked, "-v"], "exitCode": 1, "stdout": masked, "stderr": masked, "step": 1,
+            "call": "an ID with hush"
+        });
+        assert_eq!(Json::Object(error.extensions.unwrap()), told);
+    }
+
+    #[test]
+    fn answers_have_what_is_said_of_their_kind() {
         let syntax = SyntaxError { message: "m".to_owned(), at: 0 };
         for (error, kind) in [
-            (GraphqlError::failed(&OpError::Exec(Arc::new(exec)), Vec::new()), kinds::EXEC),
+            (GraphqlError::failed(&OpError::Exec(Arc::new(exec())), Vec::new()), kinds::EXEC),
             (GraphqlError::failed(&OpError::new("no"), Vec::new()), kinds::FAILED),
             (GraphqlError::syntax(&syntax, "{"), kinds::SYNTAX),
             (GraphqlError::invalid("no", None), kinds::INVALID),

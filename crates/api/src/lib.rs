@@ -7,6 +7,7 @@
 //! * [`Api`]: executes requests.
 //! * [`ids`]: IDs on the wire.
 //! * [`sdl`]: a view as text.
+//! * [`integer()`]: whole numbers, however they are written.
 //! * [`http`]: the engine's HTTP server.
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ pub mod error;
 mod exec;
 pub mod http;
 pub mod ids;
+mod integer;
 pub mod schema;
 pub mod sdl;
 mod service;
@@ -24,6 +26,7 @@ mod validate;
 mod variables;
 
 pub use error::{GraphqlError, PathKey, Stage};
+pub use integer::integer;
 pub use schema::{Schema, View};
 pub use service::{Api, ApiConfig, Request, Response};
 

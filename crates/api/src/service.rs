@@ -94,7 +94,11 @@ impl Api {
     pub async fn execute(&self, session: &Arc<Session>, view: View, request: &Request) -> Response {
         match self.answer(session, view, request).await {
             Ok(body) => Response { body, failed: None },
-            Err(error) => Response { body: error.to_body().into(), failed: Some(error.stage) },
+            Err(mut error) => {
+                // All errors of a session leave the engine here, from whatever layer their words are.
+                error.mask(|text| session.progress().mask(text));
+                Response { body: error.to_body().into(), failed: Some(error.stage) }
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use kukri_model::Digest;
+
 /// A command that ended with a status its caller did not expect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecError {
@@ -15,6 +17,8 @@ pub struct ExecError {
     pub stderr: String,
     /// Number of the run in progress events.
     pub step: u64,
+    /// Which vertex it was, by its recipe.
+    pub recipe: Digest,
     /// What else is known, in words (for instance that the command was killed for memory).
     pub note: Option<String>,
 }

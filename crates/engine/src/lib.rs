@@ -29,11 +29,26 @@ pub use registry::Registry;
 pub use session::Session;
 pub use value::{ObjectValue, Value};
 
-/// Runs work that blocks where it may.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Tells work on a tree that nobody waits for it any more.
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs work that blocks where it may. What it does with trees ends when the caller does not wait any more; the rest of it is
+/// done.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, OpError> + Send + 'static,
 ) -> Result<T, OpError> {
-    match tokio::task::spawn_blocking(work).await {
+    let cancel = CancelOnDrop(Arc::default());
+    let flag = Arc::clone(&cancel.0);
+    match tokio::task::spawn_blocking(move || kukri_tree::cancel::within(flag, work)).await {
         Ok(result) => result,
         Err(error) => Err(OpError::new(format!("internal error: {error}"))),
     }

@@ -163,7 +163,9 @@ impl Progress {
     pub fn hide(&self, value: &[u8]) {
         let Ok(value) = std::str::from_utf8(value) else { return };
         let mut hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
-        for value in [value, value.trim()] {
+        // Words about a name have it in quotes, as it could be written in a program.
+        let quoted = [value, value.trim()].map(|value| value.escape_debug().to_string());
+        for value in [value, value.trim(), &quoted[0], &quoted[1]] {
             if value.len() >= LEAST_HIDDEN && !hidden.iter().any(|known| known == value) {
                 let at = hidden.partition_point(|known| known.len() >= value.len());
                 hidden.insert(at, value.to_owned());
@@ -172,7 +174,8 @@ impl Progress {
     }
 
     /// A text with `***` for the values of secrets.
-    fn mask(&self, text: &str) -> String {
+    #[must_use]
+    pub fn mask(&self, text: &str) -> String {
         let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
         hidden.iter().fold(text.to_owned(), |text, value| text.replace(value, "***"))
     }
@@ -336,6 +339,8 @@ mod tests {
         }
         assert_eq!(progress.masked(&label("x fine")), None);
         assert_eq!(progress.masked(&label("s3cr3t s3cr3t-longer x")), Some(label("*** *** x")));
+        progress.hide(b"in \"quotes\"\n");
+        assert_eq!(progress.mask(&format!("no file {:?}", "in \"quotes\"\n")), "no file \"***\"");
         let outcome = SpanOutcome::Failed { message: "bad s3cr3t".into(), exit_code: None };
         let masked = progress.masked(&Event::SpanFinished { id: 1, outcome, time_ns: 2 });
         assert!(

@@ -15,6 +15,10 @@ pub const EXEC: FailedAnswer = FailedAnswer {
         Extension::Holds("stdout", "the last 100 KiB of its standard output"),
         Extension::Holds("stderr", "the last 100 KiB of its standard error"),
         Extension::Holds("step", "the number of its step in the events of `--progress json`"),
+        Extension::Holds(
+            "call",
+            "the ID of the container that its `withExec` gives; empty where that is not known",
+        ),
     ],
     python: "ExecError",
     meaning: "A command in a container ended with a status that its `withExec` does not expect, which is any but 0 unless \

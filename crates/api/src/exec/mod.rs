@@ -31,6 +31,9 @@ use output::{Key, NodeIx, Out, Output};
 /// Most values in one answer: fragments make it possible to ask for more than a document is long.
 pub const MAX_NODES: usize = 1_000_000;
 
+/// Most bytes of the values in one answer, as JSON: it is in memory twice while it is written.
+pub const MAX_BYTES: usize = 512 << 20;
+
 /// Steps after which other tasks of the thread get their turn.
 const STEPS_BEFORE_YIELD: usize = 512;
 
@@ -117,6 +120,7 @@ impl<'s> Execution<'s> {
             coercer,
             fragments: collect::fragments(self.document),
             output: Output::new(),
+            bytes: 0,
             jobs: vec![Job { node: 0, object: self.schema.query(), receiver: root, sets: vec![selections] }],
             waiting: VecDeque::new(),
             evaluations: FuturesUnordered::new(),
@@ -152,6 +156,8 @@ struct Run<'r, 's> {
     coercer: Coercer<'r>,
     fragments: Fragments<'r>,
     output: Output,
+    /// How long the leaves are that are known.
+    bytes: usize,
     jobs: Vec<Job<'s>>,
     waiting: VecDeque<Pending<'s>>,
     evaluations: FuturesUnordered<Evaluation<'s>>,
@@ -159,7 +165,9 @@ struct Run<'r, 's> {
 
 impl<'s> Run<'_, 's> {
     fn body(&self) -> Vec<u8> {
-        let mut body = b"{\"data\":".to_vec();
+        // Growing would copy what may be very long.
+        let mut body = Vec::with_capacity(self.bytes + 16);
+        body.extend_from_slice(b"{\"data\":");
         self.output.write(self.with.document, &mut body);
         body.push(b'}');
         body
@@ -167,6 +175,18 @@ impl<'s> Run<'_, 's> {
 
     fn fail(&self, node: NodeIx, error: &OpError) -> GraphqlError {
         GraphqlError::failed(error, self.output.path(self.with.document, node))
+    }
+
+    /// The same where a call gave the error: that of a command says as well which call runs it.
+    fn fail_at(&self, node: NodeIx, call: &Arc<Call>, error: &OpError) -> GraphqlError {
+        let failed = self.fail(node, error);
+        let OpError::Exec(exec) = error else { return failed };
+        let made = self.with.engine.failed_exec(self.with.session, call, exec);
+        match made.map(|made| self.id(made.type_name, &made)) {
+            Some(Ok(id)) => failed.made_by(id),
+            // What failed is told in any case.
+            Some(Err(_)) | None => failed,
+        }
     }
 
     fn fail_with(&self, node: NodeIx, message: impl Into<String>) -> GraphqlError {
@@ -296,7 +316,7 @@ impl<'s> Run<'_, 's> {
     ) -> Result<(), GraphqlError> {
         let Pending { node, field, call, list, sets } = pending;
         let schema = self.with.schema;
-        let value = result.map_err(|error| self.fail(node, &error))?;
+        let value = result.map_err(|error| self.fail_at(node, &call, &error))?;
         if matches!(value, Value::Null) {
             // `Void` is null by definition, also where the schema has it as not null.
             let void = matches!(schema.get(field.ty.base()).kind, TypeKind::Scalar(Scalar::Void));
@@ -310,6 +330,14 @@ impl<'s> Run<'_, 's> {
         if schema.composite(field.ty.base()).is_none() {
             let mut id = |call: &Arc<Call>| self.id(call.type_name, call).map_err(|error| error.to_string());
             let leaf = output::leaf(value, &mut id).map_err(|error| self.fail_with(node, error))?;
+            self.bytes += leaf.bytes();
+            if self.bytes > MAX_BYTES {
+                let message = format!(
+                    "the answer would be larger than {MAX_BYTES} bytes; ask for less of it at a time, in several requests, \
+                     or export large files"
+                );
+                return Err(self.fail_with(node, message));
+            }
             self.output.set(node, leaf);
             return Ok(());
         }

@@ -35,6 +35,32 @@ pub(super) enum Out {
     List(Vec<NodeIx>),
 }
 
+impl Out {
+    /// How long a leaf is as JSON, or somewhat more.
+    pub(super) fn bytes(&self) -> usize {
+        // The longest number.
+        const NUMBER: usize = 24;
+        match self {
+            Self::Text(text) => text_bytes(text),
+            Self::Owned(text) => text_bytes(text),
+            Self::Strings(texts) => texts.iter().map(|text| text_bytes(text) + 1).sum::<usize>() + 2,
+            Self::Leaves(leaves) => leaves.iter().map(|leaf| leaf.bytes() + 1).sum::<usize>() + 2,
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) => NUMBER,
+            Self::Object(_) | Self::List(_) => 0,
+        }
+    }
+}
+
+/// A control character has six bytes at most (`\u001b`), a quote and a backslash two.
+fn text_bytes(text: &str) -> usize {
+    let more = |byte: u8| match byte {
+        b'"' | b'\\' => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    text.len() + 2 + text.bytes().map(more).sum::<usize>()
+}
+
 struct Node {
     parent: NodeIx,
     key: Key,
@@ -181,4 +207,25 @@ pub(super) fn leaf(
         }
         Value::Object(object) => return Err(format!("expected a plain value, got {}", object.type_name())),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_enough_for_what_is_written() {
+        let texts = ["", "plain", "\"quoted\" \\ \n\t\u{1b}[1m\u{0}", "é😀\u{7f}"].map(Arc::<str>::from);
+        let leaves = texts.iter().map(|text| Out::Text(Arc::clone(text)));
+        let numbers = [Out::Int(i64::MIN), Out::Float(-f64::MAX), Out::Float(f64::MIN_POSITIVE), Out::Null];
+        let all = Out::Leaves(leaves.chain(numbers).chain([Out::Strings(texts.to_vec())]).collect());
+        let mut written = Vec::new();
+        write_leaf(&all, &mut written);
+        assert!(
+            (written.len()..2 * written.len()).contains(&all.bytes()),
+            "{} {}",
+            all.bytes(),
+            written.len()
+        );
+    }
 }

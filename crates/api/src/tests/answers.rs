@@ -208,7 +208,7 @@ async fn failures() {
     assert_eq!(
         world.error("{ x: exec }").await,
         json!({"message": "exit code: 7", "path": ["x"], "extensions": {
-            "_type": "EXEC_ERROR", "cmd": ["false"], "exitCode": 7, "stdout": "out", "stderr": "err", "step": 3}})
+            "_type": "EXEC_ERROR", "cmd": ["false"], "exitCode": 7, "stdout": "out", "stderr": "err", "step": 3, "call": ""}})
     );
     // The leaf's path, aliases, and indexes as numbers.
     let error = world.error("{ b: broken { s: withStep(path: \"x\") { c: count } } }").await;

@@ -240,6 +240,7 @@ fn operations() -> Vec<(&'static OperationDef, Run)> {
                 stdout: "out".to_owned(),
                 stderr: "err".to_owned(),
                 step: 3,
+                recipe: kukri_model::Digest::of(b"a command"),
                 note: None,
             };
             Box::pin(std::future::ready(Err(OpError::Exec(Arc::new(error)))))

@@ -16,6 +16,12 @@ use crate::session::Session;
 use crate::trace;
 use crate::value::{ObjectValue, Value};
 
+/// Steps of a chain after which other tasks of the thread get their turn.
+const STEPS_BEFORE_YIELD: u32 = 512;
+
+/// Objects of this [weight](crate::value::ObjectType::weight) or more are large.
+const LARGE: usize = 64;
+
 impl Engine {
     /// The value of a call. Steps that make objects are lowered, which is cheap; a leaf does its work.
     ///
@@ -38,6 +44,7 @@ impl Engine {
     ) -> Result<Value, OpError> {
         let mut values = Values { session, held, found: HashMap::new() };
         let mut pending = vec![Arc::clone(call)];
+        let mut steps = 0_u32;
         while let Some(next) = pending.last() {
             if values.look_up(next) {
                 pending.pop();
@@ -55,7 +62,13 @@ impl Engine {
             }
             let value = self.apply(&values, &next).await?;
             values.found.insert(next.digest, value);
+            values.let_go(&next);
             pending.pop();
+            steps += 1;
+            if steps.is_multiple_of(STEPS_BEFORE_YIELD) {
+                // Making objects waits for nothing, so a caller that has gone away could not end it.
+                tokio::task::yield_now().await;
+            }
         }
         values.get(call).cloned().ok_or_else(|| OpError::new(format!("{} gave nothing", call.label())))
     }
@@ -139,6 +152,17 @@ impl Values<'_> {
         }
         let known = self.session.known(&call.digest);
         known.is_some_and(|value| self.found.insert(call.digest, value).is_none())
+    }
+
+    /// Forgets the receiver of a call that is done where that is large: a chain is longer than the memory for one copy of a
+    /// large object for each step. It stays known to the session for a while, and can be made again.
+    fn let_go(&mut self, done: &Call) {
+        if let Some(receiver) = &done.receiver
+            && let Some(Value::Object(object)) = self.found.get(&receiver.digest)
+            && object.weight() >= LARGE
+        {
+            self.found.remove(&receiver.digest);
+        }
     }
 
     /// Adds the calls among the arguments which are not known, the first on top.

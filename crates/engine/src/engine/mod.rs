@@ -6,6 +6,7 @@ mod calls;
 mod codec;
 mod config;
 mod evaluate;
+mod failed_exec;
 mod lineage;
 mod mount_points;
 mod nearest;
@@ -66,10 +67,16 @@ pub struct Engine {
     parts: OnceLock<Parts>,
     sessions: Mutex<Vec<Weak<Session>>>,
     searches: Semaphore,
+    texts: Semaphore,
 }
 
 /// Most searches at a time. Each uses all processors, and a bounded but large piece of memory.
 const SEARCHES: usize = 2;
+
+/// Most bytes of texts that are read from the store at a time: an answer may ask for a thousand, each as long as a text may
+/// be. In pieces of [`TEXT_PIECE`].
+const TEXT_PIECES: u32 = 4096;
+const TEXT_PIECE: u64 = 64 << 10;
 
 /// What an engine needs to do work.
 struct Parts {
@@ -120,7 +127,17 @@ impl Engine {
             parts: OnceLock::new(),
             sessions: Mutex::default(),
             searches: Semaphore::new(SEARCHES),
+            texts: Semaphore::new(TEXT_PIECES as usize),
         })
+    }
+
+    /// A blob as text, when there is room for it. Bytes that are not UTF-8 are replaced.
+    pub(crate) async fn read_text(&self, digest: Digest, size: u64) -> Result<String, OpError> {
+        let pieces =
+            u32::try_from(size / TEXT_PIECE + 1).map_or(TEXT_PIECES, |pieces| pieces.min(TEXT_PIECES));
+        let _room = self.texts.acquire_many(pieces).await.or_fail()?;
+        let store = self.store().clone();
+        crate::blocking(move || store.read_blob(&digest).or_fail().map(crate::objects::text_of)).await
     }
 
     /// Places for searches.
@@ -323,7 +340,6 @@ impl Engine {
                 crate::objects::MAX_TEXT
             )));
         }
-        let (store, digest) = (self.store().clone(), output.digest);
-        crate::blocking(move || store.read_blob(&digest).or_fail().map(crate::objects::text_of)).await
+        self.read_text(output.digest, output.size).await
     }
 }

@@ -7,7 +7,7 @@ use kukri_tree::{EntryKind, Follow, NodeReader, TreeError, TreeId};
 
 use super::stat::ExistsType;
 use crate::context::Cx;
-use crate::error::{OpError, OrFail};
+use crate::error::OpError;
 use crate::vertex::edit::Source;
 use crate::vertex::edit_run::directory_at;
 
@@ -72,8 +72,7 @@ pub async fn file_text(cx: &Cx, source: &Source) -> Result<String, OpError> {
             source.path
         )));
     }
-    let store = cx.engine.store().clone();
-    crate::blocking(move || store.read_blob(&digest).or_fail().map(text_of)).await
+    cx.engine.read_text(digest, size).await
 }
 
 /// Bytes as text; what is not UTF-8 is replaced.
@@ -105,7 +104,7 @@ pub async fn exists(
     .await
 }
 
-/// Contents of the store for digests, and a memory of digests that were made before.
+/// Contents of the store for digests.
 pub struct Hashes<'a>(pub &'a Store);
 
 impl HashSource for Hashes<'_> {
@@ -116,6 +115,7 @@ impl HashSource for Hashes<'_> {
         let mut reader = self.0.open_blob(blob).map_err(|error| missing(&error))?;
         let mut buffer = vec![0; 256 << 10];
         loop {
+            kukri_tree::cancel::check()?;
             match reader.read(&mut buffer).map_err(|error| missing(&error))? {
                 0 => return Ok(()),
                 count => sink(&buffer[..count]),

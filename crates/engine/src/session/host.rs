@@ -106,7 +106,8 @@ impl Session {
         result
     }
 
-    /// Writes a file of `from`, given by digest, permission bits and length, to the client's machine. Gives the absolute path.
+    /// Writes a file of `from`, given by digest, permission bits and length, to the client's machine, unless it
+    /// is there. Gives the absolute path.
     pub async fn export_file(
         &self,
         cx: &Cx,
@@ -123,8 +124,11 @@ impl Session {
             ExportFileRequest { path, allow_parent_dir, name: name.to_owned(), mode, mtime_ns: None };
         let store = cx.engine.store().clone();
         let meter = Arc::new(Meter::default());
-        meter.set_total(size);
         let send = async {
+            if let Some(path) = client.keep_file(request.clone(), (digest, size)).await.or_fail()? {
+                return Ok(path);
+            }
+            meter.set_total(size);
             let content = crate::blocking(move || store.open_blob(&digest).or_fail()).await?;
             let content = Box::new(Metered::new(content, &meter));
             client.export_file(request, content).await.or_fail()

@@ -6,13 +6,19 @@ use kukri_model::Digest;
 use kukri_store::Store;
 use kukri_tree::edit::Kind;
 use kukri_tree::{
-    BlobReader as _, ChangeKind, Combined, Editor, EntryKind, Equality, FileSource, Follow, Meta, TreeError,
-    TreeId, apply_patch, combine, compare, replace, write_patch,
+    BlobReader as _, ChangeKind, Combined, Editor, EntryKind, Equality, FileSource, Follow, Meta, Replacing,
+    TreeError, TreeId, apply_patch, combine, compare, write_patch,
 };
 
 use super::edit::{Source, Step};
 use super::edit_run::{Blobs, Contents, NewBlobs, content_of, directory_at, file_at, next};
 use crate::error::{OpError, OrFail};
+
+/// Largest file in which a text is replaced, in bytes: it is in memory meanwhile, but not what comes out.
+const MAX_REPLACED: u64 = 1 << 30;
+
+/// Longest content that stays in memory until the end of a chain of steps, in bytes; longer ones go to the store as they come.
+const SHORT: u64 = 32 << 10;
 
 /// The trees of two directories.
 fn pair(
@@ -68,15 +74,39 @@ pub(super) fn run(
             Vec::new()
         }
         Step::Replace { path, search, replacement, which } => {
-            let Some(Kind::Other(EntryKind::File { meta, blob, .. })) =
+            let Some(Kind::Other(EntryKind::File { meta, blob, size, .. })) =
                 editor.kind(&**path, Follow::All).or_fail()?
             else {
                 return Err(OpError::new(format!("{path}: not a regular file")));
             };
+            if size > MAX_REPLACED {
+                return Err(OpError::new(format!(
+                    "{path}: {size} bytes are too many to replace a text in (at most {MAX_REPLACED}); use a program such as \
+                     sed in a container"
+                )));
+            }
             let content = contents.blob(&blob).or_fail()?;
-            let content = replace(&content, search.as_bytes(), replacement.as_bytes(), *which)
-                .map_err(|error| OpError::new(format!("{path}: {error}")))?;
-            vec![put(editor, path, content, Meta { mtime_ns, ..meta })?]
+            let at = |error: TreeError| OpError::new(format!("{path}: {error}"));
+            let replacing = Replacing::new(&content, search.as_bytes(), replacement.as_bytes(), *which);
+            let replacing = replacing.map_err(at)?;
+            let meta = Meta { mtime_ns, ..meta };
+            if replacing.size() > SHORT {
+                let mut writer = store.blob_writer();
+                let mut take =
+                    |piece: &[u8]| writer.push(piece).map_err(|error| TreeError::Invalid(error.to_string()));
+                replacing.write(&mut take).map_err(at)?;
+                let (blob, size) = writer.finish().or_fail()?;
+                editor.set_file(&**path, FileSource { blob, size, meta, link_group: 0 }).or_fail()?;
+                Vec::new()
+            } else {
+                let mut content = Vec::new();
+                let mut take = |piece: &[u8]| {
+                    content.extend_from_slice(piece);
+                    Ok(())
+                };
+                replacing.write(&mut take).map_err(at)?;
+                vec![put(editor, path, content, meta)?]
+            }
         }
         _ => return Err(OpError::new("internal error: not a step that looks into contents")),
     };

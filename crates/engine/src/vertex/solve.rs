@@ -75,6 +75,10 @@ impl Op for Vertex {
         }
     }
 
+    fn same_listener(one: &SolveContext, other: &SolveContext) -> bool {
+        Arc::ptr_eq(&one.session, &other.session)
+    }
+
     fn weight(&self) -> u32 {
         u32::from(matches!(self.op, VertexOp::Exec(_)))
     }

@@ -14,7 +14,8 @@ use kukri_store::Store;
 
 use self::kept::{Gathered, Row};
 use self::rows::Rows;
-use self::seek::{Seeking, each_part};
+use self::seek::Seeking;
+pub(super) use self::seek::each_part;
 use crate::args::ArgValue;
 use crate::call::Call;
 use crate::error::{OpError, OrFail};

@@ -95,7 +95,7 @@ fn refers(value: &ArgValue) -> bool {
 }
 
 /// The calls that a call is made of directly.
-pub(super) fn each_part<'c>(call: &'c Call, visit: &mut impl FnMut(&'c Arc<Call>)) {
+pub(in crate::engine) fn each_part<'c>(call: &'c Call, visit: &mut impl FnMut(&'c Arc<Call>)) {
     call.receiver.iter().for_each(&mut *visit);
     each_argument(call, visit);
 }

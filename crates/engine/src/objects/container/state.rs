@@ -9,6 +9,7 @@ use kukri_tree::Node;
 
 use kukri_model::schema::ObjectDef;
 
+use super::expand::MAX_TEXTS;
 use crate::context::Cx;
 use crate::error::OpError;
 use crate::objects::file::File;
@@ -58,6 +59,18 @@ impl ObjectType for Container {
 
     fn check(&self) -> Result<(), OpError> {
         self.error.as_ref().map_or(Ok(()), |error| Err(OpError::new(&**error)))
+    }
+
+    /// Shared parts are counted as if they were its own: that is known of none.
+    fn weight(&self) -> usize {
+        let config = &self.config;
+        let pairs =
+            config.env.iter().chain(&*self.volatile_env).map(|(name, value)| name.len() + value.len());
+        let labels = [&config.labels, &*self.annotations].into_iter().flatten();
+        let labels = labels.map(|(name, value)| name.len() + value.len());
+        let lists = [&config.entrypoint, &config.cmd].into_iter().flatten().flatten().map(String::len);
+        // What a short text takes beside its bytes.
+        1 + pairs.chain(labels).chain(lists).map(|bytes| bytes + 64).sum::<usize>() / 1024
     }
 }
 
@@ -159,8 +172,31 @@ impl Container {
                     "expand cannot be used with volatile env variable \"{name}\""
                 )));
             }
-            Ok(self.config.env_var(name).unwrap_or_default().to_owned())
+            Ok(self.config.env_var(name).unwrap_or_default())
         })
+    }
+
+    /// [`Container::expand`] for several texts.
+    pub fn expand_all(&self, texts: &[String]) -> Result<Vec<String>, OpError> {
+        let mut bytes = 0;
+        let given: usize = texts.iter().map(String::len).sum();
+        texts
+            .iter()
+            .map(|text| {
+                let text = self.expand(text)?;
+                bytes += text.len();
+                if bytes > MAX_TEXTS.max(given) {
+                    return Err(too_long("the arguments"));
+                }
+                Ok(text)
+            })
+            .collect()
+    }
+
+    /// Fails when the variables became longer together than Linux takes them, by replacing what they refer to.
+    pub fn check_variables(&self) -> Result<(), OpError> {
+        let bytes: usize = self.config.env.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if bytes > MAX_TEXTS { Err(too_long("the variables")) } else { Ok(()) }
     }
 
     /// Where an absolute, clean path lies: in the innermost mount above it, or in the root.
@@ -275,6 +311,10 @@ pub fn check_value(name: &str, value: &str) -> Result<(), OpError> {
         )));
     }
     Ok(())
+}
+
+fn too_long(what: &str) -> OpError {
+    OpError::new(format!("{what} are longer than {MAX_TEXTS} bytes together; pass long texts as files"))
 }
 
 /// An absolute path without `.`, `..`, doubled and trailing slashes.

@@ -38,6 +38,9 @@ impl Run for WithEnvVariable {
         let mut next = on.configured(|config| config.set_env(&self.name, &value));
         Arc::make_mut(&mut next.secret_env).retain(|(name, _)| *name != self.name);
         Arc::make_mut(&mut next.volatile_env).retain(|(name, _)| *name != self.name);
+        if self.expand {
+            next.check_variables()?;
+        }
         Ok(next)
     }
 }

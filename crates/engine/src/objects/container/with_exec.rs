@@ -108,7 +108,7 @@ impl Run for WithExec {
             args = entrypoint.iter().cloned().chain(args).collect();
         }
         if self.expand {
-            args = args.iter().map(|arg| on.expand(arg)).collect::<Result<_, _>>()?;
+            args = on.expand_all(&args)?;
         }
         if args.is_empty() {
             return Err(OpError::new(

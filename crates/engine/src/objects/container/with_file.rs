@@ -12,6 +12,9 @@ use crate::objects::file::File;
 use crate::operation::Run;
 
 /// Copies a file into the container.
+///
+/// What is mounted exactly at the path is unmounted first. A directory that is mounted there stays, and gets the file, if the
+/// path is one that always means a directory, such as one that ends with `/`.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
 #[example(r#"container.from(address: "alpine").withFile(path: "/src/hello.py", source: host.file(path: "src/hello.py")).withExec(args: ["ls", "/src"]).stdout"# => r#""hello.py\n""#)]

@@ -12,6 +12,8 @@ use crate::objects::file::File;
 use crate::operation::Run;
 
 /// Copies files into a directory of the container, each under its own name.
+///
+/// A directory that is mounted exactly there stays mounted, and gets the files.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
 #[example(r#"container.from(address: "alpine").withFiles(path: "/src", sources: [host.file(path: "README.md"), host.file(path: "src/hello.py")]).withExec(args: ["ls", "/src"]).stdout"# => r#""README.md\nhello.py\n""#)]

@@ -54,15 +54,16 @@ impl Directory {
         Self::of_handle(edit(self.source.root(), step))
     }
 
-    /// The directory with a copy of a file.
+    /// The directory with a copy of a file, which belongs to `owner`: root if that is empty, as in containers.
     pub fn with_file(
         &self,
         path: &str,
         file: &File,
         mode: Option<u32>,
-        owner: Option<Owner>,
+        owner: &str,
         into: bool,
     ) -> Result<Self, OpError> {
+        let owner = Some(Owner { spec: owner.into(), names: None });
         let slash = if path.ends_with('/') { "/" } else { "" };
         let path = format!("{}{slash}", checked(path)?).into();
         let (source, name) = (file.source.clone(), file.name().into());

@@ -10,7 +10,6 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::objects::file::File;
 use crate::operation::Run;
-use crate::vertex::edit::Owner;
 
 /// Copies a file into the directory.
 #[derive(Operation)]
@@ -25,7 +24,7 @@ pub struct WithFile {
     source: Ref<File>,
     /// Permission bits. Default: those of the source.
     permissions: Option<i64>,
-    /// `user[:group]`. Empty: the source's.
+    /// `user[:group]`, names or numbers; names are looked up in the directory's own `/etc/passwd` and `/etc/group`. Empty: root.
     #[arg(default = "\"\"")]
     owner: String,
 }
@@ -35,8 +34,7 @@ impl Run for WithFile {
     type Output = Directory;
 
     async fn run(self, on: Arc<Directory>, _: &Cx) -> Result<Directory, OpError> {
-        let owner = (!self.owner.is_empty()).then(|| Owner { spec: self.owner.into(), names: None });
         let mode = crate::objects::optional_mode(self.permissions)?;
-        on.with_file(&self.path, &self.source.object, mode, owner, false)
+        on.with_file(&self.path, &self.source.object, mode, &self.owner, false)
     }
 }

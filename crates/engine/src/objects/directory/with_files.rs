@@ -11,7 +11,7 @@ use crate::error::OpError;
 use crate::objects::file::File;
 use crate::operation::Run;
 
-/// Copies files into a directory, each under its own name.
+/// Copies files into a directory, each under its own name. They belong to root.
 #[derive(Operation)]
 #[operation(on = "Directory", returns = "Directory!")]
 #[example(r#"directory.withFiles(path: "docs", sources: [host.file(path: "README.md"), file(name: "hello.txt", contents: "hello")]).entries(path: "docs")"# => r#"["README.md", "hello.txt"]"#)]
@@ -32,7 +32,7 @@ impl Run for WithFiles {
         let mode = crate::objects::optional_mode(self.permissions)?;
         let mut next = Directory::clone(&on);
         for source in &self.sources {
-            next = next.with_file(&self.path, &source.object, mode, None, true)?;
+            next = next.with_file(&self.path, &source.object, mode, "", true)?;
         }
         Ok(next)
     }

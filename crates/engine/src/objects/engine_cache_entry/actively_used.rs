@@ -1,4 +1,4 @@
-//! `EngineCacheEntry.activelyUsed`: whether something that runs now uses the entry; the engine always uses the index.
+//! `EngineCacheEntry.activelyUsed`: whether `prune` leaves the entry alone.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 
-/// Whether something that runs now uses the entry; the engine always uses the index.
+/// Whether `prune` leaves the entry alone: something that runs now uses it, or a session that is open may be about to, since
+/// it was made or used after the first of them began. The engine always uses the index.
 #[derive(Operation)]
 #[operation(on = "EngineCacheEntry", returns = "Boolean!")]
 #[example(r#"engine.localCache.entrySet.entries.activelyUsed"# => r#"like [false, true]"#)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kukri_model::schema::ObjectDef;
 
-use super::tree::{DEEPEST, Value};
+use super::tree::{DEEPEST, Value, check_bytes};
 use crate::error::OpError;
 use crate::value::ObjectType;
 
@@ -24,6 +24,10 @@ pub struct JsonValue {
 
 impl ObjectType for JsonValue {
     const NAME: &'static str = "JSONValue";
+
+    fn weight(&self) -> usize {
+        1 + (self.value.bytes() + self.text.as_ref().map_or(0, |text| text.len())) / 1024
+    }
 }
 
 impl JsonValue {
@@ -47,15 +51,7 @@ impl JsonValue {
     /// The error of a value that is of another kind than was asked for.
     #[must_use]
     pub fn is_not(&self, wanted: &str) -> OpError {
-        let is = match &*self.value {
-            Value::Null => "null",
-            Value::Bool(_) => "a boolean",
-            Value::Number(_) => "a number",
-            Value::String(_) => "a string",
-            Value::Array(_) => "an array",
-            Value::Object(_) => "an object",
-        };
-        OpError::new(format!("value is not {wanted}: it is {is}"))
+        OpError::new(format!("value is not {wanted}: it is {}", self.value.kind()))
     }
 
     /// The value of a field inside objects; of an empty path, the value itself.
@@ -71,10 +67,12 @@ impl JsonValue {
         Ok(Self::of(value.clone()))
     }
 
-    /// With a field inside objects, which take the place of whatever else is on the way.
+    /// With a field inside objects, which are made where there is nothing, or `null`. Anything else on the way is an error.
     pub fn with_field(&self, path: &[String], field: &Self) -> Result<Self, OpError> {
         check(path, field.value.depth())?;
-        Ok(Self::of(with(Value::clone(&self.value), path, &field.value)))
+        let names: usize = path.iter().map(|name| name.len() + size_of::<Value>()).sum();
+        check_bytes(self.value.bytes() + field.value.bytes() + names)?;
+        with(Value::clone(&self.value), path, 0, &field.value).map(Self::of)
     }
 
     /// A whole number of 64 bits.
@@ -97,16 +95,27 @@ fn check(path: &[String], below: usize) -> Result<(), OpError> {
     Ok(())
 }
 
-/// A value with a field. Recurses as deep as the path is long.
-fn with(value: Value, path: &[String], field: &Value) -> Value {
-    let Some((name, path)) = path.split_first() else { return field.clone() };
+/// A value with the field that `path` names, of whose names those before `at` lead to the value. Recurses as deep as the
+/// path is long.
+fn with(value: Value, path: &[String], at: usize, field: &Value) -> Result<Value, OpError> {
+    let Some(name) = path.get(at) else { return Ok(field.clone()) };
     let mut fields = match value {
         Value::Object(fields) => fields,
-        _ => BTreeMap::new(),
+        Value::Null => BTreeMap::new(),
+        other => {
+            let of = match &path[..at] {
+                [] => String::new(),
+                way => format!(" of '{}'", way.join(".")),
+            };
+            return Err(OpError::new(format!(
+                "cannot set the field '{name}': the value{of} is not an object but {}; set another value there first",
+                other.kind()
+            )));
+        }
     };
     let old = fields.remove(name).unwrap_or_default();
-    fields.insert(name.clone(), with(old, path, field));
-    Value::Object(fields)
+    fields.insert(name.clone(), with(old, path, at + 1, field)?);
+    Ok(Value::Object(fields))
 }
 
 #[cfg(test)]
@@ -141,13 +150,23 @@ mod tests {
         let value = JsonValue::default().with_field(&path(&["a", "b"]), &json("1")).unwrap();
         let value = value.with_field(&path(&["a", "c"]), &json("[2]")).unwrap();
         assert_eq!(value.text().to_string(), r#"{"a":{"b":1,"c":[2]}}"#);
-        // An object takes the place of what is none.
-        let value = value.with_field(&path(&["a", "c", "x"]), &json("1")).unwrap();
-        assert_eq!(value.text().to_string(), r#"{"a":{"b":1,"c":{"x":1}}}"#);
-        for text in ["[1, 2]", "7", "\"text\"", "true"] {
-            let value = json(text).with_field(&path(&["a"]), &json("null")).unwrap();
-            assert_eq!(value.text().to_string(), r#"{"a":null}"#);
+        // Nothing is lost unseen.
+        for (text, names, expected) in [
+            (
+                r#"{"a":{"c":[2]}}"#,
+                path(&["a", "c", "x"]),
+                "cannot set the field 'x': the value of 'a.c' is not an object but an array",
+            ),
+            ("[1, 2]", path(&["a"]), "cannot set the field 'a': the value is not an object but an array"),
+            ("7", path(&["a"]), "but a number"),
+            ("\"text\"", path(&["a", "b"]), "but a string"),
+            (r#"{"a":true}"#, path(&["a", "b"]), "the value of 'a' is not an object but a boolean"),
+        ] {
+            let error = json(text).with_field(&names, &json("1")).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
         }
+        let null = json(r#"{"a":null}"#).with_field(&path(&["a", "b"]), &json("1")).unwrap();
+        assert_eq!(null.text().to_string(), r#"{"a":{"b":1}}"#);
         let error = value.with_field(&[], &json("1")).unwrap_err().to_string();
         assert!(error.contains("path of the field is empty"), "{error}");
     }
@@ -170,6 +189,18 @@ mod tests {
         ] {
             assert_eq!(json(number).integer().unwrap_err().to_string(), expected);
         }
+    }
+
+    #[test]
+    fn what_doubles_has_an_end() {
+        let mut value = JsonValue::of(Value::String("x".repeat(1 << 20)));
+        for _ in 0..7 {
+            let inner = JsonValue::default().with_field(&path(&["a"]), &value).unwrap();
+            value = inner.with_field(&path(&["b"]), &value).unwrap();
+        }
+        let inner = JsonValue::default().with_field(&path(&["a"]), &value).unwrap();
+        let error = inner.with_field(&path(&["b"]), &value).unwrap_err().to_string();
+        assert!(error.contains("bytes of memory"), "{error}");
     }
 
     #[test]

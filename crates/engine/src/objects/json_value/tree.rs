@@ -26,12 +26,60 @@ pub enum Value {
     Object(BTreeMap<String, Value>),
 }
 
+/// Most bytes that a value may take in memory: fields can be set to a value any number of times, each twice as large as the
+/// one before. It is enough for the JSON of a request's body, except where that has many values of few bytes.
+pub const MAX_BYTES: usize = 256 << 20;
+
+/// What a value takes in memory beside its texts, and with its place among others.
+const VALUE: usize = size_of::<Value>() + 16;
+
+/// What the name of a field takes beside its text.
+const NAME: usize = size_of::<String>() + 24;
+
+/// The error of a value that is too large.
+pub fn check_bytes(bytes: usize) -> Result<(), OpError> {
+    if bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    Err(OpError::new(format!(
+        "the JSON value takes more than {MAX_BYTES} bytes of memory; work on parts of it, or with a program in a container"
+    )))
+}
+
 impl Value {
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        VALUE
+            + match self {
+                Self::Null | Self::Bool(_) => 0,
+                Self::Number(text) => text.len(),
+                Self::String(text) => text.len(),
+                Self::Array(items) => items.iter().map(Self::bytes).sum(),
+                Self::Object(fields) => {
+                    fields.iter().map(|(name, value)| NAME + name.len() + value.bytes()).sum()
+                }
+            }
+    }
+
     /// Reads a text. Of fields with the same name, the last counts.
     pub fn parse(text: &str) -> Result<Self, OpError> {
         // This says where an error is, and lets numbers of any size pass.
         serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(invalid)?;
-        Reader { text, at: 0 }.value(0)
+        Reader { text, at: 0, bytes: 0 }.value(0)
+    }
+
+    /// What kind of value it is, with its article.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::String(_) => "a string",
+            Self::Array(_) => "an array",
+            Self::Object(_) => "an object",
+        }
     }
 
     /// How deep the value is nested.
@@ -102,6 +150,8 @@ fn invalid(error: impl Display) -> OpError {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// What was read takes so much memory, without texts: those are no longer than what they are read from.
+    bytes: usize,
 }
 
 impl Reader<'_> {
@@ -123,6 +173,8 @@ impl Reader<'_> {
     /// `level`: how many arrays and objects are around the value.
     fn value(&mut self, level: usize) -> Result<Value, OpError> {
         let first = self.peek();
+        self.bytes += VALUE;
+        check_bytes(self.bytes + self.at)?;
         if matches!(first, b'[' | b'{') && level == DEEPEST {
             return Err(invalid(format_args!("arrays and objects in more than {DEEPEST} others")));
         }
@@ -139,6 +191,7 @@ impl Reader<'_> {
                 let mut fields = BTreeMap::new();
                 while self.goes_on(b'}') {
                     let name = self.string()?;
+                    self.bytes += NAME;
                     self.peek();
                     self.at += 1; // The colon.
                     fields.insert(name, self.value(level + 1)?);
@@ -201,6 +254,14 @@ mod tests {
         for text in ["01", "1.", ".5", "+1", "1e", "0x1", "NaN", "-", "1 2"] {
             assert!(Value::parse(text).unwrap_err().to_string().starts_with("invalid JSON: "), "{text}");
         }
+    }
+
+    #[test]
+    fn memory_has_a_bound() {
+        let error = Value::parse(&format!("[{}0]", "0,".repeat(MAX_BYTES / VALUE))).unwrap_err().to_string();
+        assert!(error.contains("more than 268435456 bytes of memory"), "{error}");
+        let text = r#"{"name": ["text", 1, null, {}], "other": {"a": true}}"#;
+        assert_eq!(Value::parse(text).unwrap().bytes(), 8 * VALUE + 3 * NAME + 10 + 5);
     }
 
     #[test]

@@ -33,8 +33,9 @@ impl Exec {
         let root = *trees.first().ok_or_else(|| OpError::new("internal error: an exec without a root"))?;
         let user = self.user(engine.store(), root).await?;
         let secrets = environment::Secrets::load(self, &run.context.session).await?;
-        let locks = mounts::lock_volumes(self, engine).await;
-        let prepared = mounts::prepare(self, engine, trees, &user, &secrets, &run.context).await?;
+        let seeds = mounts::seeds(self, run).await?;
+        let locks = mounts::lock_volumes(self, run).await;
+        let prepared = mounts::prepare(self, engine, trees, &user, &secrets, &seeds).await?;
         let streams = Streams::new().or_fail()?;
         let (stdout, stderr) = (streams.stdout_writer, streams.stderr_writer);
         let mut telemetry = telemetry::StepTelemetry::of(self, run, &secrets)?;
@@ -170,6 +171,7 @@ impl Exec {
             stdout: String::new(),
             stderr: error.to_string(),
             step,
+            recipe: self.recipe(),
             note: Some(error.to_string()),
         }))
     }
@@ -202,6 +204,7 @@ impl Exec {
             stdout: captured.stdout.window(),
             stderr: captured.stderr.window(),
             step,
+            recipe: self.recipe(),
             note,
         }))
     }

@@ -1,9 +1,11 @@
 //! File systems of an exec: the root, copy-on-write mounts, volumes, secrets, and files of the engine.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kukri_sandbox::{FileSource, InjectedFile, NetworkMode};
+use kukri_solver::RunContext;
 use kukri_store::{Materialisation, Store, VolumeDir, Workspace};
 use kukri_tree::owner::User;
 use kukri_tree::{EntryKind, TreeId};
@@ -18,10 +20,10 @@ use crate::engine::Engine;
 use crate::error::{OpError, OrFail};
 use crate::objects::cache_volume::{CacheSharingMode, VolumeUse};
 use crate::objects::file_at;
-use crate::vertex::SolveContext;
 use crate::vertex::edit::Source;
 use crate::vertex::edit_run::directory_at;
 use crate::vertex::exec::{Exec, MountKind};
+use crate::vertex::{TreeHandle, Vertex};
 
 /// Where the certificate authorities of the engine's machine are put into containers: in a file system that is memory
 /// already. Anywhere else the mount would be in the way of steps that empty a directory, such as `rm -rf /run/*`.
@@ -75,13 +77,21 @@ pub enum MountedTree {
     },
 }
 
-/// Takes the locks of volumes that only one exec may use at a time.
-pub async fn lock_volumes(exec: &Exec, engine: &Engine) -> Vec<OwnedMutexGuard<()>> {
+/// Takes the locks of volumes that only one exec may use at a time. While it waits for them, others have the exec's slots.
+pub async fn lock_volumes(exec: &Exec, run: &RunContext<Vertex>) -> Vec<OwnedMutexGuard<()>> {
+    let engine = &run.context.engine;
     let volumes = exec.mounts.iter().filter_map(|mount| match &mount.kind {
         MountKind::Cache(volume) if volume.sharing != CacheSharingMode::Shared => Some(volume.key.clone()),
         _ => None,
     });
-    lock_all(volumes.collect(), engine).await
+    let volumes: Vec<String> = volumes.collect::<BTreeSet<_>>().into_iter().collect();
+    if let Some(locks) = volumes.iter().map(|key| engine.volumes().try_lock(key)).collect() {
+        return locks;
+    }
+    run.release_slots();
+    let locks = lock_all(volumes, engine).await;
+    run.take_slots().await;
+    locks
 }
 
 /// The tree in which an absolute path of the container lies, and the path in it.
@@ -111,17 +121,17 @@ pub fn tree_at(exec: &Exec, trees: &[TreeId], path: &str) -> Result<(TreeId, Str
     }
 }
 
-/// Prepares everything. Volumes that are new get their seed first.
+/// Prepares everything. Volumes that are new get their seed first, of `seeds` by the index of the mount.
 pub async fn prepare(
     exec: &Exec,
     engine: &Arc<Engine>,
     trees: &[TreeId],
     user: &User,
     secrets: &Secrets,
-    context: &SolveContext,
+    seeds: &[Option<Seed>],
 ) -> Result<Prepared, OpError> {
     let mut plans = Vec::with_capacity(exec.mounts.len());
-    for mount in &exec.mounts {
+    for (index, mount) in exec.mounts.iter().enumerate() {
         let path = Arc::clone(&mount.path);
         plans.push(match &mount.kind {
             MountKind::Directory { source, read_only } => {
@@ -130,7 +140,7 @@ pub async fn prepare(
             MountKind::File { source } => Plan::File { path, inner: Arc::clone(&source.path) },
             MountKind::Temp { size } => Plan::Temp { path, size: *size },
             MountKind::Cache(volume) => {
-                Plan::Volume { path, seed: seed_tree(volume, context).await?, volume: Arc::clone(volume) }
+                Plan::Volume { path, seed: seeds.get(index).cloned().flatten(), volume: Arc::clone(volume) }
             }
             MountKind::Secret { secret, owner, mode } => Plan::Secret {
                 path,
@@ -186,17 +196,38 @@ async fn lock_all(mut keys: Vec<String>, engine: &Engine) -> Vec<OwnedMutexGuard
     locks
 }
 
-async fn seed_tree(
-    volume: &VolumeUse,
-    context: &SolveContext,
-) -> Result<Option<(TreeId, Arc<str>)>, OpError> {
-    let Some(Source { tree, path }) = &volume.seed else { return Ok(None) };
+/// The first contents of a volume: a tree, and the path in it.
+pub type Seed = (TreeId, Arc<str>);
+
+/// The first contents of volumes, by the index of their mount. Other execs may have to make them: they need slots, and
+/// may need the volumes, so this comes before either is held.
+pub async fn seeds(exec: &Exec, run: &RunContext<Vertex>) -> Result<Vec<Option<Seed>>, OpError> {
+    let context = &run.context;
     let cx = crate::Cx {
         engine: Arc::clone(&context.engine),
         session: Arc::clone(&context.session),
         call: Arc::clone(context.engine.root()),
     };
-    Ok(Some((cx.tree(tree).await?, Arc::clone(path))))
+    let mut released = false;
+    let mut seeds = Vec::with_capacity(exec.mounts.len());
+    for mount in &exec.mounts {
+        let seed = match &mount.kind {
+            MountKind::Cache(volume) => volume.seed.as_ref(),
+            _ => None,
+        };
+        let Some(Source { tree, path }) = seed else {
+            seeds.push(None);
+            continue;
+        };
+        if matches!(tree, TreeHandle::Output(..)) && !std::mem::replace(&mut released, true) {
+            run.release_slots();
+        }
+        seeds.push(Some((cx.tree(tree).await?, Arc::clone(path))));
+    }
+    if released {
+        run.take_slots().await;
+    }
+    Ok(seeds)
 }
 
 /// A mount with everything looked up that may be waited for.
@@ -204,7 +235,7 @@ enum Plan {
     Directory { path: Arc<str>, inner: Arc<str>, read_only: bool },
     File { path: Arc<str>, inner: Arc<str> },
     Temp { path: Arc<str>, size: Option<i64> },
-    Volume { path: Arc<str>, volume: Arc<VolumeUse>, seed: Option<(TreeId, Arc<str>)> },
+    Volume { path: Arc<str>, volume: Arc<VolumeUse>, seed: Option<Seed> },
     Secret { path: Arc<str>, value: Arc<[u8]>, owner: Arc<str>, mode: u32 },
 }
 
@@ -333,7 +364,7 @@ impl Prepared {
         store: &Store,
         path: &str,
         volume: &VolumeUse,
-        seed: Option<(TreeId, Arc<str>)>,
+        seed: Option<Seed>,
     ) -> Result<(), OpError> {
         let directory = store.volume(&volume.key, &volume.label).or_fail()?;
         let marker = super::settle::Marker::of(directory.path());
