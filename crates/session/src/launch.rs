@@ -23,8 +23,10 @@ const TAIL_LINES: usize = 20;
 pub struct LaunchConfig {
     /// The program.
     pub program: PathBuf,
-    /// Its arguments; they must make it listen on `socket`.
+    /// Its arguments; these or `env` must make it listen on `socket`.
     pub args: Vec<OsString>,
+    /// Variables that it gets besides those of this process. It works in `/`: relative paths among those mean nothing there.
+    pub env: Vec<(OsString, OsString)>,
     /// The unix socket on which the engine will listen.
     pub socket: PathBuf,
     /// Lock file that lets only one of several clients start an engine.
@@ -153,6 +155,7 @@ fn spawn(config: &LaunchConfig, log: File) -> Result<Child, LaunchError> {
     let stderr = log.try_clone().map_err(|error| io_error(&config.log_path, error))?;
     Command::new(&config.program)
         .args(&config.args)
+        .envs(config.env.iter().map(|(name, value)| (name, value)))
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(log)

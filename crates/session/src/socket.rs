@@ -11,6 +11,16 @@ use tokio::net::{UnixListener, UnixStream};
 /// Longest path of a unix socket that the kernel takes.
 const MAX_PATH: usize = 107;
 
+/// What is wrong with a path that does not fit.
+pub const TOO_LONG: &str =
+    "longer than the 107 bytes which the kernel allows for a socket; choose a shorter one";
+
+/// Whether a socket can have this path, by its length.
+#[must_use]
+pub fn fits(path: &Path) -> bool {
+    path.as_os_str().len() <= MAX_PATH
+}
+
 /// Why a socket cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
@@ -44,11 +54,8 @@ pub async fn listen(path: &Path) -> Result<UnixListener, ListenError> {
     let (Some(dir), Some(name)) = (path.parent().filter(|dir| dir.is_absolute()), path.file_name()) else {
         return Err(refuse(path, "the path of a socket must be absolute"));
     };
-    if path.as_os_str().len() > MAX_PATH {
-        return Err(refuse(
-            path,
-            "longer than the 107 bytes which the kernel allows for a socket; choose a shorter one",
-        ));
+    if !fits(path) {
+        return Err(refuse(path, TOO_LONG));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
     check_directory(dir)?;

@@ -8,6 +8,7 @@ use kukri_tree::TreeId;
 pub(crate) const SYNC: &str = "sync";
 pub(crate) const EXPORT_TREE: &str = "export-tree";
 pub(crate) const EXPORT_FILE: &str = "export-file";
+pub(crate) const KEEP_FILE: &str = "keep-file";
 pub(crate) const LOAD_IMAGE: &str = "load-image";
 pub(crate) const SAVE_IMAGE: &str = "save-image";
 pub(crate) const READ_SECRET: &str = "read-secret";
@@ -142,6 +143,21 @@ pub(crate) struct ExportFileBody {
     pub(crate) mode: u32,
     #[serde(default)]
     pub(crate) mtime_ns: Option<i64>,
+}
+
+/// Request `keep-file`, before `export-file`: whether the file lies there already. Then it gets its mode, and nothing is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeepFileBody {
+    pub(crate) file: ExportFileBody,
+    pub(crate) blob: Digest,
+    pub(crate) size: u64,
+}
+
+/// Result of `keep-file`: the path, if nothing is to be written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    #[serde(default)]
+    pub(crate) path: Option<String>,
 }
 
 /// Result of `export-tree` and `export-file`.

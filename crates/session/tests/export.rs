@@ -291,6 +291,69 @@ async fn a_file_is_written_whole() {
     assert!(matches!(error, SessionError::Remote(_)) && error.to_string().contains("new/dir/f"), "{error}");
 }
 
+#[tokio::test]
+async fn a_file_that_is_there_is_kept() {
+    let setup = setup().await;
+    let content = b"content".as_slice();
+    let request = || one_file("out/f", false);
+    let facts = (Digest::of(content), content.len() as u64);
+    let keep = |request, facts| setup.session.keep_file(request, facts);
+    assert_eq!(keep(request(), facts).await.unwrap(), None, "nothing is there, not even the directory");
+    setup.write("out/f", content);
+    let before = fs::metadata(setup.path("out/f")).unwrap();
+    let path = keep(request(), facts).await.unwrap().expect("it is as it should be");
+    assert_eq!(path, setup.path("out/f").to_str().unwrap());
+    let after = fs::metadata(&path).unwrap();
+    assert_eq!(after.ino(), before.ino());
+    assert_eq!((after.mode() & 0o7777, after.mtime(), after.mtime_nsec()), (0o750, -1, 999_999_999));
+    // A second look changes nothing at all.
+    assert!(keep(request(), facts).await.unwrap().is_some());
+    let again = fs::metadata(&path).unwrap();
+    assert_eq!((again.ctime(), again.ctime_nsec()), (after.ctime(), after.ctime_nsec()));
+
+    // Content that differs, a link, and a directory are no such file, whatever lies behind them.
+    assert_eq!(keep(request(), (Digest::of(b"CONTENT"), 7)).await.unwrap(), None);
+    assert_eq!(keep(request(), (Digest::of(b"longer content"), 14)).await.unwrap(), None);
+    symlink("f", setup.path("out/link")).unwrap();
+    assert_eq!(keep(one_file("out/link", false), facts).await.unwrap(), None);
+    assert_eq!(keep(one_file("out", true), facts).await.unwrap(), None);
+    let error = keep(one_file("out", false), facts).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::IsADirectory), "{error}");
+    setup.write("out/artifact", content);
+    assert!(keep(one_file("out/", true), facts).await.unwrap().is_some());
+}
+
+/// What is no file of its own is written to, as by a shell; to put a file in its place would take `/dev/stdout` from everybody.
+#[tokio::test]
+async fn pipes_and_open_files_stay_what_they_are() {
+    let setup = setup().await;
+    let content = || Box::new(Cursor::new(b"content".to_vec()));
+    let pipe = setup.path("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    let read = tokio::task::spawn_blocking({
+        let pipe = pipe.clone();
+        move || fs::read(pipe)
+    });
+    setup.session.export_file(one_file("pipe", false), content()).await.unwrap();
+    assert_eq!(read.await.unwrap().unwrap(), b"content");
+    assert!(!fs::symlink_metadata(&pipe).unwrap().is_file(), "the pipe was replaced");
+
+    setup.write("open", "what was there before");
+    let open = fs::File::options().write(true).open(setup.path("open")).unwrap();
+    let mode = open.metadata().unwrap().mode();
+    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&open));
+    setup.session.export_file(one_file(&path, false), content()).await.unwrap();
+    assert_eq!(fs::read(setup.path("open")).unwrap(), b"content");
+    assert_eq!(open.metadata().unwrap().mode(), mode);
+
+    // A link in a directory of the user is one that may have come with an export.
+    setup.write("precious", "precious");
+    symlink("precious", setup.path("way")).unwrap();
+    setup.session.export_file(one_file("way", false), content()).await.unwrap();
+    assert_eq!(fs::read(setup.path("precious")).unwrap(), b"precious");
+    assert!(fs::symlink_metadata(setup.path("way")).unwrap().is_file());
+}
+
 struct Failing(u64);
 
 impl Read for Failing {

@@ -36,6 +36,7 @@ fn launch(dir: &Path) -> LaunchConfig {
     LaunchConfig {
         program: "/usr/bin/env".into(),
         args: vec![variable, exe.into(), "--exact".into(), "helper_engine".into(), "--nocapture".into()],
+        env: Vec::new(),
         socket,
         lock_path: dir.join("run/start.lock"),
         log_path: dir.join("log/engine.log"),

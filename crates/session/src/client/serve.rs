@@ -13,8 +13,8 @@ use super::{ConnectConfig, export, load, paths, save, secret, sync, telemetry};
 use crate::engine::{HostStat, HostStatKind};
 use crate::link::{Answer, Handler, Message, Request};
 use crate::wire::{
-    EXPORT_FILE, EXPORT_TREE, FIND_UP, FindUpBody, FoundUp, LOAD_IMAGE, READ_SECRET, SAVE_IMAGE, STAT, SYNC,
-    SecretBody, StatBody, TELEMETRY,
+    EXPORT_FILE, EXPORT_TREE, FIND_UP, FindUpBody, FoundUp, KEEP_FILE, LOAD_IMAGE, READ_SECRET, SAVE_IMAGE,
+    STAT, SYNC, SecretBody, StatBody, TELEMETRY,
 };
 use crate::{ErrorCode, RemoteError, TelemetrySink};
 
@@ -63,6 +63,7 @@ async fn answer(facts: Arc<Facts>, request: Request) -> Result<Message, RemoteEr
         SYNC => sync::serve(&facts, parse(&request)?, request.channel).await,
         EXPORT_TREE => export::serve_tree(&facts, parse(&request)?, request.channel).await,
         EXPORT_FILE => export::serve_file(&facts, parse(&request)?, request.channel).await,
+        KEEP_FILE => export::keep_file(&facts, parse(&request)?).await,
         LOAD_IMAGE => load::serve(&facts, parse(&request)?, request.channel).await,
         SAVE_IMAGE => save::serve(&facts, parse(&request)?, request.channel).await,
         READ_SECRET => {

@@ -10,13 +10,13 @@ use tokio::sync::mpsc;
 
 use super::StoreFailure;
 use super::sync::blocking;
-use crate::SessionError;
 use crate::link::{CHUNK, Call, Link, Message, Sender, Step};
 use crate::records::{RecordEncoder, SMALL, unpack_digests, unpack_sized};
 use crate::wire::{
-    EXPORT_FILE, EXPORT_TREE, ExportBody, ExportDown, ExportFileBody, ExportUp, Exported, LOAD_IMAGE,
-    LoadImageBody, LoadedImage,
+    EXPORT_FILE, EXPORT_TREE, ExportBody, ExportDown, ExportFileBody, ExportUp, Exported, KEEP_FILE,
+    KeepFileBody, Kept, LOAD_IMAGE, LoadImageBody, LoadedImage,
 };
+use crate::{ErrorCode, SessionError};
 
 /// Payloads that may wait between the reading thread and the connection.
 const AHEAD: usize = 4;
@@ -184,14 +184,33 @@ fn read_blobs(
     Ok(())
 }
 
+impl From<ExportFileRequest> for ExportFileBody {
+    fn from(request: ExportFileRequest) -> Self {
+        let ExportFileRequest { path, allow_parent_dir, name, mode, mtime_ns } = request;
+        Self { path, allow_parent_dir, name, mode, mtime_ns }
+    }
+}
+
+/// Asks whether the file is there. An older client does not know the question, so it gets the file.
+pub(super) async fn keep(
+    link: &Link,
+    request: ExportFileRequest,
+    (blob, size): (Digest, u64),
+) -> Result<Option<String>, SessionError> {
+    match link.ask(KEEP_FILE, &KeepFileBody { file: request.into(), blob, size }).await {
+        Ok(reply) => Ok(reply.parse::<Kept>()?.path),
+        Err(error) if error.code() == Some(ErrorCode::Unsupported) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Sends one file.
 pub(super) async fn file(
     link: &Link,
     request: ExportFileRequest,
     content: Box<dyn Read + Send>,
 ) -> Result<String, SessionError> {
-    let ExportFileRequest { path, allow_parent_dir, name, mode, mtime_ns } = request;
-    let call = link.call(EXPORT_FILE, &ExportFileBody { path, allow_parent_dir, name, mode, mtime_ns })?;
+    let call = link.call(EXPORT_FILE, &ExportFileBody::from(request))?;
     Ok(send_parts(call, content).await?.parse::<Exported>()?.path)
 }
 

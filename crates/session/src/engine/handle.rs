@@ -4,6 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kukri_model::Digest;
 use kukri_tree::TreeId;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,16 @@ impl SessionHandle {
         export::tree(&self.link, request, tree, source).await
     }
 
+    /// Looks whether a file with this content (digest and length) is there already; if so, gives it the mode and time of
+    /// the request. Returns the absolute path then, and none if [`Self::export_file`] must write it.
+    pub async fn keep_file(
+        &self,
+        request: ExportFileRequest,
+        content: (Digest, u64),
+    ) -> Result<Option<String>, SessionError> {
+        export::keep(&self.link, request, content).await
+    }
+
     /// Writes one file on the client's machine, atomically. Returns the absolute path.
     pub async fn export_file(
         &self,
@@ -133,7 +144,8 @@ impl SessionHandle {
     }
 
     /// Sends a progress event (at most 1 MiB), if the client wants them. Never waits: false when the event was dropped
-    /// because the client has gone, wants none, or is too slow (8 MiB are waiting).
+    /// because the client has gone, wants none, or is too slow (8 MiB are waiting, 6 MiB if it is longer than
+    /// 4 KiB).
     pub fn emit(&self, event: Bytes) -> bool {
         self.hello.want_events && self.link.emit(event)
     }

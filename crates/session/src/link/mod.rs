@@ -36,6 +36,10 @@ const OUTGOING: usize = 4 << 20;
 const MAX_INCOMING_CALLS: usize = 1024;
 /// Bytes of events that may wait before new ones are dropped.
 const MAX_EVENT_BYTES: usize = 8 << 20;
+/// Of these, what only short ones may fill: the ends of steps and the last words of a failure find room behind a flood of output.
+const KEPT_FOR_SHORT: usize = 2 << 20;
+/// Longest event that is short, in bytes.
+const SHORT: usize = 4 << 10;
 /// Last words that may be kept at a time.
 const LAST_WORDS: u32 = 1 << 16;
 /// The window of events.
@@ -203,10 +207,11 @@ impl Link {
         }
     }
 
-    /// Queues an event. False when it was dropped: the link has ended, or 8 MiB are waiting.
+    /// Queues an event. False when it was dropped: the link has ended, or 8 MiB are waiting, 6 MiB if it is longer than 4 KiB.
     pub fn emit(&self, event: Bytes) -> bool {
         let mut events = lock(&self.shared.events);
-        let fits = event.len() <= frame::MAX_PAYLOAD && events.bytes + event.len() <= MAX_EVENT_BYTES;
+        let room = MAX_EVENT_BYTES - if event.len() > SHORT { KEPT_FOR_SHORT } else { 0 };
+        let fits = event.len() <= frame::MAX_PAYLOAD && events.bytes + event.len() <= room;
         if !fits || self.shared.closed.is_cancelled() {
             return false;
         }
