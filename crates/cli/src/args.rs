@@ -116,6 +116,18 @@ pub struct SessionFlags {
 }
 
 impl Command {
+    /// The same, to change them.
+    pub const fn session_mut(&mut self) -> Option<&mut SessionFlags> {
+        match self {
+            Self::Run(args) => Some(&mut args.session),
+            Self::Query(args) => Some(&mut args.session),
+            Self::Core(args) => Some(&mut args.session),
+            Self::Listen(args) => Some(&mut args.session),
+            Self::Session(args) => Some(&mut args.session),
+            _ => None,
+        }
+    }
+
     /// Flags of the session, where the command opens one.
     pub const fn session(&self) -> Option<&SessionFlags> {
         match self {
@@ -218,7 +230,7 @@ pub struct QueryArgs {
     /// Variables of the document, as a JSON object [default: none].
     #[arg(long, value_name = "JSON")]
     pub var_json: Option<String>,
-    /// The document itself, if it starts with `{` or a keyword; else the name of the operation to run [default: the only one].
+    /// The document itself; a single name is that of the operation to run [default: the only one].
     #[arg(value_name = "DOCUMENT|OPERATION")]
     pub query: Option<String>,
 }

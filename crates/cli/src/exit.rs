@@ -97,8 +97,9 @@ pub const TABLE: &[(&str, &str, &str)] = &[
     (
         "2",
         "1",
-        "The command line is wrong, or a setting that the command reads: the value of a flag or a variable means nothing, or names a file \
-         to read or a directory to work in that is not there. Nothing was started",
+        "The command line is wrong, or names no command, or a setting that the command reads is wrong: the value of a flag or a variable \
+         means nothing, cannot be the path of a socket, or names a file to read or a directory to work in that is not there. Nothing was \
+         started",
     ),
     ("126", "126", "`run`: the program cannot be started"),
     ("127", "127", "`run`: there is no such program"),

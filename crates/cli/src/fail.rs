@@ -89,6 +89,11 @@ impl Failure {
         self
     }
 
+    /// The message, and what to do next; empty if that is not known.
+    pub fn into_parts(self) -> (String, String) {
+        (self.message, self.hint.unwrap_or_default())
+    }
+
     /// Writes it to standard error; gives the status.
     pub fn report(self, dialect: Dialect) -> ExitCode {
         self.tell();
@@ -161,8 +166,10 @@ pub fn report_usage(error: &clap::Error, dialect: Dialect) -> ExitCode {
 /// `/dev/null` by now, where all that is written is lost without an error.
 pub fn closed_output_fails() -> Result<(), Failure> {
     if kukri_sandbox::start::stdout_was_closed() {
-        // Opened for reading: to write to it is the same error as where there is no file.
-        rustix::stdio::dup2_stdout(File::open("/dev/null")?)?;
+        // Opened for reading: to write to it is the same error as where there is no file. Nor can anybody write to this file who
+        // opens it anew, as `/dev/stdout` does; without `/proc` nobody can do that.
+        let unwritable = File::open("/proc/version").or_else(|_| File::open("/dev/null"))?;
+        rustix::stdio::dup2_stdout(unwritable)?;
     }
     Ok(())
 }

@@ -39,10 +39,17 @@ pub fn main() -> ExitCode {
     if let Some(code) = completion::answer(&words, dialect) {
         return code;
     }
-    let args = match args::parse(words, dialect) {
+    let mut args = match args::parse(words, dialect) {
         Ok(args) => args,
         Err(code) => return code,
     };
+    // Before there are threads, to all of which the directory belongs.
+    if dialect == Dialect::Dagger
+        && let Some(flags) = args.command.session_mut()
+        && let Err(failure) = settings::enter_workdir(&mut flags.workdir)
+    {
+        return failure.report(dialect);
+    }
     let workers = match &args.command {
         args::Command::Engine(_) => {
             std::thread::available_parallelism().map_or(2, |count| count.get().max(2))

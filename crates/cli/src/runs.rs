@@ -1,27 +1,26 @@
 //! Runs of the past: for each a file with its events, as they came.
 //!
-//! The first line says what was run, each one after it is an event. What a killed process leaves behind can be read like
+//! The first line says what was run, each one after it is an event, or says what is left out. What a killed process leaves behind can be read like
 //! anything else: the last line may be torn, and is ignored then.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap_complete::engine::CompletionCandidate;
 use jiff::Timestamp;
 use kukri_telemetry::text::one_line;
-use kukri_telemetry::{Event, Run, Trace};
+use kukri_telemetry::{Run, SpanId, Trace};
 use serde::{Deserialize, Serialize};
 
 use crate::settings;
 
 mod pages;
+mod recorder;
 
 pub use pages::{new_page, write_page};
-
-/// Largest file of a run in bytes; after that, what commands write is left out.
-const MOST_BYTES: u64 = 64 << 20;
+pub use recorder::Recorder;
 
 const ENDING: &str = "jsonl";
 
@@ -31,69 +30,16 @@ struct Head {
     run: Run,
 }
 
-/// Writes down a run while it happens. Never makes it fail: where nothing can be written, nothing is kept.
-pub struct Recorder {
-    run: Run,
-    keep: usize,
-    state: State,
-    bytes: u64,
+/// In place of lines of a step's log that are left out: they lie before those that are in the file.
+#[derive(Serialize, Deserialize)]
+struct Gap {
+    left_out: LeftOut,
 }
 
-enum State {
-    /// No step yet: sessions that do nothing leave nothing.
-    Waiting,
-    Writing(BufWriter<File>),
-    Off,
-}
-
-impl Recorder {
-    /// Keeps the latest `keep` runs; 0: none.
-    pub fn new(run: Run, keep: usize) -> Self {
-        let state = if keep == 0 { State::Off } else { State::Waiting };
-        Self { run, keep, state, bytes: 0 }
-    }
-
-    /// Whether events are wanted.
-    pub const fn is_on(&self) -> bool {
-        !matches!(self.state, State::Off)
-    }
-
-    /// One event, as it came and as it was understood.
-    pub fn event(&mut self, bytes: &[u8], event: &Event) {
-        if matches!(self.state, State::Waiting) && matches!(event, Event::SpanStarted { .. }) {
-            self.state = self.begin().map_or(State::Off, State::Writing);
-        }
-        let State::Writing(file) = &mut self.state else { return };
-        if self.bytes > MOST_BYTES && matches!(event, Event::SpanLog { .. }) {
-            return;
-        }
-        self.bytes += bytes.len() as u64 + 1;
-        if file.write_all(bytes).and_then(|()| file.write_all(b"\n")).is_err() {
-            self.state = State::Off;
-        }
-    }
-
-    /// The end: everything is written, and runs before the latest few are removed.
-    pub fn finish(&mut self) {
-        if let State::Writing(mut file) = std::mem::replace(&mut self.state, State::Off) {
-            let _ = file.flush();
-            for path in paths().unwrap_or_default().into_iter().skip(self.keep) {
-                let _ = fs::remove_file(path);
-            }
-        }
-    }
-
-    fn begin(&self) -> Option<BufWriter<File>> {
-        let directory = directory()?;
-        // Only for this user: commands may be told apart by what they write.
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).ok()?;
-        let path = directory.join(format!("{}.{ENDING}", self.run.id));
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).ok()?;
-        let mut file = BufWriter::new(file);
-        serde_json::to_writer(&mut file, &Head { run: self.run.clone() }).ok()?;
-        file.write_all(b"\n").ok()?;
-        Some(file)
-    }
+#[derive(Serialize, Deserialize)]
+struct LeftOut {
+    id: SpanId,
+    lines: u64,
 }
 
 /// What is run now. `words`: the program and its arguments.
@@ -159,7 +105,9 @@ pub fn read(path: &Path, logs: bool) -> io::Result<Trace> {
         if !logs && line.starts_with(br#"{"event":"span_log""#) {
             continue;
         }
-        if let Ok(event) = serde_json::from_slice(&line) {
+        if let Ok(Gap { left_out }) = serde_json::from_slice(&line) {
+            trace.leave_out(left_out.id, left_out.lines);
+        } else if let Ok(event) = serde_json::from_slice(&line) {
             trace.apply(&event);
         }
     }

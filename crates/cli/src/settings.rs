@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PathBufValueParser, TypedValueParser};
 use clap::error::ContextKind;
 use kukri_engine::engine::EngineOptions;
 use kukri_session::ProtocolRange;
@@ -16,16 +16,21 @@ use tracing_subscriber::EnvFilter;
 use crate::fail::Failure;
 use crate::size;
 
+mod places;
 mod read;
 pub mod registry;
+mod workdir;
+
+pub use places::{Places, of_engine};
+pub use workdir::{enter_workdir, workdir};
 
 /// How the engine works. Each flag has a variable, so that an engine which starts by itself can be set as well; what
 /// they mean is in the [`registry`].
 #[derive(clap::Args, Debug, Clone)]
 pub struct EngineSettings {
-    #[arg(long, env = "KUKRI_ROOT")]
+    #[arg(long, env = "KUKRI_ROOT", value_parser = PathBufValueParser::new().try_map(read::absolute))]
     pub root: Option<PathBuf>,
-    #[arg(long, env = "KUKRI_SOCKET")]
+    #[arg(long, env = "KUKRI_SOCKET", value_parser = PathBufValueParser::new().try_map(read::socket))]
     pub socket: Option<PathBuf>,
     #[arg(long, env = "KUKRI_IDLE_TIMEOUT", default_value = "10m", value_parser = size::checked(size::duration))]
     pub idle_timeout: String,
@@ -37,7 +42,7 @@ pub struct EngineSettings {
     pub keep: Option<String>,
     #[arg(long, env = "KUKRI_PARALLELISM", value_parser = size::at_once)]
     pub parallelism: Option<u32>,
-    #[arg(long, env = "KUKRI_OCI_RUNTIME")]
+    #[arg(long, env = "KUKRI_OCI_RUNTIME", value_parser = NonEmptyStringValueParser::new())]
     pub oci_runtime: Option<String>,
     #[arg(long, env = "KUKRI_NETWORK", default_value = "bridge", value_parser = size::checked(read::network))]
     pub network: String,
@@ -110,26 +115,13 @@ pub fn log_filter() -> Result<EnvFilter, Failure> {
     })
 }
 
-/// The directory from which the relative paths of a session count.
-pub fn workdir(flag: Option<&Path>) -> Result<PathBuf, Failure> {
-    let Some(path) = flag else { return Ok(std::env::current_dir()?) };
-    let by_variable = path_variable("DAGGER_WORKDIR").is_some_and(|variable| variable == path);
-    let name = if by_variable { "DAGGER_WORKDIR=" } else { "--workdir " };
-    let wrong = |why: &dyn Display| Failure::usage(format!("{name}{}: {why}", path.display()));
-    match std::fs::canonicalize(path) {
-        Ok(path) if path.is_dir() => Ok(path),
-        Ok(_) => Err(wrong(&"not a directory")),
-        Err(error) => Err(wrong(&error)),
-    }
-}
-
 /// Whether all variables can be read that a session needs, its engine, and the programs in it.
 ///
 /// They are looked at before anything is started, so that what is wrong with them is not told by an engine that ends at once,
 /// or passed over by one that runs already. Telemetry tells what is wrong as a warning, as OpenTelemetry wants it, and
 /// variables of the system belong to others.
 pub fn check() -> Result<(), Failure> {
-    from_environment()?;
+    from_environment()?.places()?;
     log_filter()?;
     kept_runs()?;
     pretended_version()?;
@@ -201,41 +193,7 @@ pub fn invalid(error: &clap::Error, command: &clap::Command) -> Option<(String, 
     Some((flag, failure))
 }
 
-/// Places of an engine.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// Everything it keeps.
-    pub root: PathBuf,
-    /// Its socket.
-    pub socket: PathBuf,
-    /// Its log.
-    pub log: PathBuf,
-    /// Lock for those who want to start it.
-    pub lock: PathBuf,
-}
-
 impl EngineSettings {
-    /// Where the engine is.
-    pub fn places(&self) -> Result<Places, Failure> {
-        let root = match &self.root {
-            Some(root) => std::path::absolute(root)?,
-            None if rustix::process::geteuid().is_root() => PathBuf::from("/var/lib/kukri"),
-            None => base_dir("XDG_DATA_HOME", ".local/share")
-                .ok_or_else(|| {
-                    Failure::new("there is no place for the engine's data: HOME is not set")
-                        .hint("set KUKRI_ROOT to a directory")
-                })?
-                .join("kukri"),
-        };
-        let run = root.join("run");
-        Ok(Places {
-            socket: self.socket.clone().unwrap_or_else(|| run.join("engine.sock")),
-            log: root.join("engine.log"),
-            lock: run.join("start.lock"),
-            root,
-        })
-    }
-
     /// How long the engine waits for work before it ends.
     pub fn idle_timeout(&self) -> Result<Option<std::time::Duration>, Failure> {
         let duration = size::duration(&self.idle_timeout).map_err(Failure::usage)?;

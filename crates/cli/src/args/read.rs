@@ -71,6 +71,9 @@ fn renamed(mut command: Command) -> Command {
         command = command.after_long_help(text);
     }
     let of_arg = |arg: Arg| match arg.get_help().map(other) {
+        Some(_) if arg.get_id() == "workdir" => {
+            arg.help("Directory to work in, as if the command were called there [default: the present one]")
+        }
         Some(text) => arg.help(text),
         None => arg,
     };

@@ -6,7 +6,6 @@ use std::time::Duration;
 use kukri_engine::engine::{PruneOptions, PruneReport, Usage, VerifyOptions, prune_json, usage_json};
 use serde_json::{Value as Json, json};
 
-use super::open;
 use crate::admin;
 use crate::args::{CacheArgs, CacheCommand};
 use crate::fail::{Failure, Outcome, err, out};
@@ -44,8 +43,7 @@ pub async fn cache(args: CacheArgs) -> Outcome {
         }
     };
     let answer = if has_store(&places).await {
-        open::engine(&places).await?;
-        admin::ask(&places, verb, &body).await?
+        admin::ask_any(&places, verb, &body).await?
     } else {
         err(&format!("nothing is kept in {}: no pipeline has run there yet\n", places.root.display()));
         of_nothing(verb)

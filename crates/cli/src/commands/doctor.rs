@@ -39,9 +39,16 @@ pub async fn doctor(args: &DoctorArgs) -> Outcome {
     match ensure_engine(&open::launch(&places)?).await {
         Ok(engine) => {
             let started = if engine.started { "started for this check" } else { "was running" };
-            say(true, format!("the engine answers ({started})"), "")?;
-            let answer = admin::ask(&places, "status", &serde_json::Value::Null).await;
-            say(answer.is_ok(), format!("data in {}", places.root.display()), "")?;
+            match admin::ask(&places, "status", &serde_json::Value::Null).await {
+                Ok(_) => {
+                    say(true, format!("the engine answers ({started})"), "")?;
+                    say(true, format!("data in {}", places.root.display()), "")?;
+                }
+                Err(failure) => {
+                    let (what, next) = failure.into_parts();
+                    say(false, format!("the engine: {what}"), &next)?;
+                }
+            }
         }
         Err(error) => {
             say(false, format!("the engine: {error}"), &open::advice(&error, &places))?;

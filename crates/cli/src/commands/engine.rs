@@ -210,7 +210,7 @@ fn admin_handler(
 
 async fn status(as_json: bool) -> Outcome {
     let places = settings::from_environment()?.places()?;
-    let Ok(mut answer) = admin::ask(&places, "status", &Json::Null).await else {
+    let Some(mut engine) = admin::connect(&places).await? else {
         out(&if as_json {
             format!("{}\n", json!({ "running": false }))
         } else {
@@ -218,6 +218,7 @@ async fn status(as_json: bool) -> Outcome {
         })?;
         return Ok(ExitCode::from(1));
     };
+    let mut answer = engine.ask("status", &Json::Null).await?;
     if as_json {
         answer["running"] = json!(true);
         for (key, path) in [("socket", &places.socket), ("data", &places.root), ("log", &places.log)] {

@@ -19,7 +19,7 @@ use crate::telemetry::Telemetry;
 /// How long an engine may take until it answers.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the engine may take to answer a new session.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the end of a session may take.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most connections of SDKs at a time.
@@ -30,6 +30,7 @@ pub fn launch(places: &Places) -> Result<LaunchConfig, Failure> {
     Ok(LaunchConfig {
         program: std::env::current_exe()?,
         args: vec![OsString::from("engine")],
+        env: settings::of_engine(places)?,
         socket: places.socket.clone(),
         lock_path: places.lock.clone(),
         log_path: places.log.clone(),
@@ -74,7 +75,7 @@ pub fn causes() -> impl Iterator<Item = (&'static str, String)> {
 }
 
 /// Why there is no engine, with its log, and with the next step where that is known.
-fn no_engine(error: &(dyn std::error::Error + 'static), places: &Places) -> Failure {
+pub fn no_engine(error: &(dyn std::error::Error + 'static), places: &Places) -> Failure {
     let failure = Failure::new(error.to_string());
     match advice(error, places) {
         advice if advice.is_empty() => failure,

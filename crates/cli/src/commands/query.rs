@@ -47,19 +47,12 @@ pub async fn query(args: QueryArgs) -> Outcome {
 }
 
 fn document(args: &QueryArgs) -> Result<(String, Option<String>), Failure> {
-    let is_document = |text: &str| {
-        let text = text.trim_start();
-        text.starts_with('{')
-            || text.starts_with("query")
-            || text.starts_with("fragment")
-            || text.starts_with('#')
-    };
     let read_stdin = || {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
     };
     match (&args.query, &args.doc) {
-        (Some(query), None) if is_document(query) => Ok((query.clone(), None)),
+        (Some(query), None) if !is_name(query) => Ok((query.clone(), None)),
         (operation, Some(path)) if path.as_os_str() != "-" => {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| Failure::usage(format!("--doc {}: {error}", path.display())))?;
@@ -67,6 +60,13 @@ fn document(args: &QueryArgs) -> Result<(String, Option<String>), Failure> {
         }
         (operation, _) => Ok((read_stdin()?, operation.clone())),
     }
+}
+
+/// Whether a text can be the name of an operation. No document can: it has a selection in braces. Neither can a text of
+/// spaces, which is a document without anything in it.
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+        && !text.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Levels that are indented; in data that nest thousands deep the spaces would be most of what is printed.
@@ -135,6 +135,27 @@ mod tests {
         let mut serializer = serde_json::Serializer::with_formatter(&mut usual, formatter);
         serde::Serialize::serialize(&value, &mut serializer).unwrap();
         assert_eq!(indented(&value.to_string()), String::from_utf8(usual).unwrap());
+    }
+
+    #[test]
+    fn documents_are_told_from_names_of_operations() {
+        for text in [
+            "{ version }",
+            "mutation {x}",
+            "subscription {x}",
+            "query{version}",
+            "fragment F on Query { version } query A { ...F }",
+            "# first\n{ version }",
+            "\u{feff}{ version }",
+            " , { version }",
+            "version }",
+            " ",
+        ] {
+            assert!(!is_name(text), "{text}");
+        }
+        for name in ["Build", "queryAll", "mutation", "_2", ""] {
+            assert!(is_name(name), "{name}");
+        }
     }
 
     #[test]

@@ -91,6 +91,9 @@ fn show(run: Option<&str>, wanted: Option<&str>, json: bool) -> Outcome {
     if wanted.is_some() {
         for step in &trace.steps {
             line(&mut text, step, elapsed)?;
+            if let Some(lines) = step.left_out {
+                writeln!(text, "    (left out before these: {lines} lines)")?;
+            }
             for (_, _, line) in &step.log {
                 writeln!(text, "    {line}")?;
             }

@@ -84,10 +84,10 @@ fn single(schema: &Schema, parameter: &Arg, ty: &Type, text: &str) -> Result<Val
 /// A scalar or the member of an enum.
 fn leaf(def: &TypeDef, text: &str) -> Result<String, String> {
     match &def.kind {
-        TypeKind::Scalar(Scalar::Int) => text
-            .parse::<i64>()
+        // With the base that it is written in, as the API reads such a text: modes of files are octal everywhere.
+        TypeKind::Scalar(Scalar::Int) => kukri_api::integer(text.trim())
             .map(|number| number.to_string())
-            .map_err(|_| format!("{text:?} is not a whole number")),
+            .ok_or_else(|| format!("{text:?} is not a whole number")),
         TypeKind::Scalar(Scalar::Float) => match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(number.to_string()),
             _ => Err(format!("{text:?} is not a number")),
@@ -246,7 +246,12 @@ lines""#]),
         assert_eq!(literal("Container.withExec", "expect", &["any"]), "ANY");
         assert!(parse("Container.withExec", "expect", &["most"]).unwrap_err().contains("SUCCESS"));
         assert_eq!(literal("Directory.withNewFile", "permissions", &["420"]), "420");
-        assert!(parse("Directory.withNewFile", "permissions", &["0o644"]).is_err());
+        for text in ["0755", "0o755", "0x1ed", "0b111101101", "493", "0_755"] {
+            assert_eq!(literal("Directory.withNewFile", "permissions", &[text]), "493", "{text}");
+        }
+        for text in ["0o9", "rwx", "", "1__0", "1.5"] {
+            assert!(parse("Directory.withNewFile", "permissions", &[text]).is_err(), "{text}");
+        }
         assert_eq!(literal("Query.container", "platform", &["linux/arm64"]), "\"linux/arm64\"");
         assert_eq!(literal("Directory.withNewFile", "contents", &["a\n\"\u{1}é"]), r#""a\n\"\u0001é""#);
     }

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use kukri_engine::engine::NetworkMode;
+use kukri_session::socket;
 
 /// What containers see of the network.
 pub fn network(text: &str) -> Result<NetworkMode, String> {
@@ -28,19 +29,39 @@ pub fn mirrors(text: &str) -> Result<Vec<(String, String)>, String> {
     pairs.collect()
 }
 
+/// A path, which counts from the present directory.
+pub fn absolute(path: PathBuf) -> Result<PathBuf, String> {
+    std::path::absolute(path).map_err(|error| error.to_string())
+}
+
+/// The path of a socket, which counts from the present directory.
+pub fn socket(path: PathBuf) -> Result<PathBuf, String> {
+    let path = absolute(path)?;
+    if socket::fits(&path) { Ok(path) } else { Err(socket::TOO_LONG.to_owned()) }
+}
+
 /// A file that must be there. Whether the engine may read it, only the engine knows.
 pub fn existing(path: PathBuf) -> Result<PathBuf, String> {
     match std::fs::symlink_metadata(&path) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Err("there is no such file".to_owned())
         }
-        _ => Ok(path),
+        _ => absolute(path),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_count_from_the_present_directory() {
+        let here = std::env::current_dir().unwrap();
+        for read in [absolute, socket, existing] {
+            // There when tests of this crate run.
+            assert_eq!(read("src".into()), Ok(here.join("src")));
+        }
+    }
 
     #[test]
     fn what_means_nothing_is_refused() {
@@ -51,6 +72,7 @@ mod tests {
             assert!(mirrors(text).is_err(), "{text}");
         }
         assert!(existing("/dev/null".into()).is_ok());
+        assert!(socket("/run/x".into()).is_ok() && socket(format!("/{}", "x".repeat(110)).into()).is_err());
         assert!(existing("/nope".into()).is_err() && existing("/dev/null/x".into()).is_err());
     }
 }
