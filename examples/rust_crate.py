@@ -2,8 +2,8 @@
 
     python rust_crate.py path/to/crate
 
-The registry and the target directory are cache volumes: when a file changes, cargo compiles what depends on
-it, as it does on a developer's machine. The documentation is in `./out/doc`.
+The registry and the target directory are cache volumes: when a file changes, cargo compiles the crate, and
+has what that depends on. The documentation is in `./out/doc`.
 """
 
 import asyncio
@@ -11,6 +11,10 @@ import sys
 
 import dagger
 from dagger import CacheSharingMode, Container, dag
+
+#: Cargo goes by times, and files of another checkout may be older than what was compiled last. So the step
+#: that runs it makes them new: the crate itself is compiled each time, what it needs comes from the volume.
+TOUCH = "find . -type f -exec touch {} +"
 
 
 def cargo(path: str) -> Container:
@@ -31,12 +35,13 @@ async def main(path: str) -> None:
     """Tests, and documents."""
     async with dagger.connection(dagger.Config(log_output=sys.stderr)):
         crate = cargo(path)
-        # What is in a cache volume is no result: it is copied to where it is one.
-        documented = crate.with_exec(["cargo", "doc", "--no-deps"]).with_exec(
-            ["cp", "-r", "/target/doc", "/doc"]
+        # What is in a cache volume is no result: the step that made it copies it to where it is one.
+        documented = crate.with_exec(
+            ["sh", "-ec", f"{TOUCH}; rm -rf /target/doc; cargo doc --no-deps; cp -r /target/doc /doc"]
         )
         tested, _ = await asyncio.gather(
-            crate.with_exec(["cargo", "test"]).stdout(), documented.directory("/doc").export("out/doc")
+            crate.with_exec(["sh", "-ec", f"{TOUCH}; cargo test"]).stdout(),
+            documented.directory("/doc").export("out/doc"),
         )
     print(*(line for line in tested.splitlines() if line.startswith("test result")), sep="\n")
 

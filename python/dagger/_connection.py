@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dagger import _params
 from dagger._config import SOURCE_LINES, Config, checked
@@ -15,7 +17,7 @@ from dagger._loops import running
 from dagger._pool import AsyncHttp
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
     from types import TracebackType
     from typing import NoReturn
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from dagger._client import Client
 
 logger = logging.getLogger("dagger")
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 NOT_ASYNC = "this connection needs `async with`; without async: `with dagger.connect() as client:`"
 """Where it is used with a plain `with`."""
@@ -183,6 +188,9 @@ class Connection(_Opens):
 
     Raises:
         TypeError: It is no `Config`.
+        ProvisionError: When it is entered: no session could be had; `SessionError` where one did not start.
+        SessionError: When it is left as well: the session did not end well.
+        RuntimeError: It is entered while it is open.
 
     Example:
         ```python
@@ -230,11 +238,16 @@ class Connection(_Opens):
 class connection(_Opens):  # noqa: N801 - programs call it as the function that it is in the API
     """A connection for `dagger.dag`.
 
+    It decorates functions with `async` as well: each call has a session of its own.
+
     Args:
         config: What to choose about the session.
 
     Raises:
         TypeError: It is no `Config`.
+        ProvisionError: When it is entered: no session could be had; `SessionError` where one did not start.
+        SessionError: When it is left as well: the session did not end well.
+        RuntimeError: It is entered while it is open.
 
     Example:
         ```python
@@ -248,6 +261,24 @@ class connection(_Opens):  # noqa: N801 - programs call it as the function that 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__(config)
         self._session: AsyncSession | None = None
+
+    def __call__(self, function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+        """A function with `async` each call of which runs in a session of its own.
+
+        Raises:
+            TypeError: It is no function with `async`.
+        """
+        # What another decorator gives may be a plain function that calls the one with `async`.
+        if not (callable(function) and inspect.iscoroutinefunction(inspect.unwrap(function))):
+            msg = "dagger.connection() decorates functions with `async def` alone"
+            raise TypeError(msg)
+
+        @functools.wraps(function)
+        async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            async with connection(self._config):
+                return await function(*args, **kwargs)
+
+        return call
 
     async def __aenter__(self) -> Self:
         from dagger._client import shared

@@ -14,6 +14,8 @@ from sys import _getframe
 from types import CoroutineType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dagger._types import Enum
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from typing import NoReturn
@@ -22,8 +24,8 @@ __tracebackhide__ = True  # As in the generated modules: pytest leaves these fra
 
 F = TypeVar("F", bound="Callable[..., Coroutine[Any, Any, Any]]")
 
-VALUES = (str, int, float, list, type(None))
-"""Types of values that are awaited: nobody compares a coroutine with one."""
+VALUES = (str, int, float, list, tuple, bytes, dict, set, frozenset, Enum, type(None))
+"""Types of values that are awaited, and what they are compared with: nobody compares a coroutine with one."""
 
 
 class Unawaited:
@@ -67,10 +69,20 @@ class Unawaited:
             return True
         raise self._mistake()
 
-    def __str__(self) -> NoReturn:
-        raise self._mistake()
+    def __str__(self) -> str:
+        mistake = self._mistake()
+        try:
+            _getframe(1)
+        except ValueError:
+            # The interpreter itself prints it, as it ends after `sys.exit(container.exit_code())` with
+            # status 1. It would say nothing of an error here.
+            return f"sys.exit: {mistake}"
+        raise mistake
 
     def __format__(self, _spec: str) -> NoReturn:
+        raise self._mistake()
+
+    def __bytes__(self) -> NoReturn:
         raise self._mistake()
 
     def __iter__(self) -> NoReturn:

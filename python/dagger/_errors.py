@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 TAIL_LINES = 20
 """How many lines of each stream of a failed command are shown."""
 
+MOST_LINES = 5
+"""How many lines of the program are shown where one of them made the call."""
+
 LONGEST_LINE = 1000
 """How many characters of each line."""
 
@@ -244,8 +247,8 @@ class QueryError(ClientError):
     Attributes:
         errors: All errors of the answer, at least one.
         query: The document that was sent. It holds the arguments as they were given.
-        source: The line of the program that made the call which failed; several where any of them can be
-            meant, and none where that is not known: see `source_lines` of `Config`.
+        source: The line of the program that made the call which failed; several where it was one of them,
+            and none where that is not known: see `source_lines` of `Config`.
 
     Example:
         ```python
@@ -278,7 +281,15 @@ class QueryError(ClientError):
         return "\n".join([self.error.message, *self._where()])
 
     def _where(self) -> list[str]:
-        return [f"  {line}" for place in self.source for line in str(place).splitlines()]
+        lines = [f"  {line}" for place in self.source[:MOST_LINES] for line in str(place).splitlines()]
+        if len(self.source) == 1:
+            return lines
+        more = len(self.source) - MOST_LINES
+        return [
+            *(["one of these lines made the call:"] if lines else []),
+            *lines,
+            *([f"  … and {more} more"] if more > 0 else []),
+        ]
 
     def debug_query(self) -> str:
         """The document that was sent, with line numbers, and a caret where the engine saw the first error."""

@@ -82,7 +82,7 @@ class AsyncSession:
             if self.left:
                 await self.patience()
                 raise TransportError(UNANSWERED) from None
-            if process is None:
+            if process is None or self.http.foreign:
                 raise
             from dagger._loops import running
 

@@ -5,6 +5,7 @@ There are asyncio and trio; programs for anyio run on one of the two.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from dagger._pool import Pool
 
 T = TypeVar("T")
+
+NONE_RUNS = "no event loop is running; the async API needs asyncio or trio, or use dagger.connect()"
+"""Where the async API is used outside of all coroutines."""
+
+OF_THE_PARENT = (
+    "this process was forked off inside of an event loop, which runs in its parent alone; "
+    "use asyncio.run() or dagger.connect() in this process"
+)
+"""Where a coroutine goes on after `os.fork()`."""
 
 
 class Library(Protocol):
@@ -64,14 +74,42 @@ def running() -> Library:
             from dagger import _trio
 
             return _trio
-    if (asyncio := sys.modules.get("asyncio")) is not None:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            pass
-        else:
-            from dagger import _aio
+    if _asyncio_runs():
+        from dagger import _aio
 
-            return _aio
-    msg = "no event loop is running; the async API needs asyncio or trio, or use dagger.connect()"
-    raise ClientConnectionError(msg)
+        return _aio
+    raise ClientConnectionError(OF_THE_PARENT if _Forked.inside else NONE_RUNS)
+
+
+def _asyncio_runs() -> bool:
+    """Whether an event loop of asyncio runs this.
+
+    In a fork of a process in which one does, asyncio says that none does.
+    """
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except (AttributeError, RuntimeError):
+        return False
+    return True
+
+
+class _Forked:
+    """Whether this process was forked off inside of an event loop of asyncio."""
+
+    inside = False
+    _about_to_be = False
+
+    @classmethod
+    def before(cls) -> None:
+        cls._about_to_be = _asyncio_runs()
+
+    @classmethod
+    def after(cls) -> None:
+        cls.inside = cls._about_to_be
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_Forked.before, after_in_child=_Forked.after)

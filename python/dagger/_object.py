@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from sys import _getframe
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -65,6 +66,9 @@ class Base:
         if self._link.places:
             # The caller of the method that called this.
             frame = _getframe(2)
+            if frame.f_code is _GIVEN:
+                # What is no Python function called it, such as a `partial`: the line is that of `with_`.
+                frame = _getframe(4)
             step.place = (frame.f_code, frame.f_lasti)
         return kind(self._link, step)
 
@@ -93,18 +97,30 @@ class Base:
     def _all(self, kind: type[B], session: int, found: Any, where: str) -> list[B]:
         return [self._loaded(kind, session, item["id"], where) for item in found or ()]
 
-    def _tell(self, error: DaggerError | TypeError, field: str, args: Sequence[Arg]) -> None:
+    def _tell(self, error: DaggerError | TypeError, field: str, args: Sequence[Arg]) -> Sequence[Step]:
         """Takes the frames of this package out of an error, which help nobody, and says which lines made it.
 
-        Where the error is raised again by a bare `raise`, the frame of that is not told either.
+        Where the error is raised again by a bare `raise`, the frame of that is not told either. What it gives
+        are calls of which the engine has to say which one it was.
         """
         error.__traceback__ = None
-        if isinstance(error, QueryError) and self._link.places:
-            from dagger._places import blame
+        if not (isinstance(error, QueryError) and self._link.places):
+            return ()
+        from dagger._places import blame
 
-            _, refs = cut(call(self._type, field, args))
-            blame(error, (self._step, *refs))
+        _, refs = cut(call(self._type, field, args))
+        unsure = blame(error, (self._step, *refs))
+        if not unsure:
             self._link.annotate(error)
+        return unsure
+
+    def _told(self, error: QueryError, found: Step | None) -> None:
+        """The engine has said which call it was; `None` where it knows none of them."""
+        from dagger._places import settle
+
+        if found is not None:
+            settle(error, [found])
+        self._link.annotate(error)
 
     def _loaded(self, kind: type[B], session: int, id_: Any, where: str) -> B:
         return kind(self._link, Step.loaded(kind._type, required(id_, where), session))
@@ -149,6 +165,8 @@ class Base:
         return f"<dagger.{type(self).__name__}{calls}>"
 
 
+_GIVEN = Base._given.__code__
+
 _SHOWN = 10
 """How many calls `repr` shows."""
 
@@ -180,6 +198,15 @@ class Object(Base):
         where = f"{self._type}.{field}"
         return self._asked(field, args, "", lambda found, session: self._after(kind, session, found, where))
 
+    async def _explain(self, error: DaggerError | TypeError, field: str, args: Sequence[Arg]) -> None:
+        unsure = self._tell(error, field, args)
+        if unsure and isinstance(error, QueryError):
+            wanted, found = error.error.extensions["call"], None
+            # The error is what matters.
+            with suppress(DaggerError):
+                found, _ = await self._link.run(lambda session: plan.named(session, unsure, wanted))
+            self._told(error, found)
+
     async def _asked(
         self, field: str, args: tuple[Arg, ...], selection: str, finish: Callable[[Any, int], T]
     ) -> T:
@@ -187,7 +214,7 @@ class Object(Base):
             parts, refs = cut([*call(self._type, field, args), selection])
             return finish(*await self._link.run(lambda session: plan.value(session, self._step, parts, refs)))
         except (DaggerError, TypeError) as error:
-            self._tell(error, field, args)
+            await self._explain(error, field, args)
             raise
 
     async def _identity(self) -> str:
@@ -198,7 +225,7 @@ class Object(Base):
         try:
             found, _ = await self._link.run(lambda session: plan.identity(session, step))
         except DaggerError as error:
-            self._tell(error, "id", ())
+            await self._explain(error, "id", ())
             raise
         return str(found)
 
@@ -248,12 +275,21 @@ class SyncObject(Base):
             error.__traceback__ = None
             raise
 
+    def _explain(self, error: DaggerError | TypeError, field: str, args: Sequence[Arg]) -> None:
+        unsure = self._tell(error, field, args)
+        if unsure and isinstance(error, QueryError):
+            wanted, found = error.error.extensions["call"], None
+            # The error is what matters.
+            with suppress(DaggerError):
+                found, _ = self._link.run(lambda session: plan.named(session, unsure, wanted))
+            self._told(error, found)
+
     def _asked(self, field: str, args: tuple[Arg, ...], selection: str, finish: Callable[[Any, int], T]) -> T:
         try:
             parts, refs = cut([*call(self._type, field, args), selection])
             return finish(*self._link.run(lambda session: plan.value(session, self._step, parts, refs)))
         except (DaggerError, TypeError) as error:
-            self._tell(error, field, args)
+            self._explain(error, field, args)
             raise
 
     def _identity(self) -> str:
@@ -264,6 +300,6 @@ class SyncObject(Base):
         try:
             found, _ = self._link.run(lambda session: plan.identity(session, step))
         except DaggerError as error:
-            self._tell(error, "id", ())
+            self._explain(error, "id", ())
             raise
         return str(found)

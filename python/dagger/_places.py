@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from dagger._errors import QueryError
     from dagger._query.step import Step
 
-MOST = 3
-"""Most lines that are told where several calls could be meant."""
+MOST_ASKED = 1000
+"""Most calls whose IDs are asked for to find the one that the engine names."""
 
 
 def depth() -> int:
@@ -35,21 +35,31 @@ def depth() -> int:
     return count
 
 
-def blame(error: QueryError, steps: Iterable[Step | None]) -> None:
+def blame(error: QueryError, steps: Iterable[Step | None]) -> Sequence[Step]:
     """Tells an error which lines made the call that failed, as far as that can be known.
 
     Args:
         error: What the engine answered.
         steps: What was asked for.
+
+    Returns:
+        The calls that gave the same command in several lines, where the engine says by its ID which of them
+        it was.
     """
     below = list(_below(steps))
     made = _execs(error, below) if isinstance(error, ExecError) else _named(error, below)
-    lines: list[SourceLine] = []
+    settle(error, made)
+    unsure = len(error.source) > 1 and error.error.extensions.get("call") and len(made) <= MOST_ASKED
+    return made if unsure else ()
+
+
+def settle(error: QueryError, made: Iterable[Step]) -> None:
+    """Tells an error the lines of the calls that can have failed."""
+    lines: dict[SourceLine, None] = {}
     for step in made:
-        if step.place is not None and (line := _line(*step.place)) not in lines:
-            lines.append(line)
-    if len(lines) <= MOST:
-        error.source = tuple(lines)
+        if step.place is not None:
+            lines[_line(*step.place)] = None
+    error.source = tuple(lines)
 
 
 def _below(steps: Iterable[Step | None]) -> Iterator[Step]:

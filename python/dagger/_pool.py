@@ -150,6 +150,11 @@ class AsyncHttp:
         self._process = os.getpid()
         self._pools: dict[Any, tuple[Pool[Any], AsyncGenerator[None, None]]] = {}
 
+    @property
+    def foreign(self) -> bool:
+        """Whether this is a fork of the process that opened the session."""
+        return os.getpid() != self._process
+
     async def post(self, document: str) -> Answer:
         """The answer to a document.
 
@@ -158,7 +163,7 @@ class AsyncHttp:
             TransportError: The connection broke off.
             ExecuteTimeoutError: The answer takes too long.
         """
-        if os.getpid() != self._process:
+        if self.foreign:
             raise ClientConnectionError(OTHER_PROCESS)
         library = running()
         loop = library.loop()

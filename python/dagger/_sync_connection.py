@@ -42,6 +42,9 @@ class connect:  # noqa: N801 - programs call it as the function that it is in th
 
     Raises:
         TypeError: It is no `Config`.
+        ProvisionError: When it is entered: no session could be had; `SessionError` where one did not start.
+        SessionError: When it is left as well: the session did not end well.
+        RuntimeError: It is entered while it is open.
 
     Example:
         ```python

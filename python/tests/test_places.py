@@ -1,7 +1,9 @@
 """Errors name the line of the program that made the call which failed."""
 
 import asyncio
+import functools
 import gc
+import operator
 import pickle
 import statistics
 import subprocess
@@ -86,6 +88,23 @@ def test_in_functions_and_arguments(serve: Serve) -> None:
     assert text == 'return container.with_exec(["make"])  # this one'
 
 
+def test_what_with_is_given_is_no_function(serve: Serve) -> None:
+    """Only frames of Python functions are known: here the next one above is that of the package."""
+    fails(serve, "make")
+    calls: list[Callable[[dagger.Container], dagger.Container]] = [
+        operator.methodcaller("with_exec", ["make"]),
+        functools.partial(dagger.Container.with_exec, args=["make"]),
+    ]
+    for call in calls:
+        error = raised(dag.container().with_(call))  # this one
+        assert told(error) == ["error = raised(dag.container().with_(call))  # this one"]
+    with dagger.connect() as client:
+        made = client.container().with_(operator.methodcaller("with_exec", ["make"]))  # of connect
+        with pytest.raises(dagger.ExecError) as caught:
+            made.stdout()
+        assert told(caught.value)[0].endswith("# of connect")
+
+
 def test_behind_an_entrypoint(serve: Serve) -> None:
     fails(serve, "sh", "-c", "exit 3")
     container = dag.container().with_exec(["exit 3"], use_entrypoint=True)  # this one
@@ -101,15 +120,59 @@ def test_with_variables(serve: Serve) -> None:
 
 
 def test_several_that_can_be_meant(serve: Serve) -> None:
+    """The engine does not say which."""
     fails(serve, "make")
     container = dag.container().with_exec(["make"])  # one
     container = container.with_exec(["make"])  # two
-    assert [text[-3:] for text in told(raised(container))] == ["two", "one"]
+    error = raised(container)
+    assert [text[-3:] for text in told(error)] == ["two", "one"]
+    lines = str(error).splitlines()
+    assert lines[1] == "one of these lines made the call:"
+    assert [line[-5:] for line in lines if " # " in line] == ["# two", "# one"]
     for _ in range(50):
         container = container.with_exec(["make"])  # the same line
     assert len(told(raised(container))) == 3
-    container = container.with_exec(["make"])  # one more than is told
-    assert told(raised(container)) == []
+    container = container.with_exec(["make"]).with_exec(["make"])  # one more
+    container = container.with_exec(["make"])  # and one more
+    container = container.with_exec(["make"])  # more than is shown
+    assert len(told(raised(container))) == 6
+    assert "\n  … and 1 more\ncommand: make\n" in str(raised(container))
+
+
+def which_fails(serve: Serve, *numbers: int) -> Api:
+    """Starts a session in which `make` fails; each error names the call that has the next of these IDs."""
+    api, left = Api(), list(numbers)
+
+    def answer(document: str) -> Any:
+        if "stdout" not in document:
+            return api(document)
+        told = {"_type": "EXEC_ERROR", "cmd": ["make"], "exitCode": 3, "call": f"id-{left.pop(0)}"}
+        return {"errors": [{"message": "exit code: 3", "extensions": told}], "data": None}
+
+    serve(answer)
+    return api
+
+
+def test_the_engine_says_which(serve: Serve) -> None:
+    api = which_fails(serve, 0, 1, 7)
+    container = dag.container().with_exec(["make"])  # one
+    container = container.with_workdir("/b").with_exec(["make"])  # two
+    # The ID of the second is asked for by way of that of the first.
+    assert [text[-3:] for text in told(raised(container))] == ["one"]
+    assert len(api.documents) == 2
+    assert [text[-3:] for text in told(raised(container))] == ["two"]
+    assert len(api.documents) == 2, "they are known"
+    assert [text[-3:] for text in told(raised(container))] == ["two", "one"], "it is none of them"
+
+
+def test_the_engine_says_which_to_the_sync_client(serve: Serve) -> None:
+    which_fails(serve, 0)
+    with dagger.connect() as client:
+        container = client.container().with_exec(["make"])  # one
+        container = container.with_workdir("/b").with_exec(["make"])  # two
+        with pytest.raises(dagger.ExecError) as error:
+            container.stdout()
+    assert [text[-3:] for text in told(error.value)] == ["one"]
 
 
 def test_what_the_engine_names(serve: Serve) -> None:

@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import dagger
 import pytest
 from dagger import dag
-from fake import Api, Server
+from fake import Api, Server, anything
 
 
 class Fake:
@@ -279,6 +280,78 @@ def test_a_fork_does_not_end_the_process(server: Server) -> None:
         child = fork(lambda: connected.__exit__(None, None, None))
         assert os.waitpid(child, 0) == (child, 0)
         assert client.version() == ".version"
+
+
+def test_a_connection_decorates_functions(server: Server) -> None:
+    ran: list[str] = []
+
+    @dagger.connection()
+    async def version(prefix: str, *, end: str = "") -> str:
+        """What the engine is."""
+        ran.append(prefix)
+        return prefix + await dag.version() + end
+
+    async def main() -> list[str]:
+        return [await version("a", end="z"), *await asyncio.gather(version("b"), version("c"))]
+
+    assert asyncio.run(main()) == ["a.versionz", "b.version", "c.version"]
+    assert sorted(ran) == ["a", "b", "c"]
+    assert (version.__name__, version.__doc__) == ("version", "What the engine is.")
+    with pytest.raises(dagger.ClientConnectionError, match="it has ended"):
+        asyncio.run(dag.version())
+    for wrong in (anything(len), anything(lambda: None), anything(3)):
+        with pytest.raises(TypeError, match=r"decorates functions with `async def` alone"):
+            dagger.connection()(wrong)
+
+
+async def what_a_fork_is_told(work: Callable[[], Coroutine[Any, Any, Any]]) -> str:
+    """What a coroutine gives, or fails with, that goes on in a process which it forks off."""
+    receive, send = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # There are threads here.
+        child = os.fork()
+    if child == 0:
+        try:
+            told = f"{await work()}"
+        except BaseException as failure:  # noqa: BLE001 - it is shown by the test
+            told = f"{type(failure).__name__}: {failure}"
+        os.write(send, told.encode())
+        os._exit(0)
+    os.close(send)
+    with open(receive, "rb") as answer:
+        told = answer.read().decode()
+    os.waitpid(child, 0)
+    return told
+
+
+def test_a_coroutine_that_forks(server: Server) -> None:
+    """No event loop runs in the new process, in the middle of a coroutine."""
+    other = "ClientConnectionError: this session was opened by another process, of which this one is a fork"
+    parent = (
+        "ClientConnectionError: this process was forked off inside of an event loop, "
+        "which runs in its parent alone; use asyncio.run() or dagger.connect() in this process"
+    )
+
+    async def opens() -> None:
+        async with dagger.connection():
+            pass
+
+    async def begins_anew() -> Any:
+        with dagger.connect() as client:
+            return client.version()
+
+    async def main() -> None:
+        assert await what_a_fork_is_told(opens) == parent
+        async with dagger.connection():
+            assert await dag.version() == ".version"
+            assert other in await what_a_fork_is_told(dag.version)
+            assert await what_a_fork_is_told(opens) == parent
+            assert await what_a_fork_is_told(begins_anew) == ".version"
+            assert await dag.version() == ".version"
+
+    asyncio.run(main())
+    with pytest.raises(dagger.ClientConnectionError, match="no event loop is running"):
+        dagger.connection().__aenter__().send(None)
 
 
 def wait_gone(pid: int) -> None:

@@ -25,7 +25,7 @@ import dagger
 import pytest
 from dagger import dag
 from dagger._object import Object
-from fake import Api, anything
+from fake import PYPY, Api, anything
 
 EXISTS = r"^Directory.exists\(\) has to be awaited: without `await` it is a coroutine, not its result$"
 
@@ -51,8 +51,15 @@ def test_it_is_not_taken_for_its_value(recwarn: pytest.WarningsRecorder) -> None
         lambda found: found == True,  # noqa: E712 - as programs write it
         lambda found: None == found,  # noqa: E711, SIM300 - as above
         lambda found: found == ["a"],
+        lambda found: found == ("a",),
+        lambda found: b"a" == found,  # noqa: SIM300 - as above
+        lambda found: found != {"a": "b"},
+        lambda found: {"a"} == found,
+        lambda found: found == dagger.ExistsType.REGULAR_TYPE,
+        lambda found: dagger.ExistsType.REGULAR_TYPE == found,  # noqa: SIM300 - as above
         lambda found: found in ("a", "b"),
         lambda found: "a" in found,
+        bytes,
         list,
         lambda found: [*found],
         lambda found: dict(a=1, **dict.fromkeys(found, 1)),
@@ -294,23 +301,47 @@ def test_every_method_that_is_awaited_gives_one() -> None:
     assert count > 100
 
 
-def test_a_program_that_forgets_it_fails(tmp_path: Path, api: Api) -> None:
-    (tmp_path / "deploy.py").write_text(
-        "import asyncio\nfrom dagger import dag\n\n"
-        "async def main():\n"
-        '    if dag.directory().exists("release"):\n        print("deployed")\n\n'
-        "asyncio.run(main())\n"
-    )
-    done = subprocess.run(
+def run_program(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """How a program ends for which every warning is an error."""
+    (folder / "deploy.py").write_text(text)
+    return subprocess.run(
         [sys.executable, "-W", "error", "deploy.py"],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(Path(dagger.__file__).parent.parent)},
         capture_output=True,
         text=True,
         check=False,
+    )
+
+
+def test_a_program_that_forgets_it_fails(tmp_path: Path, api: Api) -> None:
+    done = run_program(
+        tmp_path,
+        "import asyncio\nfrom dagger import dag\n\n"
+        "async def main():\n"
+        '    if dag.directory().exists("release"):\n        print("deployed")\n\n'
+        "asyncio.run(main())\n",
     )
     assert done.returncode == 1
     assert done.stdout == ""
     last = done.stderr.splitlines()[-1]
     assert last == f"TypeError: {EXISTS[1:-1]}".replace("\\", "")
     assert "never awaited" not in done.stderr
+
+
+@pytest.mark.skipif(PYPY, reason="PyPy prints what is given to sys.exit by a program of its own")
+@pytest.mark.parametrize("ends", ["sys.exit(one)", "raise SystemExit(one)", "asyncio.run(main())"])
+def test_a_program_that_ends_with_it_fails(tmp_path: Path, api: Api, ends: str) -> None:
+    """The interpreter prints it, when nothing can be raised any more."""
+    done = run_program(
+        tmp_path,
+        "import asyncio, sys\nfrom dagger import dag\n\n"
+        "one = dag.container().exit_code()\n\n"
+        "async def main():\n    sys.exit(one)\n\n"
+        f"{ends}\n",
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "sys.exit: Container.exit_code() has to be awaited: "
+        "without `await` it is a coroutine, not its result\n"
+    )

@@ -1384,6 +1384,10 @@ class Container(Object):
     ) -> Container:
         """Copies a file into the container.
 
+        What is mounted exactly at the path is unmounted first. A directory that is mounted there stays,
+        and gets the file, if the path is one that always means a directory, such as one that ends with
+        `/`.
+
         Args:
             path: Where: the full path of the copy; or, if it is empty, `.`, ends with `/` or is an
                 existing directory, the directory it goes into.
@@ -1425,6 +1429,8 @@ class Container(Object):
         expand: bool | None = False,
     ) -> Container:
         """Copies files into a directory of the container, each under its own name.
+
+        A directory that is mounted exactly there stays mounted, and gets the files.
 
         Args:
             path: The directory.

@@ -744,7 +744,8 @@ class Directory(Object):
                 existing directory, the directory it goes into.
             source: What.
             permissions: Permission bits. Default: those of the source.
-            owner: `user[:group]`. Empty: the source's.
+            owner: `user[:group]`, names or numbers; names are looked up in the directory's own
+                `/etc/passwd` and `/etc/group`. Empty: root.
 
         Example:
             ```python
@@ -772,7 +773,7 @@ class Directory(Object):
         *,
         permissions: int | None = None,
     ) -> Directory:
-        """Copies files into a directory, each under its own name.
+        """Copies files into a directory, each under its own name. They belong to root.
 
         Args:
             path: The directory.

@@ -113,8 +113,9 @@ class EngineCache(Object):
         """Drops what is not in use: everything, or what goes beyond limits.
 
         Without arguments all results and all cache volumes go. With limits, results go that were not used
-        for longest, and volumes stay. What was made or used since the first of the clients came that are
-        connected, this one among them, stays in any case, for a day at most: they may be about to use it.
+        for longest, and volumes stay. What was made or used, volumes among it, since the first of the
+        clients came that are connected, this one among them, stays in any case, for a day at most: they
+        may be about to use it. Its entry says that it is actively used.
 
         Args:
             use_default_policy: Keep to the limits that the engine was started with, as its collector does:

@@ -317,8 +317,9 @@ class JSONValue(Object):
         path: list[str],
         value: JSONValue,
     ) -> JSONValue:
-        """Sets a field, however deep inside objects; objects on the way are made, also in place of values
-        that are none.
+        """Sets a field, however deep inside objects; objects on the way are made where there is nothing.
+
+        A value on the way that is neither an object nor `null` is an error: it would be lost.
 
         Args:
             path: Names of fields, from outside inwards; at least one.

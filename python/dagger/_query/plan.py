@@ -44,6 +44,12 @@ def identity(session: int, step: Step) -> Plan:
     return step.id_in(session)
 
 
+def named(session: int, steps: Iterable[Step], wanted: str) -> Plan:
+    """The step whose object has an ID, or `None`."""
+    yield from _resolve(session, steps)
+    return next((step for step in steps if step.id_in(session) == wanted), None)
+
+
 def _know(session: int, step: Step | None, refs: tuple[Step, ...]) -> Plan:
     """Asks for all IDs without which the call cannot be sent."""
     wanted = [ref for ref in refs if ref.id_in(session) is None]

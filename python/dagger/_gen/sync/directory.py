@@ -724,7 +724,8 @@ class Directory(SyncObject):
                 existing directory, the directory it goes into.
             source: What.
             permissions: Permission bits. Default: those of the source.
-            owner: `user[:group]`. Empty: the source's.
+            owner: `user[:group]`, names or numbers; names are looked up in the directory's own
+                `/etc/passwd` and `/etc/group`. Empty: root.
 
         Example:
             ```python
@@ -752,7 +753,7 @@ class Directory(SyncObject):
         *,
         permissions: int | None = None,
     ) -> Directory:
-        """Copies files into a directory, each under its own name.
+        """Copies files into a directory, each under its own name. They belong to root.
 
         Args:
             path: The directory.

@@ -26,7 +26,9 @@ class EngineCacheEntry(SyncObject):
     _names = ("EngineCacheEntry", "Node")
 
     def actively_used(self) -> bool:
-        """Whether something that runs now uses the entry; the engine always uses the index.
+        """Whether `prune` leaves the entry alone: something that runs now uses it, or a session that is
+        open may be about to, since it was made or used after the first of them began. The engine always
+        uses the index.
 
         Raises:
             ExecError: A command on which this depends failed.
