@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +44,28 @@ def test_rust_crate(run: Run, sources: Path, tmp_path: Path) -> None:
     output = run("rust_crate.py", str(sources / "crate"))
     assert output.count("test result: ok") >= 3
     assert (tmp_path / "out" / "doc" / "semver" / "index.html").is_file()
+
+
+def test_rust_crate_of_another_checkout(
+    toolchains: None, engine: Engine, python: str, tmp_path: Path
+) -> None:
+    """What was compiled of one tree is not taken for another one whose files are older."""
+    for name, hours, total in (("first", 1, 4), ("broken", 100, 5), ("last", 200, 4)):
+        crate = tmp_path / name
+        (crate / "src").mkdir(parents=True)
+        (crate / "Cargo.toml").write_text('[package]\nname = "two"\nversion = "0.1.0"\nedition = "2021"\n')
+        test = f"#[test]\nfn adds() {{ assert_eq!(2 + 2, {total}); }}\n"
+        (crate / "src/lib.rs").write_text(f"pub fn {name}() {{}}\n{test}")
+        then = time.time() - hours * 3600
+        for path in crate.rglob("*"):
+            os.utime(path, (then, then))
+        command = [python, str(ROOT / "examples" / "rust_crate.py"), "."]
+        done = subprocess.run(command, env=engine.env, cwd=crate, capture_output=True, text=True, check=False)
+        if name == "broken":
+            assert done.returncode != 0 and "right: 5" in done.stderr, done.stdout + done.stderr
+            continue
+        assert done.stdout.startswith("test result: ok. 1 passed"), done.stdout + done.stderr
+        assert [path.stem for path in (crate / "out/doc/two").glob("fn.*")] == [f"fn.{name}"]
 
 
 def test_node_app(run: Run, sources: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -166,3 +167,23 @@ def test_under_the_other_name(engine: Engine, tmp_path: Path) -> None:
     assert dagger("--progress", "plain", "-s", "run", "echo", "hi") == "hi\n"
     assert json.loads(dagger("-s", "query", "{ version }"))["version"].startswith("v0.21")
     assert "Usage: dagger" in dagger("--help")
+
+
+@pytest.mark.slow
+def test_what_accepts_and_says_nothing_is_no_engine(engine: Engine, tmp_path: Path) -> None:
+    """As an engine that is stopped, or a socket that is something else's."""
+    path = str(tmp_path / "silent")
+    env = {**engine.env, "KUKRI_SOCKET": path}
+    commands = [["engine", "stop"], ["engine", "status"], ["cache", "du"], ["doctor"]]
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(path)
+        silent.listen()
+        running = [
+            subprocess.Popen([binary(), *command], env=env, stdout=-1, stderr=-1, text=True)
+            for command in commands
+        ]
+        for command, process in zip(commands, running, strict=True):
+            out, err = process.communicate(timeout=60)
+            text = (out if command == ["doctor"] else err).strip()
+            assert f"the engine at {path} did not answer within 10 s" in text, command
+            assert process.returncode == 1, command

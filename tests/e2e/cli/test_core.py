@@ -34,6 +34,13 @@ def core(engine: Engine, tmp_path: Path) -> object:
     return run
 
 
+def test_modes_of_files_are_octal(core, tmp_path: Path) -> None:
+    for number, text in enumerate(("0755", "0o755", "0x1ed", "493")):
+        file = ["--path=run.sh", "--contents=x", f"--permissions={text}"]
+        core("directory", "with-new-file", *file, "-o", f"out{number}")
+        assert (tmp_path / f"out{number}" / "run.sh").stat().st_mode & 0o7777 == 0o755, text
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

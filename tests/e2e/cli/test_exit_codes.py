@@ -16,6 +16,9 @@ from session import Session
 
 EXEC = '{ container { from(address: "busybox") { withExec(args: ["sh", "-c", "%s"]) { stdout } } } }'
 
+#: Longer than the path of a socket can be.
+LONG = f"/nope/{'x' * 110}"
+
 #: Name, arguments, variables, status as kukri, status as dagger, part of standard error.
 CASES: list[tuple[str, list[str], dict[str, str], int, int, str]] = [
     ("exec", ["query", EXEC % "echo told >&2; exit 42"], {}, 42, 42, "told"),
@@ -32,7 +35,34 @@ CASES: list[tuple[str, list[str], dict[str, str], int, int, str]] = [
     ("not a document", ["query", "{ nope"], {}, 1, 1, "error:"),
     ("empty document", ["query"], {}, 2, 1, "no document was given"),
     ("empty variable", ["query", "{ version }"], {"KUKRI_ROOT": ""}, 2, 1, "KUKRI_ROOT is set, but empty"),
+    ("empty runtime", ["query", "{ version }"], {"KUKRI_OCI_RUNTIME": ""}, 2, 1, "is set, but empty"),
+    (
+        "long socket",
+        ["query", "{ version }"],
+        {"KUKRI_SOCKET": LONG},
+        2,
+        1,
+        f"error: KUKRI_SOCKET={LONG}: longer",
+    ),
+    (
+        "engine: long socket",
+        ["engine", "--socket", LONG],
+        {},
+        2,
+        1,
+        "'--socket <PATH>': longer than the 107 bytes",
+    ),
+    (
+        "long root",
+        ["query", "{ version }"],
+        {"KUKRI_ROOT": LONG},
+        2,
+        1,
+        "hint: set KUKRI_SOCKET to a shorter",
+    ),
     ("count in words", ["engine", "--parallelism", "x"], {}, 2, 1, "not a whole number"),
+    ("a mutation", ["query", "mutation { x }"], {}, 1, 1, "not configured for mutations"),
+    ("a document that begins wrong", ["query", "version }"], {}, 1, 1, "error:"),
     ("no document file", ["query", "--doc", "/nope/doc"], {}, 2, 1, "/nope/doc"),
     ("bad variable", ["query", "--var", "nope", "{ version }"], {}, 2, 1, "NAME=VALUE"),
     ("bad variables", ["query", "--var-json", "[]", "{ version }"], {}, 2, 1, "JSON object"),
@@ -44,6 +74,7 @@ CASES: list[tuple[str, list[str], dict[str, str], int, int, str]] = [
         1,
         "/proc/nope",
     ),
+    ("no command", [], {}, 2, 1, "Usage: "),
     ("unknown command", ["nope"], {}, 2, 1, "nope"),
     ("absent command", ["call", "build"], {}, 2, 1, "core"),
     ("listen nowhere", ["listen", "--listen", "nope"], {}, 2, 1, "ADDRESS:PORT"),
@@ -351,137 +382,6 @@ def test_run_ends_what_does_not_end(engine: Engine) -> None:
     assert process.wait(10) == 128 + signal.SIGKILL
     assert 0.8 < time.monotonic() - started < 5
     process.stdout.close()
-
-
-#: Commands that print on standard output.
-PRINTING = [
-    ["--help"],
-    ["--version"],
-    ["version"],
-    ["version", "--json"],
-    ["help"],
-    ["help", "environment"],
-    ["help", "KUKRI_ROOT"],
-    ["run", "--help"],
-    ["query", "{ version }"],
-    ["core", "--help"],
-    ["core", "container", "--help"],
-    ["core", "version"],
-    ["core", "--json", "version"],
-    ["listen", "--listen=127.0.0.1:0"],
-    ["session"],
-    ["engine", "status"],
-    ["engine", "status", "--json"],
-    ["cache", "du"],
-    ["cache", "du", "--json"],
-    ["cache", "gc"],
-    ["cache", "prune", "--dry-run"],
-    ["cache", "verify"],
-    ["cache", "verify", "--json"],
-    ["cache", "why", "true"],
-    ["trace", "ls"],
-    ["trace", "show"],
-    ["trace", "show", "--json"],
-    ["trace", "open"],
-    ["doctor"],
-    ["doctor", "--json"],
-    ["completion", "bash"],
-    # The program writes there, and its status is passed on.
-    ["run", "sh", "-c", "echo hi; exit $?"],
-]
-
-#: Commands without a line above, and why.
-SILENT = {
-    "man": "writes files, and says so on standard error",
-    "engine stop": "prints nothing",
-    "engine": "in the foreground it writes its log, on standard error",
-}
-
-#: How standard output can be of no use, as a shell writes it.
-USELESS = {"full": ">/dev/full", "closed": ">&-", "for reading": "1</dev/null"}
-
-
-def quiet(engine: Engine) -> dict[str, str]:
-    """The environment in which nothing but the command itself writes anything; there is no browser to open."""
-    env = {name: value for name, value in engine.env.items() if name not in ("BROWSER", "DISPLAY")}
-    return {**env, "KUKRI_PROGRESS": "none"}
-
-
-def printed(engine: Engine, command: list[str], redirection: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command as a shell does, with its standard output redirected."""
-    return subprocess.run(
-        ["sh", "-c", f'exec "$@" {redirection}', "sh", binary(), *command],
-        env=quiet(engine),
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-@pytest.fixture(scope="module")
-def ran(engine: Engine) -> Engine:
-    """An engine of which a run is kept."""
-    engine.kukri("query", EXEC % "true")
-    return engine
-
-
-@pytest.mark.parametrize("useless", USELESS)
-@pytest.mark.parametrize("command", PRINTING, ids=" ".join)
-def test_output_that_cannot_be_written(ran: Engine, command: list[str], useless: str) -> None:
-    done = printed(ran, command, USELESS[useless])
-    assert done.returncode == 1, done.stderr
-    assert "panicked" not in done.stderr
-    if command[:2] != ["run", "sh"]:
-        named = "No space left on device" if useless == "full" else "closed, or not open for writing"
-        assert done.stderr.startswith("error: standard output") and named in done.stderr
-
-
-@pytest.mark.parametrize("command", [["version"], ["--help"], ["query", "{ version }"], ["trace", "ls"]])
-def test_output_that_nobody_wants(ran: Engine, command: list[str]) -> None:
-    """`/dev/null` is no failure, also where it is open for reading as well, as what Python has for it."""
-    assert printed(ran, command, ">/dev/null").returncode == 0
-    assert printed(ran, command, "1<>/dev/null").returncode == 0
-
-
-def test_no_output_is_needed_where_nothing_is_printed(ran: Engine, tmp_path: Path) -> None:
-    for command in (
-        ["core", "-o", str(tmp_path / "version"), "version"],
-        ["man", str(tmp_path / "man")],
-        ["run", "true"],
-    ):
-        done = printed(ran, command, ">&-")
-        assert done.returncode == 0, done.stderr
-    # With all three closed, what is opened next must not become one of them.
-    assert printed(ran, ["version"], "0<&- 1>&- 2>&-").returncode == 1
-
-
-def test_each_command_is_known_to_print_or_not(engine: Engine, tmp_path: Path) -> None:
-    engine.kukri("man", str(tmp_path))
-    pages = {path.stem.removeprefix("kukri-") for path in tmp_path.iterdir()}
-    known = {"-".join(command[:count]) for command in PRINTING for count in (1, 2)}
-    known |= {command.replace(" ", "-") for command in SILENT}
-    assert len(pages) > 20 and pages - known == {"kukri"}
-
-
-@pytest.mark.parametrize("command", PRINTING, ids=" ".join)
-def test_nobody_reads(ran: Engine, command: list[str]) -> None:
-    """A pipe whose other end is closed, as after `| head -1`: not an error to tell, and not a success either."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run(
-        [binary(), *command],
-        env=quiet(ran),
-        stdin=subprocess.DEVNULL,
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_a_second_engine(engine: Engine) -> None:

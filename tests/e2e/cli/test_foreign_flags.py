@@ -103,6 +103,41 @@ def test_refused(engine: Engine, dagger: Path, flags: list[str], said: str) -> N
             assert "hint: " in done.stderr and said in done.stderr
 
 
+def test_the_directory_is_that_of_the_process(engine: Engine, dagger: Path, tmp_path: Path) -> None:
+    """As the original does it: as if the command had been called there."""
+    (tmp_path / "sub").mkdir()
+
+    def at(name: object, *words: str, **variables: str) -> str:
+        done = subprocess.run(
+            [str(name), *words],
+            env={**engine.env, "KUKRI_PROGRESS": "none", **variables},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, (words, done.stderr)
+        return done.stdout.strip()
+
+    sub = str(tmp_path / "sub")
+    for words in (["run", "--workdir", sub], ["--workdir", "sub", "run"], ["run", "--workdir=sub/../sub"]):
+        assert at(dagger, *words, "pwd") == sub
+        assert at(binary(), *words, "pwd") == str(tmp_path)
+    assert at(dagger, "run", "pwd", DAGGER_WORKDIR="sub") == sub
+    assert at(dagger, "run", "--workdir", ".", "pwd", DAGGER_WORKDIR="sub") == str(tmp_path)
+    at(dagger, "core", "--workdir", "sub", "version", "-o", "out.txt")
+    (tmp_path / "sub" / "doc").write_text('{ host { directory(path: ".") { entries } } }')
+    found = json.loads(at(dagger, "query", "--workdir", "sub", "--doc", "doc"))
+    assert found["host"]["directory"]["entries"] == ["doc", "out.txt"]
+    # Inside of its session the variable is no second step down.
+    inner = f'"{dagger}" run pwd; "{dagger}" run --workdir .. pwd'
+    assert at(dagger, "run", "sh", "-c", inner, DAGGER_WORKDIR="sub").split() == [sub, str(tmp_path)]
+    done = run(engine, dagger, "run", "--workdir", "/proc/nope", "pwd")
+    assert done.returncode == 1 and done.stdout == "" and "--workdir /proc/nope: " in done.stderr
+
+
 def test_before_commands_without_a_session(engine: Engine, dagger: Path) -> None:
     done = run(engine, dagger, "-s", "--progress", "plain", "-i", "version")
     assert done.returncode == 0 and done.stdout.startswith("dagger v") and done.stderr == ""

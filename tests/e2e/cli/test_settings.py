@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -122,6 +123,41 @@ def test_a_value_that_means_nothing(
         why = done.stderr.split(": ", 2)[2]
         assert re.search(r"expected|hint: |no such file|No such file", why, re.IGNORECASE), done.stderr
         assert not (tmp_path / "root").exists(), "an engine was started"
+
+
+def test_relative_paths_count_from_where_the_command_is_called(fresh: Engine, tmp_path: Path) -> None:
+    """Also for the engine that it starts, which works elsewhere."""
+    place = tmp_path / "p"
+    (place / "sub").mkdir(parents=True, mode=0o700)
+    (place / "engine.json").write_text('{"gc": {"minFreeSpace": 4096}}')
+    (place / "ca.pem").write_text("")
+    env = {
+        **fresh.env,
+        "KUKRI_ROOT": "root",
+        "KUKRI_SOCKET": "s.sock",
+        "KUKRI_CONFIG": "engine.json",
+        "KUKRI_CA_BUNDLE": "sub/../ca.pem",
+    }
+    try:
+        fresh.kukri("query", "{ version }", env=env, cwd=place)
+        told = json.loads(fresh.kukri("engine", "status", "--json", env=env, cwd=place).stdout)
+        assert told["socket"] == str(place / "s.sock"), told
+        assert (place / "root" / "store").is_dir() and not Path("/root/store").exists()
+        # The same engine, by other words.
+        env.update(KUKRI_SOCKET="../s.sock", KUKRI_ROOT="../root", KUKRI_CONFIG="../engine.json")
+        env.pop("KUKRI_CA_BUNDLE")
+        again = json.loads(fresh.kukri("engine", "status", "--json", env=env, cwd=place / "sub").stdout)
+        assert again["pid"] == told["pid"]
+    finally:
+        fresh.kukri("engine", "stop", env={**env, "KUKRI_SOCKET": str(place / "s.sock")}, cwd=place / "sub")
+
+
+def test_a_runtime_by_a_relative_path(fresh: Engine, tmp_path: Path) -> None:
+    """The engine looks for it where the command was called, and says that it is not there."""
+    env = {**fresh.env, "KUKRI_OCI_RUNTIME": "./none"}
+    query = '{ container { from(address: "busybox") { withExec(args: ["true"]) { stdout } } } }'
+    done = fresh.kukri("query", query, env=env, cwd=tmp_path, check=False)
+    assert done.returncode == 1 and str(tmp_path / "none") in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(("value", "shown"), [("on", False), ("YES", False), ("", True), ("off", True)])

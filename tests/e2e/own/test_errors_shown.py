@@ -100,3 +100,47 @@ def test_github_shows_it_next_to_the_line(engine: Engine, tmp_path: Path, progra
     env = {**engine.env, "GITLAB_CI": "true"}
     done = engine.kukri(*command, env=env, cwd=tmp_path / "sub", check=False)
     assert "::error" not in done.stderr and "ERROR: sh -c 'seq 30;" in done.stderr
+
+
+SAME_COMMAND = """
+import asyncio
+import dagger
+from dagger import dag
+
+MAKE = ["test", "-e", "Makefile"]
+
+async def main():
+    async with dagger.connection():
+        base = dag.container().from_("busybox").with_new_file("/a/Makefile", "").with_new_file("/b/Makefile", "")
+        chain = base.with_workdir("/a").with_exec(MAKE)
+        chain = chain.with_workdir("/b").with_exec(MAKE)
+        chain = chain.with_workdir("/c").with_exec(MAKE)  # this step
+        chain = chain.with_workdir("/d").with_exec(MAKE)
+        await chain.sync()
+
+asyncio.run(main())
+"""
+SAME_IN_BRANCHES = """
+import dagger
+
+MAKE = ["test", "-e", "Makefile"]
+
+with dagger.connect() as client:
+    base = client.container().from_("busybox").with_new_file("/a/Makefile", "")
+    found = client.load_container_from_id(base.id())
+    good = found.with_workdir("/a").with_exec(MAKE).sync()
+    bad = found.with_workdir("/b").with_exec(MAKE)  # this step
+    late = bad.with_workdir("/c").with_exec(MAKE)
+    files = client.directory().with_directory("a", good.directory(".")).with_directory("b", late.directory("."))
+    files.entries()
+"""
+
+
+@pytest.mark.parametrize("program", [SAME_COMMAND, SAME_IN_BRANCHES])
+def test_one_command_in_several_lines(tmp_path: Path, program: str) -> None:
+    """The command does not tell them apart."""
+    lines = run(tmp_path / "ci.py", program)
+    number = next(number for number, line in enumerate(program.splitlines(), 1) if "# this step" in line)
+    at = lines.index("dagger.ExecError: exit code: 1")
+    assert lines[at + 1].startswith(f'  File "ci.py", line {number}, in ')
+    assert lines[at + 3] == "command: test -e Makefile"

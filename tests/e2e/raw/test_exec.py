@@ -54,8 +54,9 @@ def test_exec_errors_have_five_keys(session: Session) -> None:
     step += "withExec(args: [\"echo out; echo ' err' >&2; exit 42 # $V\"], useEntrypoint: true, expand: true)"
     error = fails(session, step)
     assert "exit code: 42" in error.message
-    # One more that is ours: the number of the step in progress events.
+    # Two more that are ours: the number of the step in progress events, and the call that it ran for.
     assert error.extensions.pop("step") > 0
+    assert error.extensions.pop("call").startswith("Container.")
     assert error.extensions == {
         "_type": "EXEC_ERROR",
         "cmd": ["sh", "-c", "echo out; echo ' err' >&2; exit 42 # val"],

@@ -361,7 +361,6 @@ def test_every_failure_to_connect_names_the_log(make_engine: Callable[..., Engin
         "root": {"KUKRI_ROOT": str(tmp_path / "file" / "below")},
         "runtime": {"KUKRI_OCI_RUNTIME": "/nope/runtime"},
         "socket": {"KUKRI_SOCKET": str(tmp_path / "file")},
-        "long": {"KUKRI_SOCKET": str(tmp_path / ("x" * 120))},
     }
     for what, variables in broken.items():
         # With a store, so that every command has something to ask an engine for.

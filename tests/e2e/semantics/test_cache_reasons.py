@@ -195,7 +195,7 @@ def test_another_command_on_the_same_files_is_a_first_run(fresh: Engine) -> None
 
 
 def test_transfers_are_no_steps(fresh: Engine, tmp_path: Path) -> None:
-    """They happen every time, and do not make a run look less cached than it is."""
+    """They are looked at every time, and do not make a run look less cached than it is. What is there is not moved again."""
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "a").write_text("a")
     with fresh.session(workdir=tmp_path) as session:
@@ -203,7 +203,7 @@ def test_transfers_are_no_steps(fresh: Engine, tmp_path: Path) -> None:
     source = json.dumps(found["host"]["directory"]["id"])
     document = f"""{{ container {{ from(address: "busybox") {{ withDirectory(path: "/src", source: {source}) {{
         withExec(args: ["cp", "/src/a", "/b"]) {{ file(path: "/b") {{ export(path: "out") }} }} }} }} }} }}"""
-    for summary in ["2 steps, 1 transfer, ", "1 step, 1 cached (100%), 1 transfer, 1 B moved "]:
+    for summary in ["2 steps, 1 transfer, ", "1 step, 1 cached (100%), 1 transfer in "]:
         said = fresh.kukri("query", document, cwd=tmp_path).stderr
         assert any(line.startswith(summary) for line in said.splitlines()), said
     assert (tmp_path / "out").read_text() == "a"

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import threading
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from counting import meeting
-from engine import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from engine import Engine
 
 
 def volume(q: Any, key: str, *more: str) -> str:
@@ -110,3 +114,70 @@ def test_a_volume_with_its_id_from_another_session(engine: Engine, asker: Any, t
         q.sh("echo kept > /c/f", unique() + mounted(found))
     with engine.session(workdir=tmp_path) as session:
         assert asker(session).sh("cat /c/f; stat -c %u /c", unique() + mounted(found)) == "kept\n9\n"
+
+
+@pytest.fixture
+def narrow(make_engine: Callable[..., Engine]) -> Iterator[Engine]:
+    """An engine that runs one container at a time."""
+    made = make_engine(KUKRI_PARALLELISM="1")
+    yield made
+    made.stop()
+
+
+def test_who_waits_for_a_volume_lets_others_run(
+    make_engine: Callable[..., Engine], asker: Any, tmp_path: Path
+) -> None:
+    key = f"queue {time.time_ns()}"
+    made = make_engine(KUKRI_PARALLELISM="2")
+    with made.session(workdir=tmp_path) as first, made.session(workdir=tmp_path) as second:
+        q, other = asker(first), asker(second)
+        config = mounted(volume(q, key, "sharing: LOCKED"))
+        done: list[str] = []
+
+        def use(number: int) -> None:
+            q.sh(f"sleep 1; echo {number}", unique() + config)
+            done.append("locked")
+
+        threads = [threading.Thread(target=use, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        # One is running, and all others have asked for the volume.
+        while not done:
+            time.sleep(0.05)
+        assert other.sh("echo beside", unique()) == "beside\n"
+        assert len(done) < 4
+        for thread in threads:
+            thread.join()
+    made.stop()
+
+
+def test_volumes_in_opposite_order_with_one_container_at_a_time(
+    narrow: Engine, asker: Any, tmp_path: Path
+) -> None:
+    with narrow.session(workdir=tmp_path) as session:
+        q = asker(session)
+        a, b = (volume(q, f"{name} {time.time_ns()}", "sharing: LOCKED") for name in "ab")
+        orders = [[a, b], [b, a], [a], [b]] * 2
+        outputs: list[str] = []
+
+        def use(order: list[str]) -> None:
+            mounts = [mounted(each).replace('"/c"', f'"/{n}"') for n, each in enumerate(order)]
+            outputs.append(q.sh("echo done", unique() + "\n".join(mounts)))
+
+        threads = [threading.Thread(target=use, args=(order,)) for order in orders]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert outputs == ["done\n"] * len(orders)
+
+
+def test_first_contents_that_are_computed_with_one_container_at_a_time(
+    narrow: Engine, asker: Any, tmp_path: Path
+) -> None:
+    with narrow.session(workdir=tmp_path) as session:
+        q = asker(session)
+        made = 'withExec(args: ["sh", "-c", "mkdir /s; echo made > /s/f"])'
+        seed = json.dumps(q.ask(made, 'directory(path: "/s") { id }')["id"])
+        seeded = volume(q, "computed", f"source: {seed}", "sharing: LOCKED")
+        assert q.sh("cat /c/f", mounted(seeded)) == "made\n"

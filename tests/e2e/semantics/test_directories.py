@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -337,6 +338,24 @@ def test_5_11_export(q: Any, tmp_path: Path) -> None:
             export(f'path: "{path}"')
     assert export('path: "dir", allowParentDirPath: true') == str(tmp_path / "dir" / "f")
     assert (tmp_path / "dir" / "f").read_text() == "x"
+
+
+def test_5_11_a_file_that_is_there_is_not_written_again(q: Any, tmp_path: Path) -> None:
+    found = tmp_path / "f"
+
+    def export(permissions: int) -> os.stat_result:
+        file = f'file(name: "f", contents: "x", permissions: {permissions})'
+        q.session.chain("", 'export(path: "f")', root=file)
+        return found.stat()
+
+    first = export(0o644)
+    assert export(0o644) == first
+    changed = export(0o755)
+    assert (changed.st_ino, changed.st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+    assert stat.S_IMODE(changed.st_mode) == 0o755
+    found.write_text("y")
+    assert export(0o755).st_ino != first.st_ino
+    assert found.read_text() == "x"
 
 
 def test_5_10_times_and_owners(q: Any) -> None:

@@ -62,8 +62,9 @@ def test_an_exec_error_has_its_five_keys(session: Session) -> None:
         session, f'{{ container {{ from(address: "busybox") {{ withExec(args: {command}) {{ sync }} }} }} }}'
     )
     assert error.status == 200 and error.message.startswith("exit code: 7")
-    # One more that is ours: the number of the step in progress events.
+    # Two more that are ours: the number of the step in progress events, and the ID of what the call gives.
     assert error.extensions.pop("step") > 0
+    assert error.extensions.pop("call").startswith("Container.")
     assert error.extensions == {
         "_type": "EXEC_ERROR",
         "cmd": json.loads(command),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from engine import Engine
+from session import GraphQLError
 
 #: Where Debian has the certificates of authorities.
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -237,6 +238,7 @@ def test_4_2_the_error_has_the_final_command_and_trimmed_output(q: Any) -> None:
     )
     error = q.fails("ask", f"{before}\n{step}", "sync")
     assert error.extensions.pop("step") > 0
+    assert error.extensions.pop("call").startswith("Container.")
     assert error.extensions == {
         "_type": "EXEC_ERROR",
         "cmd": ["sh", "-c", "echo ' out '; echo ' err ' >&2; exit 9"],
@@ -416,6 +418,26 @@ def test_5_7_secrets_reach_neither_combined_output_nor_progress(q: Any) -> None:
         time.sleep(0.05)
     shown = q.session.stderr()
     assert "end" in shown and "***" in shown and "not-in-progress" not in shown
+
+
+def test_5_7_errors_show_no_secrets(q: Any) -> None:
+    """Whatever their words are about: a program, a file that is not there, a path."""
+    value = "hush-hush-name"
+    before = f'from(address: "alpine")\nwithSecretVariable(name: "S", secret: {q.secret("named", value)})'
+
+    def told(steps: str, leaf: str = "sync") -> GraphQLError:
+        error = q.fails("ask", f"{before}\n{steps}", leaf)
+        assert value not in json.dumps([error.message, error.extensions]), (error.message, error.extensions)
+        assert "***" in error.message
+        return error
+
+    missing = told(f'withExec(args: ["/bin/{value}", "{value}"])')
+    assert missing.message == 'exit code: 127 (command not found: "/bin/***")'
+    assert (missing.extensions["cmd"], missing.extensions["_type"]) == (["/bin/***", "***"], "EXEC_ERROR")
+    assert missing.extensions["stderr"] == 'command not found: "/bin/***"'
+    told(f'withExec(args: ["cat"], redirectStdin: "/{value}")')
+    told(f'file(path: "/{value}")', "contents")
+    told(f'withUser(name: "{value}")\nwithExec(args: ["true"])')
 
 
 @pytest.mark.slow

@@ -237,6 +237,24 @@ def test_5_10_chown_is_recursive(q: Any) -> None:
     assert "nobody" in q.fails("dir", steps + '\nchown(path: "d", owner: "nobody")', "entries").message
 
 
+def test_5_10_copies_of_files_belong_to_root_as_in_containers(q: Any) -> None:
+    """An empty owner is root (5.4), not the source's; `withDirectory` takes the owners of the source over."""
+    owned = 'withNewFile(path: "f", contents: "1", permissions: 416)\nchown(path: "f", owner: "7:8")'
+    file, source = json.dumps(q.dir(owned, 'file(path: "f") { id }')["id"]), json.dumps(q.dir(owned, "id"))
+    steps = f"""
+        withFile(path: "one", source: {file})
+        withFile(path: "given", source: {file}, owner: "9")
+        withFiles(path: "many", sources: [{file}])
+        withDirectory(path: "all", source: {source})
+    """
+    root = json.dumps(q.dir(steps, "id"))
+    look = "stat -c '%n %u:%g %a' one given many/f all/f"
+    there = "one 0:0 640\ngiven 9:9 640\nmany/f 0:0 640\nall/f 7:8 640\n"
+    assert q.sh(f"cd /r; {look}", f'withMountedDirectory(path: "/r", source: {root})') == there
+    container = steps.replace('withDirectory(path: "all"', 'withMountedDirectory(path: "all"')
+    assert q.sh(look, f'withWorkdir(path: "/r")\n{container}') == there
+
+
 def test_5_10_find_up(q: Any) -> None:
     steps = 'withNewFile(path: "a/b/mark", contents: "")\nwithNewFile(path: "mark", contents: "")'
     assert q.dir(steps + '\ndirectory(path: "a")', 'findUp(name: "mark", start: "b")') == "b/mark"

@@ -361,6 +361,10 @@ def test_5_8_export_gives_the_absolute_path(q: Any, tmp_path: Path) -> None:
     assert q.ask(steps, 'export(path: "${NAME}.tar", expand: true)') == str(tmp_path / "expanded.tar")
     assert q.ask(steps, 'export(path: "$NAME.tar")') == str(tmp_path / "$NAME.tar")
     assert Archive(tmp_path / "expanded.tar").manifest == Archive(tmp_path / "$NAME.tar").manifest
+    # What is there already is not written again.
+    before = (tmp_path / "$NAME.tar").stat()
+    q.ask(steps, 'export(path: "$NAME.tar")')
+    assert (tmp_path / "$NAME.tar").stat() == before
 
 
 def foreign(q: Any, contents: str = "arm") -> str:

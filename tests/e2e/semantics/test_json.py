@@ -122,16 +122,27 @@ def test_5_17_with_field_makes_objects_on_the_way(q: Any) -> None:
     assert made["json"]["withField"]["withField"]["contents"] == '{"name":"Bob","profile":{"email":"Bob"}}'
 
 
-def test_5_17_with_field_puts_an_object_where_there_is_none(q: Any) -> None:
+def test_5_17_with_field_loses_nothing(q: Any) -> None:
+    """What is on the way and is no object is told, not replaced; `null` holds nothing that could be lost."""
     one = json.dumps(q.session.query("{ json { newInteger(value: 1) { id } } }")["json"]["newInteger"]["id"])
-    for contents, path, expected in [
-        ("[1, 2]", '["a"]', {"a": 1}),
-        ('"text"', '["a", "b"]', {"a": {"b": 1}}),
-        ('{"a": 7, "c": 2}', '["a", "b"]', {"a": {"b": 1}, "c": 2}),
-        ('{"a": [0]}', '["a", "0"]', {"a": {"0": 1}}),
+    for contents, path, of, kind in [
+        ("[1, 2]", ["a"], "", "an array"),
+        ('"text"', ["a", "b"], "", "a string"),
+        ('{"a": 7, "c": 2}', ["a", "b"], " of 'a'", "a number"),
+        ('{"b": {"c": [0]}}', ["b", "c", "n"], " of 'b.c'", "an array"),
+    ]:
+        error = fails(q, contents, f"withField(path: {json.dumps(path)}, value: {one}) {{ contents }}")
+        name = path[of.count(".") + 1 if of else 0]
+        assert error == (
+            f"cannot set the field '{name}': the value{of} is not an object but {kind}; "
+            "set another value there first"
+        )
+    for contents, path in [
+        ('{"a": null, "c": 2}', '["a", "b"]'),
+        ('{"a": {"b": [1]}, "c": 2}', '["a", "b"]'),
     ]:
         found = ask(q, contents, f"withField(path: {path}, value: {one}) {{ contents }}")
-        assert json.loads(found["withField"]["contents"]) == expected
+        assert json.loads(found["withField"]["contents"]) == {"a": {"b": 1}, "c": 2}
     assert "empty" in fails(q, "{}", f"withField(path: [], value: {one}) {{ contents }}")
 
 

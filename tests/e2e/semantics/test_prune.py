@@ -158,6 +158,37 @@ def test_what_the_caller_remembers_stays(fresh: Engine, asker: Any, tmp_path: Pa
         assert q.sh("wc -c < /f", f'withExec(args: ["sh", "-c", {json.dumps(script)}])') == f"{3 * MB}\n"
 
 
+def test_5_17_what_stays_says_that_it_is_used(fresh: Engine, asker: Any, tmp_path: Path) -> None:
+    """Results and volumes follow one rule: those of an open session, also of the caller alone, are used, and stay."""
+    look = "echo x >> /c/f; wc -l < /c/f; "
+    with fresh.session(workdir=tmp_path) as session:
+        q = asker(session)
+        mount = f'withMountedCache(path: "/c", cache: {q.id("""cacheVolume(key: "own")""")})'
+        kept = make(q, "own", 8)
+        assert q.sh(look + STAMP, mount).split()[0] == "1"
+        for arguments in ({}, {"maxUsedSpace": '"1MB"'}):
+            prune(q, **arguments)
+            assert made(q, "own") and "own" in [entry["description"] for entry in entries(q)]
+            assert all(entry["activelyUsed"] for entry in entries(q))
+        fresh.kukri("cache", "prune", "--volumes")
+        assert all(entry["inUse"] for entry in fresh.usage()["entries"])
+        assert make(q, "own", 8) == kept
+        assert q.sh(f"{look}: 2", mount) == "2\n", "the volume has what was in it"
+    with fresh.session(workdir=tmp_path) as session:
+        q = asker(session)
+        alone(q)
+        assert entries(q) and not any(entry["activelyUsed"] for entry in entries(q))
+        # One of the two is used again.
+        assert q.sh(f"{look}: 3", mount) == "3\n"
+        assert not any(entry["activelyUsed"] for entry in entries(q) if "/own;" in entry["description"])
+        prune(q)
+        assert not made(q, "own") and all(entry["activelyUsed"] for entry in entries(q))
+        assert q.sh(f"{look}: 4", mount) == "4\n"
+        # Nobody but those who are connected counts.
+    fresh.kukri("cache", "prune", "--volumes")
+    assert fresh.bytes_on_disk() < MB
+
+
 def test_a_step_of_another_session_goes_on(fresh: Engine, asker: Any, tmp_path: Path) -> None:
     """With files and records: what comes after it is made of what was there, and known when it is asked for again."""
     (tmp_path / "other").mkdir()

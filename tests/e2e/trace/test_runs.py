@@ -194,3 +194,12 @@ with dagger.connect() as dag:
     for text in (page.read_bytes(), kept):
         assert b"it is ***" in text
         assert b"battery" not in text
+
+
+def test_what_is_left_out_of_a_log_is_said(fresh: Engine, tmp_path: Path) -> None:
+    document = '{ container { from(address: "alpine") { withExec(args: ["seq", "6000"]) { sync } } } }'
+    page = tmp_path / "page.html"
+    fresh.kukri("query", "--trace", str(page), document)
+    assert '"6000"]],"left_out":1000' in page.read_text()
+    _, said, first, *_ = fresh.kukri("trace", "show", "--step", "seq").stdout.splitlines()
+    assert (said, first) == ("    (left out before these: 1000 lines)", "    1001")

@@ -26,7 +26,7 @@ MISSING = {
 
 DIFFERENT = {
     r"dagger\.connect what": "works without `async` as well, as a context manager",
-    r"dagger\.connection what": "is a class, which can be called in the same way",
+    r"dagger\.connection what": "is a class: it is entered, and decorates functions, in the same way",
     r"dagger\.Config\(console\) .*": SUPERSET,
     r"dagger\.Config\(source_lines\) is more": "errors name the line that made the call; this turns it off",
     r"dagger\.Config\((timeout|execute_timeout)\) type": "takes numbers, as the original does without saying so",
