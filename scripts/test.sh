@@ -5,16 +5,52 @@ source "$(dirname "$0")/common.sh"
 LOGS="$(mktemp -d)"
 names=() times=() results=()
 failed=0
-# Process groups of stages that run in the background.
+# Process groups of what runs, by the name of its stage.
 declare -A begun=()
+
+# Whether a process of these groups is there after so many tenths of a second.
+remain() {
+  local tenths="$1" group
+  while ((tenths-- > 0)); do
+    for group in ${begun[@]+"${begun[@]}"}; do
+      if kill -0 -- "-$group" 2>/dev/null; then
+        sleep 0.1
+        continue 2
+      fi
+    done
+    return 1
+  done
+}
+
+# Ends what still runs. First as Ctrl-C does, so that tests stop the engines that they have started; the shell of the stage, which
+# would go on with its next command, ends by another signal. What then still goes on has to end as well.
 leave() {
-  local group
-  for group in ${begun[@]+"${begun[@]}"}; do kill -- "-$group" 2>/dev/null || true; done
+  local signal group
+  for signal in INT TERM KILL; do
+    for group in ${begun[@]+"${begun[@]}"}; do
+      kill -s TERM "$group" 2>/dev/null || true
+      kill -s "$signal" -- "-$group" 2>/dev/null || true
+    done
+    remain 50 || break
+  done
   rm -rf "$LOGS"
 }
 trap leave EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+# Runs a command and waits for it: bash acts on signals while it waits, but not while a command runs in its foreground, which
+# may take minutes. It has a process group of its own, which can be ended as one.
+front() {
+  local status=0
+  set -m
+  "$@" </dev/null &
+  set +m
+  begun[front]=$!
+  wait "${begun[front]}" || status=$?
+  unset "begun[front]"
+  return "$status"
+}
 
 # Some commands of a stage; a failing one does not hide what the others say.
 all() {
@@ -40,13 +76,19 @@ record() {
   fi
 }
 
+shown() {
+  local name="$1"
+  shift
+  "$@" 2>&1 | tee "$LOGS/$name.log" || return
+}
+
 # One stage: its output is shown, and kept for counting. A failing stage does not keep the others from running.
 stage() {
   local name="$1" started="$SECONDS" status=0
   chosen "$name" || return 0
   shift
   say "$name"
-  "$@" 2>&1 | tee "$LOGS/$name.log" || status=$?
+  front shown "$name" "$@" || status=$?
   record "$name" "$status" "$((SECONDS - started))"
 }
 
@@ -149,7 +191,7 @@ export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
 # In the order in which others wait for them; what nobody waits for is done beside tests, which wait more than they work.
 # Nothing that is installed is needed to compile, if there is a compiler.
 if command -v cargo >/dev/null && command -v cc >/dev/null; then begin build build; fi
-scripts/setup.sh test
+front scripts/setup.sh test
 begin build build
 begin wheel wheel
 if [[ -z "${ONLY:-}" ]]; then begin images images; fi

@@ -12,7 +12,7 @@ async def main() -> None:
         built = checks.with_exec(["sh", "-c", "sleep 1; echo built"])
         python = dag.container().from_("python:3.13-slim")
         await asyncio.gather(
-            built.with_exec(["sh", "-c", "echo 12 passed; sleep 12"]).sync(),
+            built.with_exec(["sh", "-c", "echo 12 passed; sleep 20"]).sync(),
             checks.with_exec(["sh", "-c", "echo hello.py:1: unused import; sleep 2; exit 1"]).sync(),
             python.with_exec(["python", "--version"]).sync(),
             return_exceptions=True,
