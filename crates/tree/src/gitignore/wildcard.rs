@@ -66,7 +66,8 @@ impl Wildcard {
     pub(super) fn matches(&self, text: &[u8]) -> bool {
         match (self.0.last(), text.last()) {
             (None, last) => return last.is_none(),
-            (Some(Token::Byte(wanted)), last) if last != Some(wanted) => return false,
+            // A slash at the end may be one that `**/` does without.
+            (Some(Token::Byte(wanted)), last) if *wanted != b'/' && last != Some(wanted) => return false,
             _ => {}
         }
         let places = self.0.len() + 1;
