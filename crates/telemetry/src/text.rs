@@ -104,6 +104,55 @@ fn moves(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Takes escape sequences and control characters out of a stream of texts, and leaves tabs and line ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cleaner {
+    within: Within,
+}
+
+/// What of an escape sequence has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Within {
+    /// Nothing.
+    #[default]
+    Text,
+    /// ESC.
+    Escape,
+    /// The start of a control sequence, which goes up to a byte from @ to ~.
+    Control,
+    /// The start of an operating system command and its like, which goes up to BEL or ESC \.
+    Command,
+    /// The same, and the ESC that may end it.
+    CommandEscape,
+    /// The start of a choice of a character set: one more character.
+    Charset,
+}
+
+impl Cleaner {
+    /// What is left of a piece. A line end ends a sequence, whatever it lacks.
+    pub fn push(&mut self, text: &str) -> String {
+        text.chars().filter(|c| self.keeps(*c)).collect()
+    }
+
+    fn keeps(&mut self, c: char) -> bool {
+        let within = if matches!(c, '\n' | '\r') { Within::Text } else { self.within };
+        self.within = match (within, c) {
+            (Within::Command | Within::CommandEscape, '\u{1b}') => Within::CommandEscape,
+            (_, '\u{1b}') => Within::Escape,
+            (Within::Escape, '[') => Within::Control,
+            (Within::Escape, ']' | 'P' | 'X' | '^' | '_') => Within::Command,
+            (Within::Escape, '(' | ')' | '*' | '+') => Within::Charset,
+            (Within::Control, '@'..='~')
+            | (Within::Command | Within::CommandEscape, '\u{7}')
+            | (Within::CommandEscape, '\\')
+            | (Within::Text | Within::Escape | Within::Charset, _) => Within::Text,
+            (Within::CommandEscape, _) => Within::Command,
+            (going_on, _) => going_on,
+        };
+        within == Within::Text && (!moves(c) || matches!(c, '\t' | '\n' | '\r'))
+    }
+}
+
 /// Takes out escape sequences and control characters, and turns tabs into spaces: a log must not move the cursor or
 /// recolour what comes after it.
 #[must_use]
@@ -111,33 +160,7 @@ pub fn clean(line: &str) -> Cow<'_, str> {
     if !line.chars().any(moves) {
         return Cow::Borrowed(line);
     }
-    let mut out = String::with_capacity(line.len());
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\t' => out.push_str("    "),
-            '\u{1b}' => match chars.next() {
-                // Control sequence: up to a byte from @ to ~.
-                Some('[') => while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
-                // Operating system command and its like: up to BEL or ESC \.
-                Some(']' | 'P' | 'X' | '^' | '_') => {
-                    while let Some(c) = chars.next() {
-                        if c == '\u{7}' || (c == '\u{1b}' && chars.next_if_eq(&'\\').is_some()) {
-                            break;
-                        }
-                    }
-                }
-                // Choice of a character set: one more character.
-                Some('(' | ')' | '*' | '+') => {
-                    chars.next();
-                }
-                _ => {}
-            },
-            c if moves(c) => {}
-            c => out.push(c),
-        }
-    }
-    Cow::Owned(out)
+    Cow::Owned(Cleaner::default().push(line).replace(['\n', '\r'], "").replace('\t', "    "))
 }
 
 /// A text of several lines as one, cleaned.
@@ -196,5 +219,16 @@ mod tests {
         assert_eq!(clean("\u{1b}]0;title\u{7}a\u{1b}]8;;http://x\u{1b}\\b"), "ab");
         assert_eq!(clean("\u{1b}(Bx\u{1b}"), "x");
         assert_eq!(clean("a\u{8}\u{b}b\u{85}\u{2028}c\u{202e}d\u{2066}é"), "abcdé");
+        assert_eq!(clean("\u{1b}]0;a\u{1b}b\u{1b}\u{7}c\u{1b}[1\u{1b}[2md"), "cd");
+    }
+
+    #[test]
+    fn a_stream_is_cleaned_whatever_the_pieces() {
+        let text = "a\u{1b}[1;31mb\u{1b}]0;t\u{1b}\\c\td\r\ne\0f\u{1b}(Bg\u{1b}]8;;x\ny\u{1b}[12\rz";
+        for size in 1..text.len() {
+            let mut cleaner = Cleaner::default();
+            let pieces = text.as_bytes().chunks(size).map(|piece| std::str::from_utf8(piece).unwrap());
+            assert_eq!(pieces.map(|piece| cleaner.push(piece)).collect::<String>(), "abc\td\r\nefg\ny\rz");
+        }
     }
 }

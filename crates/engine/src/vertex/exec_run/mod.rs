@@ -7,6 +7,7 @@ mod output;
 mod place;
 mod scrub;
 mod settle;
+mod shown;
 mod stubs;
 mod targets;
 mod telemetry;
@@ -201,8 +202,8 @@ impl Exec {
         OpError::Exec(Arc::new(ExecError {
             cmd: self.told_args(secrets),
             exit_code,
-            stdout: captured.stdout.window(),
-            stderr: captured.stderr.window(),
+            stdout: shown::in_error(captured.stdout.window(), &secrets.values()),
+            stderr: shown::in_error(captured.stderr.window(), &secrets.values()),
             step,
             recipe: self.recipe(),
             note,

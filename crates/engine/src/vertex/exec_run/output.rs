@@ -5,12 +5,12 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use kukri_store::{BlobWriter, Store};
-use kukri_telemetry::text::Utf8Chunks;
 use kukri_telemetry::{Event, Stream};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use super::scrub::Scrubber;
+use super::shown::Shown;
 use crate::engine::Engine;
 use crate::error::{OpError, OrFail};
 use crate::progress::now;
@@ -184,13 +184,13 @@ async fn next(
 struct Channel {
     stream: Stream,
     scrubber: Scrubber,
-    text: Utf8Chunks,
+    shown: Shown,
 }
 
 impl Channel {
     fn new(stream: Stream, secrets: &[Arc<[u8]>]) -> io::Result<Self> {
         let scrubber = Scrubber::new(secrets).map_err(io::Error::other)?;
-        Ok(Self { stream, scrubber, text: Utf8Chunks::default() })
+        Ok(Self { stream, scrubber, shown: Shown::new(secrets)? })
     }
 
     fn deliver(
@@ -210,10 +210,7 @@ impl Channel {
             captured.writers[index].push(engine.store(), bytes)?;
             captured.writers[2].push(engine.store(), bytes)?;
         }
-        let mut text = self.text.push(bytes);
-        if end {
-            text.push_str(&self.text.finish());
-        }
+        let text = self.shown.push(bytes, end);
         if !text.is_empty() {
             let event = Event::SpanLog { id: vertex, stream: self.stream, text, time_ns: now() };
             engine.watchers().tell(vertex, &event);
