@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// So much of the disk has to go, one part in that many, before it is looked how much the store holds, which reads its
 /// index.
 const NOTABLE: u64 = 200;
-/// Longest time between looks at how much the store holds while the disk fills in smaller steps.
+/// Longest time between looks at how much the store holds while the disk fills in smaller steps, or nobody is connected.
 const SLOW: Duration = Duration::from_secs(30);
 
 /// So many times as long as looking and collecting took, neither is done again.
@@ -60,7 +60,8 @@ async fn collect(engine: &Arc<Engine>) {
 }
 
 /// What things were like when the store was looked at last. Where it cannot be kept within its limits, because those who
-/// are connected may need what is there, it is not tried again before something is different.
+/// are connected may need what is there, it is not tried again before something is different. What the last of them has
+/// left may be written down, and no longer be in use, only after that look.
 #[derive(Default)]
 struct Seen {
     /// Most bytes that were free since then: what was dropped is deleted later.
@@ -84,6 +85,6 @@ impl Seen {
         self.news |= self.clients != clients || self.free - free > total / NOTABLE;
         self.clients = clients;
         let long_ago = self.at.is_none_or(|at| at.elapsed() > SLOW);
-        self.news || (long_ago && self.free > free)
+        self.news || (long_ago && (self.free > free || self.clients.is_empty()))
     }
 }
