@@ -164,6 +164,15 @@ impl Inner {
         })
     }
 
+    /// Drops all of them: trees are materialised anew when they are needed.
+    pub(crate) fn drop_stacks(&self) -> Result<()> {
+        self.index.write("drop stacks of layers", |transaction| {
+            transaction.execute("DELETE FROM stacks", []).map(drop)
+        })?;
+        lock(&self.stacks).clear();
+        Ok(())
+    }
+
     /// Over which tree's stack the missing layer of `tree` is to be built, and a guard that keeps that stack.
     fn below(&self, tree: &TreeId) -> Result<(Option<Below>, Guard)> {
         let _gate = self.enter();
@@ -207,7 +216,7 @@ impl Inner {
 
     /// Moves a finished directory to the layers. The caller holds the gate until it is recorded.
     pub(crate) fn add_layer(&self, path: &std::path::Path, entries: u64, bytes: u64) -> Result<NewLayer> {
-        let id = self.next_layer.fetch_add(1, Ordering::Relaxed);
+        let id = self.next_layer.fetch_add(1, Ordering::AcqRel);
         fs::rename(path, self.layout.layer(id)).map_err(StoreError::io("make a layer of", path))?;
         Ok(NewLayer { id, entries, bytes })
     }

@@ -214,7 +214,14 @@ impl<'a> Placer<'a> {
         }
         let object = object_name(&key);
         if self.inner.has_object(&key)? {
-            match rustix::fs::linkat(self.inner.layout.objects(), &object, dir, name, AtFlags::empty()) {
+            let objects = self.inner.layout.objects();
+            // Commands read it unchecked. After a loss of power it may lack what was written last.
+            let whole = match rustix::fs::statat(objects, &object, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(found) if found.st_size as u64 == size => Ok(()),
+                Ok(_) => Err(Errno::NOENT),
+                Err(errno) => Err(errno),
+            };
+            match whole.and_then(|()| rustix::fs::linkat(objects, &object, dir, name, AtFlags::empty())) {
                 Ok(()) => return Ok(()),
                 // All links of this inode are in use: go on with a copy as the object.
                 Err(Errno::MLINK) => {

@@ -15,6 +15,7 @@ use crate::disk::index::Index;
 use crate::disk::journal::Journal;
 use crate::disk::layout::Layout;
 use crate::disk::packs::Packs;
+use crate::disk::synced::Synced;
 use crate::disk::{format, fsutil, reserve};
 use crate::error::OpenError;
 use crate::materialise::Stack;
@@ -65,6 +66,7 @@ pub(crate) struct Inner {
     /// Uses of results that are not in the index yet, seconds since 1970.
     pub(crate) used: Mutex<HashMap<Digest, i64>>,
     pub(crate) next_layer: std::sync::atomic::AtomicU64,
+    pub(crate) synced: Synced,
     /// Keeps the lock as long as anything of the store lives.
     _lock: File,
 }
@@ -90,6 +92,7 @@ impl Store {
         let journal = Journal::open(&layout.journal()).map_err(fail("open", &layout.journal()))?;
         let packs = Packs::open(layout.packs()).map_err(fail("list", &layout.packs()))?;
         let last_layer = last_layer(&layout).map_err(fail("list", &layout.layers()))?;
+        let (synced, trusted) = Synced::open(&root).map_err(fail("look at", &root))?;
         let inner = Arc::new(Inner {
             nodes: NodeCache::new(config.node_cache_bytes),
             recent: Recent::new(config.grace),
@@ -112,8 +115,13 @@ impl Store {
             built: Condvar::new(),
             used: Mutex::default(),
             next_layer: std::sync::atomic::AtomicU64::new(last_layer + 1),
+            synced,
             _lock: lock,
         });
+        if let Some(trusted) = trusted {
+            let failed = |error: crate::StoreError| fail("look through", &root)(error.into_io());
+            inner.distrust(trusted).map_err(failed)?;
+        }
         let caretaker = Caretaker::start(&inner).map_err(fail("start the caretaker of", &root))?;
         Ok(Self { inner, _caretaker: Arc::new(caretaker) })
     }

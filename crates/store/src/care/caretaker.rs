@@ -21,6 +21,9 @@ const TICK: Duration = Duration::from_millis(500);
 const LOG_BYTES: u64 = 4 << 20;
 /// Shortest time between two moves of the log: each waits for the disk.
 const MOVE_EVERY: Duration = Duration::from_secs(5);
+/// How long no layer was made when those that were are noted as being on the disk. Longer than the half a minute after which the
+/// kernel writes what is in its memory: by then there is next to nothing to wait for.
+const CALM: Duration = Duration::from_secs(40);
 /// Deletions in a row, and the pause after them.
 const SLICE: u32 = 64;
 const PAUSE: Duration = Duration::from_millis(4);
@@ -60,6 +63,8 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
     let mut moved = (0, Instant::now());
     // Bytes of the journal a round ago.
     let mut journal = 0;
+    // The last layer, and since when it is.
+    let mut layer = (0, Instant::now());
     loop {
         let stopped = signal.1.wait_timeout_while(lock(&signal.0), TICK, |stop| !*stop);
         let stop = *stopped.unwrap_or_else(std::sync::PoisonError::into_inner).0;
@@ -82,10 +87,16 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
         if writes > moved.0 && moved.1.elapsed() > MOVE_EVERY && inner.index.log_bytes() > LOG_BYTES {
             moved = (writes, Instant::now());
             // First what the rows refer to, then the rows.
-            let _ = rustix::fs::syncfs(inner.layout.objects());
+            sync(&inner);
             if let Err(error) = inner.index.checkpoint() {
                 tracing::warn!(%error, "the log of the index grows");
             }
+        }
+        if layer.0 != inner.last_layer() {
+            layer = (inner.last_layer(), Instant::now());
+        } else if layer.0 > inner.synced.layer() && layer.1.elapsed() > CALM {
+            layer.1 = Instant::now();
+            sync(&inner);
         }
         let emptying = lock(&inner.emptying);
         let mut round = Round { signal, hurry: &inner.hurry, start: Instant::now(), done: 0 };
@@ -94,6 +105,12 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
         }
         drop(emptying);
         reserve::take(inner.layout.root());
+    }
+}
+
+fn sync(inner: &Inner) {
+    if let Err(error) = inner.sync() {
+        tracing::warn!(%error, "what is on the disk for certain is not noted");
     }
 }
 

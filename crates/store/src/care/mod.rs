@@ -1,7 +1,9 @@
 //! Looking after a store: what it holds, what may go, whether it is sound.
 
 pub(crate) mod caretaker;
+mod distrust;
 mod gc;
+mod layers;
 mod mark;
 mod needed;
 mod prune;

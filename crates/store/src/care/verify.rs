@@ -20,7 +20,7 @@ use crate::trees::EMPTY;
 /// How to verify.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct VerifyOptions {
-    /// Read and hash every content, instead of only looking whether it is there with the right length.
+    /// Read and hash every content, also in layers, instead of only looking whether it is there with the right length.
     pub deep: bool,
     /// Drop damaged records, so that they become misses.
     pub repair: bool,
@@ -221,6 +221,12 @@ impl Verify<'_> {
             {
                 let reason = format!("layer {gone} is gone");
                 self.problem("layer", tree.hex(), reason, |inner| inner.drop_stack(&tree))?;
+            } else if self.options.deep
+                && let Some(stack) = self.inner.stack(&tree)?
+                && let Some(reason) = self.inner.fault_of_layer(&tree, &stack)?
+            {
+                // Others may have it below them.
+                self.problem("layer", tree.hex(), reason, Inner::drop_stacks)?;
             }
         }
         let rows: HashSet<u64> = self.inner.layers()?.into_iter().map(|(id, _)| id).collect();

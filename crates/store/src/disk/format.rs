@@ -1,7 +1,7 @@
 //! `format.json`: which version of the format a store has, and which features it needs.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,11 @@ fn write(root: &Path, path: &Path, format: &Format) -> Result<(), OpenError> {
     };
     let text = serde_json::to_vec_pretty(format).map_err(|error| fail("encode")(error.into()))?;
     let new = root.join("format.json.new");
-    fs::write(&new, text).map_err(fail("write"))?;
+    let written = fs::File::create(&new).and_then(|mut file| {
+        file.write_all(&text)?;
+        // Without its text, which may come to the disk long after its name, nobody could open the store.
+        file.sync_all()
+    });
+    written.map_err(fail("write"))?;
     fs::rename(&new, path).map_err(fail("write"))
 }

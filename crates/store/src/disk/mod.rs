@@ -8,3 +8,4 @@ pub(crate) mod layout;
 pub(crate) mod objects;
 pub(crate) mod packs;
 pub(crate) mod reserve;
+pub(crate) mod synced;

@@ -10,6 +10,7 @@ mod layers;
 mod nearby;
 mod open;
 mod overlay;
+mod power;
 mod race;
 mod records;
 mod room;

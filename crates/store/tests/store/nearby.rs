@@ -1,6 +1,6 @@
 //! A tree that is much like another one costs a layer of what differs.
 
-use kukri_store::{Materialisation, PruneOptions, Spare};
+use kukri_store::{Materialisation, PruneOptions, Spare, VerifyOptions};
 use kukri_tree::{Entry, EntryKind, Meta, Node, NodeReader as _, TreeId};
 
 use crate::fixture::{TestStore, flat, is_root, new_store};
@@ -120,5 +120,41 @@ fn privileged_many_edits_keep_the_stack_flat() {
         let layers = check(&store, &tree);
         assert!(layers.lowers.len() <= store.config().max_layers, "{} layers", layers.lowers.len());
         assert!(topmost(&layers) < FILES * DIRECTORIES / 2, "step {step}: {}", topmost(&layers));
+    }
+}
+
+#[test]
+fn a_deep_look_finds_what_layers_lack() {
+    use std::fs;
+    let deep = |store: &TestStore, repair| {
+        let report = store.verify(VerifyOptions { deep: true, repair }).unwrap();
+        report.problems.into_iter().map(|problem| problem.reason).collect::<Vec<_>>()
+    };
+    let whole = |path: &std::path::Path| fs::read_to_string(path).unwrap();
+    let store = new_store();
+    let base = large(&store, "word");
+    let next = changed(&store, &base, "dir03", |node| node.set(entry("05", file(&store, "changed"))));
+    let path = |at: usize, name: &str| {
+        let base = store.materialise(&base).unwrap();
+        let lowers = store.materialise(&next).unwrap().lowers;
+        assert_eq!((lowers.len(), &lowers[1]), (2, &base.lowers[0]));
+        lowers[at].join(name)
+    };
+    for (at, name, text) in [(1, "dir07/02", "word 7 2"), (0, "dir03/05", "changed")] {
+        let file = path(at, name);
+        assert_eq!((deep(&store, false), whole(&file)), (Vec::new(), text.to_owned()));
+        let length = text.len();
+        let damage: [(&dyn Fn(), String); 3] = [
+            (&|| fs::write(&file, "").unwrap(), format!("has 0 bytes instead of {length}")),
+            (&|| fs::write(&file, "X".repeat(length)).unwrap(), "has another content".to_owned()),
+            (&|| fs::remove_file(&file).unwrap(), "is gone".to_owned()),
+        ];
+        for (damage, what) in damage {
+            damage();
+            let found = deep(&store, false);
+            assert!(matches!(&found[..], [one] if one.ends_with(&format!("{name} {what}"))), "{found:?}");
+        }
+        assert_eq!((deep(&store, true).len(), deep(&store, false)), (1, Vec::new()));
+        assert_eq!(whole(&path(at, name)), text, "it is built anew");
     }
 }

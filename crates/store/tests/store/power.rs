@@ -1,0 +1,61 @@
+//! What a loss of power may take from files, and what becomes of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kukri_tree::TreeId;
+
+use crate::fixture::{TestStore, new_store, tree};
+
+const LARGE: &[u8] = &[7; 100_000];
+
+/// The one layer of a tree.
+fn layer(store: &TestStore, tree: &TreeId) -> PathBuf {
+    let made = store.materialise(tree).unwrap();
+    assert_eq!(made.lowers.len(), 1);
+    made.lowers[0].clone()
+}
+
+/// As if the machine had started again after layers up to this one had been written to the disk.
+fn started_again(root: &Path, layer: u64) {
+    fs::write(root.join("synced.json"), format!(r#"{{"since":"another start","layer":{layer}}}"#)).unwrap();
+}
+
+fn empty(path: &Path) {
+    fs::OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap();
+}
+
+#[test]
+fn layers_that_may_lack_bytes_are_built_anew() {
+    let store = new_store();
+    let of_files = tree(&store, &[("small", b"abc"), ("large", LARGE)]);
+    let first = layer(&store, &of_files);
+    let store = store.reopen_after(|root| {
+        empty(&first.join("small"));
+        started_again(root, 0);
+    });
+    let second = layer(&store, &of_files);
+    assert_eq!(fs::read(second.join("small")).unwrap(), b"abc");
+    assert_eq!(fs::read(second.join("large")).unwrap(), LARGE);
+    // Without a start in between, or when it is on the disk, it stays.
+    let store = store.reopen();
+    assert_eq!(layer(&store, &of_files), second);
+    let store = store.reopen_after(|root| started_again(root, 1000));
+    assert_eq!(layer(&store, &of_files), second);
+}
+
+#[test]
+fn a_long_content_that_lacks_bytes_is_missing() {
+    let store = new_store();
+    let of_files = tree(&store, &[("large", LARGE)]);
+    let first = layer(&store, &of_files);
+    let store = store.reopen_after(|root| {
+        empty(&first.join("large"));
+        started_again(root, 0);
+    });
+    let error = store.materialise(&of_files).unwrap_err();
+    assert!(error.is_missing(), "{error}");
+    assert!(store.take_lost(), "the engine is told");
+    let again = tree(&store, &[("large", LARGE)]);
+    assert_eq!(fs::read(layer(&store, &again).join("large")).unwrap(), LARGE);
+}
