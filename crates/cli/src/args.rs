@@ -45,7 +45,7 @@ pub enum Command {
     Engine(EngineArgs),
     /// Look after what the engine keeps.
     Cache(CacheArgs),
-    /// Look at runs that are over: which steps, how long, why.
+    /// Look at runs: which steps, how long, why.
     Trace(TraceArgs),
     /// Say whether this machine can run pipelines, and what to change where it cannot.
     Doctor(DoctorArgs),
@@ -417,7 +417,7 @@ pub struct TraceArgs {
     pub command: TraceCommand,
 }
 
-/// What can be done with runs that are over.
+/// What can be done with runs.
 #[derive(Subcommand, Debug)]
 pub enum TraceCommand {
     /// List the runs that are kept, latest first.

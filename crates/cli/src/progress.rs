@@ -178,6 +178,7 @@ impl Progress {
 
     /// Time has passed: [`FRAME`]. Or the terminal has another size: the sooner its picture is gone, the less of it is broken.
     pub fn tick(&mut self) {
+        self.recorder.tick();
         if let Some(telemetry) = &mut self.telemetry {
             telemetry.tick();
         }

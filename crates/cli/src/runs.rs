@@ -1,17 +1,17 @@
-//! Runs of the past: for each a file with its events, as they came.
+//! Runs, also those that go on: for each a file with its events, as they came.
 //!
 //! The first line says what was run, each one after it is an event, or says what is left out. What a killed process leaves behind can be read like
 //! anything else: the last line may be torn, and is ignored then.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Split};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap_complete::engine::CompletionCandidate;
 use jiff::Timestamp;
 use kukri_telemetry::text::one_line;
-use kukri_telemetry::{Run, SpanId, Trace};
+use kukri_telemetry::{Event, Run, SpanId, Trace};
 use serde::{Deserialize, Serialize};
 
 use crate::settings;
@@ -93,16 +93,20 @@ pub fn candidates() -> Vec<CompletionCandidate> {
     paths.iter().filter_map(|path| path.file_stem()).map(CompletionCandidate::new).collect()
 }
 
-/// Reads a run. Lines that are not understood are passed over.
+/// The file of the latest run. One of which nothing is written yet, or never was because it was killed, is passed over.
+pub fn latest() -> io::Result<Option<PathBuf>> {
+    Ok(paths()?.into_iter().find(|path| begin(path).is_ok()))
+}
+
+/// Reads a run, as far as it is written. Lines that are not understood are passed over.
 pub fn read(path: &Path, logs: bool) -> io::Result<Trace> {
-    let mut lines = BufReader::new(File::open(path)?).split(b'\n');
-    let head = lines.next().transpose()?.unwrap_or_default();
-    let head: Head = serde_json::from_slice(&head)
-        .map_err(|error| io::Error::other(format!("{} is not a run: {error}", path.display())))?;
+    let (head, lines) = begin(path)?;
     let mut trace = Trace::new(head.run);
+    let mut last_log = Vec::new();
     for line in lines {
         let line = line?;
         if !logs && line.starts_with(br#"{"event":"span_log""#) {
+            last_log = line;
             continue;
         }
         if let Ok(Gap { left_out }) = serde_json::from_slice(&line) {
@@ -111,7 +115,19 @@ pub fn read(path: &Path, logs: bool) -> io::Result<Trace> {
             trace.apply(&event);
         }
     }
+    if let Ok(event) = serde_json::from_slice::<Event>(&last_log) {
+        trace.reach(&event);
+    }
     Ok(trace)
+}
+
+/// What was run, and the lines about it.
+fn begin(path: &Path) -> io::Result<(Head, Split<BufReader<File>>)> {
+    let mut lines = BufReader::new(File::open(path)?).split(b'\n');
+    let head = lines.next().transpose()?.unwrap_or_default();
+    let head = serde_json::from_slice(&head)
+        .map_err(|error| io::Error::other(format!("{} is not a run: {error}", path.display())))?;
+    Ok((head, lines))
 }
 
 /// What to do where no run can be kept.

@@ -1,4 +1,4 @@
-//! `kukri trace`: runs that are over.
+//! `kukri trace`: runs that are kept.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -105,7 +105,9 @@ fn show(run: Option<&str>, wanted: Option<&str>, json: bool) -> Outcome {
     for step in steps {
         line(&mut text, step, elapsed)?;
     }
-    writeln!(text, "{} in {}", trace.counts, format::duration(elapsed))?;
+    let so_far =
+        if trace.counts.running > 0 { ", as far as is known: it goes on, or was killed" } else { "" };
+    writeln!(text, "{} in {}{so_far}", trace.counts, format::duration(elapsed))?;
     print(&text)
 }
 
@@ -124,20 +126,23 @@ fn open(run: Option<&str>, output: Option<PathBuf>) -> Outcome {
 
 /// The file of a run: the latest, or the one whose name begins so.
 fn find(run: Option<&str>) -> Result<PathBuf, Failure> {
+    let Some(run) = run else {
+        return runs::latest()?.ok_or_else(|| {
+            Failure::new("no run is kept").hint(
+                runs::obstacle()
+                    .unwrap_or_else(|| "do one, for instance with `kukri run python ci.py`".to_owned()),
+            )
+        });
+    };
     let paths = runs::paths()?;
     let name =
         |path: &PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let found: Vec<&PathBuf> =
-        paths.iter().filter(|path| run.is_none_or(|run| name(path).starts_with(run))).collect();
-    match (found.as_slice(), run) {
-        ([], None) => Err(Failure::new("no run is kept").hint(
-            runs::obstacle()
-                .unwrap_or_else(|| "do one, for instance with `kukri run python ci.py`".to_owned()),
-        )),
-        ([], Some(run)) => Err(Failure::new(format!("there is no run {run:?}"))
+    let found: Vec<&PathBuf> = paths.iter().filter(|path| name(path).starts_with(run)).collect();
+    match found.as_slice() {
+        [] => Err(Failure::new(format!("there is no run {run:?}"))
             .hint("`kukri trace ls` lists those that are kept")),
-        ([path], _) | ([path, ..], None) => Ok((*path).clone()),
-        (more, Some(run)) => {
+        [path] => Ok((*path).clone()),
+        more => {
             let names: Vec<String> = more.iter().map(|path| name(path)).collect();
             Err(Failure::new(format!("{run:?} is the beginning of several runs: {}", names.join(", "))))
         }

@@ -66,6 +66,16 @@ impl Recorder {
         }
     }
 
+    /// Some time has passed: what has come since the last one gets into the file, for whoever looks at the run while it goes on,
+    /// or after a `kill -9`. Not with each event: there may be thousands in a second.
+    pub fn tick(&mut self) {
+        if let State::Writing(record) = &mut self.state
+            && record.file.flush().is_err()
+        {
+            self.state = State::Off;
+        }
+    }
+
     /// The end: everything is written, and runs before the latest few are removed.
     pub fn finish(&mut self) {
         if let State::Writing(mut record) = std::mem::replace(&mut self.state, State::Off) {
@@ -86,6 +96,8 @@ impl Record {
         let mut file = create(&path)?;
         serde_json::to_writer(&mut file, &Head { run: run.clone() })?;
         file.write_all(b"\n")?;
+        // Without it the file would be no run to those who look now.
+        file.flush()?;
         Ok(Self { path, file, written: Written::default() })
     }
 
@@ -143,6 +155,37 @@ mod tests {
     use kukri_telemetry::{SpanKind, SpanOutcome, Stream};
 
     use super::*;
+
+    /// It can be read at any time, and is not written to with each event.
+    #[test]
+    fn a_run_that_goes_on_is_in_its_file() {
+        let directory = std::env::temp_dir().join(format!("kukri-recorder-open-{}", std::process::id()));
+        let run = Run { id: "run".to_owned(), ..Run::default() };
+        let record = Record::begin(&directory, &run).unwrap();
+        let path = record.path.clone();
+        let mut recorder = Recorder::new(run, 1);
+        recorder.state = State::Writing(Box::new(record));
+        assert_eq!(super::super::read(&path, true).unwrap().run.id, "run");
+        let size = || fs::metadata(&path).unwrap().len();
+        let head = size();
+        let begin = Event::SpanStarted {
+            id: 1,
+            parent: None,
+            label: "step".to_owned(),
+            kind: SpanKind::Exec,
+            inputs: Vec::new(),
+            time_ns: 0,
+            trace: None,
+        };
+        let log = Event::SpanLog { id: 1, stream: Stream::Stdout, text: "said\n".to_owned(), time_ns: 5 };
+        [begin, log].iter().for_each(|event| recorder.event(&serde_json::to_vec(event).unwrap(), event));
+        assert_eq!(size(), head);
+        recorder.tick();
+        let read = |logs| super::super::read(&path, logs).unwrap();
+        assert_eq!(read(true).steps[0].log[0].2, "said");
+        assert_eq!([read(true).elapsed_ns(), read(false).elapsed_ns()], [5, 5]);
+        fs::remove_dir_all(&directory).unwrap();
+    }
 
     /// Whatever one step writes, the last lines of the others are in the file, and it stays small.
     #[test]

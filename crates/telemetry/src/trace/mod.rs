@@ -53,6 +53,9 @@ pub struct Trace {
     /// What the logs of all steps take.
     #[serde(skip)]
     log_bytes: u64,
+    /// When the latest event happened, nanoseconds since the start of the run.
+    #[serde(skip)]
+    last_ns: u64,
 }
 
 /// One step. Times are nanoseconds since the start of the run.
@@ -148,6 +151,7 @@ impl Trace {
 
     /// Takes in one event. Calls of the API are left out: they do no work.
     pub fn apply(&mut self, event: &Event) {
+        self.reach(event);
         match event {
             Event::SpanStarted { id, label, kind, inputs, time_ns, .. } if kind.is_step() => {
                 self.start(*id, label, kind, inputs, *time_ns);
@@ -190,10 +194,16 @@ impl Trace {
         }
     }
 
-    /// From the start of the run to the end of the last step, nanoseconds.
+    /// The run has come as far as this event, which may be left out otherwise.
+    pub fn reach(&mut self, event: &Event) {
+        self.last_ns = self.last_ns.max(event.time_ns().map_or(0, |time_ns| self.since(time_ns)));
+    }
+
+    /// From the start of the run to the end of the last step, nanoseconds; to the latest event where a step has not ended.
     #[must_use]
     pub fn elapsed_ns(&self) -> u64 {
-        self.steps.iter().map(|step| step.end.unwrap_or(step.start)).max().unwrap_or(0)
+        let open = self.last_ns;
+        self.steps.iter().map(|step| step.end.unwrap_or(open)).max().unwrap_or(0)
     }
 
     /// The page: HTML with everything in it.

@@ -8,7 +8,7 @@
     step.inputs = step.inputs.filter((id) => run.byId.has(id));
     for (const input of step.inputs) run.users.get(input).push(step.id);
   }
-  const elapsed = Math.max(1, ...run.steps.map((step) => step.end ?? step.start));
+  const elapsed = Math.max(1, ...run.steps.map((step) => step.end ?? step.log.at(-1)?.[1] ?? step.start));
   const critical = criticalPath();
   let view = "timeline";
   let selected = null;

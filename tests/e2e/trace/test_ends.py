@@ -1,0 +1,86 @@
+"""Runs that go on, or were killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine import Engine, binary
+
+#: One step that does not end; ends itself in the middle of it as soon as there is a file.
+_PROGRAM = """
+import os
+import sys
+import threading
+import time
+
+import dagger
+
+with dagger.connect() as dag:
+    step = dag.container().from_("alpine:3.20").with_exec(["sh", "-c", f"echo {sys.argv[1]} began; sleep 600"])
+    threading.Thread(target=step.sync, daemon=True).start()
+    while not os.path.exists(sys.argv[2]):
+        time.sleep(0.01)
+    os._exit(0)
+"""
+
+
+@contextmanager
+def going_on(
+    engine: Engine, python: str, directory: Path, *flags: str
+) -> Iterator[tuple[subprocess.Popen[str], float]]:
+    """A run whose step is known to go on, and when that was seen."""
+    word = f"word-{time.monotonic_ns()}"
+    words = [binary(), "run", *flags, python, "-c", _PROGRAM, word, str(directory / "leave")]
+    with subprocess.Popen(words, env=engine.env, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while f"    {word} began\n" not in show(engine, "--step", word):
+                assert time.monotonic() < deadline and process.poll() is None
+                time.sleep(0.05)
+            yield process, time.monotonic()
+        finally:
+            process.kill()
+
+
+def show(engine: Engine, *arguments: str) -> str:
+    """What is said about the latest run; there may be none yet, or none with such a step."""
+    done = engine.kukri("trace", "show", *arguments, check=False)
+    assert done.returncode == 0 or "no run is kept" in done.stderr or "no step of" in done.stderr, done.stderr
+    return done.stdout
+
+
+def test_a_run_can_be_looked_at_while_it_goes_on_and_when_it_was_killed(
+    fresh: Engine, own_python: str, tmp_path: Path
+) -> None:
+    with going_on(fresh, own_python, tmp_path, "--progress", "none") as (process, _):
+        (listed,) = json.loads(fresh.kukri("trace", "ls", "--json").stdout)
+        *_, line, last = show(fresh).splitlines()
+        assert " unfinished " in line and "sleep 600" in line
+        assert ", 1 unfinished" in last and last.endswith(", as far as is known: it goes on, or was killed")
+        process.kill()
+        process.wait()
+    assert show(fresh).splitlines()[-1] == last
+    step = next(step for step in shown(fresh) if step["kind"] == "exec")
+    assert step["state"] == "unfinished" and "began" in step["log"][0][2]
+    assert listed["elapsed_ns"] >= step["log"][0][1] > step["start"]
+    # A run of which nothing was written is no run, though it is the latest.
+    empty = fresh.root / "state/kukri/runs/99991231-235959-1.jsonl"
+    empty.touch()
+    assert show(fresh).splitlines()[-1] == last
+    page = tmp_path / "page.html"
+    fresh.kukri("trace", "open", "-o", str(page))
+    assert '"state":"unfinished"' in page.read_text()
+    for path in empty.parent.iterdir():
+        path.write_text("")
+    assert "no run is kept" in fresh.kukri("trace", "show", check=False).stderr
+
+
+def shown(engine: Engine) -> list[Any]:
+    """Steps of the latest run."""
+    return list(json.loads(show(engine, "--json"))["steps"])
