@@ -7,7 +7,8 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kukri_telemetry::{
-    Ci, Dots, Event, Limits, Logs, Painter, Plain, PlainConfig, Screen, Summary, Trace, View, ci, report, tty,
+    Ci, Dots, Event, Limits, Logs, Open, Painter, Plain, PlainConfig, Screen, Summary, Trace, View, ci,
+    report, tty,
 };
 use signal_hook::consts::SIGCONT;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,6 +32,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 pub struct Progress {
     mode: Mode,
     view: View,
+    open: Open,
     /// A program has written part of a line, below which there is no place for a picture.
     in_line: bool,
     github: Option<ci::Service>,
@@ -117,6 +119,7 @@ impl Progress {
         Ok(Self {
             mode,
             view: View::new(limits),
+            open: Open::default(),
             in_line: false,
             github,
             ended: false,
@@ -148,6 +151,7 @@ impl Progress {
         if self.telemetry.as_mut().is_some_and(|telemetry| !telemetry.event(&event)) {
             return;
         }
+        self.open.apply(&event);
         self.recorder.event(bytes, &event);
         if let Some((_, trace)) = &mut self.page {
             trace.apply(&event);
@@ -260,7 +264,7 @@ impl Progress {
     pub fn finish(&mut self) -> Result<(), Failure> {
         self.ended = true;
         // Whoever interrupts does not wait for the engine to say so.
-        for event in self.view.cancellations(now()) {
+        for event in self.open.cancellations(now()) {
             if let Ok(bytes) = serde_json::to_vec(&event) {
                 self.event(&bytes);
             }

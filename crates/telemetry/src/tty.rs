@@ -456,13 +456,16 @@ warning: old client
 
     #[test]
     fn what_was_interrupted_stays() {
-        let mut view = view(&[
+        let events = [
             call(1, None, "stdout", 0.0),
             span(2, Some(1), "withExec make", SpanKind::Exec, 0.5),
             span(3, Some(1), "withExec old", SpanKind::Exec, 0.5),
             finished(3, SpanOutcome::Ok, 1.0),
-        ]);
-        for event in view.cancellations(at(4.0)) {
+        ];
+        let mut view = view(&events);
+        let mut open = crate::Open::default();
+        events.iter().for_each(|event| open.apply(event));
+        for event in open.cancellations(at(4.0)) {
             view.apply(&event);
         }
         assert_eq!(view.running_count(), 0);

@@ -270,16 +270,6 @@ impl View {
         self.first_ns
     }
 
-    /// The events by which all that runs ends at a time because nobody wants it any more, parts before what they are
-    /// parts of.
-    #[must_use]
-    pub fn cancellations(&self, time_ns: u64) -> Vec<Event> {
-        let outcome = || SpanOutcome::Cancelled;
-        let ends =
-            self.running().rev().map(|span| Event::SpanFinished { id: span.id, outcome: outcome(), time_ns });
-        ends.collect()
-    }
-
     fn all<'a>(&'a self, ids: &'a Ordered) -> impl DoubleEndedIterator<Item = &'a Span> {
         ids.values().filter_map(|id| self.spans.get(id))
     }

@@ -1,8 +1,9 @@
-"""Runs that go on, or were killed."""
+"""Runs that go on, were killed, or ended in the middle of a step."""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from engine import Engine, binary
 
 #: One step that does not end; ends itself in the middle of it as soon as there is a file.
@@ -79,6 +81,38 @@ def test_a_run_can_be_looked_at_while_it_goes_on_and_when_it_was_killed(
     for path in empty.parent.iterdir():
         path.write_text("")
     assert "no run is kept" in fresh.kukri("trace", "show", check=False).stderr
+
+
+@pytest.mark.parametrize("how", ["terminated", "leaves"])
+@pytest.mark.parametrize("progress", ["none", "json", "plain"])
+def test_what_the_end_cancels(
+    engine: Engine, own_python: str, tmp_path: Path, progress: str, how: str
+) -> None:
+    """It is the same in every way of showing, and in the page."""
+    page = tmp_path / "page.html"
+    flags = ["--progress", progress, "--trace", str(page)]
+    with going_on(engine, own_python, tmp_path, *flags) as (process, began):
+        time.sleep(0.5)
+        took = (time.monotonic() - began) * 1e9
+        if how == "terminated":
+            process.send_signal(signal.SIGTERM)
+        else:
+            (tmp_path / "leave").touch()
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == (143 if how == "terminated" else 0), said
+    step = next(step for step in shown(engine) if step["kind"] == "exec")
+    assert step["state"] == "cancelled" and step["end"] - step["start"] > took
+    *_, last = show(engine).splitlines()
+    assert ", 1 cancelled" in last and "unfinished" not in last
+    assert '"state":"unfinished"' not in page.read_text()
+    if progress == "json":
+        events = [json.loads(line) for line in said.splitlines()]
+        (end,) = [
+            event for event in events if event["event"] == "span_finished" and event["id"] == step["id"]
+        ]
+        assert end["outcome"] == {"status": "cancelled"}
+    if progress == "plain":
+        assert f"{last.split(' in ')[0]} in " in said and " cancelled " in said
 
 
 def shown(engine: Engine) -> list[Any]:
