@@ -12,7 +12,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "OTEL_SDK_DISABLED",
         Kind::True,
         "off",
-        "Send no telemetry, whatever else is set; only `true` counts",
+        "Send no telemetry, whatever else is set; only `true` counts, in upper or lower case",
     ),
     otel(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
