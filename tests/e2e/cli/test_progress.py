@@ -134,11 +134,15 @@ def test_json_is_events_only(engine: Engine) -> None:
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "none"])
 def test_secrets_are_not_shown(engine: Engine, mode: str) -> None:
-    """Whole, in pieces, in the arguments, on either stream, of a step that fails."""
+    """Whole, in pieces, coloured, in the arguments, on either stream, of a step that fails."""
     value = f"hidden-{unique()}"
     with engine.session() as session:
         secret = session.query('{ secret(uri: "env://HIDDEN") { id } }')["secret"]["id"]
-    script = 'echo "A=$TOKEN"; printf "${TOKEN%?????}"; sleep 0.1; echo "${TOKEN#??????????}"; echo $TOKEN >&2; exit 7'
+    coloured = """printf '%s\\033[1m%s\\000%s\\n' hid den "${TOKEN#hidden}" >&2"""
+    script = (
+        'echo "A=$TOKEN"; printf "${TOKEN%?????}"; sleep 0.1; echo "${TOKEN#??????????}"; echo $TOKEN >&2; '
+        f"{coloured}; exit 7"
+    )
     document = (
         '{ container { from(address: "busybox") { '
         f'withSecretVariable(name: "TOKEN", secret: {json.dumps(secret)}) {{ '
