@@ -209,7 +209,7 @@ def test_the_hint_about_damage_can_be_followed(fresh: Engine) -> None:
     assert fresh.kukri("cache", "verify").stdout.endswith(" 0 damaged\n")
     told = fresh.kukri("cache", "verify", "--deep", check=False)
     # The content, and the layer that has its file as well.
-        assert told.returncode == 1 and "2 damaged" in told.stdout
+    assert told.returncode == 1 and "2 damaged" in told.stdout
     hint = told.stdout.splitlines()[-1].partition("`kukri ")[2].partition("`")[0]
     done = fresh.kukri(*hint.split())
     assert "it will be made again" in done.stdout
