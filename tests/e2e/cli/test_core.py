@@ -174,6 +174,20 @@ def test_changes(core, tmp_path: Path) -> None:
     assert core(*changes, "-y") == ""
 
 
+def test_changes_as_json(core, tmp_path: Path) -> None:
+    """What is printed does not change what `-y` does."""
+    here = ["host", "directory", "--path=."]
+    for name in ("one", "two"):
+        changes = [*here, "with-new-file", f"--path={name}", "--contents=3", "changes", "--from=."]
+        assert json.loads(core("-j", *changes))["type"] == "Changeset"
+        assert not (tmp_path / name).exists()
+        words = ["-j", "-y", *changes] if name == "one" else [*changes, "--json", "--auto-apply"]
+        assert json.loads(core(*words))["type"] == "Changeset"
+        assert (tmp_path / name).read_text() == "3"
+        # Nothing is left to change.
+        assert json.loads(core(*words))["type"] == "Changeset"
+
+
 def test_long_chains(core) -> None:
     words = [word for number in range(150) for word in ("with-new-file", f"--path=f{number}", "--contents=x")]
     assert len(core("directory", *words, "entries").split()) == 150

@@ -28,8 +28,8 @@ pub async fn core(args: CoreArgs) -> Outcome {
     let mut connection = Connection::open(&args.session, &words).await?;
     let outcome = match args.output.as_deref() {
         Some(path) => export(&mut connection, chain, path, args.json).await,
-        None if gives(&chain, "Changeset") && !args.json => {
-            apply(&mut connection, chain, args.session.auto_apply).await
+        None if gives(&chain, "Changeset") && (!args.json || args.session.auto_apply) => {
+            apply(&mut connection, chain, args.session.auto_apply, args.json).await
         }
         None => value(&mut connection, chain, args.json).await.map(|text| (text, String::new())),
     };
@@ -153,15 +153,16 @@ fn with_export(chain: &mut Chain, target: &Path) -> bool {
     true
 }
 
-/// Shows what a changeset would do to the working directory, and does it if the user wants it.
+/// Shows what a changeset would do to the working directory, or the changeset as JSON; does it if the user wants it.
 async fn apply(
     connection: &mut Connection,
     mut chain: Chain,
     wanted: bool,
+    as_json: bool,
 ) -> Result<(String, String), Failure> {
     let (wanted_of_it, _) = leaf(&chain);
-    let id = run(connection, &mut chain, wanted_of_it).await?;
-    let id = quoted(id.as_str().unwrap_or_default());
+    let found = run(connection, &mut chain, wanted_of_it).await?;
+    let id = quoted(found.as_str().unwrap_or_default());
     let text =
         format!("{{ node(id: {id}) {{ ... on Changeset {{ addedPaths modifiedPaths removedPaths }} }} }}");
     let changes = ask(connection, &text, &["node".to_owned()]).await?;
@@ -171,8 +172,9 @@ async fn apply(
             preview.push_str(&format!("{mark} {path}\n"));
         }
     }
+    let shown = |preview| if as_json { show::as_json(&found, true) } else { preview };
     if preview.is_empty() {
-        return Ok((String::new(), "nothing changes\n".to_owned()));
+        return Ok((shown(preview), "nothing changes\n".to_owned()));
     }
     if !wanted && !confirmed(&preview)? {
         let note =
@@ -182,7 +184,7 @@ async fn apply(
     }
     let text = format!("{{ node(id: {id}) {{ ... on Changeset {{ export(path: \".\") }} }} }}");
     ask(connection, &text, &[]).await?;
-    Ok((if wanted { preview } else { String::new() }, "the changes are applied\n".to_owned()))
+    Ok((if wanted { shown(preview) } else { String::new() }, "the changes are applied\n".to_owned()))
 }
 
 /// Asks on the terminal; nobody is there where there is none.
