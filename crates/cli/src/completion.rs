@@ -90,7 +90,16 @@ const SHELLS: &[&dyn EnvCompleter] = &[
 
 /// The command line with the functions that can follow in what is written.
 fn command(words: &[OsString], dialect: Dialect) -> Command {
-    args::with_functions(args::command(dialect), &joined(words)).0
+    names_first(args::with_functions(args::command(dialect), &joined(words)).0)
+}
+
+/// With aliases of commands that are understood, but not shown: clap offers the one of a command that sorts first, its name or
+/// an alias.
+fn names_first(command: Command) -> Command {
+    command.mut_subcommands(|command| {
+        let aliases: Vec<String> = command.get_all_aliases().map(str::to_owned).collect();
+        command.visible_alias(None::<&str>).aliases(aliases)
+    })
 }
 
 /// Bash takes words apart at `=` and `:`.
@@ -133,6 +142,15 @@ mod tests {
         assert_eq!(candidates("kukri help KUKRI_PRO"), ["KUKRI_PROGRESS"]);
         assert_eq!(candidates("kukri help exit"), ["exit-codes"]);
         assert_eq!(candidates("kukri help cac"), ["cache"]);
+        // Names, not what is written in their place; that is understood.
+        let first = candidates("kukri ");
+        assert!(
+            ["run", "query", "listen"].iter().all(|name| first.contains(&(*name).to_owned())),
+            "{first:?}"
+        );
+        assert!(first.iter().all(|word| word.len() > 1), "{first:?}");
+        assert_eq!(candidates("kukri r"), ["run"]);
+        assert_eq!(candidates("kukri q --var-j"), ["--var-json"]);
     }
 
     #[test]

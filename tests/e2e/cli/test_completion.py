@@ -18,6 +18,8 @@ from engine import Engine, binary
 #: What is written, and what stands in its place when the key for completion was pressed.
 LINES = [
     ("kukri cach", "cache"),
+    ("kukri r", "run"),
+    ("kukri l --allow", "--allow-cors"),
     ("kukri listen --allow", "--allow-cors"),
     ("kukri run --progress pla", "plain"),
     ("kukri run --progress=pla", "--progress=plain"),
