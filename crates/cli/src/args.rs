@@ -241,7 +241,8 @@ follow.
 
 Objects are written as what stands for them (directories and files as paths, containers as references of images, secrets \
 as env://NAME, file://PATH or cmd://COMMAND, cache volumes as their key), or as IDs. Lists are given with commas, by several \
-flags, or as JSON; input objects as JSON or NAME=VALUE.
+flags, or as JSON; input objects as JSON or NAME=VALUE. Items with commas, or with a quote at the beginning, are in double \
+quotes, as in CSV: these are no part of the item, and quotes within are doubled. JSON takes any text.
 
   kukri core container from --address=alpine with-exec --args=echo,hi stdout
   kukri core host directory --path=. --exclude=.git entries

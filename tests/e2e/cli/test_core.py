@@ -48,6 +48,7 @@ def test_modes_of_files_are_octal(core, tmp_path: Path) -> None:
         ([*ALPINE, "with-exec", "--args", "sh", "--args", "-c", "--args", '"printf a,b"', "stdout"], "a,b"),
         ([*ALPINE, "with-exec", '--args=["sh", "-c", "printf \\"a, b\\""]', "stdout"], "a, b"),
         ([*ALPINE, "with-exec", "--args=sh,-c,exit 3", "--expect=any", "exit-code"], "3\n"),
+        ([*ALPINE, "with-exec", "--args=sh,-c", "--args=echo one\necho two\n", "stdout"], "one\ntwo\n"),
         (
             [
                 "directory",
@@ -206,6 +207,11 @@ def test_long_chains(core) -> None:
         ),
         (["directory", "entries", "more"], ["more"]),
         (["directory", "docker-build", "--build-args=x"], ["--build-args", "name, value"]),
+        (["container", "with-exec", "--args=sh,-c,echo one\nexit 3"], ["--args: a line break", "JSON"]),
+        (
+            ["container", "with-exec", "--args=sh", "--args=-c", '--args="$HOME"/x'],
+            ["--args:", "quotes", "JSON"],
+        ),
         (["query"], ["query"]),
         ([], ["--help"]),
     ],

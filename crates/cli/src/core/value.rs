@@ -58,17 +58,54 @@ fn list(schema: &Schema, parameter: &Arg, item: &Type, text: &str) -> Result<Vec
     split(text)?.iter().map(|text| single(schema, parameter, item, text)).collect()
 }
 
+/// What to write where quotes and commas get in the way.
+const AS_JSON: &str = r#"as JSON it is unambiguous: '["sh", "-c", "echo \"a, b\""]'"#;
+
+/// Items between commas, one record of CSV. An item that has a comma, or begins with a quote, is in double quotes. Where commas
+/// separate, a line break outside of quotes would be taken for the end of the list or for that of an item: it is refused, while
+/// a single item has as many as it wants.
 fn split(text: &str) -> Result<Vec<String>, String> {
-    if text.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut items = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| error.to_string())?;
-        items.extend(record.iter().map(str::to_owned));
+    let mut rest = (!text.is_empty()).then_some(text);
+    let mut breaks = false;
+    while let Some(text) = rest {
+        let item;
+        (item, rest) = match text.strip_prefix('"') {
+            Some(quoted) => in_quotes(quoted)?,
+            None => {
+                let (item, rest) =
+                    text.split_once(',').map_or((text, None), |(item, rest)| (item, Some(rest)));
+                breaks |= item.contains(['\n', '\r']);
+                (item.to_owned(), rest)
+            }
+        };
+        items.push(item);
+    }
+    if breaks && items.len() > 1 {
+        return Err(format!("a line break in a list with commas; {AS_JSON}"));
     }
     Ok(items)
+}
+
+/// An item whose quote has been opened, and what follows the comma behind it. A quote within it is written twice.
+fn in_quotes(mut text: &str) -> Result<(String, Option<&str>), String> {
+    let mut item = String::new();
+    loop {
+        let (part, rest) = text.split_once('"').ok_or_else(|| format!("a quote is not closed; {AS_JSON}"))?;
+        item.push_str(part);
+        text = match rest.strip_prefix('"') {
+            Some(more) => {
+                item.push('"');
+                more
+            }
+            None if rest.is_empty() => return Ok((item, None)),
+            None => {
+                let next = rest.strip_prefix(',');
+                let next = next.ok_or_else(|| format!("{rest:?} behind an item in quotes; {AS_JSON}"))?;
+                return Ok((item, Some(next)));
+            }
+        };
+    }
 }
 
 fn single(schema: &Schema, parameter: &Arg, ty: &Type, text: &str) -> Result<Value, String> {
@@ -232,13 +269,28 @@ mod tests {
         assert_eq!(args(&[r#"["sh", "-c", "echo \"a\", b"]"#]), r#""sh" "-c" "echo \"a\", b""#);
         assert_eq!(args(&["[", "a", "]"]), r#""[" "a" "]""#);
         assert_eq!(args(&["a,,b"]), r#""a" "" "b""#);
-        assert_eq!(args(&["two\nlines"]), r#""two" "lines""#);
+        assert_eq!(args(&["a,"]), r#""a" """#);
+        assert_eq!(args(&[r#"echo "a" b,"say ""c, d""""#]), r#""echo \"a\" b" "say \"c, d\"""#);
+        assert_eq!(args(&["sh", "-c", "two\nlines\r\n"]), r#""sh" "-c" "two\nlines\r\n""#);
         assert_eq!(
             args(&[r#""two
 lines""#]),
             r#""two\nlines""#
         );
+        assert_eq!(args(&["sh,-c,\"two\nlines\""]), r#""sh" "-c" "two\nlines""#);
         assert_eq!(args(&[""]), "");
+        for (text, part) in [
+            ("a,b\nc", "a line break"),
+            ("echo 1, 2\necho 3", "a line break"),
+            ("\"a\"\nb", "behind an item in quotes"),
+            ("\"$A\" b", "behind an item in quotes"),
+            ("\"a", "not closed"),
+            // No JSON, which has no line breaks in texts.
+            ("[\"sh\", \"-c\", \"a\nb\"]", "a line break"),
+        ] {
+            let error = parse("Container.withExec", "args", &[text]).unwrap_err();
+            assert!(error.contains(part) && error.contains("JSON"), "{text}: {error}");
+        }
     }
 
     #[test]
