@@ -205,10 +205,10 @@ async fn open(
             hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         let _ = connection.with_upgrades().await;
     });
-    let workdir = root.to_str().ok_or("the directory's name is not UTF-8")?;
     let client = connect(ConnectConfig {
         socket: path,
-        hello: ClientHello::new("bench", "bench", workdir),
+        hello: ClientHello::new("bench", "bench", root.to_string_lossy()),
+        workdir: root.to_owned(),
         home: None,
         cache_dir: Some(scratch.join("cache")),
         env: HashMap::new(),

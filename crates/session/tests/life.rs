@@ -3,6 +3,8 @@
 mod common;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -50,6 +52,7 @@ fn connecting(socket: PathBuf, session: &str) -> ConnectConfig {
     ConnectConfig {
         socket,
         hello,
+        workdir: "/tmp".into(),
         home: None,
         cache_dir: None,
         env: HashMap::from([("TOKEN".into(), "the value".into())]),
@@ -238,13 +241,14 @@ async fn what_listens_but_is_no_engine_is_told_apart() {
 async fn the_engine_asks_and_the_client_answers() {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("engine.sock");
-    let workdir = dir.path().join("a/b");
+    // Directories need not be text.
+    let workdir = dir.path().join(OsStr::from_bytes(b"a/b\xff"));
     std::fs::create_dir_all(&workdir).unwrap();
     std::fs::write(dir.path().join("a/marker"), "x").unwrap();
     std::os::unix::fs::symlink("../marker", workdir.join("link")).unwrap();
     let mut engine = toy_engine(&socket, EngineHello::new("/the/log")).await;
     let mut config = connecting(socket, "s");
-    config.hello.workdir = workdir.to_str().unwrap().to_owned();
+    config.workdir = workdir;
     let mut client = connect(config).await.unwrap();
     assert_eq!(client.engine().log_path, "/the/log");
     let session = engine.session("s").await;

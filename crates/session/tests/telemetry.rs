@@ -42,6 +42,7 @@ async fn setup() -> Setup {
     let client = connect(ConnectConfig {
         socket,
         hello,
+        workdir: "/".into(),
         home: None,
         cache_dir: None,
         env: HashMap::new(),

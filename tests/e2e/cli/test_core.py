@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -152,6 +153,45 @@ def test_output(core, engine: Engine, tmp_path: Path) -> None:
         [*made, "file", "--path=a", "-o", "/proc/x"],
     ):
         core(*words, code=1)
+
+
+def test_paths_that_are_not_text(engine: Engine, tmp_path: Path) -> None:
+    """What can be named is read and written where it is; nothing comes into being beside it."""
+    place = os.fsencode(tmp_path) + b"/bad\xffdir"
+    os.mkdir(place)
+    made = ["directory", "with-new-file", "--path=a", "--contents=x"]
+
+    def run(*words: str | bytes, cwd: bytes = place, code: int = 0) -> str:
+        done = subprocess.run(
+            [binary(), "core", *words], env=engine.env, cwd=cwd, capture_output=True, timeout=120, check=False
+        )
+        assert done.returncode == code, done
+        return done.stdout.decode() if code == 0 else done.stderr.decode()
+
+    run(*made, "-o", "out")
+    run(*made, "file", "--path=a", "-o", "out/sub/")
+    run(*made, "entries", "-o", b"list\xff")
+    run(
+        "-y",
+        "host",
+        "directory",
+        "--path=.",
+        "with-new-file",
+        "--path=c",
+        "--contents=y",
+        "changes",
+        "--from=.",
+    )
+    assert sorted(os.listdir(place)) == [b"c", b"list\xff", b"out"]
+    assert sorted(os.listdir(place + b"/out")) == [b"a", b"sub"]
+    assert run("host", "directory", "--path=out", "glob", "--pattern=**") == "a\nsub/\nsub/a\n"
+    assert run("host", "find-up", "--name=c") == "c"
+    assert run("--workdir", place, "host", "file", "--path=c", "contents", cwd=b"/") == "y"
+    for words in (["-o", b"no\xff"], ["-o", place + b"/no", "--workdir", "/"]):
+        told = run(*words, *made, code=2)
+        assert "--output" in told and "not UTF-8" in told and "hint:" in told
+    assert sorted(os.listdir(place)) == [b"c", b"list\xff", b"out"]
+    assert os.listdir(os.fsencode(tmp_path)) == [b"bad\xffdir"]
 
 
 def test_changes(core, tmp_path: Path) -> None:

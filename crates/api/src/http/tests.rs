@@ -82,6 +82,7 @@ impl Setup {
         connect(ConnectConfig {
             socket: self.socket(),
             hello,
+            workdir: "/".into(),
             home: None,
             cache_dir: None,
             env: std::collections::HashMap::new(),

@@ -1,21 +1,23 @@
 //! `kukri core`: a chain of the API's functions.
 
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value as Json, json};
 
-use crate::args::CoreArgs;
+use crate::args::{CoreArgs, SessionFlags};
 use crate::connection::Connection;
 use crate::core::chain::{Chain, Given, Step};
 use crate::core::value::{Value, quoted};
 use crate::core::{document, names, show};
 use crate::fail::{Failure, Outcome, ended, err, out};
+use crate::settings;
 
 /// Runs the chain and prints what it gives, or writes it to a file.
 pub async fn core(args: CoreArgs) -> Outcome {
-    let Some(chain) = args.chain.filter(|chain| !chain.steps.is_empty()) else {
+    let Some(mut chain) = args.chain.filter(|chain| !chain.steps.is_empty()) else {
         let hint = "`kukri core --help` lists the functions with which a chain can begin";
         return Err(Failure::usage("no function was given").hint(hint));
     };
@@ -25,9 +27,11 @@ pub async fn core(args: CoreArgs) -> Outcome {
     // Without arguments: these may be secrets.
     let functions = chain.steps.iter().map(|step| step.name.clone());
     let words: Vec<String> = std::iter::once("kukri core".to_owned()).chain(functions).collect();
+    let output =
+        args.output.as_deref().map(|path| Output::new(&mut chain, path, &args.session)).transpose()?;
     let mut connection = Connection::open(&args.session, &words).await?;
-    let outcome = match args.output.as_deref() {
-        Some(path) => export(&mut connection, chain, path, args.json).await,
+    let outcome = match &output {
+        Some(output) => export(&mut connection, chain, output, args.json).await,
         None if gives(&chain, "Changeset") && (!args.json || args.session.auto_apply) => {
             apply(&mut connection, chain, args.session.auto_apply, args.json).await
         }
@@ -110,47 +114,82 @@ async fn resolve(connection: &mut Connection, flag: &str, value: &mut Value) -> 
     Ok(())
 }
 
+/// Where what a chain gives is written.
+struct Output {
+    target: PathBuf,
+    /// Whether the chain ends with an export to it.
+    by_chain: bool,
+}
+
+impl Output {
+    /// Lets a chain whose object has `export` end with it.
+    fn new(chain: &mut Chain, path: &Path, flags: &SessionFlags) -> Result<Self, Failure> {
+        let target = std::path::absolute(path)
+            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        let by_chain = with_export(chain, &target, flags)?;
+        Ok(Self { target, by_chain })
+    }
+}
+
 /// Writes what the chain gives to a path: an object with `export` by itself, anything else as the text that would be
 /// printed.
 async fn export(
     connection: &mut Connection,
     mut chain: Chain,
-    path: &Path,
+    output: &Output,
     as_json: bool,
 ) -> Result<(String, String), Failure> {
-    let target =
-        std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let target = &output.target;
     let note = format!("saved to {}\n", target.display());
-    if with_export(&mut chain, &target) {
+    if output.by_chain {
         run(connection, &mut chain, "").await?;
     } else {
         let text = value(connection, chain, as_json).await?;
-        std::fs::write(&target, text)
+        std::fs::write(target, text)
             .map_err(|error| Failure::new(format!("{}: {error}", target.display())))?;
     }
     Ok((String::new(), note))
 }
 
 /// Lets the chain end with an export of its object; false if there is none.
-fn with_export(chain: &mut Chain, target: &Path) -> bool {
+fn with_export(chain: &mut Chain, target: &Path, flags: &SessionFlags) -> Result<bool, Failure> {
     if !["Directory", "File", "Container", "Changeset"].iter().any(|name| gives(chain, name)) {
-        return false;
+        return Ok(false);
     }
-    let Some(on) = chain.result().and_then(|given| given.object) else { return false };
+    let Some(on) = chain.result().and_then(|given| given.object) else { return Ok(false) };
     let Some(export) = chain.schema.composite(on).and_then(|composite| composite.fields.get("export")) else {
-        return false;
+        return Ok(false);
     };
     let argument = |name: &'static str, value: String| Given {
         name,
         flag: "--output".to_owned(),
         value: Value::Literal(value),
     };
-    let mut args = vec![argument("path", quoted(&target.to_string_lossy()))];
+    let path = as_text(target, flags)?.ok_or_else(|| {
+        Failure::usage(format!("--output {}: the path is not UTF-8", target.display()))
+            .hint("write it to a path that is, and move it from there")
+    })?;
+    let mut args = vec![argument("path", quoted(&path))];
     if export.args.iter().any(|arg| arg.name == "allowParentDirPath") {
         args.push(argument("allowParentDirPath", "true".to_owned()));
     }
     chain.steps.push(Step { on, name: "export".to_owned(), args });
-    true
+    Ok(true)
+}
+
+/// An absolute path as the API takes it, which knows texts alone: where it is none, what of it comes behind the directory of the
+/// session.
+fn as_text(target: &Path, flags: &SessionFlags) -> Result<Option<String>, Failure> {
+    if let Some(text) = target.to_str() {
+        return Ok(Some(text.to_owned()));
+    }
+    if settings::variable("DAGGER_SESSION_PORT").is_some() {
+        return Ok(None);
+    }
+    let workdir = settings::workdir(flags.workdir.as_deref())?;
+    let below = target.as_os_str().as_bytes().strip_prefix(workdir.as_os_str().as_bytes());
+    let below = below.filter(|below| below.is_empty() || below.starts_with(b"/"));
+    Ok(below.and_then(|below| str::from_utf8(below).ok()).map(|below| format!(".{below}")))
 }
 
 /// Shows what a changeset would do to the working directory, or the changeset as JSON; does it if the user wants it.

@@ -148,6 +148,7 @@ pub async fn open_at(
         connect: ConnectConfig {
             socket: places.socket.clone(),
             hello,
+            workdir,
             home: settings::home(),
             cache_dir: settings::base_dir("XDG_CACHE_HOME", ".cache").map(|base| base.join("kukri")),
             env: std::env::vars_os().collect(),

@@ -33,8 +33,10 @@ const MAX_REFUSAL: usize = 64 << 10;
 pub struct ConnectConfig {
     /// The engine's unix socket.
     pub socket: PathBuf,
-    /// Who this client is. `hello.workdir` must be absolute.
+    /// Who this client is.
     pub hello: ClientHello,
+    /// Absolute directory to which paths are relative. It need not be text, as `hello.workdir` is, which only tells of it.
+    pub workdir: PathBuf,
     /// What `~` stands for; none: `~` is an error.
     pub home: Option<PathBuf>,
     /// Where stat caches are kept, so that unchanged files are not read again; none: nowhere.

@@ -36,7 +36,7 @@ pub(super) struct Facts {
 
 impl Host {
     pub fn new(config: &ConnectConfig) -> Self {
-        let bases = paths::Bases { workdir: config.hello.workdir.clone().into(), home: config.home.clone() };
+        let bases = paths::Bases { workdir: config.workdir.clone(), home: config.home.clone() };
         let facts = Facts {
             bases,
             env: config.env.clone(),

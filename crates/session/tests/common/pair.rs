@@ -31,6 +31,7 @@ pub async fn setup() -> Setup {
     let client = connect(ConnectConfig {
         socket,
         hello: ClientHello::new("c", "s", dir.path().join("work").to_str().unwrap()),
+        workdir: dir.path().join("work"),
         home: Some(dir.path().to_owned()),
         cache_dir: Some(dir.path().join("cache")),
         env: HashMap::new(),
