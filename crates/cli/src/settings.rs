@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{NonEmptyStringValueParser, PathBufValueParser, TypedValueParser};
-use clap::error::ContextKind;
+use clap::error::{ContextKind, ErrorKind};
 use kukri_engine::engine::EngineOptions;
 use kukri_session::ProtocolRange;
 use serde::Deserialize;
@@ -172,6 +172,10 @@ pub fn invalid(error: &clap::Error, command: &clap::Command) -> Option<(String, 
         let arg = command.get_arguments().find(|arg| arg.get_long() == Some(flag));
         let name = arg.and_then(clap::Arg::get_env).map(|name| name.to_string_lossy().into_owned());
         name.or_else(|| command.get_subcommands().find_map(|command| name_of(command, flag)))
+    }
+    // A flag that is given twice has a name and no value, too.
+    if !matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
+        return None;
     }
     let text = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     let flag = text(ContextKind::InvalidArg);

@@ -160,6 +160,13 @@ def test_a_runtime_by_a_relative_path(fresh: Engine, tmp_path: Path) -> None:
     assert done.returncode == 1 and str(tmp_path / "none") in done.stderr, done.stderr
 
 
+def test_a_flag_that_is_given_twice(engine: Engine) -> None:
+    """It is told as that, not as a variable that is set; by its short name as well."""
+    told = [engine.kukri("run", flag, flag, "true", check=False) for flag in ("--silent", "-s")]
+    assert [done.returncode for done in told] == [2, 2]
+    assert told[0].stderr == told[1].stderr and "DAGGER_SILENT" not in told[0].stderr, told
+
+
 @pytest.mark.parametrize(("value", "shown"), [("on", False), ("YES", False), ("", True), ("off", True)])
 def test_switches(engine: Engine, value: str, shown: bool) -> None:
     query = '{ container { from(address: "busybox") { withExec(args: ["echo", "said"]) { stdout } } } }'

@@ -24,6 +24,17 @@ pub fn mirrors(text: &str) -> Result<Vec<(String, String)>, String> {
         let (host, url) = pair.ok_or_else(|| {
             format!("{entry:?} is no mirror (expected HOST=URL, as in docker.io=http://mirror:5000)")
         })?;
+        let place = match url.split_once("://") {
+            Some(("http" | "https", place)) => place,
+            Some((scheme, _)) => {
+                return Err(format!("{entry:?}: {scheme} leads to no mirror (expected http or https)"));
+            }
+            // As the engine takes other registries: by TLS, unless they are on this machine.
+            None => url,
+        };
+        if place.is_empty() || place.starts_with('/') {
+            return Err(format!("{entry:?}: the URL has no host (expected for instance http://mirror:5000)"));
+        }
         Ok((host.to_owned(), url.to_owned()))
     });
     pairs.collect()
@@ -68,7 +79,8 @@ mod tests {
         assert!(network("bridge").is_ok() && network("Bridge").is_err() && network("").is_err());
         let pair = |host: &str, url: &str| (host.to_owned(), url.to_owned());
         assert_eq!(mirrors("a=b;;c=d=e;"), Ok(vec![pair("a", "b"), pair("c", "d=e")]));
-        for text in ["a", "a=b;c", "=b", "a="] {
+        assert!(mirrors("a=http://b:5000/c;a=https://b").is_ok());
+        for text in ["a", "a=b;c", "=b", "a=", "a=ftp://x", "a=http://", "a=https:///x", "a=/x"] {
             assert!(mirrors(text).is_err(), "{text}");
         }
         assert!(existing("/dev/null".into()).is_ok());
