@@ -8,6 +8,10 @@ import sysconfig
 
 NAME = "kukri"
 
+# Its first use is not safe in threads before Python 3.12. So it is here: one thread imports this module, and
+# others wait for that.
+sysconfig.get_config_vars()
+
 
 def find_bin() -> str:
     """Path of the binary `kukri`.

@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
 from dagger import _find_bin
+from fake import Api, Server
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch, package: str) -> Path:
@@ -74,3 +76,62 @@ def test_as_a_program(tmp_path: Path) -> None:
             check=True,
         )
         assert ran.stdout == expected
+
+
+AT_ONCE = """
+import asyncio, builtins, sys, threading, time
+import dagger
+
+real = builtins.__import__
+
+def slow(name, *rest, **named):
+    # What `sysconfig` reads when it is used first takes some time, in which other threads use it as well.
+    if name.startswith("_sysconfigdata"):
+        time.sleep(0.5)
+    return real(name, *rest, **named)
+
+assert not any(name.startswith("_sysconfigdata") for name in sys.modules)
+builtins.__import__ = slow
+
+def in_thread():
+    with dagger.connect() as client:
+        print(client.version())
+
+async def in_task():
+    async with dagger.Connection() as client:
+        print(await client.version())
+
+async def main():
+    await asyncio.gather(in_task(), in_task())
+
+if sys.argv[1] == "threads":
+    threads = [threading.Thread(target=in_thread) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+else:
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_two_sessions_begin_at_once(tmp_path: Path, way: str) -> None:
+    """No variable names the binary here: it is looked for, by both at the same time."""
+    server = Server(Api())
+    venv.create(tmp_path / "venv", symlinks=True)
+    (tmp_path / "dagger").symlink_to(Path(_find_bin.__file__).parent)
+    script = tmp_path / "venv/bin/kukri"
+    said = f'{{"port": {server.port}, "session_token": "t"}}'
+    script.write_text(f"#!/bin/sh\necho '{said}'\nread end\nexit 0\n")
+    script.chmod(0o755)
+    ran = subprocess.run(
+        [tmp_path / "venv/bin/python", "-c", AT_ONCE, way],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        timeout=60,
+        check=False,
+    )
+    server.stop()
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, ".version\n" * 2, "")
