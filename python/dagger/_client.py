@@ -21,4 +21,4 @@ class Client(Query):
 shared = SharedLink()
 
 dag: Client = Client(shared, None)
-"""The client that all of a program share; its session is that of `dagger.connection()`."""
+"""The client that all of a program share; its session is that of the `dagger.connection()` around."""

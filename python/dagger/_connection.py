@@ -7,17 +7,19 @@ import inspect
 import logging
 import os
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dagger import _params
 from dagger._config import SOURCE_LINES, Config, checked
 from dagger._errors import ClientConnectionError, DaggerError, ProvisionError, SessionError
-from dagger._link import AsyncLink, AsyncSession, no_session
+from dagger._link import AsyncLink, AsyncSession, next_number, no_session
 from dagger._loops import running
 from dagger._pool import AsyncHttp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from contextvars import Token
     from types import TracebackType
     from typing import NoReturn
 
@@ -92,10 +94,58 @@ class SingleLink(AsyncLink):
         return self.current
 
 
+class Block:
+    """A block of `dagger.connection()`: the task that enters it is in it, and so are tasks that begin there.
+
+    Attributes:
+        session: Its session.
+        outer: The block around it.
+        left: Whether it was left.
+        over: Where that was done in the context in which it was entered, a number above those of all sessions
+            that had begun by then: who is in it now was left behind. Otherwise 0: pytest leaves fixtures in
+            another context, and tests may go on in the one that still has it.
+    """
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+        self.left = False
+        self.over = 0
+        outer: Block | None = _block.get()
+        while outer is not None and outer.left and not outer.over:
+            outer = outer.outer
+        self.outer: Block | None = outer
+        self._token: Token[Block | None] | None = _block.set(self)
+
+    def leave(self) -> None:
+        self.left = True
+        now, token, self._token = _block.get(), self._token, None
+        assert token is not None
+        try:
+            _block.reset(token)
+        except ValueError:
+            return
+        self.over = next_number()
+        if now is self:
+            _block.set(self.outer)
+            return
+        # Blocks that were entered in it go on.
+        _block.set(now)
+        while now is not None and now.outer is not self:
+            now = now.outer
+        if now is not None:
+            now.outer = self.outer
+
+
+_block: ContextVar[Block | None] = ContextVar("dagger_connection", default=None)
+"""The block in which a task is."""
+
+
 class SharedLink(AsyncLink):
     """The way to the session of `dagger.dag`.
 
-    It is the newest that was begun in this event loop, else the newest of all, else that of the environment.
+    It is that of the block in which the task is. A task in none has the newest session that was begun in this
+    event loop, else the newest of all, else that of the environment. One whose block has ended is in none,
+    but no session that had begun by then is for it.
     """
 
     def __init__(self) -> None:
@@ -104,7 +154,14 @@ class SharedLink(AsyncLink):
         self._ambient: tuple[_params.Params, int, AsyncSession] | None = None
 
     def session(self) -> AsyncSession:
-        begun = list(self._begun)
+        begun, block = list(self._begun), _block.get()
+        while block is not None:
+            if not block.left:
+                return block.session
+            if block.over:
+                begun = [session for session in begun if session.number > block.over]
+                break
+            block = block.outer
         if len(begun) > 1:
             here = running().loop()
             begun.sort(key=lambda session: session.loop is here)
@@ -122,6 +179,10 @@ class SharedLink(AsyncLink):
     def missing(self) -> ClientConnectionError:
         # Its objects belong to no session: where one has ended, any other will do.
         return no_session(ended=self.ended)
+
+    def gone(self) -> AsyncSession | None:
+        block = _block.get()
+        return block.session if block is not None else self.last
 
     def add(self, session: AsyncSession, config: Config) -> None:
         """A session began."""
@@ -238,6 +299,9 @@ class Connection(_Opens):
 class connection(_Opens):  # noqa: N801 - programs call it as the function that it is in the API
     """A connection for `dagger.dag`.
 
+    Several may be open at once: `dag` is the session of the block in which a task is, or began. What began in
+    none, such as a thread, uses the newest one of its event loop, or else the newest of all.
+
     It decorates functions with `async` as well: each call has a session of its own.
 
     Args:
@@ -260,7 +324,7 @@ class connection(_Opens):  # noqa: N801 - programs call it as the function that 
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__(config)
-        self._session: AsyncSession | None = None
+        self._block: Block | None = None
 
     def __call__(self, function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
         """A function with `async` each call of which runs in a session of its own.
@@ -283,8 +347,9 @@ class connection(_Opens):  # noqa: N801 - programs call it as the function that 
     async def __aenter__(self) -> Self:
         from dagger._client import shared
 
-        self._session = await self._begin()
-        shared.add(self._session, self._config)
+        session = await self._begin()
+        shared.add(session, self._config)
+        self._block = Block(session)
         return self
 
     async def __aexit__(
@@ -292,10 +357,11 @@ class connection(_Opens):  # noqa: N801 - programs call it as the function that 
     ) -> None:
         from dagger._client import shared
 
-        session, self._session = self._session, None
-        if session is not None:
-            shared.remove(session)
-            await self._end(session, error)
+        block, self._block = self._block, None
+        if block is not None:
+            block.leave()
+            shared.remove(block.session)
+            await self._end(block.session, error)
 
 
 class SharedConnection:

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 _numbers = itertools.count(1)
 
+
+def next_number() -> int:
+    """The number of a session that begins now: it is higher than those of all before."""
+    return next(_numbers)
+
+
 UNANSWERED = (
     "the session was closed before this was answered; "
     "wait for all results inside of the `with` block of the connection"
@@ -55,7 +61,7 @@ class AsyncSession:
     """
 
     def __init__(self, http: AsyncHttp, process: SessionProcess | None, loop: object) -> None:
-        self.number = next(_numbers)
+        self.number = next_number()
         self.http = http
         self.process = process
         self.loop = loop
@@ -97,7 +103,7 @@ class SyncSession:
     """
 
     def __init__(self, http: SyncHttp, process: SessionProcess | None) -> None:
-        self.number = next(_numbers)
+        self.number = next_number()
         self.http = http
         self.process = process
         self.left = False
@@ -176,13 +182,17 @@ class AsyncLink(Link):
         """Where the session listens."""
         return self.session().http.params
 
+    def gone(self) -> AsyncSession | None:
+        """The session that there would be if it had not ended."""
+        return self.last
+
     async def run(self, start: Callable[[int], Plan]) -> tuple[Any, int]:
         """The result of a plan, and the number of the session in which it was found."""
         try:
             session = self.session()
         except (ClientConnectionError, TransportError):
-            if self.last is not None:
-                await self.last.patience()
+            if (gone := self.gone()) is not None:
+                await gone.patience()
             raise
         plan = start(session.number)
         try:

@@ -1,5 +1,6 @@
 """Objects that meet other sessions than the one in which they were found."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,24 @@ async def test_sessions_beside_each_other() -> None:
             plain: Any = client.directory().with_new_file("c", "d").sync()
             # Type checkers refuse it; it works all the same.
             assert await other.directory().with_directory("d", plain).glob("**") == ["d/", "d/c"]
+
+
+async def test_connections_at_once(tmp_path: Path) -> None:
+    """Each in a task: what they share is `dag`."""
+    begun: list[str] = []
+    both = asyncio.Event()
+
+    async def who(name: str) -> list[str]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "who").write_text(name)
+        async with dagger.connection(dagger.Config(workdir=tmp_path / name)):
+            begun.append(name)
+            if len(begun) == 2:
+                both.set()
+            await both.wait()
+            return await asyncio.gather(*(dag.host().file("who").contents() for _ in range(2)))
+
+    assert await asyncio.gather(who("a"), who("b")) == [["a", "a"], ["b", "b"]]
 
 
 def test_warnings_are_errors(tmp_path: Path) -> None:
