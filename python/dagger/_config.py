@@ -51,7 +51,7 @@ class Timeout:
         ```
     """
 
-    __slots__ = ("connect", "pool", "read", "write")
+    __slots__ = ("_setting", "connect", "pool", "read", "write")
 
     def __init__(
         self,
@@ -71,6 +71,8 @@ class Timeout:
         self.read: float | None = chosen("read", read)
         self.write: float | None = chosen("write", write)
         self.pool: float | None = chosen("pool", pool)
+        # What of the configuration set the time for an answer.
+        self._setting = "timeout"
 
     @classmethod
     def default(cls) -> Timeout:
@@ -188,7 +190,9 @@ class Config:
             timeout = Timeout(None, connect=_seconds("timeout", timeout, "a dagger.Timeout, "))
         if isinstance(self.execute_timeout, _Unset):
             return timeout
-        return Timeout(_seconds("execute_timeout", self.execute_timeout), connect=timeout.connect)
+        both = Timeout(_seconds("execute_timeout", self.execute_timeout), connect=timeout.connect)
+        both._setting = "execute_timeout"
+        return both
 
 
 def checked(config: Config | None) -> Config:

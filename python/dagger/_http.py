@@ -214,11 +214,9 @@ def data(answer: Answer, document: str) -> dict[str, Any]:
     raise TransportError(msg)
 
 
-def no_answer(seconds: float) -> ExecuteTimeoutError:
-    """No answer came in time."""
-    return ExecuteTimeoutError(
-        f"no answer came within {seconds:g} seconds (execute_timeout of the configuration)"
-    )
+def no_answer(seconds: float, setting: str) -> ExecuteTimeoutError:
+    """No answer came in the time that a setting gives."""
+    return ExecuteTimeoutError(f"no answer came within {seconds:g} seconds ({setting} of the configuration)")
 
 
 def not_taken(port: int, seconds: float | None) -> ClientConnectionError:

@@ -95,7 +95,7 @@ class Pool(ABC, Generic[C]):
         try:
             return await self._within(seconds, lambda: self._post(data))
         except Late:
-            raise no_answer(seconds) from None
+            raise no_answer(seconds, self._timeout._setting) from None
 
     async def _post(self, data: bytes) -> Answer:
         async with self._places:

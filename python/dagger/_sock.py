@@ -91,7 +91,7 @@ class SyncHttp:
         except TimeoutError:
             connection.close()
             assert seconds is not None
-            raise no_answer(seconds) from None
+            raise no_answer(seconds, self._timeout._setting) from None
         except OSError as error:
             connection.close()
             msg = f"the session broke the connection off: {error.strerror or error}"

@@ -201,11 +201,18 @@ def test_cancelling_closes_the_connection(serve: Serve) -> None:
     assert server.closed.wait(5)
 
 
-def test_time_limits(serve: Serve) -> None:
+@pytest.mark.parametrize(
+    ("config", "setting"),
+    [
+        (dagger.Config(execute_timeout=0.1), "execute_timeout"),
+        (dagger.Config(timeout=dagger.Timeout(0.1, connect=5)), "timeout"),
+    ],
+)
+def test_time_limits(serve: Serve, config: dagger.Config, setting: str) -> None:
     serve(lambda _: time.sleep(1))
-    config = dagger.Config(execute_timeout=0.1)
+    message = rf"within 0\.1 seconds \({setting} of the configuration\)"
     with (
-        pytest.raises(dagger.ExecuteTimeoutError, match=r"within 0\.1 seconds"),
+        pytest.raises(dagger.ExecuteTimeoutError, match=message),
         dagger.connect(config) as client,
     ):
         client.version()
@@ -215,7 +222,7 @@ def test_time_limits(serve: Serve) -> None:
             await client.version()
 
     started = time.perf_counter()
-    with pytest.raises(dagger.ExecuteTimeoutError, match=r"within 0\.1 seconds"):
+    with pytest.raises(dagger.ExecuteTimeoutError, match=message):
         asyncio.run(main())
     assert time.perf_counter() - started < 0.9
 
