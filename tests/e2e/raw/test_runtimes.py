@@ -54,6 +54,30 @@ def test_certificates_of_the_machine_are_in_nobodys_way(
     engine.stop()
 
 
+def test_names_and_resolvers_where_the_images_links_lead(other: Engine, tmp_path: Path) -> None:
+    """As images of systemd-resolved have them: to files that a service writes. Nothing that is made for it stays."""
+    with other.session(workdir=tmp_path) as session:
+        source = session.chain('withNewFile(path: "own", contents: "x")', "id", root="directory")
+        for name, said in [("resolv.conf", "nameserver"), ("hosts", "localhost")]:
+            link = f'from(address: "busybox")\nwithoutFile(path: "/etc/{name}")\n'
+            link += f'withSymlink(target: "../run/resolve/stub", linkName: "/etc/{name}")'
+            for base, kept in [
+                (link, "rootfs { digest }"),
+                (f'{link}\nwithNewFile(path: "/run/resolve/own", contents: "x")', "rootfs { digest }"),
+                (f'{link}\nwithMountedTemp(path: "/run")', "rootfs { digest }"),
+                (
+                    f'{link}\nwithMountedDirectory(path: "/run", source: "{source}")',
+                    'directory(path: "/run") { digest }',
+                ),
+            ]:
+                step = f'{base}\nwithExec(args: ["grep", "-m1", "{said}", "/etc/{name}"])'
+                assert said in session.chain(step, "stdout"), base
+                assert session.chain(step, kept) == session.chain(base, kept), base
+        mounted = f'from(address: "busybox")\nwithMountedDirectory(path: "/etc", source: "{source}")'
+        step = f'{mounted}\nwithExec(args: ["grep", "-m1", "nameserver", "/etc/resolv.conf"])'
+        assert session.chain(f'{step}\ndirectory(path: "/etc")', "entries") == ["own"]
+
+
 def test_an_exec_with_everything(other: Engine, tmp_path: Path) -> None:
     with other.session(workdir=tmp_path) as session:
         secret = session.query('{ setSecret(name: "s", plaintext: "hidden-value") { id } }')["setSecret"][

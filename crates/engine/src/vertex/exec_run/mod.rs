@@ -36,7 +36,7 @@ impl Exec {
         let secrets = environment::Secrets::load(self, &run.context.session).await?;
         let seeds = mounts::seeds(self, run).await?;
         let locks = mounts::lock_volumes(self, run).await;
-        let prepared = mounts::prepare(self, engine, trees, &user, &secrets, &seeds).await?;
+        let prepared = mounts::prepare(self, engine, trees, &secrets, &seeds).await?;
         let streams = Streams::new().or_fail()?;
         let (stdout, stderr) = (streams.stdout_writer, streams.stderr_writer);
         let mut telemetry = telemetry::StepTelemetry::of(self, run, &secrets)?;

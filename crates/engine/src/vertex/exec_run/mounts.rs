@@ -7,12 +7,13 @@ use std::sync::Arc;
 use kukri_sandbox::{FileSource, InjectedFile, NetworkMode};
 use kukri_solver::RunContext;
 use kukri_store::{Materialisation, Store, VolumeDir, Workspace};
-use kukri_tree::owner::User;
 use kukri_tree::{EntryKind, TreeId};
 use oci_spec::runtime::{Mount, MountBuilder};
 use tokio::sync::OwnedMutexGuard;
 
 use super::environment::Secrets;
+use super::links;
+use super::place::{Place, place, places};
 use super::read_small;
 use super::stubs::{Needs, Stub, missing_below};
 use super::targets::Targets;
@@ -126,7 +127,6 @@ pub async fn prepare(
     exec: &Exec,
     engine: &Arc<Engine>,
     trees: &[TreeId],
-    user: &User,
     secrets: &Secrets,
     seeds: &[Option<Seed>],
 ) -> Result<Prepared, OpError> {
@@ -153,20 +153,14 @@ pub async fn prepare(
     // A volume gets its first contents once, however many execs use it for the first time now.
     let seeding = lock_seeding(exec, engine).await;
     let (store, machine) = (engine.store().clone(), engine.environment().clone());
-    let (needs, targets) = (Needs::of(exec), Targets::of(exec));
-    let (trees, user, cwd) = (trees.to_vec(), user.clone(), exec.cwd.clone());
+    let (needs, targets, mounted) = (Needs::of(exec), Targets::of(exec), places(exec));
+    let (trees, cwd) = (trees.to_vec(), exec.cwd.clone());
     crate::blocking(move || {
         let _seeding = seeding;
-        let mut prepared = build(&store, &machine, &trees, &user, plans)?;
-        let tree = |index: Option<usize>| match index {
-            None => Some(prepared.root_tree),
-            Some(index) => match prepared.trees.get(index) {
-                Some(MountedTree::Directory { tree, .. }) => Some(*tree),
-                _ => None,
-            },
-        };
-        targets.check(&store, tree)?;
-        prepared.stubs = needs.missing(&store, tree);
+        let mut prepared = build(&store, &trees, plans)?;
+        targets.check(&store, |index| prepared.tree(index))?;
+        prepared.stubs = needs.missing(&store, |index| prepared.tree(index));
+        prepared.machine_files(&store, &machine, &mounted);
         prepared.relocate(&targets.moved(&store, &prepared.root_tree), &cwd);
         if let Some(cwd) = &prepared.cwd {
             let made = missing_below(&store, &prepared.root_tree, cwd.trim_start_matches('/'));
@@ -239,13 +233,7 @@ enum Plan {
     Secret { path: Arc<str>, value: Arc<[u8]>, owner: Arc<str>, mode: u32 },
 }
 
-fn build(
-    store: &Store,
-    machine: &crate::engine::ExecEnvironment,
-    trees: &[TreeId],
-    user: &User,
-    plans: Vec<Plan>,
-) -> Result<Prepared, OpError> {
+fn build(store: &Store, trees: &[TreeId], plans: Vec<Plan>) -> Result<Prepared, OpError> {
     let mut trees = trees.iter();
     let root_tree = *trees.next().ok_or_else(|| OpError::new("internal error: an exec without a root"))?;
     let root = store.materialise(&root_tree).or_fail()?;
@@ -287,7 +275,6 @@ fn build(
             }
         }
     }
-    prepared.machine_files(machine, user);
     Ok(prepared)
 }
 
@@ -305,6 +292,17 @@ fn option(name: &str, path: &Path) -> String {
 }
 
 impl Prepared {
+    /// The tree of the root, or of a mounted directory, before the exec.
+    fn tree(&self, index: Option<usize>) -> Option<TreeId> {
+        match index {
+            None => Some(self.root_tree),
+            Some(index) => match self.trees.get(index) {
+                Some(MountedTree::Directory { tree, .. }) => Some(*tree),
+                _ => None,
+            },
+        }
+    }
+
     fn mount(&mut self, path: &str, kind: &str, source: &str, options: Vec<String>) -> Result<(), OpError> {
         let mount = MountBuilder::default()
             .destination(path)
@@ -412,9 +410,15 @@ impl Prepared {
     }
 
     /// Names, resolvers and certificate authorities.
-    fn machine_files(&mut self, machine: &crate::engine::ExecEnvironment, _: &User) {
+    fn machine_files(
+        &mut self,
+        store: &Store,
+        machine: &crate::engine::ExecEnvironment,
+        mounted: &[(Arc<str>, Place)],
+    ) {
         let mut inject = |path: &str, source: FileSource| {
-            self.files.push(InjectedFile { path: PathBuf::from(path), source, uid: 0, gid: 0, mode: 0o644 });
+            let path = self.place_of(store, mounted, path);
+            self.files.push(InjectedFile { path, source, uid: 0, gid: 0, mode: 0o644 });
         };
         let hosts = "127.0.0.1\tlocalhost dagger\n::1\tlocalhost ip6-localhost ip6-loopback\n";
         inject("/etc/hosts", FileSource::Content(hosts.as_bytes().to_vec()));
@@ -425,5 +429,22 @@ impl Prepared {
             inject(CA_PATH, FileSource::Host(bundle.clone()));
             self.ca_path = Some(CA_PATH);
         }
+    }
+
+    /// Where a file of the engine's own is mounted: where its path leads, as images have links to files that a service
+    /// writes. Notes what is made for it in a mounted directory; what is made in the root, the sandbox tells.
+    fn place_of(&mut self, store: &Store, mounted: &[(Arc<str>, Place)], path: &str) -> PathBuf {
+        let tree_at = |path: &str| match place(mounted, path) {
+            (Place::Root, inner) => Some((self.root_tree, inner)),
+            (Place::Tree(index), inner) => Some((self.tree(Some(index))?, inner)),
+            (Place::File(..) | Place::Volume(_) | Place::Memory, _) => None,
+        };
+        let target = links::followed(store, path, tree_at).map_or_else(|| path.to_owned(), |(path, _)| path);
+        if let (Place::Tree(index), inner) = place(mounted, &target)
+            && let Some(tree) = self.tree(Some(index))
+        {
+            self.stubs.extend(missing_below(store, &tree, &inner).map(|path| (Some(index), path)));
+        }
+        PathBuf::from(target)
     }
 }
