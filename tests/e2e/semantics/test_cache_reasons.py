@@ -207,3 +207,21 @@ def test_transfers_are_no_steps(fresh: Engine, tmp_path: Path) -> None:
         said = fresh.kukri("query", document, cwd=tmp_path).stderr
         assert any(line.startswith(summary) for line in said.splitlines()), said
     assert (tmp_path / "out").read_text() == "a"
+
+
+def test_another_network_is_told(fresh: Engine) -> None:
+    """What a step sees of the network belongs to it: a result with another is not taken for it."""
+    modes = ["bridge", "none", "host"]
+    document = chain("ls /sys/class/net")
+
+    def in_mode(mode: str) -> tuple[list[str], str]:
+        fresh.stop()
+        fresh.env["KUKRI_NETWORK"] = mode
+        return said_of(fresh, document, "sh "), fresh.kukri("query", document).stdout
+
+    first = [in_mode(mode) for mode in modes]
+    assert [said for said, _ in first] == [["first run"], ["changed: network"], ["changed: network"]]
+    interfaces = [answer.count("\\n") for _, answer in first]
+    assert interfaces[:2] == [2, 1], first
+    assert [in_mode(mode) for mode in modes] == [(["CACHED"], answer) for _, answer in first]
+    assert why(fresh, "class/net") == ["changed: network"] * 2 + ["first run that is known"]

@@ -23,7 +23,7 @@ pub struct EngineConfig {
     pub secret_salt: [u8; 32],
 }
 
-/// What every exec gets from the engine's machine. None of it is part of a cache key or of an image.
+/// What every exec gets from the engine's machine. None of it is part of an image, and of a cache key the network alone.
 #[derive(Clone, Debug, Default)]
 pub struct ExecEnvironment {
     /// Proxy variables.

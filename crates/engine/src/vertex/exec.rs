@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use kukri_model::{Digest, Encoder};
 use kukri_oci::ImageConfig;
+use kukri_sandbox::NetworkMode;
 use kukri_solver::ContentKey;
 use kukri_tree::TreeId;
 
@@ -50,6 +51,8 @@ pub struct Exec {
     pub privileged: bool,
     /// With an init as PID 1.
     pub init: bool,
+    /// How much of a network it sees.
+    pub network: NetworkMode,
     /// Fail with this message instead of running (`withError`).
     pub fail: Option<Arc<str>>,
     /// What earlier steps said about the image.
@@ -259,6 +262,17 @@ impl Exec {
         part("noInit".into(), &mut |key| {
             key.bool(!self.init);
         });
+        // A bridge is no part: what was kept before there was this one was found with it.
+        let network = match self.network {
+            NetworkMode::Bridge => None,
+            NetworkMode::None => Some("none"),
+            NetworkMode::Host => Some("host"),
+        };
+        if let Some(network) = network {
+            part("network".into(), &mut |key| {
+                key.str(network);
+            });
+        }
         for (name, value) in &self.env {
             part(format!("variable {name}"), &mut |key| {
                 key.str(value);

@@ -151,6 +151,7 @@ impl Run for WithExec {
             expect: self.expect,
             privileged: self.insecure_root_capabilities,
             init: !self.no_init,
+            network: cx.engine.environment().network,
             fail: on.error.clone(),
             described: Described {
                 config: Arc::clone(&on.config),
