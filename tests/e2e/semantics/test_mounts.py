@@ -160,13 +160,13 @@ def test_owner_names_come_from_the_containers_own_files(q: Any) -> None:
         withFile(path: "/one", source: {file}, owner: "nobody")
         withFile(path: "/m/two", source: {file}, owner: "nobody:users", permissions: 384)
         withDirectory(path: "/dir", source: {source}, owner: "nobody:users", permissions: 488)
-        withDirectory(path: "/m", source: {source}, owner: "nobody", include: ["d"])
+        withDirectory(path: "/m/d", source: {source}, owner: "nobody", include: ["d"])
         withNewFile(path: "/new/three", contents: "", owner: "77", permissions: 448)
     """
-    script = "stat -c '%n %a %u:%g' /one /m/two /dir /dir/a /dir/d/b /m/d/b /new /new/three"
+    script = "stat -c '%n %a %u:%g' /one /m/two /dir /dir/a /dir/d/b /m/d/d/b /new /new/three"
     assert q.sh(script, steps).splitlines() == [
         "/one 644 65534:65534", "/m/two 600 65534:100", "/dir 750 65534:100", "/dir/a 750 65534:100", "/dir/d/b 750 65534:100",
-        "/m/d/b 644 65534:65534", "/new 755 0:0", "/new/three 700 77:77",
+        "/m/d/d/b 644 65534:65534", "/new 755 0:0", "/new/three 700 77:77",
     ]  # fmt: skip
     assert "ghost" in q.fails("ask", f'withFile(path: "/x", source: {file}, owner: "ghost")', "sync").message
 
@@ -388,8 +388,8 @@ def test_directories_lie_on_directories_and_files_on_files(q: Any) -> None:
 def test_what_unmounts_and_what_changes_the_mount(q: Any) -> None:
     """5.4: a step on exactly a mount path unmounts first.
 
-    But by the same section, `withDirectory`, and `withFile` on a directory, copy *into* it and merge: what is below a
-    mount path changes the mounted tree. So only a mount that nothing can be copied into is unmounted by them.
+    Below a mount path it changes the mounted tree. So does what puts files into a mounted directory under names of their
+    own: `withFiles`, and `withFile` with a `/` at the end.
     """
     source, file, other = q.dir_id(a="1"), q.file_id("f", "x"), q.dir_id(b="2")
     directory = f'withMountedDirectory(path: "/m", source: {source})'
@@ -399,7 +399,9 @@ def test_what_unmounts_and_what_changes_the_mount(q: Any) -> None:
         (f'{directory}\nwithFile(path: "/m/", source: {file})', ["/m"], ["m/a", "m/f"]),
         (f'{directory}\nwithFiles(path: "/m", sources: [{file}])', ["/m"], ["m/a", "m/f"]),
         (f'{directory}\nwithNewFile(path: "/m", contents: "")', [], ["m"]),
-        (f'{directory}\nwithDirectory(path: "/m", source: {other})', ["/m"], ["m/a", "m/b"]),
+        (f'{directory}\nwithDirectory(path: "/m", source: {other})', [], ["m/b"]),
+        (f'{directory}\nwithDirectory(path: "/m/", source: {other})', [], ["m/b"]),
+        (f'{directory}\nwithDirectory(path: "/m/d", source: {other})', ["/m"], ["m/a", "m/d/"]),
         (f'{directory}\nwithSymlink(target: "t", linkName: "/m")', [], ["m"]),
         (f'{directory}\nwithoutDirectory(path: "/m")', [], []),
         (f'{directory}\nwithoutFile(path: "/m")', [], []),

@@ -1034,8 +1034,8 @@ class Container(SyncObject):
         """Copies the contents of a directory into a directory of the container, merging with what is
         there.
 
-        A directory that is mounted exactly there stays mounted, and gets the contents as well; anything
-        else that is mounted there is unmounted first.
+        What is mounted exactly at the path is unmounted first; below the path of a mounted directory, the
+        step changes what is mounted.
 
         Args:
             path: Where. Made (0755) if missing.

@@ -344,9 +344,9 @@ impl Container {
         }
     }
 
-    /// Like [`Container::edited`], for steps that change what is in the directory at `path`: a mount exactly there is
-    /// changed, not removed.
-    pub fn edited_below(
+    /// Like [`Container::edited`], for steps that put something into the directory at `path`, which is below it: a directory
+    /// that is mounted exactly there is changed, not removed.
+    fn edited_below(
         &self,
         path: &str,
         change: impl FnOnce(TreeHandle, String) -> TreeHandle,

@@ -14,14 +14,14 @@ use crate::vertex::edit::{Owner, Selection, Step, edit};
 
 /// Copies the contents of a directory into a directory of the container, merging with what is there.
 ///
-/// A directory that is mounted exactly there stays mounted, and gets the contents as well; anything else that is mounted
-/// there is unmounted first.
+/// What is mounted exactly at the path is unmounted first; below the path of a mounted directory, the step changes what is
+/// mounted.
 #[derive(Operation)]
 #[operation(on = "Container", returns = "Container!")]
 #[example(r#"container.from(address: "alpine").withDirectory(path: "/src", source: host.directory(path: "src")).withExec(args: ["ls", "/src"]).stdout"# => r#""hello.py\n""#)]
 #[example(r#"container.withDirectory(path: "/src", source: host.directory(path: "."), include: ["**/*.py"], exclude: ["tests"]).directory(path: "/src").glob(pattern: "**")"# => r#"["src/", "src/hello.py"]"#)]
 #[example(r#"container.from(address: "alpine").withDirectory(path: "/src", source: host.directory(path: "src"), owner: "nobody").withExec(args: ["stat", "-c", "%U", "/src/hello.py"]).stdout"# => r#""nobody\n""#)]
-#[example(r#"container.withMountedDirectory(path: "/m", source: directory.withNewFile(path: "a", contents: "")).withDirectory(path: "/m", source: directory.withNewFile(path: "b", contents: "")).directory(path: "/m").entries"# => r#"["a", "b"]"#)]
+#[example(r#"container.withMountedDirectory(path: "/m", source: directory.withNewFile(path: "a", contents: "")).withDirectory(path: "/m", source: directory.withNewFile(path: "b", contents: "")).rootfs.glob(pattern: "**")"# => r#"["m/", "m/b"]"#)]
 pub struct WithDirectory {
     /// Where. Made (0755) if missing.
     path: String,
@@ -56,7 +56,7 @@ impl Run for WithDirectory {
         let mode = crate::objects::optional_mode(self.permissions)?;
         let selection = Selection { include: self.include, exclude: self.exclude, gitignore: self.gitignore };
         let source = self.source.object.source.clone();
-        on.edited_below(&path, |tree, path| {
+        on.edited(&path, |tree, path| {
             edit(tree, Step::Merge { path: path.into(), source, selection, mode, owner: Some(step_owner) })
         })
     }
