@@ -179,3 +179,10 @@ def test_texts_that_are_replaced(narrow: Engine, small: Session) -> None:
     peak = resident("VmHWM") - before
     # A few of them: what was freed goes back to the kernel a little later, under load as much as seven times the size.
     assert peak < 10 * size, f"{peak} above {before}"
+
+
+def test_what_comes_out_of_replacing_has_a_bound(small: Session) -> None:
+    """A few short steps could fill any disk: it is counted before anything is written."""
+    steps = [f'withReplaced(search: "x", replacement: "{"x" * by}", all: true)' for by in (1024, 1024, 1025)]
+    with pytest.raises(GraphQLError, match=r"a: would have 1074790400 bytes .* \(at most 1073741824\)"):
+        small.chain("\n".join(steps), "size", root='file(name: "a", contents: "x")')

@@ -14,7 +14,8 @@ use super::edit::{Source, Step};
 use super::edit_run::{Blobs, Contents, NewBlobs, content_of, directory_at, file_at, next};
 use crate::error::{OpError, OrFail};
 
-/// Largest file in which a text is replaced, in bytes: it is in memory meanwhile, but not what comes out.
+/// Largest file in which a text is replaced, and largest that comes out, in bytes. The one is in memory meanwhile; the other
+/// goes to the disk, which a few short steps would fill otherwise.
 const MAX_REPLACED: u64 = 1 << 30;
 
 /// Longest content that stays in memory until the end of a chain of steps, in bytes; longer ones go to the store as they come.
@@ -89,6 +90,13 @@ pub(super) fn run(
             let at = |error: TreeError| OpError::new(format!("{path}: {error}"));
             let replacing = Replacing::new(&content, search.as_bytes(), replacement.as_bytes(), *which);
             let replacing = replacing.map_err(at)?;
+            if replacing.size() > MAX_REPLACED {
+                return Err(OpError::new(format!(
+                    "{path}: would have {} bytes with the text replaced, which are too many (at most {MAX_REPLACED}); use a \
+                     program such as sed in a container",
+                    replacing.size()
+                )));
+            }
             let meta = Meta { mtime_ns, ..meta };
             if replacing.size() > SHORT {
                 let mut writer = store.blob_writer();
