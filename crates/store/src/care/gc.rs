@@ -7,9 +7,6 @@ use crate::care::prune::{PruneOptions, PruneReport};
 use crate::error::{Result, StoreError};
 use crate::memory::recent::Spare;
 
-/// How often a collection tries to get below a limit.
-const PASSES: usize = 3;
-
 /// The limits that [`Store::gc`] keeps to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
@@ -77,18 +74,12 @@ impl Store {
         // By what was free before: what was dropped may not be deleted yet.
         let room = used.saturating_sub(budget.min_free_bytes.saturating_sub(disk_free));
         let max_bytes = budget.max_bytes.min(room.max(budget.reserved_bytes()));
-        let mut limit = max_bytes;
-        for _ in 0..PASSES {
-            if report.kept_bytes <= max_bytes {
-                break;
-            }
+        if report.kept_bytes > max_bytes {
             report.add(self.prune(&PruneOptions {
-                max_bytes: Some(limit),
+                max_bytes: Some(max_bytes),
                 spare: live,
                 ..PruneOptions::default()
             })?);
-            // A prune counts what results need, and not the index, nor contents that are only spared.
-            limit = limit.saturating_sub(report.kept_bytes.saturating_sub(max_bytes));
         }
         // Not before: to write to the index of a full disk takes the room that was made.
         self.forget_calls(

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use kukri_model::Digest;
 
 use crate::Store;
+use crate::care::mark::Marks;
 use crate::care::needed::Needed;
+use crate::care::sweep::Gaps;
 use crate::care::usage::{Entry, Stored};
 use crate::disk::reserve;
 use crate::error::{Result, StoreError};
@@ -21,7 +23,7 @@ use crate::store::Inner;
 pub struct PruneOptions {
     /// Drop every result, whatever the budget. What running work uses stays.
     pub all: bool,
-    /// Drop least recently used results until the store has at most this many bytes.
+    /// Drop least recently used results until the store has at most this many bytes, without volumes.
     pub max_bytes: Option<u64>,
     /// Drop least recently used results until the disk has at least this many bytes free.
     pub min_free_bytes: Option<u64>,
@@ -79,45 +81,33 @@ impl Store {
             reserve::give_up_when_full(self.root());
         }
         let recent = Watching::start(inner, options.spare);
-        let before = inner.data_bytes()?;
+        let mut before = inner.data_bytes()?;
+        let mut limit = limit(inner, options, before)?;
+        if limit.as_ref().is_some_and(|limit| before > limit.max) {
+            // No result goes in place of pages that hold nothing, and of the log.
+            inner.shrink_index(true)?;
+            before = inner.data_bytes()?;
+            limit = self::limit(inner, options, before)?;
+        }
+        let over = limit.as_ref().is_some_and(|limit| before > limit.max);
+        // What is left in a pack is copied before the pack goes.
+        let gaps = if over && self.disk()?.1 >= ROOM_TO_COPY { Gaps::Small } else { Gaps::Large };
         let mut report = PruneReport::default();
         let results = inner.results()?;
-        let mut needed = Needed::find(inner, &recent.spared, &results)?;
-        let (mut marks, mut kept) = (std::mem::take(&mut needed.marks), needed.bytes);
-        let limit = limit(inner, options, before)?;
-        let mut doomed = Vec::new();
-        // Strictly by age: once there is no room, older ones do not slip through because they are small.
-        let mut full = false;
-        for stored in results {
-            if needed.has(&stored) {
-                continue;
-            }
-            let spared = options.spare_recent && unused(&stored) < self.config().grace;
-            let mut reason = reason(options, &stored);
-            if reason.is_none() {
-                let room = match limit {
-                    Some((max, _)) if selected(options, &stored) && !spared => {
-                        max.checked_sub(kept + stored.value_bytes).filter(|_| !full)
-                    }
-                    _ => Some(u64::MAX),
-                };
-                let added = match room {
-                    Some(room) => marks.try_roots(inner, &stored.roots, room)?,
-                    None => None,
-                };
-                match (added, limit) {
-                    (Some(bytes), _) => kept += stored.value_bytes + bytes,
-                    (None, Some((max, why))) => {
-                        full = true;
-                        reason = Some(format!("{why}; least recently used ({max} bytes can stay)"));
-                    }
-                    (None, None) => {}
+        let needed = Needed::find(inner, &recent.spared, &results)?;
+        let mut plan = self.plan(options, &results, &needed, limit.as_ref())?;
+        if let Some(limit) = limit.as_mut().filter(|_| over) {
+            // What results need is not all: there are the index, gaps in packs, and contents that are only spared.
+            for _ in 0..PASSES {
+                let lacking = before.saturating_sub(plan.frees(inner, gaps)?).saturating_sub(limit.max);
+                if lacking == 0 || limit.room == 0 {
+                    break;
                 }
-            }
-            if let Some(reason) = reason {
-                doomed.push((stored, reason));
+                limit.room = limit.room.min(plan.kept).saturating_sub(lacking);
+                plan = self.plan(options, &results, &needed, Some(limit))?;
             }
         }
+        let Plan { mut marks, doomed, .. } = plan;
         // Sizes of what goes come after all that stays was counted.
         let mut keys = Vec::new();
         let mut counted = marks.clone();
@@ -130,18 +120,63 @@ impl Store {
             keys.push(stored.key);
             report.dropped.push(Dropped { entry: stored.entry(bytes), reason });
         }
-        drop(counted);
+        drop((counted, needed, results));
         if options.dry_run {
-            inner.would_sweep(&marks, &mut report)?;
+            inner.would_sweep(&marks, gaps, &mut report)?;
             report.kept_bytes = before.saturating_sub(report.freed_bytes);
         } else {
             inner.drop_on_full_disk(&keys)?;
-            inner.sweep(&mut marks, &mut report)?;
+            inner.sweep(&mut marks, gaps, &mut report)?;
             report.kept_bytes = inner.data_bytes()?;
             inner.make_room();
         }
         self.prune_volumes(options, &mut report)?;
         Ok(report)
+    }
+
+    /// Which results go.
+    fn plan<'a>(
+        &self,
+        options: &PruneOptions,
+        results: &'a [Stored],
+        needed: &Needed,
+        limit: Option<&Limit>,
+    ) -> Result<Plan<'a>> {
+        let inner = &*self.inner;
+        let mut plan = Plan { marks: needed.marks.clone(), kept: needed.bytes, doomed: Vec::new() };
+        // Strictly by age: once there is no room, older ones do not slip through because they are small.
+        let mut full = false;
+        for stored in results {
+            if needed.has(stored) {
+                continue;
+            }
+            let spared = options.spare_recent && unused(stored) < self.config().grace;
+            let mut reason = reason(options, stored);
+            if reason.is_none() {
+                let room = match limit {
+                    Some(limit) if selected(options, stored) && !spared => {
+                        limit.room.checked_sub(plan.kept + stored.value_bytes).filter(|_| !full)
+                    }
+                    _ => Some(u64::MAX),
+                };
+                let added = match room {
+                    Some(room) => plan.marks.try_roots(inner, &stored.roots, room)?,
+                    None => None,
+                };
+                match (added, limit) {
+                    (Some(bytes), _) => plan.kept += stored.value_bytes + bytes,
+                    (None, Some(Limit { max, why, .. })) => {
+                        full = true;
+                        reason = Some(format!("{why}; least recently used ({max} bytes can stay)"));
+                    }
+                    (None, None) => {}
+                }
+            }
+            if let Some(reason) = reason {
+                plan.doomed.push((stored, reason));
+            }
+        }
+        Ok(plan)
     }
 
     fn prune_volumes(&self, options: &PruneOptions, report: &mut PruneReport) -> Result<()> {
@@ -168,6 +203,12 @@ impl Store {
     }
 }
 
+/// How often a limit is tried to be met with less room for results.
+const PASSES: usize = 4;
+
+/// Free bytes of the disk from which on packs with small gaps are emptied as well: more than are in a pack.
+const ROOM_TO_COPY: u64 = 256 << 20;
+
 /// How long dropping waits for room on a full disk.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -185,6 +226,35 @@ impl Inner {
                 outcome => return outcome,
             }
         }
+    }
+}
+
+/// Bytes that may stay.
+struct Limit {
+    /// In all.
+    max: u64,
+    /// Of results, with what they need.
+    room: u64,
+    /// What to say about those that are over it.
+    why: &'static str,
+}
+
+/// What stays, and what goes.
+struct Plan<'a> {
+    /// All that stays.
+    marks: Marks,
+    /// Its bytes, as far as they are counted.
+    kept: u64,
+    /// Results that go, and why.
+    doomed: Vec<(&'a Stored, String)>,
+}
+
+impl Plan<'_> {
+    /// Bytes that are free afterwards, as far as they are counted.
+    fn frees(&self, inner: &Inner, gaps: Gaps) -> Result<u64> {
+        let mut report = PruneReport::default();
+        inner.would_sweep(&self.marks, gaps, &mut report)?;
+        Ok(report.freed_bytes + self.doomed.iter().map(|(stored, _)| stored.value_bytes).sum::<u64>())
     }
 }
 
@@ -219,20 +289,20 @@ fn matches(options: &PruneOptions, label: &str, id: &str) -> bool {
     options.filter.as_ref().is_none_or(|filter| label.contains(filter) || id.contains(filter))
 }
 
-/// Bytes the results may have, and what to say about those that are over it.
-fn limit(inner: &Inner, options: &PruneOptions, now: u64) -> Result<Option<(u64, &'static str)>> {
-    let mut limit = options.max_bytes.map(|max| (max, "over the size limit of the store"));
+fn limit(inner: &Inner, options: &PruneOptions, now: u64) -> Result<Option<Limit>> {
+    let limit = |max, why| Limit { max, room: max, why };
+    let mut found = options.max_bytes.map(|max| limit(max, "over the size limit of the store"));
     if let Some(min_free) = options.min_free_bytes {
         let root = inner.layout.root();
         let disk = rustix::fs::statvfs(root).map_err(StoreError::os("look at the disk of", root))?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         let need = min_free.saturating_sub(free);
         let max = now.saturating_sub(need);
-        if need > 0 && limit.is_none_or(|(other, _)| max < other) {
-            limit = Some((max, "the disk has less free space than it should"));
+        if need > 0 && found.as_ref().is_none_or(|other| max < other.max) {
+            found = Some(limit(max, "the disk has less free space than it should"));
         }
     }
-    Ok(limit)
+    Ok(found)
 }
 
 fn unused(stored: &Stored) -> Duration {

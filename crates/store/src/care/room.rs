@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
+use crate::error::Result;
 use crate::memory::lock;
 use crate::store::Inner;
 
@@ -13,6 +14,25 @@ use crate::store::Inner;
 const PLENTY: u64 = 1 << 30;
 
 impl Inner {
+    /// Makes the index as short as what is in it. `log`: also its log, where nothing else could be given back.
+    pub(crate) fn shrink_index(&self, log: bool) -> Result<()> {
+        let shrunk = self.index.vacuum().and_then(|pages| {
+            if pages == 0 && !log {
+                return Ok(());
+            }
+            // First what the rows refer to, then the rows.
+            let _ = rustix::fs::syncfs(self.layout.objects());
+            self.index.checkpoint()?;
+            self.index.empty_log()
+        });
+        match shrunk {
+            // To shorten it takes room in its log first.
+            Err(error) if error.is_full() => tracing::warn!(%error, "the index stays as long as it is"),
+            other => other?,
+        }
+        Ok(())
+    }
+
     /// Deletes what is in the trash, at once, if the disk has little room. Best effort.
     pub(crate) fn make_room(&self) {
         let Ok(disk) = rustix::fs::statvfs(self.layout.root()) else { return };

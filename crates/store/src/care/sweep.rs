@@ -26,19 +26,28 @@ const STEP: usize = 1000;
 /// From this length on, the pack that is being written to is emptied like others.
 const TURN: u64 = 1 << 20;
 
+/// Which packs are emptied, by what in them nothing needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Gaps {
+    /// Those where it is half or more.
+    Large,
+    /// Those where it is an eighth or more: results would have to go in its place.
+    Small,
+}
+
 impl Inner {
-    pub(crate) fn sweep(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
+    pub(crate) fn sweep(&self, marks: &mut Marks, gaps: Gaps, report: &mut PruneReport) -> Result<()> {
         self.sweep_layers(marks, report)?;
         self.sweep_nodes(marks, report)?;
         self.sweep_packed(marks, report)?;
         self.sweep_objects(marks, report)?;
         self.sweep_leftovers(marks)?;
-        self.compact(marks, report)?;
-        self.index.read("give pages back", |connection| connection.execute_batch("PRAGMA incremental_vacuum"))
+        self.compact(marks, gaps, report)?;
+        self.shrink_index(gaps == Gaps::Small)
     }
 
     /// What [`Inner::sweep`] would report if nobody touched anything meanwhile.
-    pub(crate) fn would_sweep(&self, marks: &Marks, report: &mut PruneReport) -> Result<()> {
+    pub(crate) fn would_sweep(&self, marks: &Marks, gaps: Gaps, report: &mut PruneReport) -> Result<()> {
         let live = self.live_layers(marks)?;
         for (_, bytes) in self.layers()?.iter().filter(|(id, _)| !live.contains(id)) {
             report.layers += 1;
@@ -54,15 +63,15 @@ impl Inner {
         }
         report.packed += self.dead_packed(marks)?.len() as u64;
         for (id, len) in self.packs.list().map_err(StoreError::io("list", self.layout.packs()))? {
-            report.freed_bytes += self.gain_of_emptying(id, len, marks)?;
+            report.freed_bytes += self.gain_of_emptying(id, len, marks, gaps)?;
         }
         Ok(())
     }
 
     /// Bytes that are freed when a pack is emptied, 0 where it stays as it is.
-    pub(crate) fn gain_of_emptying(&self, id: u32, len: u64, marks: &Marks) -> Result<u64> {
+    pub(crate) fn gain_of_emptying(&self, id: u32, len: u64, marks: &Marks, gaps: Gaps) -> Result<u64> {
         let live = self.live_in_pack(id, |digest| marks.blobs.contains(digest))?;
-        Ok(if self.is_worth_emptying(id, len, live) { len.saturating_sub(live) } else { 0 })
+        Ok(if self.is_worth_emptying(id, len, live, gaps) { len.saturating_sub(live) } else { 0 })
     }
 
     /// Stops the others, and marks what they asked for up to now.
@@ -142,9 +151,13 @@ impl Inner {
         })
     }
 
-    /// Whether little of a pack is needed. The one that is written to must be worth to begin another for.
-    fn is_worth_emptying(&self, id: u32, len: u64, live: u64) -> bool {
-        live <= len / 2 && !self.packs.is_held(id) && (id != self.packs.current() || len >= TURN)
+    /// Whether so little of a pack is needed. The one that is written to must be worth to begin another for.
+    fn is_worth_emptying(&self, id: u32, len: u64, live: u64, gaps: Gaps) -> bool {
+        let most = match gaps {
+            Gaps::Large => len / 2,
+            Gaps::Small => len - len / 8,
+        };
+        live <= most && !self.packs.is_held(id) && (id != self.packs.current() || len >= TURN)
     }
 
     /// The caller holds the gate for writing: who was told before that something is there has to look again.
@@ -328,21 +341,21 @@ impl Inner {
         Ok(())
     }
 
-    /// Copies what is left in packs that are mostly empty, and drops those.
-    fn compact(&self, marks: &mut Marks, report: &mut PruneReport) -> Result<()> {
-        let mut mostly_empty = Vec::new();
+    /// Copies what is left in packs that have large gaps, and drops those.
+    fn compact(&self, marks: &mut Marks, gaps: Gaps, report: &mut PruneReport) -> Result<()> {
+        let mut worth = Vec::new();
         {
             let _gate = self.step(marks)?;
             for (id, len) in self.packs.list().map_err(StoreError::io("list", self.layout.packs()))? {
-                if self.is_worth_emptying(id, len, self.live_in_pack(id, |_| true)?) {
-                    mostly_empty.push((id, len));
+                if self.is_worth_emptying(id, len, self.live_in_pack(id, |_| true)?, gaps) {
+                    worth.push((id, len));
                 }
             }
-            if mostly_empty.iter().any(|(id, _)| *id == self.packs.current()) {
+            if worth.iter().any(|(id, _)| *id == self.packs.current()) {
                 self.packs.turn();
             }
         }
-        for (id, len) in mostly_empty {
+        for (id, len) in worth {
             let _gate = self.step(marks)?;
             if self.packs.is_held(id) {
                 continue;

@@ -8,6 +8,7 @@ use kukri_model::Digest;
 use crate::Store;
 use crate::care::mark::Marks;
 use crate::care::needed::Needed;
+use crate::care::sweep::Gaps;
 use crate::error::{Result, StoreError};
 use crate::memory::lock;
 use crate::memory::recent::Spare;
@@ -224,7 +225,7 @@ impl Inner {
         usage.bytes = 0;
         for (id, len) in self.packs.list().map_err(StoreError::io("list", self.layout.packs()))? {
             usage.bytes += len;
-            usage.reclaimable += self.gain_of_emptying(id, len, needed)?;
+            usage.reclaimable += self.gain_of_emptying(id, len, needed, Gaps::Large)?;
         }
         Ok(usage)
     }

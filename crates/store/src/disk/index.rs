@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -117,6 +118,37 @@ impl Index {
         })
     }
 
+    /// Gives the pages that hold nothing back, a part at a time, so that nobody waits for long; tells how many those were. The
+    /// file gets shorter when the log is moved.
+    pub(crate) fn vacuum(&self) -> Result<u64> {
+        let mut all = 0;
+        loop {
+            let pages = self.write("give pages back", |transaction| {
+                // A row for each page: who takes one row gives one page back.
+                let mut vacuum = transaction.prepare_cached(VACUUM)?;
+                let (mut rows, mut pages) = (vacuum.query([])?, 0);
+                while rows.next()?.is_some() {
+                    pages += 1;
+                }
+                Ok(pages)
+            })?;
+            if pages == 0 {
+                return Ok(all);
+            }
+            all += pages;
+        }
+    }
+
+    /// Empties the log, all of which was moved, unless somebody reads what is in it at this moment.
+    pub(crate) fn empty_log(&self) -> Result<()> {
+        self.read("empty the log", |connection| {
+            connection.busy_timeout(Duration::ZERO)?;
+            let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            connection.busy_timeout(BUSY)?;
+            emptied
+        })
+    }
+
     /// Transactions since the store was opened.
     pub(crate) fn writes(&self) -> u64 {
         self.writes.load(Ordering::Relaxed)
@@ -142,9 +174,14 @@ const WRITER_CACHE_KIB: u32 = 4096;
 /// The same for each reading one. There may be many, and the kernel keeps the pages too.
 const READER_CACHE_KIB: u32 = 512;
 
+/// How long a connection waits for others.
+const BUSY: Duration = Duration::from_secs(30);
+/// Gives 4 MiB back.
+const VACUUM: &str = "PRAGMA incremental_vacuum(1024)";
+
 fn connect(path: &Path, cache_kib: u32) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_secs(30))?;
+    connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Without a sync at each commit: a commit survives the death of the process, and the loss of power costs at most
     // the last ones. The caretaker syncs files first and then moves the log, so a checkpoint of its own comes only

@@ -60,20 +60,22 @@ fn what_a_result_needs_stays_and_the_rest_goes() {
 #[test]
 fn the_budget_drops_what_was_used_longest_ago() {
     let store = new_store();
-    let results: Vec<_> = ["a", "b", "c", "d"].iter().map(|name| result(&store, name)).collect();
+    let results: Vec<_> = ["a", "b", "c", "d"].map(|name| result(&store, &name.repeat(4))).into();
     // Times of use have seconds.
     std::thread::sleep(Duration::from_millis(1100));
     store.get_result(&results[0].0).unwrap();
-    let one: u64 = 100 + 20_000;
-    let options =
-        PruneOptions { max_bytes: Some(2 * one + 40_000 + 4_000), dry_run: true, ..Default::default() };
+    // The log of the index goes before any result.
+    let limit = |less: u64| Some(store.space().unwrap().used - less);
+    let report = store.prune(&PruneOptions { max_bytes: limit(1), ..Default::default() }).unwrap();
+    assert_eq!(report.dropped, []);
+    let options = PruneOptions { max_bytes: limit(100_000), dry_run: true, ..Default::default() };
     let dry = store.prune(&options).unwrap();
     let report = store.prune(&PruneOptions { dry_run: false, ..options }).unwrap();
     let labels = |report: &kukri_store::PruneReport| -> Vec<String> {
         report.dropped.iter().map(|dropped| dropped.entry.label.clone()).collect()
     };
     assert_eq!(labels(&dry), labels(&report));
-    assert_eq!(labels(&report), ["c", "b"]);
+    assert_eq!(labels(&report), ["cccc", "bbbb"]);
     assert!(report.dropped[0].reason.contains("size limit"), "{}", report.dropped[0].reason);
     assert!(store.get_result(&results[0].0).unwrap().is_some());
     assert!(store.get_result(&results[1].0).unwrap().is_none());
@@ -374,6 +376,54 @@ fn volumes_go_only_when_asked_for() {
     assert_eq!(report.dropped.len(), 1);
     assert_eq!(store.list_volumes().unwrap()[0].key, "b");
     drop(used);
+}
+
+/// A limit holds for all there is: the index, and gaps in packs, are in the sizes that are told.
+#[test]
+fn a_limit_is_reached_where_that_is_possible() {
+    let store = new_store();
+    // What no prune drops.
+    for n in 0..60_u64 {
+        store.put_calls(vec![(Digest::of(&n.to_le_bytes()), n.to_le_bytes().repeat(5_000))]).unwrap();
+    }
+    let keys: Vec<Digest> = (0..20_u8)
+        .map(|n| {
+            // Large and small contents.
+            let tree = tree(&store, &[("large", &[n; 100_000]), ("small", &[n + 100; 10_000])]);
+            let key = Digest::of(&[n]);
+            store.put_result(&key, record(&n.to_string(), vec![Root::Tree(tree)])).unwrap();
+            key
+        })
+        .collect();
+    // The log of the index goes first.
+    let used = || store.space().unwrap().used;
+    store.prune(&PruneOptions { max_bytes: Some(used() - 1), ..PruneOptions::default() }).unwrap();
+    let before = used();
+    for max in [before - 300_000, before - 1_500_000] {
+        let options = PruneOptions { max_bytes: Some(max), ..PruneOptions::default() };
+        let dry = store.prune(&PruneOptions { dry_run: true, ..options.clone() }).unwrap();
+        let real = store.prune(&options).unwrap();
+        assert_eq!((dry.freed_bytes, &dry.dropped), (real.freed_bytes, &real.dropped));
+        assert!(used() <= max && used() > max - 200_000, "{} of {max}, {before} before", used());
+    }
+    assert!(store.get_result(&keys[19]).unwrap().is_some());
+    assert!(store.get_result(&keys[0]).unwrap().is_none());
+    sound(&store);
+}
+
+/// Pages of the index that hold nothing are given back, all of them.
+#[test]
+fn the_index_gets_shorter() {
+    let store = new_store();
+    for n in 0..100_u8 {
+        let long = kukri_store::ResultRecord { value: vec![n; 100_000], ..record("long", vec![]) };
+        store.put_result(&Digest::of(&[n]), long).unwrap();
+    }
+    let store = store.reopen();
+    assert!(store.space().unwrap().used > 10_000_000);
+    store.prune(&PruneOptions { spare: Spare::Nothing, ..ALL }).unwrap();
+    let used = store.space().unwrap().used;
+    assert!(used < 500_000, "{used}");
 }
 
 /// Also what refers to nothing takes room.
