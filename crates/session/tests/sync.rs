@@ -315,6 +315,34 @@ async fn files_that_change_all_the_time_do_not_spoil_a_sync() {
     setup.sync(".").await;
 }
 
+/// Each is taken as it was up to some length.
+#[tokio::test]
+async fn files_that_grow_all_the_time_are_taken() {
+    use std::io::Write;
+
+    let setup = setup().await;
+    let paths = ["short", "long"].map(|name| setup.path(name));
+    setup.write("short", "0");
+    setup.write("long", vec![b'0'; 2 << 20]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer_stop = Arc::clone(&stop);
+    let writer = std::thread::spawn(move || {
+        let mut files = paths.map(|path| fs::File::options().append(true).open(path).unwrap());
+        while !writer_stop.load(Ordering::SeqCst) {
+            for file in &mut files {
+                file.write_all(&[b'1'; 4096]).unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    for _ in 0..5 {
+        let id = setup.sync(".").await;
+        assert_eq!(setup.store.list(id).len(), 3);
+    }
+    stop.store(true, Ordering::SeqCst);
+    writer.join().unwrap();
+}
+
 #[tokio::test]
 async fn dropping_a_sync_stops_the_client_and_the_next_one_works() {
     let setup = setup().await;

@@ -68,14 +68,27 @@ pub(super) fn read_on(
     mut size: u64,
     buffer: &mut [u8],
 ) -> io::Result<ReadFile> {
+    let mut end = None;
     loop {
-        let filled = fill(file, buffer, u64::MAX)?;
+        // One that is written faster than it is read would have no end: what has grown ends where it ends now. Files of the
+        // kernel do not tell their length.
+        if size > stamp.size && end.is_none() {
+            let length = self::stamp(&fstat(file)?).size;
+            end = Some(if length < size { u64::MAX } else { length });
+        }
+        let filled = fill_up_to(file, buffer, end.unwrap_or(u64::MAX) - size)?;
         if filled == 0 {
             return Ok(ReadFile { stamp, size, digest: hasher.finalize().into() });
         }
         hasher.update(&buffer[..filled]);
         size += filled as u64;
     }
+}
+
+/// Reads until the buffer is full, the file ends, or so much was read.
+pub(super) fn fill_up_to(file: &OwnedFd, buffer: &mut [u8], most: u64) -> io::Result<usize> {
+    let room = usize::try_from(most).map_or(buffer.len(), |most| most.min(buffer.len()));
+    fill(file, &mut buffer[..room], most)
 }
 
 /// Reads until the buffer is full or the file ends. A read that ends exactly where the file was said to end saves the
@@ -113,4 +126,49 @@ pub(super) fn stamp(found: &Stat) -> Stamp {
 /// Times beyond the years 1677 to 2262 become the nearest that can be kept.
 pub(super) const fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::client::offer::Offer;
+
+    #[test]
+    fn a_file_that_grows_faster_than_it_is_read_has_an_end() {
+        for length in [1, 8 * SMALL] {
+            let file = tempfile::tempfile().unwrap();
+            file.set_len(length).unwrap();
+            let opened = OwnedFd::from(file.try_clone().unwrap());
+            let found = fstat(&opened).unwrap();
+            let (started, done) = (Instant::now(), AtomicBool::new(false));
+            let in_time = || started.elapsed() < Duration::from_secs(10);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    for step in 1.. {
+                        file.set_len(length + (step << 24)).unwrap();
+                        if done.load(Ordering::Relaxed) || !in_time() {
+                            return;
+                        }
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                });
+                let read = Offer::default().read(&opened, &found, &mut buffer()).unwrap();
+                done.store(true, Ordering::Relaxed);
+                assert!(in_time(), "it was read for as long as it grew: {} bytes", read.size);
+                assert!(read.size >= length);
+            });
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_kernel_is_read_whole_though_its_length_is_not_told() {
+        let file = OwnedFd::from(std::fs::File::open("/proc/kallsyms").unwrap());
+        let found = fstat(&file).unwrap();
+        assert_eq!(stamp(&found).size, 0);
+        let read = Offer::default().read(&file, &found, &mut buffer()).unwrap();
+        assert_eq!(read.size, std::fs::read("/proc/kallsyms").unwrap().len() as u64);
+    }
 }

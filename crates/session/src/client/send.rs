@@ -111,7 +111,8 @@ impl Reader {
             }
             Err(error) => return Err(failed(&error.into())),
         };
-        let filled = read::fill(&file, &mut self.buffer, size).map_err(|error| failed(&error))?;
+        // What was added since it was hashed is not a part of it.
+        let filled = read::fill_up_to(&file, &mut self.buffer, size).map_err(|error| failed(&error))?;
         if filled < self.buffer.len() {
             if Digest::of(&self.buffer[..filled]) != *digest {
                 return Err(changed());
@@ -140,12 +141,11 @@ impl Reader {
         let mut left = size;
         self.encoder.begin(digest, size);
         while filled > 0 {
-            let Some(rest) = left.checked_sub(filled as u64) else { return Ok(false) };
-            left = rest;
+            left -= filled as u64;
             hasher.update(&self.buffer[..filled]);
             self.encoder.extend(&self.buffer[..filled]);
             self.flush().map_err(StreamError::Send)?;
-            filled = read::fill(file, &mut self.buffer, u64::MAX).map_err(StreamError::Read)?;
+            filled = read::fill_up_to(file, &mut self.buffer, left).map_err(StreamError::Read)?;
         }
         Ok(left == 0 && Digest::from(hasher.finalize()) == *digest)
     }
