@@ -87,7 +87,7 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
         if writes > moved.0 && moved.1.elapsed() > MOVE_EVERY && inner.index.log_bytes() > LOG_BYTES {
             moved = (writes, Instant::now());
             // First what the rows refer to, then the rows.
-            sync(&inner);
+            inner.sync();
             if let Err(error) = inner.index.checkpoint() {
                 tracing::warn!(%error, "the log of the index grows");
             }
@@ -96,7 +96,7 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
             layer = (inner.last_layer(), Instant::now());
         } else if layer.0 > inner.synced.layer() && layer.1.elapsed() > CALM {
             layer.1 = Instant::now();
-            sync(&inner);
+            inner.sync();
         }
         let emptying = lock(&inner.emptying);
         let mut round = Round { signal, hurry: &inner.hurry, start: Instant::now(), done: 0 };
@@ -105,12 +105,6 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
         }
         drop(emptying);
         reserve::take(inner.layout.root());
-    }
-}
-
-fn sync(inner: &Inner) {
-    if let Err(error) = inner.sync() {
-        tracing::warn!(%error, "what is on the disk for certain is not noted");
     }
 }
 

@@ -33,12 +33,16 @@ impl Inner {
         Ok(())
     }
 
-    /// Sees to it that all that was written is on the disk, and notes that layers are.
-    pub(crate) fn sync(&self) -> io::Result<()> {
+    /// Sees to it that all that was written is on the disk, and notes that layers are. Best effort.
+    pub(crate) fn sync(&self) {
         // Before: what is made meanwhile may be too late.
         let last = self.last_layer();
-        rustix::fs::syncfs(self.layout.objects())?;
-        if last > self.synced.layer() { self.synced.note(last) } else { Ok(()) }
+        let synced = rustix::fs::syncfs(self.layout.objects()).map_err(io::Error::from);
+        let noted =
+            synced.and_then(|()| if last > self.synced.layer() { self.synced.note(last) } else { Ok(()) });
+        if let Err(error) = noted {
+            tracing::warn!(%error, "which layers are on the disk is not noted");
+        }
     }
 
     /// The layer that was begun last; it is complete when it has a number.

@@ -21,7 +21,7 @@ impl Inner {
                 return Ok(());
             }
             // First what the rows refer to, then the rows.
-            let _ = rustix::fs::syncfs(self.layout.objects());
+            self.sync();
             self.index.checkpoint()?;
             self.index.empty_log()
         });
