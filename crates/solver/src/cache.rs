@@ -25,10 +25,11 @@ pub trait ResultCache<V>: Send + Sync + 'static {
     /// By content.
     fn by_key(&self, key: &Digest) -> Lookup<V>;
 
-    /// The solver is about to give these from its memory: they count as looked up, and stay as long as if they had been.
+    /// The solver is about to give these from its memory: they count as looked up, by the recipe and by the key under which
+    /// the result is kept, and stay as long as if they had been.
     /// Gives a number that grows whenever something has gone that was there: then the solver forgets what it has in memory
     /// and looks it up. `None`: this would have to wait, for which there is no time unless `wait` is set.
-    fn remind(&self, remembered: &[(Recipe, V)], wait: bool) -> Option<u64> {
+    fn remind(&self, remembered: &[Remembered<V>], wait: bool) -> Option<u64> {
         let _ = (remembered, wait);
         Some(0)
     }
@@ -50,6 +51,17 @@ pub trait ResultCache<V>: Send + Sync + 'static {
     fn link(&self, definition: &Digest, key: &Digest, run: EarlierRun);
 }
 
+/// A result in the memory of the solver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered<V> {
+    /// What led to it.
+    pub recipe: Recipe,
+    /// The key of its content, if it is known.
+    pub key: Option<Digest>,
+    /// What it is.
+    pub value: V,
+}
+
 /// What leads to a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipe {
@@ -66,6 +78,8 @@ pub struct EarlierRun {
     pub age: Duration,
     /// How long it took.
     pub took: Duration,
+    /// The key of its content, if it is known.
+    pub key: Option<Digest>,
 }
 
 /// An earlier run, as it is compared with a later one.
@@ -178,9 +192,10 @@ impl<V: Clone + Send + Sync + 'static> ResultCache<V> for MemoryCache<V> {
 
     fn by_key(&self, key: &Digest) -> Lookup<V> {
         match self.state().values.get(key) {
-            Some((value, at, took)) => {
-                Lookup::Hit { value: value.clone(), run: EarlierRun { age: at.elapsed(), took: *took } }
-            }
+            Some((value, at, took)) => Lookup::Hit {
+                value: value.clone(),
+                run: EarlierRun { age: at.elapsed(), took: *took, key: Some(*key) },
+            },
             None => Lookup::Miss,
         }
     }

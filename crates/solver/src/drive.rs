@@ -228,7 +228,7 @@ impl<O: Op> Shared<O> {
             // A store in trouble costs the next run some time, but not this one its result.
             let _ = catch_unwind(AssertUnwindSafe(|| self.cache.store(record)));
         }
-        self.done(id, value, EarlierRun { age: Duration::ZERO, took: duration });
+        self.done(id, value, EarlierRun { age: Duration::ZERO, took: duration, key: None });
     }
 
     /// A run has failed: what later runs are compared with is kept before anybody hears of it.

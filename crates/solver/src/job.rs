@@ -190,11 +190,13 @@ pub(crate) struct Known<V> {
     pub(crate) born: Instant,
     /// How long the run took.
     pub(crate) took: Duration,
+    /// The key of its content, if it is known.
+    pub(crate) key: Option<Digest>,
 }
 
 impl<V> Known<V> {
     pub(crate) fn run(&self) -> EarlierRun {
-        EarlierRun { age: self.born.elapsed(), took: self.took }
+        EarlierRun { age: self.born.elapsed(), took: self.took, key: self.key }
     }
 }
 

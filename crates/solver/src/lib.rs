@@ -41,7 +41,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use cache::{Earlier, EarlierRun, Failure, Lookup, MemoryCache, Recipe, Record, ResultCache};
+pub use cache::{Earlier, EarlierRun, Failure, Lookup, MemoryCache, Recipe, Record, Remembered, ResultCache};
 pub use error::SolveError;
 pub use explain::explain;
 pub use observe::{Decision, HitBy, MissReason, NoObserver, Observer, Outcome, Vertex};

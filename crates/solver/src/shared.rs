@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kukri_model::Digest;
 
-use crate::cache::{EarlierRun, Recipe, ResultCache};
+use crate::cache::{EarlierRun, Recipe, Remembered, ResultCache};
 use crate::error::SolveError;
 use crate::job::{Effects, Gate, JobId, Joiner, Scope, Start};
 use crate::observe::{Decision, HitBy, Observer, Outcome, Vertex};
@@ -45,9 +45,8 @@ impl<O: Op> Shared<O> {
     /// To be done before looking into memory: what is there afterwards is also in the cache, and stays there for who asks
     /// now. Not so if it gives `false`, because it would have to wait and must not.
     pub(crate) fn remind(self: &Arc<Self>, wanted: &[Recipe], wait: bool) -> bool {
-        let remembered: Vec<(Recipe, O::Value)> = self.update(|state, _| {
-            wanted.iter().filter_map(|recipe| Some((*recipe, state.remembered(recipe)?))).collect()
-        });
+        let remembered: Vec<Remembered<O::Value>> =
+            self.update(|state, _| wanted.iter().filter_map(|recipe| state.remembered(*recipe)).collect());
         if remembered.is_empty() {
             return true;
         }

@@ -13,7 +13,7 @@ use kukri_model::Digest;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use crate::cache::{EarlierRun, Recipe};
+use crate::cache::{EarlierRun, Recipe, Remembered};
 use crate::job::{
     ByKey, Effects, Job, JobId, Known, MemoryHit, Request, Scope, Solved, Stage, Start, Storage, Waiter, Work,
 };
@@ -82,13 +82,13 @@ impl<O: Op> State<O> {
         })
     }
 
-    /// The value, if it is in memory.
-    pub(crate) fn remembered(&mut self, recipe: &Recipe) -> Option<O::Value> {
-        let known = match recipe {
+    /// The result, if it is in memory.
+    pub(crate) fn remembered(&mut self, recipe: Recipe) -> Option<Remembered<O::Value>> {
+        let known = match &recipe {
             Recipe::Definition(definition) => self.by_definition.get(definition),
             Recipe::Key(key) => self.by_key.get(key),
         };
-        known.map(|known| known.value.clone())
+        known.map(|known| Remembered { recipe, key: known.key, value: known.value.clone() })
     }
 
     /// Number of vertices in flight, of requests, and of free slots.
@@ -434,7 +434,8 @@ impl<O: Op> State<O> {
     fn remember(&mut self, fx: &mut Effects<O>, job: &Job<O>, value: &O::Value, run: EarlierRun) {
         let now = Instant::now();
         let born = now.checked_sub(run.age).unwrap_or(now);
-        let known = || Known { value: value.clone(), born, took: run.took };
+        let key = job.key.as_ref().map(|key| key.digest).or(run.key);
+        let known = || Known { value: value.clone(), born, took: run.took, key };
         if job.stable {
             let gone = self.by_definition.insert(job.definition, known());
             fx.garbage_values.extend(gone);

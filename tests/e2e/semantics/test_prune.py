@@ -286,6 +286,24 @@ def test_limits_that_leave_nothing(worked: Any, fresh: Engine, arguments: dict[s
         assert found == ["admin"] and fresh.bytes_on_disk() < MB
 
 
+def test_what_is_given_from_memory_is_used(fresh: Engine, asker: Any, tmp_path: Path) -> None:
+    """Also its result, and not only the way to it: what was used longest ago goes first."""
+    step = f"head -c {5 * MB} /dev/urandom > /older; {STAMP}"
+    with fresh.session(workdir=tmp_path) as session:
+        q = asker(session)
+        first = q.sh(step)
+        time.sleep(1.1)
+        make(q, "newer")
+        time.sleep(1.1)
+    with fresh.session(workdir=tmp_path) as session:
+        assert asker(session).sh(step) == first
+    with fresh.session(workdir=tmp_path) as session:
+        q = asker(session)
+        alone(q)
+        prune(q, maxUsedSpace=f'"{fresh.usage()["totalBytes"] - 3 * MB}"')
+        assert (made(q, "older"), made(q, "newer")) == (True, False)
+
+
 def test_reserved_space_stays(worked: Any, fresh: Engine) -> None:
     reserve = fresh.usage()["totalBytes"] - 3 * MB
     prune(worked, minFreeSpace='"100%"', reservedSpace=f'"{reserve}"')

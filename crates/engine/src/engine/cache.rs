@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use kukri_model::{Digest, Encoder};
-use kukri_solver::{ContentKey, Earlier, EarlierRun, Failure, Lookup, Recipe, Record, ResultCache};
+use kukri_solver::{
+    ContentKey, Earlier, EarlierRun, Failure, Lookup, Recipe, Record, Remembered, ResultCache,
+};
 use kukri_store::{ResultRecord, Store};
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +92,7 @@ impl ResultCache<VertexValue> for StoreCache {
         match self.0.get_result(key) {
             Ok(Some(bytes)) => match codec::decode(&bytes) {
                 // The store gives no result whose trees or contents are gone.
-                Some((value, run)) => Lookup::Hit { value, run },
+                Some((value, run)) => Lookup::Hit { value, run: EarlierRun { key: Some(*key), ..run } },
                 None => Lookup::Miss,
             },
             Ok(None) => Lookup::Miss,
@@ -101,14 +103,17 @@ impl ResultCache<VertexValue> for StoreCache {
         }
     }
 
-    fn remind(&self, remembered: &[(Recipe, VertexValue)], wait: bool) -> Option<u64> {
-        let mut keys = Vec::with_capacity(remembered.len());
+    fn remind(&self, remembered: &[Remembered<VertexValue>], wait: bool) -> Option<u64> {
+        let mut keys = Vec::with_capacity(2 * remembered.len());
         let mut roots = Vec::with_capacity(4 * remembered.len());
-        for (recipe, value) in remembered {
-            keys.push(match recipe {
-                Recipe::Definition(definition) => link_key(definition),
-                Recipe::Key(key) => *key,
-            });
+        for Remembered { recipe, key, value } in remembered {
+            match recipe {
+                // Else the result would be the first to go, and the link would lead nowhere.
+                Recipe::Definition(definition) => {
+                    keys.extend(key.iter().copied().chain([link_key(definition)]))
+                }
+                Recipe::Key(key) => keys.push(*key),
+            }
             roots.extend(codec::roots(value));
         }
         self.0.remind(&keys, &roots, wait)
@@ -253,7 +258,7 @@ mod tests {
             duration: Duration::ZERO,
         });
         for recipe in [Recipe::Definition(definition), Recipe::Key(digest)] {
-            let remembered = [(recipe, value.clone())];
+            let remembered = [Remembered { recipe, key: Some(digest), value: value.clone() }];
             std::thread::sleep(Duration::from_millis(5));
             let began = std::time::Instant::now();
             let known = cache.remind(&remembered, false).unwrap();

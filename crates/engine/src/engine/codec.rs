@@ -140,7 +140,7 @@ pub fn decode(bytes: &[u8]) -> Option<(VertexValue, EarlierRun)> {
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let age = now.saturating_sub(Duration::from_millis(kept.created_ms));
-    Some((value, EarlierRun { age, took: Duration::from_millis(kept.took_ms) }))
+    Some((value, EarlierRun { age, took: Duration::from_millis(kept.took_ms), key: None }))
 }
 
 fn layer(kept: KeptLayer) -> Option<LayerInfo> {

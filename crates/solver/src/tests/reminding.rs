@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::*;
-use crate::{Earlier, EarlierRun, Lookup, Recipe, Record, ResultCache};
+use crate::{Earlier, EarlierRun, Lookup, Recipe, Record, Remembered, ResultCache};
 
 /// A cache of which things may go.
 #[derive(Default)]
@@ -12,7 +12,7 @@ struct Shrinking {
     losses: AtomicU64,
     /// Whether something is just going.
     busy: AtomicBool,
-    reminded: Mutex<Vec<(Recipe, i64)>>,
+    reminded: Mutex<Vec<Remembered<i64>>>,
 }
 
 impl Shrinking {
@@ -22,7 +22,13 @@ impl Shrinking {
     }
 
     fn reminded(&self) -> Vec<(Recipe, i64)> {
-        std::mem::take(&mut self.reminded.lock().unwrap())
+        let reminded = std::mem::take(&mut *self.reminded.lock().unwrap());
+        // Each of them under its key as well: it is used, and not only what leads to it.
+        let kept = |remembered: &Remembered<i64>| {
+            remembered.key.is_some_and(|key| matches!(self.cache.by_key(&key), Lookup::Hit { .. }))
+        };
+        assert!(reminded.iter().all(kept), "{reminded:?}");
+        reminded.into_iter().map(|remembered| (remembered.recipe, remembered.value)).collect()
     }
 }
 
@@ -33,7 +39,7 @@ impl ResultCache<i64> for Arc<Shrinking> {
     fn by_key(&self, key: &Digest) -> Lookup<i64> {
         self.cache.by_key(key)
     }
-    fn remind(&self, remembered: &[(Recipe, i64)], wait: bool) -> Option<u64> {
+    fn remind(&self, remembered: &[Remembered<i64>], wait: bool) -> Option<u64> {
         if self.busy.load(Ordering::SeqCst) && !wait {
             return None;
         }
