@@ -65,10 +65,10 @@ class Address(Object):
         give the path of a checkout, or run git in a container.
 
         Args:
-            exclude: Patterns of what is left out, as in `.dockerignore`.
-            include: Patterns of what is taken; all if empty.
-            gitignore: Leave out what `.gitignore` files say.
-            no_cache: Look again at every call.
+            exclude: Patterns of what is left out, as in `.dockerignore`. Default: `[]`.
+            include: Patterns of what is taken; all if empty. Default: `[]`.
+            gitignore: Leave out what `.gitignore` files say. Default: `False`.
+            no_cache: Look again at every call. Default: `False`.
 
         Example:
             ```python
@@ -102,12 +102,12 @@ class Address(Object):
 
         Args:
             exclude: Patterns of what is left out. Has no effect: a file of the client's machine is taken
-                as it is.
+                as it is. Default: `[]`.
             include: Patterns of what is taken. Has no effect: a file of the client's machine is taken as
-                it is.
+                it is. Default: `[]`.
             gitignore: Leave out what `.gitignore` files say. Has no effect: a file of the client's machine
-                is taken as it is.
-            no_cache: Look again at every call.
+                is taken as it is. Default: `False`.
+            no_cache: Look again at every call. Default: `False`.
 
         Example:
             ```python

@@ -67,12 +67,15 @@ class Container(Object):
         withExec as the command that needs it
 
         Args:
-            args: The command; empty: entrypoint and default arguments.
-            use_entrypoint: Put the entrypoint before the arguments.
-            experimental_privileged_nesting: Give the command a session of its own to this engine.
-            insecure_root_capabilities: Run with all capabilities and devices.
-            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables.
-            no_init: Run the command as PID 1 itself, without the small init that reaps orphans.
+            args: The command; empty: entrypoint and default arguments. Default: `[]`.
+            use_entrypoint: Put the entrypoint before the arguments. Default: `False`.
+            experimental_privileged_nesting: Give the command a session of its own to this engine. Default:
+                `False`.
+            insecure_root_capabilities: Run with all capabilities and devices. Default: `False`.
+            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables. Default:
+                `False`.
+            no_init: Run the command as PID 1 itself, without the small init that reaps orphans. Default:
+                `False`.
 
         Example:
             ```python
@@ -106,7 +109,7 @@ class Container(Object):
         and secrets are not part of it.
 
         Args:
-            platform_variants: Further containers of the same image for other platforms.
+            platform_variants: Further containers of the same image for other platforms. Default: `[]`.
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
             media_types: Which family of media types is used. Default: `OCIMediaTypes`.
@@ -177,7 +180,8 @@ class Container(Object):
 
         Args:
             path: Which.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -306,8 +310,10 @@ class Container(Object):
         Args:
             path: Where.
             expected_type: Only if it is of this kind.
-            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to. Default:
+                `False`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -390,11 +396,12 @@ class Container(Object):
 
         Args:
             path: Where, relative to the client's working directory.
-            platform_variants: Further containers of the same image for other platforms.
+            platform_variants: Further containers of the same image for other platforms. Default: `[]`.
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
             media_types: Which family of media types is used. Default: `OCIMediaTypes`.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -432,7 +439,7 @@ class Container(Object):
         Args:
             name: Name of the image there: `app`, `registry.example.com/team/app:1.0`. Without a tag:
                 `latest`.
-            platform_variants: Further containers of the same image for other platforms.
+            platform_variants: Further containers of the same image for other platforms. Default: `[]`.
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
             media_types: Which family of media types is used. Default: `OCIMediaTypes`.
@@ -489,7 +496,8 @@ class Container(Object):
 
         Args:
             path: Which.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -582,7 +590,7 @@ class Container(Object):
 
         Args:
             source: The archive.
-            tag: Which image of the archive. Empty: the only one.
+            tag: Which image of the archive. Empty: the only one. Default: `""`.
 
         Example:
             ```python
@@ -712,7 +720,7 @@ class Container(Object):
             address: Where: `registry.example.com/team/app:1.0`. Without a tag: `latest`. A digest is an
                 error: it follows from the image.
             platform_variants: Further containers of the same image for other platforms; the image then has
-                an index.
+                an index. Default: `[]`.
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
             media_types: Which family of media types is used. Default: `OCIMediaTypes`.
@@ -763,7 +771,8 @@ class Container(Object):
 
         Args:
             path: Where.
-            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to.
+            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to. Default:
+                `False`.
 
         Example:
             ```python
@@ -857,9 +866,10 @@ class Container(Object):
         Not available in this engine yet: terminals are not supported yet; run commands with withExec
 
         Args:
-            cmd: The command; empty: that of `with_default_terminal_cmd`, else `sh`.
-            experimental_privileged_nesting: Give the command a session of its own to this engine.
-            insecure_root_capabilities: Run with all capabilities and devices.
+            cmd: The command; empty: that of `with_default_terminal_cmd`, else `sh`. Default: `[]`.
+            experimental_privileged_nesting: Give the command a session of its own to this engine. Default:
+                `False`.
+            insecure_root_capabilities: Run with all capabilities and devices. Default: `False`.
 
         Example:
             ```python
@@ -895,14 +905,17 @@ class Container(Object):
         withExec as the command that needs it
 
         Args:
-            random: Listen on ports that are free instead of the same numbers.
-            ports: Which ports; empty: those that are exposed.
-            args: The command; empty: entrypoint and default arguments.
-            use_entrypoint: Put the entrypoint before the arguments.
-            experimental_privileged_nesting: Give the command a session of its own to this engine.
-            insecure_root_capabilities: Run with all capabilities and devices.
-            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables.
-            no_init: Run the command as PID 1 itself, without the small init that reaps orphans.
+            random: Listen on ports that are free instead of the same numbers. Default: `False`.
+            ports: Which ports; empty: those that are exposed. Default: `[]`.
+            args: The command; empty: entrypoint and default arguments. Default: `[]`.
+            use_entrypoint: Put the entrypoint before the arguments. Default: `False`.
+            experimental_privileged_nesting: Give the command a session of its own to this engine. Default:
+                `False`.
+            insecure_root_capabilities: Run with all capabilities and devices. Default: `False`.
+            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables. Default:
+                `False`.
+            no_init: Run the command as PID 1 itself, without the small init that reaps orphans. Default:
+                `False`.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -1037,8 +1050,9 @@ class Container(Object):
 
         Args:
             args: The command.
-            experimental_privileged_nesting: Give the command a session of its own to this engine.
-            insecure_root_capabilities: Run with all capabilities and devices.
+            experimental_privileged_nesting: Give the command a session of its own to this engine. Default:
+                `False`.
+            insecure_root_capabilities: Run with all capabilities and devices. Default: `False`.
         """
         return self._new(
             Container,
@@ -1069,12 +1083,13 @@ class Container(Object):
         Args:
             path: Where. Made (0755) if missing.
             source: What.
-            exclude: Patterns of what is left out, as in `.dockerignore`.
-            include: Patterns of what is copied; all if empty.
-            gitignore: Leave out what the source's `.gitignore` files say.
+            exclude: Patterns of what is left out, as in `.dockerignore`. Default: `[]`.
+            include: Patterns of what is copied; all if empty. Default: `[]`.
+            gitignore: Leave out what the source's `.gitignore` files say. Default: `False`.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
             permissions: Permission bits of all that is copied. Default: those of the source.
 
         Example:
@@ -1160,7 +1175,7 @@ class Container(Object):
 
         Args:
             args: The entrypoint.
-            keep_default_args: Do not remove the default arguments.
+            keep_default_args: Do not remove the default arguments. Default: `False`.
 
         Example:
             ```python
@@ -1222,7 +1237,8 @@ class Container(Object):
         Args:
             name: Name of the variable.
             value: Its value.
-            expand: Replace `$NAME` and `${NAME}` in the value by the variables set so far.
+            expand: Replace `$NAME` and `${NAME}` in the value by the variables set so far. Default:
+                `False`.
 
         Example:
             ```python
@@ -1294,21 +1310,23 @@ class Container(Object):
 
         Args:
             args: The command with its arguments; empty: the container's default arguments.
-            use_entrypoint: Put the entrypoint before the arguments.
-            stdin: Text for the command's standard input.
-            redirect_stdin: File in the container for the command's standard input.
+            use_entrypoint: Put the entrypoint before the arguments. Default: `False`.
+            stdin: Text for the command's standard input. Default: `""`.
+            redirect_stdin: File in the container for the command's standard input. Default: `""`.
             redirect_stdout: File in the container that gets the standard output; `stdout` gives it all the
-                same.
+                same. Default: `""`.
             redirect_stderr: File in the container that gets the standard error; `stderr` gives it all the
-                same. If it is that of the standard output, it has both.
+                same. If it is that of the standard output, it has both. Default: `""`.
             expect: Which exit statuses are no failure. Default: `SUCCESS`.
             experimental_privileged_nesting: Give the command a session of its own to this engine. Not
                 available in this engine yet: commands cannot have a session of their own yet; make these
-                calls from the program that runs this one.
+                calls from the program that runs this one. Default: `False`.
             insecure_root_capabilities: Run with all capabilities and devices: the command can do what root
-                of the engine's machine can.
-            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables.
-            no_init: Run the command as PID 1 itself, without the small init that reaps orphans.
+                of the engine's machine can. Default: `False`.
+            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables. Default:
+                `False`.
+            no_init: Run the command as PID 1 itself, without the small init that reaps orphans. Default:
+                `False`.
 
         Example:
             ```python
@@ -1350,6 +1368,7 @@ class Container(Object):
             description: What is behind it.
             experimental_skip_healthcheck: Do not wait for the port to accept connections when run as a
                 service. Has no effect: there are no services to wait for yet; exposedPorts shows it.
+                Default: `False`.
 
         Example:
             ```python
@@ -1394,8 +1413,9 @@ class Container(Object):
             source: What.
             permissions: Permission bits. Default: those of the source.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1437,8 +1457,9 @@ class Container(Object):
             sources: What.
             permissions: Permission bits. Default: those of the sources.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1511,7 +1532,9 @@ class Container(Object):
                 identity.
             sharing: Whether execs may use it at the same time. Default: `SHARED`.
             owner: `user[:group]` of the volume's root. Empty: root. Part of the volume's identity.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1561,9 +1584,10 @@ class Container(Object):
             path: Where, in the container.
             source: What is mounted.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            read_only: Refuse writes.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            read_only: Refuse writes. Default: `False`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1603,8 +1627,9 @@ class Container(Object):
             path: Where, in the container.
             source: What is mounted.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1644,9 +1669,10 @@ class Container(Object):
             path: Where, in the container.
             source: The secret.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
+                and `/etc/group`. Empty: root. Default: `""`.
             mode: Permission bits. Default: `256`.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1682,7 +1708,8 @@ class Container(Object):
         Args:
             path: Where, in the container.
             size: Most bytes it may hold. Default: half of the memory.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1721,8 +1748,9 @@ class Container(Object):
             contents: What it holds.
             permissions: Permission bits. Default: `420`.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1861,7 +1889,8 @@ class Container(Object):
         Args:
             target: Where it points to; kept as it is.
             link_name: Where the link is.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1899,8 +1928,9 @@ class Container(Object):
         Args:
             path: Where.
             source: The socket.
-            owner: `user[:group]` that owns it; default: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            owner: `user[:group]` that owns it; default: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
         """
         return self._new(
             Container,
@@ -1982,7 +2012,8 @@ class Container(Object):
 
         Args:
             path: Absolute, or relative to the present one.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -2060,7 +2091,8 @@ class Container(Object):
 
         Args:
             path: Which; may be a pattern.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -2106,7 +2138,7 @@ class Container(Object):
         """Removes the entrypoint.
 
         Args:
-            keep_default_args: Do not remove the default arguments.
+            keep_default_args: Do not remove the default arguments. Default: `False`.
 
         Example:
             ```python
@@ -2190,7 +2222,8 @@ class Container(Object):
 
         Args:
             path: Which; may be a pattern (`*.log`).
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -2222,7 +2255,8 @@ class Container(Object):
 
         Args:
             paths: Which; may be patterns.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -2276,7 +2310,8 @@ class Container(Object):
 
         Args:
             path: Where, in the container.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -2352,7 +2387,8 @@ class Container(Object):
 
         Args:
             path: Where it is mounted.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
         """
         return self._new(
             Container,

@@ -40,7 +40,7 @@ class EngineCache(Object):
         index and what belongs to no result.
 
         Args:
-            key: Calls with different keys look anew. Has no effect: every call looks anew.
+            key: Calls with different keys look anew. Has no effect: every call looks anew. Default: `""`.
 
         Example:
             ```python
@@ -120,12 +120,15 @@ class EngineCache(Object):
         Args:
             use_default_policy: Keep to the limits that the engine was started with, as its collector does:
                 results that were used within the last hour stay. Further arguments replace limits.
+                Default: `False`.
             max_used_space: Drop results until the cache has at most this much. Bytes, with a unit (`10GB`,
-                `512MiB`), or a part of the disk (`20%`). Empty or 0: no limit.
+                `512MiB`), or a part of the disk (`20%`). Empty or 0: no limit. Default: `""`.
             reserved_space: Never drop below this. Alone it is what stays. Empty or 0: nothing is reserved.
-            min_free_space: Drop results until the disk has this much free. Empty or 0: no limit.
+                Default: `""`.
+            min_free_space: Drop results until the disk has this much free. Empty or 0: no limit. Default:
+                `""`.
             target_space: Where something has to go, drop until only this much is left. Empty or 0: no more
-                than has to go.
+                than has to go. Default: `""`.
 
         Raises:
             ExecError: A command on which this depends failed.

@@ -148,7 +148,7 @@ class File(Object):
         """The digest of the file, in the format `sha256:…`.
 
         Args:
-            exclude_metadata: Only the content counts, not mode and owner.
+            exclude_metadata: Only the content counts, not mode and owner. Default: `False`.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -179,7 +179,7 @@ class File(Object):
         Args:
             path: Where, relative to the client's working directory.
             allow_parent_dir_path: If the path is a directory, write into it under the file's name;
-                otherwise that is an error.
+                otherwise that is an error. Default: `False`.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -246,15 +246,16 @@ class File(Object):
 
         Args:
             pattern: What is searched for: a regular expression in Rust's syntax.
-            literal: Take the pattern as plain text.
-            multiline: Let matches go over several lines.
-            dotall: Let `.` match the end of a line too, with `multiline`.
-            insensitive: Let upper and lower case be equal.
-            skip_ignored: Leave out what `.gitignore`, `.ignore` and `.rgignore` files say.
-            skip_hidden: Leave out files and directories whose names begin with a dot.
-            files_only: Only tell which files match: without lines and places.
+            literal: Take the pattern as plain text. Default: `False`.
+            multiline: Let matches go over several lines. Default: `False`.
+            dotall: Let `.` match the end of a line too, with `multiline`. Default: `False`.
+            insensitive: Let upper and lower case be equal. Default: `False`.
+            skip_ignored: Leave out what `.gitignore`, `.ignore` and `.rgignore` files say. Default:
+                `False`.
+            skip_hidden: Leave out files and directories whose names begin with a dot. Default: `False`.
+            files_only: Only tell which files match: without lines and places. Default: `False`.
             limit: Most results. Default: all.
-            paths: Without effect but for errors: the only path is the file's name.
+            paths: Without effect but for errors: the only path is the file's name. Default: `[]`.
             globs: Which files are searched, as `rg --glob`: `*.md`, `!*.min.js`. Default: the file.
 
         Raises:
@@ -398,7 +399,7 @@ class File(Object):
         Args:
             search: What is replaced, as plain text.
             replacement: By what.
-            all: Replace every occurrence.
+            all: Replace every occurrence. Default: `False`.
             first_from: Replace the first occurrence that begins in this line, counted from 1, or later.
 
         Example:

@@ -107,9 +107,9 @@ class GitRef(Object):
         with host.directory, or run git in a container
 
         Args:
-            discard_git_dir: Leave `.git` out.
+            discard_git_dir: Leave `.git` out. Default: `False`.
             depth: How many commits of history `.git` has; 0: all. Default: `1`.
-            include_tags: Put all tags into `.git`.
+            include_tags: Put all tags into `.git`. Default: `False`.
         """
         from dagger._gen.directory import Directory
 

@@ -137,7 +137,7 @@ class Query(Object):
             source: What the volume holds when it is used for the first time. Default: nothing.
             sharing: Whether execs may use it at the same time. Default: `SHARED`.
             owner: `user[:group]` of the volume's root; names are looked up in the container that uses it
-                first. Empty: root.
+                first. Empty: root. Default: `""`.
 
         Example:
             ```python
@@ -325,7 +325,7 @@ class Query(Object):
             url: Where it is: `https://…`, `ssh://…`, `git@host:path` or `host/path`.
             keep_git_dir: Keep `.git` in trees. Default: `True`. Deprecated: Use `discard_git_dir` of
                 `GitRef.tree`.
-            ssh_known_hosts: Contents of a file of known hosts.
+            ssh_known_hosts: Contents of a file of known hosts. Default: `""`.
             ssh_auth_socket: Socket of the agent that has the keys.
             http_auth_username: User of the token. Default: that of the host, mostly `x-access-token`.
             http_auth_token: Token for HTTP.

@@ -48,7 +48,7 @@ class Service(Object):
 
         Args:
             port: Which port. Default: the first that is exposed.
-            scheme: Scheme of a URL, such as `http`. Empty: no URL, but `host:port`.
+            scheme: Scheme of a URL, such as `http`. Empty: no URL, but `host:port`. Default: `""`.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -132,7 +132,7 @@ class Service(Object):
         withExec as the command that needs it
 
         Args:
-            kill: Kill it at once instead of asking it to end and waiting for 10 seconds.
+            kill: Kill it at once instead of asking it to end and waiting for 10 seconds. Default: `False`.
 
         Returns:
             The object, computed.
@@ -175,7 +175,7 @@ class Service(Object):
         Not available in this engine yet: terminals are not supported yet; run commands with withExec
 
         Args:
-            cmd: The command in place of the container's default for terminals.
+            cmd: The command in place of the container's default for terminals. Default: `[]`.
         """
         return self._new(
             Service,
@@ -198,7 +198,7 @@ class Service(Object):
 
         Args:
             ports: Which ports. Default: each exposed port by the same number.
-            random: Listen on ports that happen to be free.
+            random: Listen on ports that happen to be free. Default: `False`.
 
         Raises:
             ExecError: A command on which this depends failed.

@@ -66,12 +66,15 @@ class Container(SyncObject):
         withExec as the command that needs it
 
         Args:
-            args: The command; empty: entrypoint and default arguments.
-            use_entrypoint: Put the entrypoint before the arguments.
-            experimental_privileged_nesting: Give the command a session of its own to this engine.
-            insecure_root_capabilities: Run with all capabilities and devices.
-            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables.
-            no_init: Run the command as PID 1 itself, without the small init that reaps orphans.
+            args: The command; empty: entrypoint and default arguments. Default: `[]`.
+            use_entrypoint: Put the entrypoint before the arguments. Default: `False`.
+            experimental_privileged_nesting: Give the command a session of its own to this engine. Default:
+                `False`.
+            insecure_root_capabilities: Run with all capabilities and devices. Default: `False`.
+            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables. Default:
+                `False`.
+            no_init: Run the command as PID 1 itself, without the small init that reaps orphans. Default:
+                `False`.
 
         Example:
             ```python
@@ -105,7 +108,7 @@ class Container(SyncObject):
         and secrets are not part of it.
 
         Args:
-            platform_variants: Further containers of the same image for other platforms.
+            platform_variants: Further containers of the same image for other platforms. Default: `[]`.
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
             media_types: Which family of media types is used. Default: `OCIMediaTypes`.
@@ -174,7 +177,8 @@ class Container(SyncObject):
 
         Args:
             path: Which.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -299,8 +303,10 @@ class Container(SyncObject):
         Args:
             path: Where.
             expected_type: Only if it is of this kind.
-            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to. Default:
+                `False`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -381,11 +387,12 @@ class Container(SyncObject):
 
         Args:
             path: Where, relative to the client's working directory.
-            platform_variants: Further containers of the same image for other platforms.
+            platform_variants: Further containers of the same image for other platforms. Default: `[]`.
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
             media_types: Which family of media types is used. Default: `OCIMediaTypes`.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -422,7 +429,7 @@ class Container(SyncObject):
         Args:
             name: Name of the image there: `app`, `registry.example.com/team/app:1.0`. Without a tag:
                 `latest`.
-            platform_variants: Further containers of the same image for other platforms.
+            platform_variants: Further containers of the same image for other platforms. Default: `[]`.
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
             media_types: Which family of media types is used. Default: `OCIMediaTypes`.
@@ -478,7 +485,8 @@ class Container(SyncObject):
 
         Args:
             path: Which.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -569,7 +577,7 @@ class Container(SyncObject):
 
         Args:
             source: The archive.
-            tag: Which image of the archive. Empty: the only one.
+            tag: Which image of the archive. Empty: the only one. Default: `""`.
 
         Example:
             ```python
@@ -691,7 +699,7 @@ class Container(SyncObject):
             address: Where: `registry.example.com/team/app:1.0`. Without a tag: `latest`. A digest is an
                 error: it follows from the image.
             platform_variants: Further containers of the same image for other platforms; the image then has
-                an index.
+                an index. Default: `[]`.
             forced_compression: Compress all layers like this. Default: layers of base images stay as they
                 are, new ones get gzip.
             media_types: Which family of media types is used. Default: `OCIMediaTypes`.
@@ -742,7 +750,8 @@ class Container(SyncObject):
 
         Args:
             path: Where.
-            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to.
+            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to. Default:
+                `False`.
 
         Example:
             ```python
@@ -830,9 +839,10 @@ class Container(SyncObject):
         Not available in this engine yet: terminals are not supported yet; run commands with withExec
 
         Args:
-            cmd: The command; empty: that of `with_default_terminal_cmd`, else `sh`.
-            experimental_privileged_nesting: Give the command a session of its own to this engine.
-            insecure_root_capabilities: Run with all capabilities and devices.
+            cmd: The command; empty: that of `with_default_terminal_cmd`, else `sh`. Default: `[]`.
+            experimental_privileged_nesting: Give the command a session of its own to this engine. Default:
+                `False`.
+            insecure_root_capabilities: Run with all capabilities and devices. Default: `False`.
 
         Example:
             ```python
@@ -867,14 +877,17 @@ class Container(SyncObject):
         withExec as the command that needs it
 
         Args:
-            random: Listen on ports that are free instead of the same numbers.
-            ports: Which ports; empty: those that are exposed.
-            args: The command; empty: entrypoint and default arguments.
-            use_entrypoint: Put the entrypoint before the arguments.
-            experimental_privileged_nesting: Give the command a session of its own to this engine.
-            insecure_root_capabilities: Run with all capabilities and devices.
-            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables.
-            no_init: Run the command as PID 1 itself, without the small init that reaps orphans.
+            random: Listen on ports that are free instead of the same numbers. Default: `False`.
+            ports: Which ports; empty: those that are exposed. Default: `[]`.
+            args: The command; empty: entrypoint and default arguments. Default: `[]`.
+            use_entrypoint: Put the entrypoint before the arguments. Default: `False`.
+            experimental_privileged_nesting: Give the command a session of its own to this engine. Default:
+                `False`.
+            insecure_root_capabilities: Run with all capabilities and devices. Default: `False`.
+            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables. Default:
+                `False`.
+            no_init: Run the command as PID 1 itself, without the small init that reaps orphans. Default:
+                `False`.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -1008,8 +1021,9 @@ class Container(SyncObject):
 
         Args:
             args: The command.
-            experimental_privileged_nesting: Give the command a session of its own to this engine.
-            insecure_root_capabilities: Run with all capabilities and devices.
+            experimental_privileged_nesting: Give the command a session of its own to this engine. Default:
+                `False`.
+            insecure_root_capabilities: Run with all capabilities and devices. Default: `False`.
         """
         return self._new(
             Container,
@@ -1040,12 +1054,13 @@ class Container(SyncObject):
         Args:
             path: Where. Made (0755) if missing.
             source: What.
-            exclude: Patterns of what is left out, as in `.dockerignore`.
-            include: Patterns of what is copied; all if empty.
-            gitignore: Leave out what the source's `.gitignore` files say.
+            exclude: Patterns of what is left out, as in `.dockerignore`. Default: `[]`.
+            include: Patterns of what is copied; all if empty. Default: `[]`.
+            gitignore: Leave out what the source's `.gitignore` files say. Default: `False`.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
             permissions: Permission bits of all that is copied. Default: those of the source.
 
         Example:
@@ -1131,7 +1146,7 @@ class Container(SyncObject):
 
         Args:
             args: The entrypoint.
-            keep_default_args: Do not remove the default arguments.
+            keep_default_args: Do not remove the default arguments. Default: `False`.
 
         Example:
             ```python
@@ -1193,7 +1208,8 @@ class Container(SyncObject):
         Args:
             name: Name of the variable.
             value: Its value.
-            expand: Replace `$NAME` and `${NAME}` in the value by the variables set so far.
+            expand: Replace `$NAME` and `${NAME}` in the value by the variables set so far. Default:
+                `False`.
 
         Example:
             ```python
@@ -1265,21 +1281,23 @@ class Container(SyncObject):
 
         Args:
             args: The command with its arguments; empty: the container's default arguments.
-            use_entrypoint: Put the entrypoint before the arguments.
-            stdin: Text for the command's standard input.
-            redirect_stdin: File in the container for the command's standard input.
+            use_entrypoint: Put the entrypoint before the arguments. Default: `False`.
+            stdin: Text for the command's standard input. Default: `""`.
+            redirect_stdin: File in the container for the command's standard input. Default: `""`.
             redirect_stdout: File in the container that gets the standard output; `stdout` gives it all the
-                same.
+                same. Default: `""`.
             redirect_stderr: File in the container that gets the standard error; `stderr` gives it all the
-                same. If it is that of the standard output, it has both.
+                same. If it is that of the standard output, it has both. Default: `""`.
             expect: Which exit statuses are no failure. Default: `SUCCESS`.
             experimental_privileged_nesting: Give the command a session of its own to this engine. Not
                 available in this engine yet: commands cannot have a session of their own yet; make these
-                calls from the program that runs this one.
+                calls from the program that runs this one. Default: `False`.
             insecure_root_capabilities: Run with all capabilities and devices: the command can do what root
-                of the engine's machine can.
-            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables.
-            no_init: Run the command as PID 1 itself, without the small init that reaps orphans.
+                of the engine's machine can. Default: `False`.
+            expand: Replace `$NAME` and `${NAME}` in the arguments by the container's variables. Default:
+                `False`.
+            no_init: Run the command as PID 1 itself, without the small init that reaps orphans. Default:
+                `False`.
 
         Example:
             ```python
@@ -1321,6 +1339,7 @@ class Container(SyncObject):
             description: What is behind it.
             experimental_skip_healthcheck: Do not wait for the port to accept connections when run as a
                 service. Has no effect: there are no services to wait for yet; exposedPorts shows it.
+                Default: `False`.
 
         Example:
             ```python
@@ -1365,8 +1384,9 @@ class Container(SyncObject):
             source: What.
             permissions: Permission bits. Default: those of the source.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1408,8 +1428,9 @@ class Container(SyncObject):
             sources: What.
             permissions: Permission bits. Default: those of the sources.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1482,7 +1503,9 @@ class Container(SyncObject):
                 identity.
             sharing: Whether execs may use it at the same time. Default: `SHARED`.
             owner: `user[:group]` of the volume's root. Empty: root. Part of the volume's identity.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1532,9 +1555,10 @@ class Container(SyncObject):
             path: Where, in the container.
             source: What is mounted.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            read_only: Refuse writes.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            read_only: Refuse writes. Default: `False`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1574,8 +1598,9 @@ class Container(SyncObject):
             path: Where, in the container.
             source: What is mounted.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1615,9 +1640,10 @@ class Container(SyncObject):
             path: Where, in the container.
             source: The secret.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
+                and `/etc/group`. Empty: root. Default: `""`.
             mode: Permission bits. Default: `256`.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1653,7 +1679,8 @@ class Container(SyncObject):
         Args:
             path: Where, in the container.
             size: Most bytes it may hold. Default: half of the memory.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1692,8 +1719,9 @@ class Container(SyncObject):
             contents: What it holds.
             permissions: Permission bits. Default: `420`.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`
-                and `/etc/group`. Empty: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+                and `/etc/group`. Empty: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1832,7 +1860,8 @@ class Container(SyncObject):
         Args:
             target: Where it points to; kept as it is.
             link_name: Where the link is.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -1870,8 +1899,9 @@ class Container(SyncObject):
         Args:
             path: Where.
             source: The socket.
-            owner: `user[:group]` that owns it; default: root.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            owner: `user[:group]` that owns it; default: root. Default: `""`.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
         """
         return self._new(
             Container,
@@ -1947,7 +1977,8 @@ class Container(SyncObject):
 
         Args:
             path: Absolute, or relative to the present one.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -2020,7 +2051,8 @@ class Container(SyncObject):
 
         Args:
             path: Which; may be a pattern.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -2066,7 +2098,7 @@ class Container(SyncObject):
         """Removes the entrypoint.
 
         Args:
-            keep_default_args: Do not remove the default arguments.
+            keep_default_args: Do not remove the default arguments. Default: `False`.
 
         Example:
             ```python
@@ -2150,7 +2182,8 @@ class Container(SyncObject):
 
         Args:
             path: Which; may be a pattern (`*.log`).
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -2182,7 +2215,8 @@ class Container(SyncObject):
 
         Args:
             paths: Which; may be patterns.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -2236,7 +2270,8 @@ class Container(SyncObject):
 
         Args:
             path: Where, in the container.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
 
         Example:
             ```python
@@ -2312,7 +2347,8 @@ class Container(SyncObject):
 
         Args:
             path: Where it is mounted.
-            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables.
+            expand: Replace `$NAME` and `${NAME}` in the path by the container's variables. Default:
+                `False`.
         """
         return self._new(
             Container,

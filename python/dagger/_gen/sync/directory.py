@@ -195,10 +195,10 @@ class Directory(SyncObject):
         Args:
             dockerfile: Where the Dockerfile lies in the directory. Default: `"Dockerfile"`.
             platform: What the image is built for. Default: the engine's platform.
-            build_args: Values of `ARG`s.
+            build_args: Values of `ARG`s. Default: `[]`.
             target: The stage that is wanted. Default: the last.
-            secrets: Secrets for `RUN --mount=type=secret`, by their names.
-            no_init: Run commands without a small init process.
+            secrets: Secrets for `RUN --mount=type=secret`, by their names. Default: `[]`.
+            no_init: Run commands without a small init process. Default: `False`.
             ssh: The agent for `RUN --mount=type=ssh`.
 
         Example:
@@ -265,7 +265,8 @@ class Directory(SyncObject):
         Args:
             path: Where.
             expected_type: Only if it is of this kind.
-            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to.
+            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to. Default:
+                `False`.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -298,7 +299,7 @@ class Directory(SyncObject):
 
         Args:
             path: Where, relative to the client's working directory.
-            wipe: Remove what is there and not in the directory.
+            wipe: Remove what is there and not in the directory. Default: `False`.
 
         Raises:
             ExecError: A command on which this depends failed.
@@ -357,9 +358,9 @@ class Directory(SyncObject):
         """Keeps only some entries.
 
         Args:
-            exclude: Patterns of what is left out, as in `.dockerignore`.
-            include: Patterns of what stays; all if empty.
-            gitignore: Leave out what `.gitignore` files say.
+            exclude: Patterns of what is left out, as in `.dockerignore`. Default: `[]`.
+            include: Patterns of what stays; all if empty. Default: `[]`.
+            gitignore: Leave out what `.gitignore` files say. Default: `False`.
 
         Example:
             ```python
@@ -491,13 +492,14 @@ class Directory(SyncObject):
             pattern: What is searched for: a regular expression in Rust's syntax.
             paths: Files and directories that are searched. Default: all.
             globs: Which files are searched, as `rg --glob`: `*.md`, `!*.min.js`. Default: all.
-            literal: Take the pattern as plain text.
-            multiline: Let matches go over several lines.
-            dotall: Let `.` match the end of a line too, with `multiline`.
-            insensitive: Let upper and lower case be equal.
-            skip_ignored: Leave out what `.gitignore`, `.ignore` and `.rgignore` files say.
-            skip_hidden: Leave out files and directories whose names begin with a dot.
-            files_only: Only tell which files match: without lines and places.
+            literal: Take the pattern as plain text. Default: `False`.
+            multiline: Let matches go over several lines. Default: `False`.
+            dotall: Let `.` match the end of a line too, with `multiline`. Default: `False`.
+            insensitive: Let upper and lower case be equal. Default: `False`.
+            skip_ignored: Leave out what `.gitignore`, `.ignore` and `.rgignore` files say. Default:
+                `False`.
+            skip_hidden: Leave out files and directories whose names begin with a dot. Default: `False`.
+            files_only: Only tell which files match: without lines and places. Default: `False`.
             limit: Most results. Default: all.
 
         Raises:
@@ -542,7 +544,8 @@ class Directory(SyncObject):
 
         Args:
             path: Where.
-            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to.
+            do_not_follow_symlinks: Look at a symbolic link itself, not at what it points to. Default:
+                `False`.
 
         Example:
             ```python
@@ -592,9 +595,10 @@ class Directory(SyncObject):
 
         Args:
             container: The container in which the directory is mounted, at `/src`. Default: a small one.
-            cmd: The command; empty: that of the container.
-            experimental_privileged_nesting: Give the command a session of its own to this engine.
-            insecure_root_capabilities: Run with all capabilities and devices.
+            cmd: The command; empty: that of the container. Default: `[]`.
+            experimental_privileged_nesting: Give the command a session of its own to this engine. Default:
+                `False`.
+            insecure_root_capabilities: Run with all capabilities and devices. Default: `False`.
         """
         return self._new(
             Directory,
@@ -658,11 +662,11 @@ class Directory(SyncObject):
         Args:
             path: Where. Made (0755) if missing.
             source: What.
-            exclude: Patterns of what is left out, as in `.dockerignore`.
-            include: Patterns of what is copied; all if empty.
-            gitignore: Leave out what the source's `.gitignore` files say.
+            exclude: Patterns of what is left out, as in `.dockerignore`. Default: `[]`.
+            include: Patterns of what is copied; all if empty. Default: `[]`.
+            gitignore: Leave out what the source's `.gitignore` files say. Default: `False`.
             owner: `user[:group]` of all that is copied; names are looked up in the directory's own
-                `/etc/passwd`. Empty: the source's.
+                `/etc/passwd`. Empty: the source's. Default: `""`.
             permissions: Permission bits of all that is copied. Default: those of the source.
 
         Example:
@@ -725,7 +729,7 @@ class Directory(SyncObject):
             source: What.
             permissions: Permission bits. Default: those of the source.
             owner: `user[:group]`, names or numbers; names are looked up in the directory's own
-                `/etc/passwd` and `/etc/group`. Empty: root.
+                `/etc/passwd` and `/etc/group`. Empty: root. Default: `""`.
 
         Example:
             ```python

@@ -68,10 +68,11 @@ class Host(SyncObject):
 
         Args:
             path: Where, relative to the client's working directory. `~` is the home directory.
-            exclude: Patterns of what is left out, as in `.dockerignore`.
-            include: Patterns of what is taken; all if empty.
-            no_cache: Look again at every call.
+            exclude: Patterns of what is left out, as in `.dockerignore`. Default: `[]`.
+            include: Patterns of what is taken; all if empty. Default: `[]`.
+            no_cache: Look again at every call. Default: `False`.
             gitignore: Leave out what `.gitignore` files say, those above it in the repository included.
+                Default: `False`.
 
         Example:
             ```python
@@ -101,7 +102,7 @@ class Host(SyncObject):
 
         Args:
             path: Where, relative to the client's working directory. `~` is the home directory.
-            no_cache: Look again at every call.
+            no_cache: Look again at every call. Default: `False`.
 
         Example:
             ```python
@@ -129,7 +130,7 @@ class Host(SyncObject):
 
         Args:
             name: Which name.
-            no_cache: Look again at every call.
+            no_cache: Look again at every call. Default: `False`.
 
         Returns:
             The value, or `None` if there is none.
@@ -199,8 +200,8 @@ class Host(SyncObject):
 
         Args:
             service: The service.
-            native: Pass each exposed port on by the same number.
-            ports: Which ports; without `frontend`: one that is free.
+            native: Pass each exposed port on by the same number. Default: `False`.
+            ports: Which ports; without `frontend`: one that is free. Default: `[]`.
         """
         from dagger._gen.sync.service import Service
 

@@ -119,7 +119,7 @@ class JSONValue(SyncObject):
         stay as they are written, whatever their size.
 
         Args:
-            pretty: Write it on several lines.
+            pretty: Write it on several lines. Default: `False`.
             indent: What stands before a line once for each level. Only with `pretty`. Default: `" "`.
 
         Raises:

@@ -226,7 +226,9 @@ impl<'a> Class<'a> {
             .chain(optional)
             .map(|arg| {
                 let default = match arg.default_text {
-                    None | Some("null" | "false" | "\"\"" | "[]") => String::new(),
+                    None | Some("null") => String::new(),
+                    // What the literal means is said already.
+                    Some(_) if arg.doc.contains("Default: ") => String::new(),
                     Some(text) => format!(" Default: `{}`.", python_default(text)),
                 };
                 let mut text = format!("{}{default}", arg.doc);
@@ -349,6 +351,7 @@ fn grouped(lines: impl Iterator<Item = String>) -> Vec<String> {
 fn python_default(text: &str) -> &str {
     match text {
         "true" => "True",
+        "false" => "False",
         other => other,
     }
 }
