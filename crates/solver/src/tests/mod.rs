@@ -220,18 +220,18 @@ impl Op for Int {
                 }
                 Do::Tick(count) => Ok(count.fetch_add(1, Ordering::SeqCst) as i64),
                 Do::Nested(solver, op) => {
+                    // Before: another run may have them at once.
+                    self.log.slots.fetch_sub(std::mem::take(&mut running.weight), Ordering::SeqCst);
                     run.release_slots();
-                    self.log.slots.fetch_sub(running.weight, Ordering::SeqCst);
-                    running.weight = 0;
                     solver
                         .solve(op.clone(), run.context)
                         .await
                         .map_err(|error| Error::from(error.to_string()))
                 }
                 Do::Outside(gate, time) => {
-                    run.release_slots();
-                    self.log.slots.fetch_sub(running.weight, Ordering::SeqCst);
                     let weight = std::mem::take(&mut running.weight);
+                    self.log.slots.fetch_sub(weight, Ordering::SeqCst);
+                    run.release_slots();
                     gate.acquire().await.unwrap().forget();
                     run.take_slots().await;
                     running.weight = weight;
