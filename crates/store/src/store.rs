@@ -114,7 +114,8 @@ impl Store {
             building: Mutex::default(),
             built: Condvar::new(),
             used: Mutex::default(),
-            next_layer: std::sync::atomic::AtomicU64::new(last_layer + 1),
+            // Also above the mark, where those that it was of have gone: it says nothing of later ones.
+            next_layer: std::sync::atomic::AtomicU64::new(last_layer.max(synced.layer()) + 1),
             synced,
             _lock: lock,
         });

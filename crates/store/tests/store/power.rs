@@ -45,6 +45,13 @@ fn layers_that_may_lack_bytes_are_built_anew() {
 }
 
 #[test]
+fn the_mark_says_nothing_of_layers_made_after_those_that_went() {
+    let store = new_store().reopen_after(|root| started_again(root, 7)).reopen();
+    let made = layer(&store, &tree(&store, &[("small", b"abc")]));
+    assert_eq!(made.file_name().unwrap(), "8");
+}
+
+#[test]
 fn a_long_content_that_lacks_bytes_is_missing() {
     let store = new_store();
     let of_files = tree(&store, &[("large", LARGE)]);
