@@ -315,6 +315,40 @@ async fn files_that_change_all_the_time_do_not_spoil_a_sync() {
     setup.sync(".").await;
 }
 
+#[tokio::test]
+async fn directories_that_come_and_go_all_the_time_do_not_spoil_a_sync() {
+    let setup = setup().await;
+    setup.write("kept", "0");
+    let stop = Arc::new(AtomicBool::new(false));
+    let (writer_stop, root) = (Arc::clone(&stop), setup.path("."));
+    let writer = std::thread::spawn(move || {
+        while !writer_stop.load(Ordering::SeqCst) {
+            for n in 0..20 {
+                let dir = root.join(format!("d{n}"));
+                fs::create_dir(&dir).unwrap();
+                fs::write(dir.join("file"), "0").unwrap();
+            }
+            for n in 0..20 {
+                fs::remove_dir_all(root.join(format!("d{n}"))).unwrap();
+            }
+        }
+    });
+    for _ in 0..300 {
+        let request = SyncRequest { path: ".".into(), ..SyncRequest::default() };
+        match setup.try_sync(request).await {
+            Ok(id) => assert_eq!(setup.store.list(id)["kept"], "f 644 0"),
+            // A file that the engine lacks was gone each time.
+            Err(error) => {
+                let text = error.to_string();
+                assert!(error.code() == Some(ErrorCode::Changed) && text.contains("; exclude it"), "{text}");
+            }
+        }
+    }
+    stop.store(true, Ordering::SeqCst);
+    writer.join().unwrap();
+    setup.sync(".").await;
+}
+
 /// Each is taken as it was up to some length.
 #[tokio::test]
 async fn files_that_grow_all_the_time_are_taken() {

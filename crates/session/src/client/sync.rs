@@ -71,7 +71,10 @@ pub(super) async fn serve(
             }
         }
     }
-    let message = format!("{} kept changing while it was read", changed.display());
+    let message = format!(
+        "{} kept changing while it was read; exclude it, or run again when nothing writes to it",
+        changed.display()
+    );
     Err(RemoteError::new(ErrorCode::Changed, message))
 }
 

@@ -219,7 +219,15 @@ impl Walker<'_> {
         };
         let found = fstat(&fd).map_err(failed)?;
         let meta = meta(found.st_mode, read::stamp(&found).mtime_ns);
-        let listed = self.read_names(&fd, &mut buffers.list).map_err(failed)?;
+        let listed = match self.read_names(&fd, &mut buffers.list) {
+            Ok(listed) => listed,
+            // Removed since it was opened.
+            Err(rustix::io::Errno::NOENT) if dir != 0 => {
+                self.lock().dirs[dir].exists = false;
+                return Ok(());
+            }
+            Err(error) => return Err(failed(error)),
+        };
         self.read_gitignore(&path, &fd, &listed, buffers)?;
 
         let takes_all = self.filter.as_ref().is_none_or(|filter| read_lock(filter).takes_all(&*path));
