@@ -192,7 +192,7 @@ pub struct VersionArgs {
 #[command(disable_version_flag = true, after_help = examples::HELP)]
 pub struct HelpArgs {
     /// A command, with its own commands; or the name of a variable; or `environment`: all of them; or `exit-codes` [default: `kukri` itself].
-    #[arg(value_name = "COMMAND|TOPIC", add = ArgValueCandidates::new(crate::commands::help::candidates))]
+    #[arg(value_name = "COMMAND|TOPIC")]
     pub topic: Vec<String>,
 }
 
@@ -211,6 +211,7 @@ pub struct RunArgs {
     pub focus: bool,
     /// The program and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    #[arg(value_hint = clap::ValueHint::CommandWithArguments)]
     pub command: Vec<std::ffi::OsString>,
 }
 

@@ -18,16 +18,20 @@ type Topic = (&'static str, fn() -> String);
 /// What can be explained besides commands.
 const TOPICS: &[Topic] = &[("environment", reference::environment), ("exit-codes", reference::exit_codes)];
 
-/// What can be explained, for completion: topics, variables, commands.
-pub fn candidates() -> Vec<CompletionCandidate> {
+/// What can be explained behind the names of commands, for completion: their own commands; first also topics and variables.
+pub fn candidates(before: &[String]) -> Vec<CompletionCandidate> {
+    let command = args::command(Dialect::Kukri);
+    let found = before.iter().try_fold(&command, |command, word| command.find_subcommand(word));
+    let commands = found.into_iter().flat_map(clap::Command::get_subcommands);
+    let commands = commands
+        .filter(|command| !command.is_hide_set())
+        .map(|command| CompletionCandidate::new(command.get_name()).help(command.get_about().cloned()));
+    if !before.is_empty() {
+        return commands.collect();
+    }
     let topics = TOPICS.iter().map(|(name, _)| CompletionCandidate::new(name));
     let settings =
         registry::all().map(|setting| CompletionCandidate::new(setting.name).help(Some(setting.doc.into())));
-    let commands = args::command(Dialect::Kukri);
-    let commands = commands
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set())
-        .map(|command| CompletionCandidate::new(command.get_name()).help(command.get_about().cloned()));
     topics.chain(commands).chain(settings).collect()
 }
 
