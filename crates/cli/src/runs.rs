@@ -118,6 +118,7 @@ pub fn read(path: &Path, logs: bool) -> io::Result<Trace> {
     if let Ok(event) = serde_json::from_slice::<Event>(&last_log) {
         trace.reach(&event);
     }
+    trace.finish_lines();
     Ok(trace)
 }
 

@@ -286,13 +286,25 @@ impl Trace {
         }
     }
 
-    fn finish(&mut self, id: SpanId, outcome: &SpanOutcome, time_ns: u64) {
-        if let Some(mut partial) = self.partial.remove(&id) {
-            for stream in [Stream::Stdout, Stream::Stderr] {
-                let rest: Vec<_> = partial[stream as usize].finish().into_iter().collect();
-                self.log(id, stream, time_ns, rest);
-            }
+    /// Nothing comes any more, or not yet: what steps that have not ended wrote last is a line, also without a line end.
+    pub fn finish_lines(&mut self) {
+        let time_ns = self.run.started_ns + self.last_ns;
+        let open: Vec<SpanId> = self.partial.keys().copied().collect();
+        for id in open {
+            self.finish_lines_of(id, time_ns);
         }
+    }
+
+    fn finish_lines_of(&mut self, id: SpanId, time_ns: u64) {
+        let Some(mut partial) = self.partial.remove(&id) else { return };
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let rest: Vec<_> = partial[stream as usize].finish().into_iter().collect();
+            self.log(id, stream, time_ns, rest);
+        }
+    }
+
+    fn finish(&mut self, id: SpanId, outcome: &SpanOutcome, time_ns: u64) {
+        self.finish_lines_of(id, time_ns);
         let ended_at = self.since(time_ns);
         let Some(step) = self.places.get(&id).and_then(|place| self.steps.get_mut(*place)) else { return };
         if step.end.replace(ended_at).is_some() {
