@@ -87,14 +87,15 @@ impl Mode {
 
 /// The CI service in which this runs, if it is one whose commands are known.
 fn service() -> Option<ci::Service> {
+    // From the system's random numbers.
+    let word = || RandomState::new().build_hasher().finish();
     if variable("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        // From the system's random numbers.
-        let word = || RandomState::new().build_hasher().finish();
         let token = format!("{:016x}{:016x}", word(), word());
         let workspace = variable("GITHUB_WORKSPACE").unwrap_or_default();
         return Some(ci::Service::GitHub { token, workspace });
     }
-    variable("GITLAB_CI").is_some_and(|value| value == "true").then_some(ci::Service::GitLab)
+    let gitlab = variable("GITLAB_CI").is_some_and(|value| value == "true");
+    gitlab.then(|| ci::Service::GitLab { run: format!("{:016x}", word()) })
 }
 
 /// A text of which the CI service in which this runs takes nothing for a command.

@@ -17,6 +17,8 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::io;
+use std::path::Path;
 
 use crate::event::{Event, SpanId};
 use crate::plain::Plain;
@@ -35,7 +37,10 @@ pub enum Service {
         workspace: String,
     },
     /// GitLab CI.
-    GitLab,
+    GitLab {
+        /// In names of sections, which are those of a whole job: no other run in it has this word.
+        run: String,
+    },
 }
 
 /// Lines of a step that wait, in bytes; with more, the step gets its turn.
@@ -178,13 +183,14 @@ impl Ci {
             let continued = if step.groups > 1 { " (continued)" } else { "" };
             let title = format!("{}{continued}", step.title);
             let number = step.title.split(' ').next().unwrap_or_default().trim_start_matches('#');
-            let name = format!("kukri_step_{number}_{}", step.groups);
+            let mut name = String::new();
             match &self.service {
                 Service::GitHub { .. } => {
                     let _ = writeln!(out, "::group::{}", data(&title));
                 }
                 // Written over by what comes next in a terminal, so that it is not seen there.
-                Service::GitLab => {
+                Service::GitLab { run } => {
+                    name = format!("kukri_{run}_{number}_{}", step.groups);
                     let _ = writeln!(
                         out,
                         "\u{1b}[0Ksection_start:{}:{name}[collapsed=true]\r\u{1b}[0K{title}",
@@ -239,7 +245,7 @@ impl Ci {
         if let Some((_, name)) = self.open.take() {
             match self.service {
                 Service::GitHub { .. } => out.push_str("::endgroup::\n"),
-                Service::GitLab => {
+                Service::GitLab { .. } => {
                     let _ = writeln!(out, "\u{1b}[0Ksection_end:{}:{name}\r\u{1b}[0K", self.time_s);
                 }
             }
@@ -265,7 +271,7 @@ impl Ci {
                 let patience = if place.is_some() { TRACEBACK } else { PATIENCE };
                 self.annotations.push(Annotation { id, title, text, place, patience });
             }
-            Service::GitLab => {
+            Service::GitLab { .. } => {
                 let _ = writeln!(out, "\u{1b}[31;1mERROR: {}: {why}\u{1b}[0;m", span.label);
             }
         }
@@ -284,12 +290,10 @@ impl Ci {
 
     fn write(&self, out: &mut String, annotation: &Annotation) {
         let Service::GitHub { workspace, .. } = &self.service else { return };
-        let place = annotation.place.as_ref().map(|(file, line)| {
-            let below =
-                file.strip_prefix(workspace.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
-            let file = below.filter(|_| !workspace.is_empty()).unwrap_or(file);
-            format!("file={},line={line},", property(file))
-        });
+        let place = annotation
+            .place
+            .as_ref()
+            .map(|(file, line)| format!("file={},line={line},", property(&below(workspace, file))));
         let (title, text) = (property(&annotation.title), data(&annotation.text));
         let _ = writeln!(out, "::error {}title={title}::{text}", place.unwrap_or_default());
     }
@@ -308,6 +312,20 @@ impl Service {
         let end = if lines.ends_with('\n') { "" } else { "\n" };
         format!("::stop-commands::{token}\n{lines}{end}::{token}::\n")
     }
+}
+
+/// A file as seen from the directory of the repository; as it is where it is not below that.
+fn below(workspace: &str, file: &str) -> String {
+    if workspace.is_empty() {
+        return file.to_owned();
+    }
+    let (workspace, path) = (Path::new(workspace), Path::new(file));
+    let found = path.strip_prefix(workspace).map(Path::to_owned).or_else(|_| {
+        // Either may be named by a link.
+        let real = path.canonicalize()?;
+        real.strip_prefix(workspace.canonicalize()?).map(Path::to_owned).map_err(io::Error::other)
+    });
+    found.map_or_else(|_| file.to_owned(), |found| found.to_string_lossy().into_owned())
 }
 
 /// A text as the data of a workflow command.
@@ -445,14 +463,33 @@ warning: old client
         }
     }
 
+    /// Programs may name files by another way to the directory than the service does.
+    #[test]
+    fn files_are_found_below_a_link() {
+        let place = std::env::temp_dir().join(format!("kukri-ci-{}", std::process::id()));
+        std::fs::create_dir_all(place.join("real")).unwrap();
+        std::fs::write(place.join("real/ci.py"), "").unwrap();
+        std::os::unix::fs::symlink(place.join("real"), place.join("link")).unwrap();
+        let path = |name: &str| place.join(name).to_str().unwrap().to_owned();
+        let seen =
+            [("link", "real/ci.py"), ("real", "link/ci.py"), ("link/", "link/ci.py"), ("", "real/ci.py")]
+                .map(|(workspace, file)| {
+                    let workspace = if workspace.is_empty() { String::new() } else { path(workspace) };
+                    below(&workspace, &path(file))
+                });
+        let expected = ["ci.py", "ci.py", "ci.py", &path("real/ci.py")];
+        std::fs::remove_dir_all(&place).unwrap();
+        assert_eq!(seen, expected);
+    }
+
     #[test]
     fn gitlab_has_sections() {
-        let shown = shown(Service::GitLab, &busy());
-        let first = "\u{1b}[0Ksection_start:11:kukri_step_2_1[collapsed=true]\r\u{1b}[0K#2 withExec a, b: 100%\n\
-                     #2 1.000 two\n#2 2.000 three\n\u{1b}[0Ksection_end:13:kukri_step_2_1\r\u{1b}[0K\n";
+        let shown = shown(Service::GitLab { run: "RUN".into() }, &busy());
+        let first = "\u{1b}[0Ksection_start:11:kukri_RUN_2_1[collapsed=true]\r\u{1b}[0K#2 withExec a, b: 100%\n\
+                     #2 1.000 two\n#2 2.000 three\n\u{1b}[0Ksection_end:13:kukri_RUN_2_1\r\u{1b}[0K\n";
         assert!(shown.starts_with(first), "{shown:?}");
         assert!(shown.contains("\n\u{1b}[31;1mERROR: pull x: not found\u{1b}[0;m\n"), "{shown:?}");
-        assert!(shown.contains("section_start:16:kukri_step_1_2["), "names are there once: {shown:?}");
+        assert!(shown.contains("section_start:16:kukri_RUN_1_2["), "names are there once: {shown:?}");
         assert_eq!(shown.matches("section_start").count(), shown.matches("section_end").count());
     }
 
@@ -501,7 +538,7 @@ warning: old client
             }
         }
         assert!(!stopped);
-        assert_eq!(Service::GitLab.guard("##[x]"), "##[x]");
+        assert_eq!(Service::GitLab { run: String::new() }.guard("##[x]"), "##[x]");
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn lines_name_the_reference_and_the_reason() {
     let annotation =
         "::error title=resolve docker.io/library/nope%3A1::docker.io/library/nope:1: not found\n";
     assert_eq!(github, expected.clone() + annotation);
-    let gitlab = in_ci(Service::GitLab);
+    let gitlab = in_ci(Service::GitLab { run: "RUN".into() });
     let red = format!("\u{1b}[31;1mERROR: {LABEL}: docker.io/library/nope:1: not found\u{1b}[0;m\n");
     assert_eq!(gitlab, expected + &red);
 }

@@ -179,6 +179,14 @@ def test_groups_and_annotations(engine: Engine) -> None:
             assert "##[" not in line, line
     assert token is None
 
+    names = set()
+    for _ in range(2):
+        names.add(in_gitlab(engine, document, word))
+    assert len(names) == 2, "a job may have several runs"
+
+
+def in_gitlab(engine: Engine, document: str, word: str) -> str:
+    """The name of the section that a run has."""
     done = engine.kukri("query", document, env={**engine.env, "GITLAB_CI": "true"}, check=False)
     section = re.search(
         r"\x1b\[0Ksection_start:(\d{10}):(\w+)\[collapsed=true\][\r\n]\x1b\[0K#2 sh(.*?)\x1b\[0Ksection_end:(\d{10}):\2[\r\n]\x1b\[0K",
@@ -187,6 +195,7 @@ def test_groups_and_annotations(engine: Engine) -> None:
     )
     assert section and word in section[3]
     assert "\x1b[31;1mERROR: sh -c" in done.stderr[section.end() :]
+    return section[2]
 
 
 def test_terminals_that_cannot_move_their_cursor_get_lines(engine: Engine) -> None:
