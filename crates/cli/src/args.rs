@@ -107,7 +107,8 @@ pub struct SessionFlags {
     /// Show internals. Accepted for compatibility.
     #[arg(short, long, hide = true)]
     pub debug: bool,
-    /// Apply the changes that the chain gives to the working directory without asking.
+    /// Apply the changes that the chain gives to the working directory without asking; with -o they are applied to its path
+    /// alone.
     #[arg(short = 'y', long, hide = true)]
     pub auto_apply: bool,
     /// What only scripts for the original have.

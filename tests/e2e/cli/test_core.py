@@ -215,6 +215,24 @@ def test_changes(core, tmp_path: Path) -> None:
     assert core(*changes, "-y") == ""
 
 
+def test_changes_elsewhere(engine: Engine, tmp_path: Path) -> None:
+    """With `-o`, `-y` changes nothing in the working directory, and that is said."""
+    changes = [
+        "host",
+        "directory",
+        "--path=.",
+        "with-new-file",
+        "--path=new",
+        "--contents=3",
+        "changes",
+        "--from=.",
+    ]
+    for flags, said in (((), False), (("-y",), True)):
+        done = engine.kukri("core", *flags, *changes, "-o", "other", cwd=tmp_path)
+        assert (tmp_path / "other" / "new").read_text() == "3" and not (tmp_path / "new").exists()
+        assert ("-y" in done.stderr) == said, done.stderr
+
+
 def test_changes_as_json(core, tmp_path: Path) -> None:
     """What is printed does not change what `-y` does."""
     here = ["host", "directory", "--path=."]

@@ -27,12 +27,18 @@ pub async fn core(args: CoreArgs) -> Outcome {
     // Without arguments: these may be secrets.
     let functions = chain.steps.iter().map(|step| step.name.clone());
     let words: Vec<String> = std::iter::once("kukri core".to_owned()).chain(functions).collect();
+    let changes = gives(&chain, "Changeset");
     let output =
         args.output.as_deref().map(|path| Output::new(&mut chain, path, &args.session)).transpose()?;
     let mut connection = Connection::open(&args.session, &words).await?;
     let outcome = match &output {
-        Some(output) => export(&mut connection, chain, output, args.json).await,
-        None if gives(&chain, "Changeset") && (!args.json || args.session.auto_apply) => {
+        Some(output) => {
+            let ignored = args.session.auto_apply && changes;
+            let saved = export(&mut connection, chain, output, args.json).await;
+            let hint = "-o goes before -y: nothing was applied to the working directory\n";
+            saved.map(|(text, note)| (text, note + if ignored { hint } else { "" }))
+        }
+        None if changes && (!args.json || args.session.auto_apply) => {
             apply(&mut connection, chain, args.session.auto_apply, args.json).await
         }
         None => value(&mut connection, chain, args.json).await.map(|text| (text, String::new())),
