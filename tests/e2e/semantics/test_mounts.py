@@ -63,6 +63,19 @@ def test_a_mounted_file_keeps_changes(q: Any) -> None:
     assert q.sh("printf two >> /etc/conf", mount, "rootfs", 'exists(path: "etc/conf")') is False
 
 
+@pytest.mark.parametrize("pause", ["", "sleep 0.05; "])
+def test_a_change_of_a_mounted_file_is_kept_whatever_its_time_and_size(q: Any, pause: str) -> None:
+    """Size and time are what programs can keep, as `cp -p`, `rsync --inplace` and builds with fixed times do."""
+    mount = f'withMountedFile(path: "/conf", source: {q.file_id("f", "one")})'
+    look = 'withExec(args: ["cat", "/conf"])'
+    script = f"{pause}touch -r /conf /old; printf two > /conf; touch -r /old /conf"
+    assert q.sh(script, mount, look) == "two"
+    assert q.sh(script, mount, 'file(path: "/conf")', "contents") == "two"
+    # What changes nothing makes no other file.
+    before = q.session.chain(f"{mount}", 'file(path: "/conf") { digest }')["digest"]
+    assert q.sh(f"{pause}cat /conf", mount, 'file(path: "/conf")', "digest") == before
+
+
 def test_temporary_space(q: Any) -> None:
     mount = 'withMountedTemp(path: "/t", size: 1048576)'
     look = 'withExec(args: ["ls", "/t"])'

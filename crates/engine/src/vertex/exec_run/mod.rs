@@ -36,7 +36,7 @@ impl Exec {
         let secrets = environment::Secrets::load(self, &run.context.session).await?;
         let seeds = mounts::seeds(self, run).await?;
         let locks = mounts::lock_volumes(self, run).await;
-        let prepared = mounts::prepare(self, engine, trees, &secrets, &seeds).await?;
+        let mut prepared = mounts::prepare(self, engine, trees, &secrets, &seeds).await?;
         let streams = Streams::new().or_fail()?;
         let (stdout, stderr) = (streams.stdout_writer, streams.stderr_writer);
         let mut telemetry = telemetry::StepTelemetry::of(self, run, &secrets)?;
@@ -69,6 +69,7 @@ impl Exec {
         };
         let happened = |name, code| engine.watchers().moment(run.vertex, name, code);
         happened("Container created", None);
+        prepared.began_ns = settle::changes_now();
         let mut running = match engine.runtime().run(request).await {
             Ok(running) => running,
             Err(error) => return Err(self.not_started(run.vertex, &error, &secrets)),

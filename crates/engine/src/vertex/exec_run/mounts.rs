@@ -52,6 +52,8 @@ pub struct Prepared {
     pub volumes: Vec<(Arc<str>, VolumeDir)>,
     /// Where the working directory is, if links lead elsewhere than its path says.
     pub cwd: Option<String>,
+    /// When the command was started, in the clock of its files.
+    pub began_ns: i64,
 }
 
 /// A mounted directory or file whose changes are kept.
@@ -73,6 +75,8 @@ pub enum MountedTree {
         name: String,
         /// The copy that is mounted.
         copy: PathBuf,
+        /// When the copy was changed last.
+        ctime_ns: i64,
         /// The directory of the copy.
         _workspace: Workspace,
     },
@@ -249,6 +253,7 @@ fn build(store: &Store, trees: &[TreeId], plans: Vec<Plan>) -> Result<Prepared, 
         stubs: Vec::new(),
         volumes: Vec::new(),
         cwd: None,
+        began_ns: 0,
     };
     for plan in plans {
         let mut next = || trees.next().ok_or_else(|| OpError::new("internal error: a mount has no tree"));
@@ -338,9 +343,10 @@ impl Prepared {
         let workspace = store.workspace(None).or_fail()?;
         let copy = workspace.upper().join("file");
         super::settle::write_copy(store, &entry, &copy)?;
+        let ctime_ns = super::settle::ctime_of(&copy.symlink_metadata().or_fail()?);
         let source = copy.display().to_string();
         self.mount(path, "bind", &source, vec!["bind".to_owned(), "rw".to_owned()])?;
-        self.trees.push(MountedTree::File { entry, name, copy, _workspace: workspace });
+        self.trees.push(MountedTree::File { entry, name, copy, ctime_ns, _workspace: workspace });
         Ok(())
     }
 

@@ -44,7 +44,7 @@ pub async fn settle(
         let [stdout, stderr, combined] = captured.keep(&store)?;
         stubs::remove_created(prepared.workspace.upper(), &created, &outputs);
         stubs::remove(&prepared, &outputs);
-        let volumes = prepared.volumes;
+        let (volumes, began_ns) = (prepared.volumes, prepared.began_ns);
         let mut rootfs = store.commit_upper(&prepared.root_tree, prepared.workspace).or_fail()?;
         let mut trees = Vec::with_capacity(prepared.trees.len());
         for mounted in prepared.trees {
@@ -52,7 +52,9 @@ pub async fn settle(
                 MountedTree::Directory { tree, workspace, .. } => {
                     store.commit_upper(&tree, workspace).or_fail()?
                 }
-                MountedTree::File { entry, name, copy, .. } => keep_file(&store, entry, &name, &copy)?,
+                MountedTree::File { entry, name, copy, ctime_ns, .. } => {
+                    keep_file(&store, entry, &name, &copy, (ctime_ns < began_ns).then_some(ctime_ns))?
+                }
             });
         }
         let mut written = None;
@@ -132,14 +134,21 @@ fn write_output(
     std::os::unix::fs::fchown(&file, Some(uid), Some(gid)).or_fail()
 }
 
-/// The tree of a mounted file after the run: that file alone.
-fn keep_file(store: &Store, entry: EntryKind, name: &str, copy: &Path) -> Result<TreeId, OpError> {
+/// The tree of a mounted file after the run: that file alone. Programs can keep its size and set its time, but not that of
+/// its last change, which says for sure that there was none where it is `ctime_ns` still, of before the run.
+fn keep_file(
+    store: &Store,
+    entry: EntryKind,
+    name: &str,
+    copy: &Path,
+    ctime_ns: Option<i64>,
+) -> Result<TreeId, OpError> {
     let EntryKind::File { meta, blob, size, .. } = entry else {
         return Err(OpError::new(format!("{name}: not a regular file")));
     };
     let found = fs::symlink_metadata(copy).or_fail()?;
-    let changed = found.len() != size || found.mtime() * 1_000_000_000 + found.mtime_nsec() != meta.mtime_ns;
-    let (blob, size) = if changed { store_file(store, copy)? } else { (blob, size) };
+    let unchanged = ctime_ns == Some(ctime_of(&found));
+    let (blob, size) = if unchanged { (blob, size) } else { store_file(store, copy)? };
     let meta = Meta {
         mode: found.mode() & 0o7777,
         uid: found.uid(),
@@ -155,6 +164,17 @@ fn keep_file(store: &Store, entry: EntryKind, name: &str, copy: &Path) -> Result
     let (id, bytes) = node.seal();
     store.put_nodes(vec![(id.stored, bytes)]).or_fail()?;
     Ok(id)
+}
+
+/// When a file was changed last, in the clock of [`changes_now`].
+pub fn ctime_of(found: &fs::Metadata) -> i64 {
+    found.ctime() * 1_000_000_000 + found.ctime_nsec()
+}
+
+/// What a file that is changed now has as its time at least: the clock of file systems stands still for milliseconds.
+pub fn changes_now() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
 fn store_file(store: &Store, path: &Path) -> Result<(kukri_model::Digest, u64), OpError> {
