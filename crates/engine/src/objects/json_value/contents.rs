@@ -32,8 +32,8 @@ impl Run for Contents {
 
     async fn run(self, on: Arc<JsonValue>, _: &Cx) -> Result<Json, OpError> {
         if !self.pretty {
-            return Ok(Json(on.text()));
+            return on.text().map(Json);
         }
-        Ok(Json(on.value.text(Some(&self.indent)).into()))
+        Ok(Json(on.value.text(Some(&self.indent))?.into()))
     }
 }

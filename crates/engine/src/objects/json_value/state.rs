@@ -43,9 +43,11 @@ impl JsonValue {
     }
 
     /// The value as JSON: the text it was read from, else one without spaces, fields sorted by name.
-    #[must_use]
-    pub fn text(&self) -> Arc<str> {
-        self.text.clone().unwrap_or_else(|| self.value.text(None).into())
+    pub fn text(&self) -> Result<Arc<str>, OpError> {
+        match &self.text {
+            Some(text) => Ok(Arc::clone(text)),
+            None => self.value.text(None).map(Arc::from),
+        }
     }
 
     /// The error of a value that is of another kind than was asked for.
@@ -133,7 +135,7 @@ mod tests {
     #[test]
     fn fields() {
         let user = json(r#"{"user": {"name": "John", "tags": [1]}}"#);
-        assert_eq!(user.field(&path(&["user", "name"])).unwrap().text().as_ref(), "\"John\"");
+        assert_eq!(user.field(&path(&["user", "name"])).unwrap().text().unwrap().as_ref(), "\"John\"");
         for (names, expected) in [
             (path(&["user", "age"]), "no such field: 'age'"),
             (path(&["user", "name", "x"]), "no such field: 'x'"),
@@ -149,7 +151,7 @@ mod tests {
     fn fields_are_set_and_objects_made() {
         let value = JsonValue::default().with_field(&path(&["a", "b"]), &json("1")).unwrap();
         let value = value.with_field(&path(&["a", "c"]), &json("[2]")).unwrap();
-        assert_eq!(value.text().to_string(), r#"{"a":{"b":1,"c":[2]}}"#);
+        assert_eq!(value.text().unwrap().to_string(), r#"{"a":{"b":1,"c":[2]}}"#);
         // Nothing is lost unseen.
         for (text, names, expected) in [
             (
@@ -166,7 +168,7 @@ mod tests {
             assert!(error.contains(expected), "{error}");
         }
         let null = json(r#"{"a":null}"#).with_field(&path(&["a", "b"]), &json("1")).unwrap();
-        assert_eq!(null.text().to_string(), r#"{"a":{"b":1}}"#);
+        assert_eq!(null.text().unwrap().to_string(), r#"{"a":{"b":1}}"#);
         let error = value.with_field(&[], &json("1")).unwrap_err().to_string();
         assert!(error.contains("path of the field is empty"), "{error}");
     }
@@ -174,9 +176,12 @@ mod tests {
     #[test]
     fn numbers_of_any_size() {
         let value = json(r#"{"n": 123456789012345678901, "f": 1.10, "e": 1e400}"#);
-        assert_eq!(value.field(&path(&["n"])).unwrap().text().as_ref(), "123456789012345678901");
+        assert_eq!(value.field(&path(&["n"])).unwrap().text().unwrap().as_ref(), "123456789012345678901");
         let more = value.with_field(&path(&["x"]), &json("-0.50")).unwrap();
-        assert_eq!(more.text().as_ref(), r#"{"e":1e400,"f":1.10,"n":123456789012345678901,"x":-0.50}"#);
+        assert_eq!(
+            more.text().unwrap().as_ref(),
+            r#"{"e":1e400,"f":1.10,"n":123456789012345678901,"x":-0.50}"#
+        );
         for (number, expected) in [("9223372036854775807", i64::MAX), ("-9223372036854775808", i64::MIN)] {
             assert_eq!(json(number).integer().unwrap(), expected);
         }

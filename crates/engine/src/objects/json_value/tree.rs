@@ -1,7 +1,7 @@
 //! JSON in memory, with numbers as they are written: no type of the machine has all of them.
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 
 use crate::error::OpError;
 
@@ -41,9 +41,13 @@ pub fn check_bytes(bytes: usize) -> Result<(), OpError> {
     if bytes <= MAX_BYTES {
         return Ok(());
     }
-    Err(OpError::new(format!(
-        "the JSON value takes more than {MAX_BYTES} bytes of memory; work on parts of it, or with a program in a container"
-    )))
+    Err(too_large("value"))
+}
+
+fn too_large(what: &str) -> OpError {
+    OpError::new(format!(
+        "the JSON {what} takes more than {MAX_BYTES} bytes of memory; work on parts of it, or with a program in a container"
+    ))
 }
 
 impl Value {
@@ -93,53 +97,64 @@ impl Value {
     }
 
     /// The value as a text: on one line without spaces, or on several that begin with `indent` once for each level.
-    #[must_use]
-    pub fn text(&self, indent: Option<&str>) -> String {
-        let mut text = String::new();
-        self.write(&mut text, indent, 0);
-        text
+    pub fn text(&self, indent: Option<&str>) -> Result<String, OpError> {
+        let mut text = Bounded(String::new());
+        self.write(&mut text, indent, 0).map_err(|_| too_large("text"))?;
+        Ok(text.0)
     }
 
-    fn write(&self, to: &mut String, indent: Option<&str>, level: usize) {
-        let line = |to: &mut String, level: usize| {
-            if let Some(indent) = indent {
-                to.push('\n');
-                (0..level).for_each(|_| to.push_str(indent));
-            }
+    fn write(&self, to: &mut Bounded, indent: Option<&str>, level: usize) -> fmt::Result {
+        let line = |to: &mut Bounded, level: usize| {
+            let Some(indent) = indent else { return Ok(()) };
+            to.write_char('\n')?;
+            (0..level).try_for_each(|_| to.write_str(indent))
         };
         match self {
-            Self::Null => to.push_str("null"),
-            Self::Bool(value) => to.push_str(if *value { "true" } else { "false" }),
-            Self::Number(number) => to.push_str(number),
+            Self::Null => to.write_str("null"),
+            Self::Bool(value) => to.write_str(if *value { "true" } else { "false" }),
+            Self::Number(number) => to.write_str(number),
             Self::String(string) => write_string(to, string),
-            Self::Array(items) if items.is_empty() => to.push_str("[]"),
-            Self::Object(fields) if fields.is_empty() => to.push_str("{}"),
+            Self::Array(items) if items.is_empty() => to.write_str("[]"),
+            Self::Object(fields) if fields.is_empty() => to.write_str("{}"),
             Self::Array(items) => {
                 for (at, item) in items.iter().enumerate() {
-                    to.push(if at == 0 { '[' } else { ',' });
-                    line(to, level + 1);
-                    item.write(to, indent, level + 1);
+                    to.write_char(if at == 0 { '[' } else { ',' })?;
+                    line(to, level + 1)?;
+                    item.write(to, indent, level + 1)?;
                 }
-                line(to, level);
-                to.push(']');
+                line(to, level)?;
+                to.write_char(']')
             }
             Self::Object(fields) => {
                 for (at, (name, value)) in fields.iter().enumerate() {
-                    to.push(if at == 0 { '{' } else { ',' });
-                    line(to, level + 1);
-                    write_string(to, name);
-                    to.push_str(if indent.is_some() { ": " } else { ":" });
-                    value.write(to, indent, level + 1);
+                    to.write_char(if at == 0 { '{' } else { ',' })?;
+                    line(to, level + 1)?;
+                    write_string(to, name)?;
+                    to.write_str(if indent.is_some() { ": " } else { ":" })?;
+                    value.write(to, indent, level + 1)?;
                 }
-                line(to, level);
-                to.push('}');
+                line(to, level)?;
+                to.write_char('}')
             }
         }
     }
 }
 
-fn write_string(to: &mut String, string: &str) {
-    let _ = write!(to, "{}", serde_json::Value::from(string));
+/// A text that takes no more than [`MAX_BYTES`]: what is before each line, and escapes, make it longer than the value.
+struct Bounded(String);
+
+impl Write for Bounded {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        if self.0.len() + piece.len() > MAX_BYTES {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(piece);
+        Ok(())
+    }
+}
+
+fn write_string(to: &mut Bounded, string: &str) -> fmt::Result {
+    write!(to, "{}", serde_json::Value::from(string))
 }
 
 fn invalid(error: impl Display) -> OpError {
@@ -237,7 +252,7 @@ mod tests {
     use super::*;
 
     fn compact(text: &str) -> String {
-        Value::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).text(None)
+        Value::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).text(None).unwrap()
     }
 
     #[test]
@@ -262,6 +277,17 @@ mod tests {
         assert!(error.contains("more than 268435456 bytes of memory"), "{error}");
         let text = r#"{"name": ["text", 1, null, {}], "other": {"a": true}}"#;
         assert_eq!(Value::parse(text).unwrap().bytes(), 8 * VALUE + 3 * NAME + 10 + 5);
+    }
+
+    /// A short value may have a long text.
+    #[test]
+    fn texts_have_a_bound() {
+        let value = Value::parse(&format!("[{}0]", "0,".repeat(14_000))).unwrap();
+        let error = value.text(Some(&" ".repeat(20_000))).unwrap_err().to_string();
+        assert!(error.contains("the JSON text takes more than 268435456 bytes of memory"), "{error}");
+        assert!(value.text(Some(&" ".repeat(1_000))).is_ok());
+        let escaped = Value::String("\u{1}".repeat(MAX_BYTES / 6 + 1));
+        assert!(escaped.text(None).unwrap_err().to_string().contains("the JSON text"));
     }
 
     #[test]
@@ -295,9 +321,9 @@ mod tests {
         ] {
             let expected: serde_json::Value = serde_json::from_str(text).unwrap();
             let read = Value::parse(text).unwrap();
-            assert_eq!(read.text(None), expected.to_string());
-            assert_eq!(read.text(Some("  ")), format!("{expected:#}"));
-            assert_eq!(Value::parse(&read.text(Some("\t"))).unwrap(), read);
+            assert_eq!(read.text(None).unwrap(), expected.to_string());
+            assert_eq!(read.text(Some("  ")).unwrap(), format!("{expected:#}"));
+            assert_eq!(Value::parse(&read.text(Some("\t")).unwrap()).unwrap(), read);
         }
     }
 }
