@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use kukri_tree::{EntryKind, Equality, Meta, Node, NodeReader, TreeError, TreeId};
+use kukri_tree::{EntryKind, Equality, Meta, Node, NodeReader, TreeError, TreeId, cancel};
 
 /// One difference. Paths have no `/` at either end; the root is empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -68,6 +68,7 @@ impl<'a> TreeDiff<'a> {
 
     /// Goes one name on. `Ok(None)`: nothing to report, but there may be more.
     fn step(&mut self) -> Result<Option<Difference>, TreeError> {
+        cancel::check()?;
         let Some(frame) = self.stack.last_mut() else { return Ok(None) };
         self.path.truncate(frame.length);
         let old = frame.old.as_ref().and_then(|node| node.entries.get(frame.old_at)).cloned();

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use kukri_model::Digest;
-use kukri_tree::{Entry, EntryKind, Meta, Node, NodeReader as _};
+use kukri_tree::{Entry, EntryKind, Meta, Node, NodeReader as _, cancel};
 use rustix::fs::{AtFlags, FileType, Mode, XattrFlags};
 use rustix::io::Errno;
 
@@ -82,6 +82,7 @@ impl<'a> Placer<'a> {
         }
         let mut old = base.map(|node| &node.entries[..]).unwrap_or_default();
         for entry in &new.entries {
+            cancel::check()?;
             while let Some((first, rest)) = old.split_first() {
                 match first.name.cmp(&entry.name) {
                     Ordering::Less => self.whiteout(dir, first)?,

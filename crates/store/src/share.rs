@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kukri_model::Digest;
-use kukri_tree::{EntryKind, Node, NodeReader as _, TreeId};
+use kukri_tree::{EntryKind, Node, NodeReader as _, TreeId, cancel};
 use rustix::io::Errno;
 
 use crate::disk::fsutil;
@@ -57,6 +57,7 @@ impl Shared {
                 Some(bytes) => Node::decode(&digest, bytes).ok().map(Arc::new),
                 None => inner.node(&digest).ok(),
             };
+            cancel::check()?;
             // Whoever uses the tree is told what is missing.
             let Some(node) = node else { continue };
             for entry in &node.entries {
