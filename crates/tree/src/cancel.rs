@@ -42,6 +42,7 @@ pub fn check() -> Result<(), TreeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::changes::deltas;
     use crate::memory::Memory;
     use crate::testing::doubled;
     use crate::{Equality, Filter, compare, filter, glob};
@@ -64,10 +65,11 @@ mod tests {
         let memory = Memory::new();
         let (root, other) = (doubled(&memory, 40, "x"), doubled(&memory, 40, "y"));
         let wanted = Filter::new(&["**/none"], &[], false).unwrap();
-        let works: [&(dyn Fn() -> Result<(), TreeError> + Sync); 3] = [
+        let works: [&(dyn Fn() -> Result<(), TreeError> + Sync); 4] = [
             &|| glob(&memory, &root, "**/none").map(drop),
             &|| filter(&memory, &root, &wanted).map(drop),
             &|| compare(&memory, &root, &other, Equality::Content).map(drop),
+            &|| deltas(&memory, &root, &other).map(drop),
         ];
         for work in works {
             let flag = Arc::new(AtomicBool::new(false));

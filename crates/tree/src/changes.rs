@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::cancel;
 use crate::diff::{ChangeKind, Equality, compare, step};
 use crate::node::{EntryKind, Meta, Node, NodeReader, TreeError, TreeId};
 use crate::path;
+use crate::walk::PathRoom;
 
 /// What is at a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +32,18 @@ impl Item {
             (Self::Other(one), Self::Other(other)) => Equality::Content.entries(one, other),
             _ => false,
         }
+    }
+
+    /// What it takes in memory.
+    fn bytes(&self) -> usize {
+        let (meta, target) = match self {
+            Self::Dir(meta) => (Some(meta), 0),
+            Self::Other(EntryKind::Symlink { meta, target }) => (Some(meta), target.len()),
+            Self::Other(kind) => (kind.meta(), 0),
+        };
+        let xattrs = meta.map_or(&[][..], |meta| &meta.xattrs);
+        let xattrs = xattrs.iter().map(|(name, value)| 2 * size_of::<Box<[u8]>>() + name.len() + value.len());
+        size_of::<Self>() + target + xattrs.sum::<usize>()
     }
 }
 
@@ -58,8 +72,18 @@ struct Frame {
 /// not count. The root's own metadata is not told.
 ///
 /// # Errors
-/// The reader's.
+/// [`TreeError::Invalid`] for too many paths, and the reader's.
 pub fn deltas(reader: &dyn NodeReader, before: &TreeId, after: &TreeId) -> Result<Vec<Delta>, TreeError> {
+    deltas_in(reader, before, after, &mut PathRoom::default())
+}
+
+/// The same where there is so much room for all that is compared.
+pub(crate) fn deltas_in(
+    reader: &dyn NodeReader,
+    before: &TreeId,
+    after: &TreeId,
+    room: &mut PathRoom,
+) -> Result<Vec<Delta>, TreeError> {
     let mut found = Vec::new();
     if before.content == after.content {
         return Ok(found);
@@ -69,6 +93,7 @@ pub fn deltas(reader: &dyn NodeReader, before: &TreeId, after: &TreeId) -> Resul
     let mut path = Vec::new();
     let mut stack = vec![enter(reader.node(&before.stored)?, reader.node(&after.stored)?, 0)];
     while let Some(Frame { before, after, left, right, base }) = stack.last_mut() {
+        cancel::check()?;
         path.truncate(*base);
         let Some(step) = step(before, after, left, right) else {
             stack.pop();
@@ -97,6 +122,9 @@ pub fn deltas(reader: &dyn NodeReader, before: &TreeId, after: &TreeId) -> Resul
         };
         let delta = Delta { path: path.clone(), old: item(old, &old_node), new: item(new, &new_node) };
         if !matches!((&delta.old, &delta.new), (Some(one), Some(other)) if one.same(other)) {
+            let items =
+                [&delta.old, &delta.new].map(|item| item.as_ref().map_or(size_of::<Item>(), Item::bytes));
+            room.take_change(delta.path.len(), items[0] + items[1])?;
             found.push(delta);
         }
         if old_node.is_some() || new_node.is_some() {
@@ -122,7 +150,7 @@ impl ChangedPaths {
     /// What changed between two trees. Times do not count.
     ///
     /// # Errors
-    /// The reader's.
+    /// [`TreeError::Invalid`] for too many paths, and the reader's.
     pub fn between(reader: &dyn NodeReader, before: &TreeId, after: &TreeId) -> Result<Self, TreeError> {
         let mut paths = Self::default();
         for change in compare(reader, before, after, Equality::Content)? {
@@ -191,6 +219,27 @@ mod tests {
             texts,
             ["gone", "gone/deep", "gone/deep/x", "kept/text", "mode", "new", "new/x", "swap", "swap/x", "z"]
         );
+    }
+
+    /// A few nodes stand for more paths than any memory holds.
+    #[test]
+    fn paths_have_a_bound() {
+        let memory = Memory::new();
+        let (one, other) = (testing::doubled(&memory, 30, "x"), testing::doubled(&memory, 30, "y"));
+        let nothing = tree(&memory, &[]);
+        for (before, after) in [(&nothing, &one), (&one, &other)] {
+            for error in [
+                ChangedPaths::between(&memory, before, after).unwrap_err(),
+                deltas(&memory, before, after).unwrap_err(),
+            ] {
+                assert!(
+                    error.to_string().contains("paths of the changes take more than 268435456 bytes"),
+                    "{error}"
+                );
+            }
+        }
+        // What was in a directory that is gone is not told.
+        assert_eq!(ChangedPaths::between(&memory, &one, &nothing).unwrap().removed.len(), 2);
     }
 
     proptest! {

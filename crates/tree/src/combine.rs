@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use kukri_model::Digest;
 
-use crate::changes::{Item, deltas};
+use crate::changes::{Item, deltas, deltas_in};
 use crate::edit::Editor;
 use crate::lines::{Prefer, is_binary, merge};
 use crate::node::{BlobReader, EntryKind, Meta, NodeReader, TreeError, TreeId};
 use crate::path;
+use crate::walk::PathRoom;
 
 /// What to do where two sides changed the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,8 +61,9 @@ pub fn combine(
     mtime_ns: i64,
 ) -> Result<Combined, TreeError> {
     let mut merger = Merger { blobs, conflicts, mtime_ns, all: Combined::default(), failed: Vec::new() };
+    let mut room = PathRoom::default();
     for (before, after) in sides {
-        let mut theirs: Changes = deltas(reader, before, after)?
+        let mut theirs: Changes = deltas_in(reader, before, after, &mut room)?
             .into_iter()
             .filter(|delta| delta.path != b".git" && !delta.path.starts_with(b".git/"))
             .map(|delta| (delta.path, Change { old: delta.old, new: delta.new }))

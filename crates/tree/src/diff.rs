@@ -8,6 +8,7 @@ use crate::cancel;
 use crate::node::{Entry, EntryKind, Meta, Node, NodeReader, TreeError, TreeId};
 use crate::path;
 use crate::sealed::{Sealed, Sealer};
+use crate::walk::PathRoom;
 
 /// What counts as equal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
@@ -131,14 +132,14 @@ pub(crate) fn step<'a>(
 /// nothing.
 ///
 /// # Errors
-/// The reader's.
+/// [`TreeError::Invalid`] for too many changes, and the reader's.
 pub fn compare(
     reader: &dyn NodeReader,
     before: &TreeId,
     after: &TreeId,
     equality: Equality,
 ) -> Result<Vec<Change>, TreeError> {
-    let mut changes = Vec::new();
+    let (mut changes, mut room) = (Vec::new(), PathRoom::default());
     if equality.trees(before, after) {
         return Ok(changes);
     }
@@ -160,28 +161,32 @@ pub fn compare(
         };
         let (old, new) = step.sides();
         path::push(&mut path, old.or(new).map_or(b"", |entry| &entry.name));
-        let mut note = |kind, is_dir| changes.push(Change { path: path.clone(), kind, is_dir });
+        let mut note = |kind, is_dir| {
+            room.take_change(path.len(), 0)?;
+            changes.push(Change { path: path.clone(), kind, is_dir });
+            Ok::<_, TreeError>(())
+        };
         match (old.map(|entry| &entry.kind), new.map(|entry| &entry.kind)) {
             (Some(EntryKind::Dir(old)), Some(EntryKind::Dir(new))) => {
                 if !equality.trees(old, new) {
                     let (old, new) = (reader.node(&old.stored)?, reader.node(&new.stored)?);
                     if !equality.metas(&old.meta, &new.meta) {
-                        note(ChangeKind::Modified, true);
+                        note(ChangeKind::Modified, true)?;
                     }
                     stack.push(enter(old, new, path.len()));
                 }
             }
             (Some(old), Some(new)) if !is_dir(old) && !is_dir(new) => {
                 if !equality.entries(old, new) {
-                    note(ChangeKind::Modified, false);
+                    note(ChangeKind::Modified, false)?;
                 }
             }
             (old, new) => {
                 if let Some(old) = old {
-                    note(ChangeKind::Removed, is_dir(old));
+                    note(ChangeKind::Removed, is_dir(old))?;
                 }
                 if let Some(new) = new {
-                    note(ChangeKind::Added, is_dir(new));
+                    note(ChangeKind::Added, is_dir(new))?;
                 }
                 if let Some(EntryKind::Dir(new)) = new {
                     let new = reader.node(&new.stored)?;

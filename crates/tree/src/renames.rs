@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use kukri_model::Digest;
 
+use crate::cancel;
 use crate::changes::{Delta, Item};
 use crate::lines::{TEXT_LIMIT, is_binary};
 use crate::node::{BlobReader, EntryKind, TreeError};
@@ -56,7 +57,7 @@ pub fn renames(blobs: &dyn BlobReader, deltas: &[Delta]) -> Result<Vec<Rename>, 
             _ => {}
         }
     }
-    let mut found = equal(deltas, &mut removed, &mut added);
+    let mut found = equal(deltas, &mut removed, &mut added)?;
     if removed.len().saturating_mul(added.len()) <= MAX_PAIRS {
         found.extend(similar(blobs, &removed, &added)?);
     }
@@ -65,15 +66,25 @@ pub fn renames(blobs: &dyn BlobReader, deltas: &[Delta]) -> Result<Vec<Rename>, 
 }
 
 /// Takes pairs of equal contents out of the lists; those with the same base name first.
-fn equal(deltas: &[Delta], removed: &mut Vec<Candidate>, added: &mut Vec<Candidate>) -> Vec<Rename> {
+fn equal(
+    deltas: &[Delta],
+    removed: &mut Vec<Candidate>,
+    added: &mut Vec<Candidate>,
+) -> Result<Vec<Rename>, TreeError> {
     let mut by_blob: HashMap<Digest, Vec<usize>> = HashMap::new();
     for candidate in removed.iter() {
         by_blob.entry(candidate.blob).or_default().push(candidate.at);
     }
     let name = |at: usize| crate::path::split(&deltas[at].path).map(|(_, name)| name);
     let mut found: Vec<Rename> = Vec::new();
+    let mut ended = Ok(());
     for same_name in [true, false] {
         added.retain(|candidate| {
+            // Many files with one content take long.
+            ended = ended.clone().and_then(|()| cancel::check());
+            if ended.is_err() {
+                return true;
+            }
             let Some(sources) = by_blob.get_mut(&candidate.blob) else { return true };
             let at = sources.iter().position(|old| !same_name || name(*old) == name(candidate.at));
             let Some(at) = at else { return true };
@@ -81,9 +92,10 @@ fn equal(deltas: &[Delta], removed: &mut Vec<Candidate>, added: &mut Vec<Candida
             false
         });
     }
+    ended?;
     let moved: HashSet<usize> = found.iter().map(|rename| rename.old).collect();
     removed.retain(|candidate| !moved.contains(&candidate.at));
-    found
+    Ok(found)
 }
 
 /// Bytes of a content by the hash of the line or piece that they are in, in the order of the hashes.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::cancel;
 use crate::changes::{Delta, Item, deltas, text};
 use crate::lines::{TEXT_LIMIT, hunks, is_binary, split};
 use crate::node::{BlobReader, EntryKind, NodeReader, TreeError, TreeId};
@@ -53,6 +54,7 @@ pub fn diff_stats(
     let moved: HashSet<usize> = renames.iter().map(|rename| rename.old).collect();
     let mut stats: Vec<DiffStat> = Vec::new();
     for (at, Delta { path, old, new }) in deltas.iter().enumerate() {
+        cancel::check()?;
         let mut note = |kind, is_dir, (added, removed), old_path| {
             stats.push(DiffStat { path: text(path, is_dir), old_path, kind, added, removed });
         };

@@ -19,15 +19,33 @@ impl PathRoom {
     /// # Errors
     /// [`TreeError::Invalid`] where there is none.
     pub(crate) fn take(&mut self, path: usize) -> Result<(), TreeError> {
-        // What a path takes beside its text.
-        self.0 += path + 80;
-        if self.0 <= MAX_PATHS {
+        if self.has(path) {
             return Ok(());
         }
         Err(TreeError::Invalid(format!(
             "the paths of the directory take more than {MAX_PATHS} bytes of memory; ask for a part of it, with a narrower \
              pattern, or for a directory in it"
         )))
+    }
+
+    /// Takes room for the path of a change, and what it has beside its name.
+    ///
+    /// # Errors
+    /// [`TreeError::Invalid`] where there is none.
+    pub(crate) fn take_change(&mut self, path: usize, more: usize) -> Result<(), TreeError> {
+        if self.has(path + more) {
+            return Ok(());
+        }
+        Err(TreeError::Invalid(format!(
+            "the paths of the changes take more than {MAX_PATHS} bytes of memory; compare a part of the directories, filtered \
+             or a directory in each"
+        )))
+    }
+
+    const fn has(&mut self, path: usize) -> bool {
+        // What a path takes beside its text.
+        self.0 += path + 80;
+        self.0 <= MAX_PATHS
     }
 }
 

@@ -107,7 +107,12 @@ def test_what_is_in_a_tree_often(small: Session, doubled: str) -> None:
 
 @pytest.mark.parametrize(
     "rest",
-    ['glob(pattern: "**/none")', 'filter(exclude: ["**/none"]) { entries }'],
+    [
+        'glob(pattern: "**/none")',
+        'filter(exclude: ["**/none"]) { entries }',
+        "AS_TARBALL",
+        "MOUNTED",
+    ],
 )
 def test_work_ends_with_its_client(narrow: Engine, small: Session, doubled: str, rest: str) -> None:
     """To visit all paths takes hours; nobody waits for it."""
@@ -117,9 +122,15 @@ def test_work_ends_with_its_client(narrow: Engine, small: Session, doubled: str,
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    body = json.dumps({"query": of(doubled, rest)}).encode()
+    steps = {
+        "AS_TARBALL": f"withRootfs(directory: {doubled}) {{ asTarball {{ size }} }}",
+        "MOUNTED": f"""from(address: "busybox") {{ withMountedDirectory(path: "/m", source: {doubled}) {{
+            withExec(args: ["true"]) {{ stdout }} }} }}""",
+    }
+    document = f"{{ container {{ {steps[rest]} }} }}" if rest in steps else of(doubled, rest)
+    body = json.dumps({"query": document}).encode()
     with pytest.raises(TimeoutError):
-        small.request(body, timeout=1)
+        small.request(body, timeout=2)
     end = time.monotonic() + 20
     while True:
         before = seconds()
@@ -143,6 +154,14 @@ def test_json_that_doubles(small: Session) -> None:
         double()
 
 
+def test_json_with_long_indents(small: Session) -> None:
+    """A value of some kilobytes, and a text of gigabytes."""
+    contents = json.dumps(f"[{'0,' * 14_000}0]")
+    document = f'{{ json {{ withContents(contents: {contents}) {{ contents(pretty: true, indent: "{" " * 20_000}") }} }} }}'
+    with pytest.raises(GraphQLError, match="the JSON text takes more than 268435456 bytes of memory"):
+        small.query(document)
+
+
 def test_an_answer_with_many_long_texts(small: Session) -> None:
     """Four hundred times 20 MB: only some of them are read at a time, and the answer has a bound."""
     write = json.dumps(["sh", "-c", "head -c 20000000 /dev/zero | tr '\\0' x"])
@@ -159,6 +178,11 @@ def test_paths_have_a_bound(small: Session, doubled: str) -> None:
     for rest in ('glob(pattern: "**")', 'search(pattern: "x", limit: 5) { filePath }'):
         with pytest.raises(GraphQLError, match="the paths of the directory take more than 268435456 bytes"):
             small.query(of(doubled, rest))
+    empty = json.dumps(small.chain("", "id", root="directory"))
+    changes = f"{{ loadDirectoryFromID(id: {doubled}) {{ changes(from: {empty}) {{ %s }} }} }}"
+    for rest in ("addedPaths", "modifiedPaths", "removedPaths", "diffStats { path }", "asPatch { size }"):
+        with pytest.raises(GraphQLError, match="the paths of the changes take more than 268435456 bytes"):
+            small.query(changes % rest)
 
 
 def test_texts_that_are_replaced(narrow: Engine, small: Session) -> None:

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{MAX_CONTENT, MODE_EXECUTABLE, MODE_FILE, MODE_LINK, binary, object_id};
+use crate::cancel;
 use crate::changes::{Delta, Item, deltas};
 use crate::lines::{Hunk, hunks, is_binary, split};
 use crate::node::{BlobReader, EntryKind, NodeReader, TreeError, TreeId};
@@ -62,6 +63,7 @@ pub fn write_patch(
     let moved: std::collections::HashSet<usize> = renames.iter().map(|rename| rename.old).collect();
     let mut written = Written::default();
     for (at, Delta { path, old, new }) in deltas.iter().enumerate() {
+        cancel::check()?;
         take(&written.out)?;
         written.out.clear();
         let out = &mut written;
