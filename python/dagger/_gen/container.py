@@ -1408,8 +1408,8 @@ class Container(Object):
         `/`.
 
         Args:
-            path: Where: the full path of the copy; or, if it is empty, `.`, ends with `/` or is an
-                existing directory, the directory it goes into.
+            path: Where: the full path of the copy; or, if it is empty, ends with `/`, `.` or `..` as a
+                name, or is an existing directory, the directory it goes into.
             source: What.
             permissions: Permission bits. Default: those of the source.
             owner: `user[:group]`, names or numbers; names are looked up in the container's `/etc/passwd`

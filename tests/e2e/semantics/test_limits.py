@@ -50,6 +50,14 @@ def set_to(name: str, value: str) -> str:
     return f'withEnvVariable(name: "{name}", value: "{value}", expand: true)'
 
 
+def test_a_working_directory_that_doubles(small: Session) -> None:
+    """It is as long as a path may be, wherever it comes from."""
+    step = f'withWorkdir(path: "{"x" * 200}")'
+    assert small.query(nested([step] * 20, "workdir"))
+    with pytest.raises(GraphQLError, match="the working directory has 4221 bytes, and a path may have at most 4095"):
+        small.query(nested([step] * 21, "workdir"))
+
+
 def test_variables_that_double(small: Session) -> None:
     """Each step is twice as long as the one before."""
     steps = [set_to("A", "xxxxxxxx"), *[set_to("A", "$A$A")] * 30]

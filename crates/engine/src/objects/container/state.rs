@@ -364,7 +364,7 @@ impl Container {
         }
     }
 
-    /// With a copy of a file. `path` may end with `/` to mean a directory.
+    /// With a copy of a file. `path` may end with `/`, `.` or `..` to mean a directory.
     pub fn with_file(
         &self,
         path: &str,
@@ -373,7 +373,8 @@ impl Container {
         owner: &str,
         into: bool,
     ) -> Result<Self, OpError> {
-        let into = into || path.is_empty() || path == "." || path.ends_with('/');
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let into = into || matches!(last, "" | "." | "..");
         let path = self.absolute(path);
         let owner = Some(Owner { spec: owner.into(), names: self.names_for(&path) });
         let (source, name) = (file.source.clone(), file.name().into());

@@ -20,7 +20,7 @@ use crate::operation::Run;
 #[example(r#"container.from(address: "alpine").withFile(path: "/src/hello.py", source: host.file(path: "src/hello.py")).withExec(args: ["ls", "/src"]).stdout"# => r#""hello.py\n""#)]
 #[example(r#"container.from(address: "alpine").withFile(path: "/src/", source: host.file(path: "src/hello.py"), owner: "nobody").withExec(args: ["stat", "-c", "%U", "/src/hello.py"]).stdout"# => r#""nobody\n""#)]
 pub struct WithFile {
-    /// Where: the full path of the copy; or, if it is empty, `.`, ends with `/` or is an existing directory, the directory it goes into.
+    /// Where: the full path of the copy; or, if it is empty, ends with `/`, `.` or `..` as a name, or is an existing directory, the directory it goes into.
     path: String,
     /// What.
     source: Ref<File>,

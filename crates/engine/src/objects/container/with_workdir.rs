@@ -9,6 +9,9 @@ use crate::context::Cx;
 use crate::error::OpError;
 use crate::operation::Run;
 
+/// Longest path that the kernel takes, in bytes: `PATH_MAX` without its NUL.
+const MAX_PATH: usize = 4095;
+
 /// Sets the directory in which later execs start, and from which relative paths count.
 ///
 /// It is made, owned by the user, when an exec finds it missing.
@@ -30,6 +33,12 @@ impl Run for WithWorkdir {
 
     async fn run(self, on: Arc<Container>, _: &Cx) -> Result<Container, OpError> {
         let path = on.path(&self.path, self.expand)?;
+        if path.len() > MAX_PATH {
+            return Err(OpError::new(format!(
+                "{path:.40}…: the working directory has {} bytes, and a path may have at most {MAX_PATH}; choose a shorter one",
+                path.len()
+            )));
+        }
         Ok(on.configured(|config| config.working_dir = path))
     }
 }
