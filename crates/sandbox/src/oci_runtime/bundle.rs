@@ -8,9 +8,10 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, LinuxResources, Mount, Root, Spec};
+use rustix::fs::FileType;
 use rustix::mount::{MountFlags, MoveMountFlags, mount, mount_bind, move_mount};
 
-use super::rootfs::{Shape, Tree};
+use super::rootfs::{self, Shape, Tree};
 use super::{Kind, OciRuntimeError};
 use crate::native::INIT;
 use crate::native::capability;
@@ -140,7 +141,7 @@ impl Plan<'_> {
             }
             Ok(())
         };
-        let mut list = Vec::new();
+        let mut list = self.users_files(bundle, root)?;
         for (index, given) in self.spec.mounts().iter().flatten().enumerate() {
             let mut entry = given.clone();
             let options = MountOptions::parse(given.options().as_deref().unwrap_or_default());
@@ -176,6 +177,23 @@ impl Plan<'_> {
             list.push(entry);
         }
         self.injected(bundle, &mut place, &mut list)?;
+        Ok(list)
+    }
+
+    /// Runtimes open these files in the container to learn about users, and wait without end where one is a pipe, or read
+    /// without end from a device: there they are given an empty file.
+    fn users_files(&self, bundle: &Path, root: &OwnedFd) -> Result<Vec<Mount>, SandboxError> {
+        let mut list = Vec::new();
+        for path in ["/etc/passwd", "/etc/group"].map(Path::new) {
+            let Ok(found) = rootfs::open(root.as_fd(), path).and_then(rustix::fs::fstat) else { continue };
+            if matches!(FileType::from_raw_mode(found.st_mode), FileType::RegularFile | FileType::Directory) {
+                continue;
+            }
+            let source = bundle.join("empty");
+            fs::write(&source, "")
+                .map_err(|error| OciRuntimeError::bundle(format!("make {}", source.display()), error))?;
+            list.push(bind(&source, path, &["ro"]));
+        }
         Ok(list)
     }
 
