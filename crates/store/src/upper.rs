@@ -48,6 +48,20 @@ impl Workspace {
     pub fn work(&self) -> &Path {
         &self.work
     }
+
+    /// Puts an empty file over what `base` has at `dir/name`, before anything is mounted. `dir` is a directory of `base`
+    /// with this metadata, which it keeps. Once the file is gone again, nothing has changed.
+    pub fn cover(&self, dir: &str, meta: &Meta, name: &str) -> Result<()> {
+        let dir = self.upper.join(dir);
+        if !dir.is_dir() {
+            fs::create_dir(&dir).map_err(StoreError::io("make", &dir))?;
+        }
+        let file = dir.join(name);
+        fs::write(&file, "").map_err(StoreError::io("make", &file))?;
+        fsutil::open_dir_path(&dir)
+            .and_then(|opened| fsutil::reset_meta(opened, meta))
+            .map_err(StoreError::os("set the metadata of", &dir))
+    }
 }
 
 impl Drop for Workspace {

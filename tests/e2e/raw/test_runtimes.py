@@ -78,6 +78,37 @@ def test_names_and_resolvers_where_the_images_links_lead(other: Engine, tmp_path
         assert session.chain(f'{step}\ndirectory(path: "/etc")', "entries") == ["own"]
 
 
+@pytest.mark.parametrize(
+    "there",
+    [
+        'withSymlink(target: "resolv.conf", linkName: "/etc/resolv.conf")',
+        'withSymlink(target: "/proc/self/mounts", linkName: "/etc/resolv.conf")',
+        'withSymlink(target: "passwd/x", linkName: "/etc/resolv.conf")',
+        'withSymlink(target: "/etc", linkName: "/etc/resolv.conf")',
+        'withNewFile(path: "/etc/resolv.conf/x", contents: "x")',
+    ],
+)
+def test_resolvers_where_the_image_has_no_place_for_them(other: Engine, tmp_path: Path, there: str) -> None:
+    """What lies there is there again after the step."""
+    with other.session(workdir=tmp_path) as session:
+        base = f'from(address: "busybox")\nwithoutFile(path: "/etc/resolv.conf")\n{there}'
+        step = f'{base}\nwithExec(args: ["grep", "-m1", "nameserver", "/etc/resolv.conf"])'
+        assert "nameserver" in session.chain(step, "stdout")
+        assert session.chain(step, "rootfs { digest }") == session.chain(base, "rootfs { digest }")
+        changed = f'{base}\nwithExec(args: ["sh", "-c", "echo x > /etc/own"])\nwithExec(args: ["cat", "/etc/own"])'
+        assert session.chain(changed, "stdout") == "x\n"
+
+
+def test_pipes_in_place_of_what_tells_of_users(other: Engine, tmp_path: Path) -> None:
+    """Runtimes open these files, too."""
+    with other.session(workdir=tmp_path) as session:
+        pipes = "rm -f /etc/passwd /etc/group; mkfifo /etc/passwd /etc/group"
+        base = f'from(address: "busybox")\nwithExec(args: ["sh", "-c", "{pipes}"])'
+        step = f'{base}\nwithExec(args: ["echo", "done"])'
+        assert session.chain(step, "stdout") == "done\n"
+        assert session.chain(step, "rootfs { digest }") == session.chain(base, "rootfs { digest }")
+
+
 def test_an_exec_with_everything(other: Engine, tmp_path: Path) -> None:
     with other.session(workdir=tmp_path) as session:
         secret = session.query('{ setSecret(name: "s", plaintext: "hidden-value") { id } }')["setSecret"][

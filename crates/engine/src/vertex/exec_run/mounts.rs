@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kukri_sandbox::{FileSource, InjectedFile, NetworkMode};
 use kukri_solver::RunContext;
 use kukri_store::{Materialisation, Store, VolumeDir, Workspace};
-use kukri_tree::{EntryKind, TreeId};
+use kukri_tree::{EntryKind, Follow, FoundKind, TreeError, TreeId, lookup};
 use oci_spec::runtime::{Mount, MountBuilder};
 use tokio::sync::OwnedMutexGuard;
 
@@ -164,7 +164,7 @@ pub async fn prepare(
         let mut prepared = build(&store, &trees, plans)?;
         targets.check(&store, |index| prepared.tree(index))?;
         prepared.stubs = needs.missing(&store, |index| prepared.tree(index));
-        prepared.machine_files(&store, &machine, &mounted);
+        prepared.machine_files(&store, &machine, &mounted)?;
         prepared.relocate(&targets.moved(&store, &prepared.root_tree), &cwd);
         if let Some(cwd) = &prepared.cwd {
             let made = missing_below(&store, &prepared.root_tree, cwd.trim_start_matches('/'));
@@ -421,36 +421,75 @@ impl Prepared {
         store: &Store,
         machine: &crate::engine::ExecEnvironment,
         mounted: &[(Arc<str>, Place)],
-    ) {
+    ) -> Result<(), OpError> {
         let mut inject = |path: &str, source: FileSource| {
-            let path = self.place_of(store, mounted, path);
+            let path = self.place_of(store, mounted, path)?;
             self.files.push(InjectedFile { path, source, uid: 0, gid: 0, mode: 0o644 });
+            Ok::<_, OpError>(())
         };
         let hosts = "127.0.0.1\tlocalhost dagger\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-        inject("/etc/hosts", FileSource::Content(hosts.as_bytes().to_vec()));
+        inject("/etc/hosts", FileSource::Content(hosts.as_bytes().to_vec()))?;
         if machine.network != NetworkMode::None && !machine.resolv_conf.is_empty() {
-            inject("/etc/resolv.conf", FileSource::Content(machine.resolv_conf.clone().into_bytes()));
+            inject("/etc/resolv.conf", FileSource::Content(machine.resolv_conf.clone().into_bytes()))?;
         }
         if let Some(bundle) = &machine.ca_bundle {
-            inject(CA_PATH, FileSource::Host(bundle.clone()));
+            inject(CA_PATH, FileSource::Host(bundle.clone()))?;
             self.ca_path = Some(CA_PATH);
         }
+        Ok(())
     }
 
     /// Where a file of the engine's own is mounted: where its path leads, as images have links to files that a service
     /// writes. Notes what is made for it in a mounted directory; what is made in the root, the sandbox tells.
-    fn place_of(&mut self, store: &Store, mounted: &[(Arc<str>, Place)], path: &str) -> PathBuf {
+    fn place_of(
+        &mut self,
+        store: &Store,
+        mounted: &[(Arc<str>, Place)],
+        path: &str,
+    ) -> Result<PathBuf, OpError> {
         let tree_at = |path: &str| match place(mounted, path) {
             (Place::Root, inner) => Some((self.root_tree, inner)),
             (Place::Tree(index), inner) => Some((self.tree(Some(index))?, inner)),
             (Place::File(..) | Place::Volume(_) | Place::Memory, _) => None,
         };
-        let target = links::followed(store, path, tree_at).map_or_else(|| path.to_owned(), |(path, _)| path);
+        let target = links::followed(store, path, tree_at).map(|(path, _)| path);
+        let target = target.filter(|target| self.takes_a_file(store, mounted, target));
+        let Some(target) = target else {
+            self.cover(store, mounted, path)?;
+            return Ok(PathBuf::from(path));
+        };
         if let (Place::Tree(index), inner) = place(mounted, &target)
             && let Some(tree) = self.tree(Some(index))
         {
             self.stubs.extend(missing_below(store, &tree, &inner).map(|path| (Some(index), path)));
         }
-        PathBuf::from(target)
+        Ok(PathBuf::from(target))
+    }
+
+    /// Whether a file can be mounted at a path without links: not on a directory, below a file, or where the kernel tells of
+    /// processes and devices.
+    fn takes_a_file(&self, store: &Store, mounted: &[(Arc<str>, Place)], path: &str) -> bool {
+        if ["/proc/", "/sys/"].iter().any(|kernel| path.starts_with(kernel)) {
+            return false;
+        }
+        let (Place::Root, inner) = place(mounted, path) else { return true };
+        match lookup(store, &self.root_tree, inner, Follow::Parents) {
+            Ok(found) => !matches!(found.kind, FoundKind::Dir { .. }),
+            Err(error) => !matches!(error, TreeError::NotADirectory(_)),
+        }
+    }
+
+    /// Puts an empty file in the place of what the root has at a path, for as long as the command runs. In a mount, or where a
+    /// link leads to the directory, it stays as it is.
+    fn cover(&mut self, store: &Store, mounted: &[(Arc<str>, Place)], path: &str) -> Result<(), OpError> {
+        let Some((dir, name)) = path.trim_start_matches('/').rsplit_once('/') else { return Ok(()) };
+        if !matches!(place(mounted, path), (Place::Root, _)) {
+            return Ok(());
+        }
+        let Ok(found) = lookup(store, &self.root_tree, dir, Follow::Parents) else { return Ok(()) };
+        let FoundKind::Dir { node, .. } = found.kind else { return Ok(()) };
+        self.workspace.cover(dir, &node.meta, name).or_fail()?;
+        self.stubs.push((None, path.trim_start_matches('/').to_owned()));
+        Ok(())
     }
 }
