@@ -95,7 +95,9 @@ def test_resolvers_where_the_image_has_no_place_for_them(other: Engine, tmp_path
         step = f'{base}\nwithExec(args: ["grep", "-m1", "nameserver", "/etc/resolv.conf"])'
         assert "nameserver" in session.chain(step, "stdout")
         assert session.chain(step, "rootfs { digest }") == session.chain(base, "rootfs { digest }")
-        changed = f'{base}\nwithExec(args: ["sh", "-c", "echo x > /etc/own"])\nwithExec(args: ["cat", "/etc/own"])'
+        changed = (
+            f'{base}\nwithExec(args: ["sh", "-c", "echo x > /etc/own"])\nwithExec(args: ["cat", "/etc/own"])'
+        )
         assert session.chain(changed, "stdout") == "x\n"
 
 

@@ -54,7 +54,9 @@ def test_a_working_directory_that_doubles(small: Session) -> None:
     """It is as long as a path may be, wherever it comes from."""
     step = f'withWorkdir(path: "{"x" * 200}")'
     assert small.query(nested([step] * 20, "workdir"))
-    with pytest.raises(GraphQLError, match="the working directory has 4221 bytes, and a path may have at most 4095"):
+    with pytest.raises(
+        GraphQLError, match="the working directory has 4221 bytes, and a path may have at most 4095"
+    ):
         small.query(nested([step] * 21, "workdir"))
 
 

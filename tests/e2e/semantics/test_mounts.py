@@ -411,7 +411,11 @@ def test_what_unmounts_and_what_changes_the_mount(q: Any) -> None:
         (f'{directory}\nwithFile(path: "/m", source: {file})', [], ["m"]),
         (f'{directory}\nwithFile(path: "/m/", source: {file})', ["/m"], ["m/a", "m/f"]),
         (f'{directory}\nwithFile(path: "/m/.", source: {file})', ["/m"], ["m/a", "m/f"]),
-        (f'{directory}\nwithWorkdir(path: "/m/d")\nwithFile(path: "..", source: {file})', ["/m"], ["m/a", "m/f"]),
+        (
+            f'{directory}\nwithWorkdir(path: "/m/d")\nwithFile(path: "..", source: {file})',
+            ["/m"],
+            ["m/a", "m/f"],
+        ),
         (f'{directory}\nwithFiles(path: "/m", sources: [{file}])', ["/m"], ["m/a", "m/f"]),
         (f'{directory}\nwithNewFile(path: "/m", contents: "")', [], ["m"]),
         (f'{directory}\nwithDirectory(path: "/m", source: {other})', [], ["m/b"]),
