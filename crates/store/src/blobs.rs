@@ -367,6 +367,15 @@ impl Inner {
         self.layout.discard(&path)
     }
 
+    /// Takes the name of an object away whose file has another one, which the index has.
+    pub(crate) fn drop_name(&self, key: &Digest) -> Result<()> {
+        self.deletions.fetch_add(1, Ordering::Relaxed);
+        self.index.write("drop the name of an object", |transaction| {
+            transaction.execute("DELETE FROM objects WHERE key=?", [key.as_bytes()]).map(drop)
+        })?;
+        self.layout.discard(&self.layout.object(key))
+    }
+
     /// A content that was asked for and is not there.
     pub(crate) fn lost_blob(&self, digest: &Digest) -> StoreError {
         self.lost.store(true, Ordering::Relaxed);

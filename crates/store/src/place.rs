@@ -273,7 +273,7 @@ impl<'a> Placer<'a> {
         // file that is there.
         self.sink.link(self.inner, *row, dir, name)?;
         self.sink.finish(self.inner, crate::sink::Rows::default())?;
-        self.inner.drop_object(&raw)?;
+        self.inner.drop_name(&raw)?;
         Ok(true)
     }
 }

@@ -66,3 +66,14 @@ fn a_long_content_that_lacks_bytes_is_missing() {
     let again = tree(&store, &[("large", LARGE)]);
     assert_eq!(fs::read(layer(&store, &again).join("large")).unwrap(), LARGE);
 }
+
+#[test]
+fn a_long_content_that_is_sound_makes_no_layer_anew() {
+    let store = new_store();
+    let one = tree(&store, &[("small", b"abc")]);
+    let first = layer(&store, &one);
+    let two = tree(&store, &[("large", LARGE)]);
+    layer(&store, &two);
+    assert!(!store.take_lost(), "nothing is lost");
+    assert_eq!(layer(&store, &one), first);
+}
