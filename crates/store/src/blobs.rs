@@ -84,11 +84,14 @@ impl Store {
         if !missing.is_empty() {
             inner.index.read_many("look up contents", |connection| {
                 let mut query = connection.prepare_cached("SELECT 1 FROM objects WHERE digest=? LIMIT 1")?;
-                for at in missing {
-                    found[at] = query.exists([digests[at].as_bytes()])?;
+                for at in &missing {
+                    found[*at] = query.exists([digests[*at].as_bytes()])?;
                 }
                 Ok(())
             })?;
+            for at in missing.into_iter().filter(|_| inner.doubts.any()) {
+                found[at] = found[at] && inner.has_sound(&digests[at])?;
+            }
         }
         Ok(found)
     }
@@ -322,7 +325,11 @@ impl Inner {
             let Some(key) = Digest::from_slice(&key) else { continue };
             match fsutil::open_file(self.layout.objects(), &object_name(&key)).map_err(io::Error::from) {
                 Ok(file) if file.metadata().is_ok_and(|meta| meta.len() == size as u64) => {
-                    return Ok(Some((file, size as u64)));
+                    if self.is_sound(&key, digest)? {
+                        return Ok(Some((file, size as u64)));
+                    }
+                    reason = Some(format!("{} lacks bytes", self.layout.object(&key).display()));
+                    continue;
                 }
                 Ok(_) => {
                     reason = Some(format!("{} has the wrong length", self.layout.object(&key).display()))

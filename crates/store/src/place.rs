@@ -214,7 +214,7 @@ impl<'a> Placer<'a> {
             return Ok(());
         }
         let object = object_name(&key);
-        if self.inner.has_object(&key)? {
+        if self.inner.has_sound_object(&key, blob)? {
             let objects = self.inner.layout.objects();
             // Commands read it unchecked. After a loss of power it may lack what was written last.
             let whole = match rustix::fs::statat(objects, &object, AtFlags::SYMLINK_NOFOLLOW) {
@@ -227,7 +227,9 @@ impl<'a> Placer<'a> {
                 // All links of this inode are in use: go on with a copy as the object.
                 Err(Errno::MLINK) => {
                     self.copy(dir, name, meta, blob)?;
-                    return self.replace_object(dir, name, &key);
+                    self.replace_object(dir, name, &key)?;
+                    self.sink.again(row);
+                    return Ok(());
                 }
                 Err(Errno::NOENT) => self.inner.drop_object(&key)?,
                 Err(errno) => return Err(self.fail("link", name)(errno)),
@@ -262,7 +264,7 @@ impl<'a> Placer<'a> {
     fn adopt(&mut self, dir: &OwnedFd, name: &CStr, meta: &Meta, row: &ObjectRow) -> Result<bool> {
         let raw = raw_key(&row.digest);
         let _one = lock(&self.inner.adopting);
-        if !self.inner.has_object(&raw)? {
+        if !self.inner.has_sound_object(&raw, &row.digest)? {
             return Ok(false);
         }
         let (objects, from) = (self.inner.layout.objects(), object_name(&raw));

@@ -50,6 +50,11 @@ impl Rows {
             for row in &self.objects {
                 insert.execute(params![row.key.as_bytes(), row.digest.as_bytes(), row.size as i64])?;
             }
+            // In the same transaction: whatever a loss of power takes, it takes both.
+            let mut insert = transaction.prepare_cached("INSERT INTO unsynced(key, doubted) VALUES(?,0)")?;
+            for row in &self.objects {
+                insert.execute([row.key.as_bytes()])?;
+            }
         }
         if !self.nodes.is_empty() {
             let mut insert = transaction.prepare_cached("INSERT OR IGNORE INTO nodes VALUES(?,?)")?;
@@ -103,6 +108,11 @@ impl Sink {
         self.flush_if_full(inner)
     }
 
+    /// Takes the row of an object again, which has another file now.
+    pub(crate) fn again(&mut self, row: ObjectRow) {
+        self.objects.push(row);
+    }
+
     /// Bytes of files that are shared, where they stay.
     pub(crate) fn shared_bytes(&self) -> u64 {
         self.shared.iter().map(|row| row.size).sum()
@@ -141,6 +151,7 @@ impl Sink {
             more(transaction)
         });
         if !rows.objects.is_empty() {
+            inner.synced.made(rows.objects.len() as u64);
             let mut unrecorded = lock(&inner.unrecorded);
             for row in &rows.objects {
                 unrecorded.remove(&row.key);
@@ -225,7 +236,7 @@ fn link_object(inner: &Inner, row: &ObjectRow, dir: impl AsFd, name: &CStr) -> R
     match linked {
         Ok(()) => Ok(Linked::New),
         Err(Errno::EXIST) if !first => Ok(Linked::Unrecorded),
-        Err(Errno::EXIST) if inner.has_object(key)? => {
+        Err(Errno::EXIST) if inner.has_sound_object(key, &row.digest)? => {
             lock(&inner.unrecorded).remove(key);
             Ok(Linked::Known)
         }

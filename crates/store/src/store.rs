@@ -11,6 +11,7 @@ use rustix::fs::FlockOperation;
 
 use crate::StoreConfig;
 use crate::care::caretaker::Caretaker;
+use crate::care::doubts::Doubts;
 use crate::disk::index::Index;
 use crate::disk::journal::Journal;
 use crate::disk::layout::Layout;
@@ -67,6 +68,7 @@ pub(crate) struct Inner {
     pub(crate) used: Mutex<HashMap<Digest, i64>>,
     pub(crate) next_layer: std::sync::atomic::AtomicU64,
     pub(crate) synced: Synced,
+    pub(crate) doubts: Doubts,
     /// Keeps the lock as long as anything of the store lives.
     _lock: File,
 }
@@ -117,12 +119,14 @@ impl Store {
             // Also above the mark, where those that it was of have gone: it says nothing of later ones.
             next_layer: std::sync::atomic::AtomicU64::new(last_layer.max(synced.layer()) + 1),
             synced,
+            doubts: Doubts::default(),
             _lock: lock,
         });
+        let failed = |error: crate::StoreError| fail("look through", &root)(error.into_io());
         if let Some(trusted) = trusted {
-            let failed = |error: crate::StoreError| fail("look through", &root)(error.into_io());
             inner.distrust(trusted).map_err(failed)?;
         }
+        inner.find_doubts().map_err(failed)?;
         let caretaker = Caretaker::start(&inner).map_err(fail("start the caretaker of", &root))?;
         Ok(Self { inner, _caretaker: Arc::new(caretaker) })
     }

@@ -21,7 +21,7 @@ const TICK: Duration = Duration::from_millis(500);
 const LOG_BYTES: u64 = 4 << 20;
 /// Shortest time between two moves of the log: each waits for the disk.
 const MOVE_EVERY: Duration = Duration::from_secs(5);
-/// How long no layer was made when those that were are noted as being on the disk. Longer than the half a minute after which the
+/// How long no layer and no object was made when those that were are noted as being on the disk. Longer than the half a minute after which the
 /// kernel writes what is in its memory: by then there is next to nothing to wait for.
 const CALM: Duration = Duration::from_secs(40);
 /// Deletions in a row, and the pause after them.
@@ -63,9 +63,14 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
     let mut moved = (0, Instant::now());
     // Bytes of the journal a round ago.
     let mut journal = 0;
-    // The last layer, and since when it is.
-    let mut layer = (0, Instant::now());
+    // The last layer and the number of objects, and since when that is so.
+    let mut made = ((0, 0), Instant::now());
     loop {
+        if let Some(inner) = inner.upgrade()
+            && let Err(error) = inner.check_doubts(&|| *lock(&signal.0))
+        {
+            tracing::warn!(%error, "files that may lack bytes are not checked");
+        }
         let stopped = signal.1.wait_timeout_while(lock(&signal.0), TICK, |stop| !*stop);
         let stop = *stopped.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         let Some(inner) = inner.upgrade() else { return };
@@ -92,10 +97,13 @@ fn run(inner: &Weak<Inner>, signal: &(Mutex<bool>, Condvar)) {
                 tracing::warn!(%error, "the log of the index grows");
             }
         }
-        if layer.0 != inner.last_layer() {
-            layer = (inner.last_layer(), Instant::now());
-        } else if layer.0 > inner.synced.layer() && layer.1.elapsed() > CALM {
-            layer.1 = Instant::now();
+        let (last, objects) = (inner.last_layer(), inner.synced.objects());
+        if made.0 != (last, objects) {
+            made = ((last, objects), Instant::now());
+        } else if (last > inner.synced.layer() || objects > inner.synced.objects_synced())
+            && made.1.elapsed() > CALM
+        {
+            made.1 = Instant::now();
             inner.sync();
         }
         let emptying = lock(&inner.emptying);

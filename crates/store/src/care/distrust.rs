@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use kukri_model::Digest;
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
+use crate::memory::lock;
 use crate::store::Inner;
 
 impl Inner {
@@ -26,6 +27,7 @@ impl Inner {
                 transaction.execute("DELETE FROM layers WHERE id>?", [trusted as i64]).map(drop)
             })?;
         }
+        self.distrust_objects()?;
         // On a full disk there is no room for it: then the same is done by the next engine.
         if let Err(error) = self.synced.note(trusted) {
             tracing::warn!(%error, "which layers are on the disk is not noted");
@@ -35,13 +37,18 @@ impl Inner {
 
     /// Sees to it that all that was written is on the disk, and notes that layers are. Best effort.
     pub(crate) fn sync(&self) {
+        let _one = lock(&self.synced.syncing);
         // Before: what is made meanwhile may be too late.
-        let last = self.last_layer();
+        let (last, objects) = (self.last_layer(), self.synced.objects());
+        let last_object = self.last_unsynced();
         let synced = rustix::fs::syncfs(self.layout.objects()).map_err(io::Error::from);
-        let noted =
-            synced.and_then(|()| if last > self.synced.layer() { self.synced.note(last) } else { Ok(()) });
+        let noted = synced.and_then(|()| {
+            last_object.and_then(|last| self.forget_unsynced(last)).map_err(StoreError::into_io)?;
+            self.synced.note_objects(objects);
+            if last > self.synced.layer() { self.synced.note(last) } else { Ok(()) }
+        });
         if let Err(error) = noted {
-            tracing::warn!(%error, "which layers are on the disk is not noted");
+            tracing::warn!(%error, "what is on the disk is not noted");
         }
     }
 

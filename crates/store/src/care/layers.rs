@@ -1,7 +1,6 @@
 //! Whether what lies in a layer is what the tree says that it is for. Commands see layers, and read them unchecked.
 
 use std::ffi::CStr;
-use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -141,16 +140,10 @@ impl Under<'_> {
 fn differs(dir: &OwnedFd, name: &CStr, blob: &Digest) -> Option<String> {
     let read = || {
         let mut file = fsutil::open_file(dir, name)?;
-        let (mut hasher, mut buffer) = (blake3::Hasher::new(), vec![0; fsutil::CHUNK]);
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return std::io::Result::Ok(Digest::from(hasher.finalize())),
-                count => hasher.update(&buffer[..count]),
-            };
-        }
+        fsutil::digest_of(&mut file, &|| false)
     };
     match read() {
-        Ok(digest) if digest == *blob => None,
+        Ok(Some(digest)) if digest == *blob => None,
         Ok(_) => Some("has another content".to_owned()),
         Err(error) => Some(error.to_string()),
     }

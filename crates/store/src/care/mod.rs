@@ -2,6 +2,7 @@
 
 pub(crate) mod caretaker;
 mod distrust;
+pub(crate) mod doubts;
 mod gc;
 mod layers;
 mod mark;

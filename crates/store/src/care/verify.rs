@@ -1,7 +1,6 @@
 //! Whether a store is sound.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Read as _;
 use std::sync::atomic::Ordering;
 
 use kukri_model::Digest;
@@ -197,18 +196,9 @@ impl Verify<'_> {
         if !self.options.deep {
             return Ok(());
         }
-        let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; fsutil::CHUNK];
-        loop {
-            match file.read(&mut buffer).map_err(text)? {
-                0 => break,
-                count => hasher.update(&buffer[..count]),
-            };
-        }
-        if Digest::from(hasher.finalize()) == *digest {
-            Ok(())
-        } else {
-            Err("it has another content".to_owned())
+        match fsutil::digest_of(&mut file, &|| false).map_err(text)? {
+            Some(found) if found == *digest => Ok(()),
+            _ => Err("it has another content".to_owned()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use kukri_model::Digest;
 use kukri_tree::{Meta, Xattrs};
 use rustix::fs::{
     AtFlags, CWD, FileType, Gid, Mode, OFlags, RawDir, Stat, Timespec, Timestamps, Uid, XattrFlags,
@@ -39,6 +40,18 @@ pub(crate) fn create(dir: impl AsFd, name: &CStr) -> Result<File, Errno> {
 pub(crate) fn open_file(dir: impl AsFd, name: &CStr) -> Result<File, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::openat(dir, name, flags, Mode::empty()).map(File::from)
+}
+
+/// The digest of what there is to be read from here on. None: `stop` said so.
+pub(crate) fn digest_of(file: &mut File, stop: &dyn Fn() -> bool) -> io::Result<Option<Digest>> {
+    let (mut hasher, mut buffer) = (blake3::Hasher::new(), vec![0; CHUNK]);
+    while !stop() {
+        match file.read(&mut buffer)? {
+            0 => return Ok(Some(Digest::from(hasher.finalize()))),
+            count => hasher.update(&buffer[..count]),
+        };
+    }
+    Ok(None)
 }
 
 /// Name and type of everything in a directory, sorted by name.

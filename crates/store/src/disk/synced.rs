@@ -3,11 +3,12 @@
 //! The files of a layer are in the memory of the kernel at first, and reach the disk within half a minute; rows of the index
 //! that name them may be there before. Contents are checked when they are read, but what commands see of a layer is not. So
 //! layers that were not written to the disk with certainty are built anew when the machine has started again since, or the
-//! disk was mounted again.
+//! disk was mounted again. Objects of before, which the table `unsynced` has, are checked before they are used.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, StatxFlags};
@@ -28,6 +29,10 @@ struct Mark {
 pub(crate) struct Synced {
     path: PathBuf,
     mark: Mutex<Mark>,
+    /// Objects that were made, and how many of them were there when all was written to the disk last.
+    objects: (AtomicU64, AtomicU64),
+    /// Held while all is written to the disk.
+    pub(crate) syncing: Mutex<()>,
 }
 
 impl Synced {
@@ -40,7 +45,30 @@ impl Synced {
         let since = since(root)?;
         let trusted = (mark.since != since).then_some(mark.layer);
         mark.since = since;
-        Ok((Self { path, mark: Mutex::new(mark) }, trusted))
+        Ok((
+            Self { path, mark: Mutex::new(mark), objects: Default::default(), syncing: Mutex::default() },
+            trusted,
+        ))
+    }
+
+    /// So many more objects have been made.
+    pub(crate) fn made(&self, objects: u64) {
+        self.objects.0.fetch_add(objects, Ordering::Release);
+    }
+
+    /// How many objects have been made.
+    pub(crate) fn objects(&self) -> u64 {
+        self.objects.0.load(Ordering::Acquire)
+    }
+
+    /// How many of them are on the disk.
+    pub(crate) fn objects_synced(&self) -> u64 {
+        self.objects.1.load(Ordering::Relaxed)
+    }
+
+    /// So many of them are on the disk.
+    pub(crate) fn note_objects(&self, objects: u64) {
+        self.objects.1.store(objects, Ordering::Relaxed);
     }
 
     /// The last layer that is on the disk.

@@ -1,6 +1,7 @@
 //! What a loss of power may take from files, and what becomes of it.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use kukri_tree::TreeId;
@@ -76,4 +77,73 @@ fn a_long_content_that_is_sound_makes_no_layer_anew() {
     layer(&store, &two);
     assert!(!store.take_lost(), "nothing is lost");
     assert_eq!(layer(&store, &one), first);
+}
+
+fn zero(path: &Path) {
+    assert_eq!(fs::metadata(path).unwrap().len(), LARGE.len() as u64);
+    fs::OpenOptions::new().write(true).open(path).unwrap().write_all(&[0; LARGE.len()]).unwrap();
+}
+
+/// A tree with a long content whose file has zeros since a loss of power.
+fn zeroed() -> (TestStore, TreeId) {
+    let store = new_store();
+    let of_files = tree(&store, &[("large", LARGE)]);
+    let first = layer(&store, &of_files);
+    let store = store.reopen_after(|root| {
+        zero(&first.join("large"));
+        started_again(root, 0);
+    });
+    (store, of_files)
+}
+
+#[test]
+fn zeros_in_place_of_a_long_content_are_not_used() {
+    let blob = kukri_model::Digest::of(LARGE);
+    let (store, of_files) = zeroed();
+    let error = store.materialise(&of_files).unwrap_err();
+    assert!(error.is_missing(), "{error}");
+    assert!(store.take_lost(), "the engine is told");
+    let (store, _) = zeroed();
+    assert!(store.open_blob(&blob).unwrap_err().is_missing());
+    let (store, _) = zeroed();
+    assert_eq!(store.has_blobs(&[blob]).unwrap(), [false]);
+    // Whoever brings it again is not given the old one.
+    let (store, _) = zeroed();
+    let again = tree(&store, &[("large", LARGE)]);
+    assert_eq!(fs::read(layer(&store, &again).join("large")).unwrap(), LARGE);
+    // Also when nobody asks.
+    let (store, _) = zeroed();
+    let start = std::time::Instant::now();
+    while !store.take_lost() {
+        assert!(start.elapsed().as_secs() < 20, "nobody looks");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn what_was_checked_is_not_doubted_again() {
+    let store = new_store();
+    let of_files = tree(&store, &[("large", LARGE)]);
+    let first = layer(&store, &of_files);
+    let db = store.root().join("index.db");
+    let doubted = || {
+        let db = rusqlite::Connection::open(&db).unwrap();
+        db.query_row("SELECT count(*) FROM unsynced WHERE doubted", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(doubted(), 0);
+    let mut store = store.reopen_after(|root| started_again(root, 1000));
+    let start = std::time::Instant::now();
+    while doubted() > 0 {
+        assert!(start.elapsed().as_secs() < 20, "nobody looks");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(!store.take_lost());
+    assert_eq!(layer(&store, &of_files), first);
+    // What an engine does not come to, the next one does.
+    store = store.reopen_after(|root| {
+        zero(&first.join("large"));
+        let db = rusqlite::Connection::open(root.join("index.db")).unwrap();
+        db.execute("INSERT INTO unsynced SELECT 1, key, 1 FROM objects", []).unwrap();
+    });
+    assert!(store.open_blob(&kukri_model::Digest::of(LARGE)).unwrap_err().is_missing());
 }
