@@ -202,6 +202,7 @@ fn next_step(source: &rusqlite::Error) -> &'static str {
         Some(rusqlite::ErrorCode::DiskFull) => FREE_SPACE,
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => MAKE_WRITABLE,
         Some(rusqlite::ErrorCode::SystemIoFailure) => LOOK_AT_DISK,
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => START_ANEW,
         _ => "",
     }
 }
@@ -218,4 +219,6 @@ fn next_step_of(source: &io::Error) -> &'static str {
 const FREE_SPACE: &str = "; free space on the disk of the engine's root, or run `kukri cache prune`";
 const LOOK_AT_DISK: &str =
     "; look at the disk of the engine's root: it may be full, have become read-only, or be broken";
+const START_ANEW: &str = "; the index is damaged: stop the engine, and move the directory `store` of its root away to start \
+     anew, or restore it from a backup; nothing in it was deleted";
 const MAKE_WRITABLE: &str = "; the engine's root must be writable for it";

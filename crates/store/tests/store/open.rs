@@ -114,3 +114,24 @@ fn leftovers_of_a_crash_are_gone_at_once() {
     drop(store);
     panic!("the trash stays");
 }
+
+/// As after a loss of power on a disk that had said too early that all was written.
+#[test]
+fn a_damaged_index_says_what_to_do() {
+    let store = new_store();
+    let blobs: Vec<_> = (0..2000_u32).map(|at| store.put_blob(&at.to_le_bytes()).unwrap()).collect();
+    let TestStore { store, dir } = store;
+    let index = store.root().join("index.db");
+    drop(store);
+    let length = fs::metadata(&index).unwrap().len();
+    assert!(length > 100_000, "all is in the database: {length}");
+    let file = fs::OpenOptions::new().write(true).open(&index).unwrap();
+    // All but the first page, which has the schema.
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0; length as usize - 4096], 4096).unwrap();
+    let error = match Store::open(config(dir.path())) {
+        Ok(store) => store.read_blob(&blobs[0]).unwrap_err().to_string(),
+        Err(error) => error.to_string(),
+    };
+    assert!(error.contains("move the directory `store` of its root away"), "{error}");
+    assert_eq!(fs::metadata(&index).unwrap().len(), length, "and it is still there");
+}
