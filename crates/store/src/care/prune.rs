@@ -25,6 +25,8 @@ pub struct PruneOptions {
     pub all: bool,
     /// Drop least recently used results until the store has at most this many bytes, without volumes.
     pub max_bytes: Option<u64>,
+    /// For the sake of a limit, drop no result without which results, and what they need, would have fewer bytes than this.
+    pub reserved_bytes: u64,
     /// Drop least recently used results until the disk has at least this many bytes free.
     pub min_free_bytes: Option<u64>,
     /// Drop results, and volumes if those are asked for, that were not used for longer.
@@ -154,7 +156,9 @@ impl Store {
             let mut reason = reason(options, stored);
             if reason.is_none() {
                 let room = match limit {
-                    Some(limit) if selected(options, stored) && !spared => {
+                    Some(limit)
+                        if selected(options, stored) && !spared && plan.kept >= options.reserved_bytes =>
+                    {
                         limit.room.checked_sub(plan.kept + stored.value_bytes).filter(|_| !full)
                     }
                     _ => Some(u64::MAX),

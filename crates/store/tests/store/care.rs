@@ -13,6 +13,7 @@ use crate::records::record;
 const ALL: PruneOptions = PruneOptions {
     all: true,
     max_bytes: None,
+    reserved_bytes: 0,
     min_free_bytes: None,
     keep_duration: None,
     filter: None,
@@ -379,6 +380,26 @@ fn volumes_go_only_when_asked_for() {
 }
 
 /// A limit holds for all there is: the index, and gaps in packs, are in the sizes that are told.
+#[test]
+fn what_is_reserved_is_not_undercut() {
+    let store = new_store();
+    for n in 0..10_u8 {
+        let tree = tree(&store, &[("large", &[n; 100_000])]);
+        store.put_result(&Digest::of(&[n]), record(&n.to_string(), vec![Root::Tree(tree)])).unwrap();
+    }
+    for reserved_bytes in [750_000, 350_000] {
+        let max_bytes = Some(reserved_bytes);
+        let options = PruneOptions { max_bytes, reserved_bytes, ..PruneOptions::default() };
+        let dry = store.prune(&PruneOptions { dry_run: true, ..options.clone() }).unwrap();
+        let real = store.prune(&options).unwrap();
+        assert_eq!(dry.dropped, real.dropped);
+        let is_left = |n: &u8| store.get_result(&Digest::of(&[*n])).unwrap().is_some();
+        let large = (0..10).filter(is_left).count() as u64 * 100_000;
+        assert_eq!(large, reserved_bytes + 50_000, "one more than fit");
+        assert!(real.kept_bytes >= reserved_bytes);
+    }
+}
+
 #[test]
 fn a_limit_is_reached_where_that_is_possible() {
     let store = new_store();

@@ -56,7 +56,8 @@ impl Policy {
         }
         // Like the collector, whose limits these are.
         let spare_recent = self.use_default;
-        Ok(Some(PruneOptions { max_bytes, keep_duration, spare_recent, ..PruneOptions::default() }))
+        let limits = PruneOptions { max_bytes, reserved_bytes: reserved, ..PruneOptions::default() };
+        Ok(Some(PruneOptions { keep_duration, spare_recent, ..limits }))
     }
 }
 
@@ -75,6 +76,7 @@ mod tests {
         let policy = Policy { use_default: !default.is_empty(), max_used, reserved, min_free, target };
         policy.options(&space).unwrap().and_then(|options| {
             assert!(!options.all && !options.volumes);
+            assert!(options.reserved_bytes <= options.max_bytes.unwrap_or(u64::MAX));
             options.max_bytes
         })
     }
