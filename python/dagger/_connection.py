@@ -9,9 +9,10 @@ import os
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 from dagger import _params
-from dagger._config import SOURCE_LINES, Config, checked
+from dagger._config import Config, checked
 from dagger._errors import ClientConnectionError, DaggerError, ProvisionError, SessionError
 from dagger._link import AsyncLink, AsyncSession, next_number, no_session
 from dagger._loops import running
@@ -62,12 +63,14 @@ async def _begin(config: Config) -> AsyncSession:
     elif config.workdir:
         raise ProvisionError(_params.FIXED_WORKDIR)
     http = AsyncHttp(params, config.timeouts(), config.retry)
-    return AsyncSession(http, process, library.loop())
+    return AsyncSession(http, process, library.loop(), places=config.source_lines)
 
 
 async def end(session: AsyncSession, failed: BaseException | None) -> None:
     """Ends a session; one that the environment names goes on."""
     session.http.close()
+    # Tasks that were in it may keep it long. A plan that goes on keeps what it knows.
+    session.known = WeakKeyDictionary()
     if session.process is None:
         return
     session.left, session.broken = True, failed is not None
@@ -154,6 +157,20 @@ class SharedLink(AsyncLink):
         self._ambient: tuple[_params.Params, int, AsyncSession] | None = None
 
     def session(self) -> AsyncSession:
+        if (session := self._begun_for_here()) is not None:
+            return session
+        params = _params.from_env()
+        if params is None:
+            raise self.missing()
+        process = os.getpid()
+        if self._ambient is None or self._ambient[:2] != (params, process):
+            http = AsyncHttp(params, self.config.timeouts(), self.config.retry)
+            session = AsyncSession(http, None, None, places=self.config.source_lines)
+            self._ambient = (params, process, session)
+        return self._ambient[2]
+
+    def _begun_for_here(self) -> AsyncSession | None:
+        """The session of a connection that is for this task."""
         begun, block = list(self._begun), _block.get()
         while block is not None:
             if not block.left:
@@ -165,16 +182,22 @@ class SharedLink(AsyncLink):
         if len(begun) > 1:
             here = running().loop()
             begun.sort(key=lambda session: session.loop is here)
-        if begun:
-            return begun[-1]
-        params = _params.from_env()
-        if params is None:
-            raise self.missing()
-        process = os.getpid()
-        if self._ambient is None or self._ambient[:2] != (params, process):
-            http = AsyncHttp(params, self.config.timeouts(), self.config.retry)
-            self._ambient = (params, process, AsyncSession(http, None, None))
-        return self._ambient[2]
+        return begun[-1] if begun else None
+
+    @property
+    def places(self) -> bool:
+        """Whether calls remember where the program made them: the connection says so in which that is."""
+        block = _block.get()
+        if block is not None and not block.left:
+            return block.session.places
+        if not self._begun:
+            return self.config.source_lines
+        try:
+            session = self._begun_for_here()
+        except ClientConnectionError:
+            # Outside of event loops, where several sessions are open.
+            session = None
+        return self.config.source_lines if session is None else session.places
 
     def missing(self) -> ClientConnectionError:
         # Its objects belong to no session: where one has ended, any other will do.
@@ -184,17 +207,14 @@ class SharedLink(AsyncLink):
         block = _block.get()
         return block.session if block is not None else self.last
 
-    def add(self, session: AsyncSession, config: Config) -> None:
+    def add(self, session: AsyncSession) -> None:
         """A session began."""
         self._begun.append(session)
-        self.places = config.source_lines
 
     def remove(self, session: AsyncSession) -> None:
         """A session ends."""
         self._begun.remove(session)
         self.ended, self.last = True, session
-        if not self._begun:
-            self.places = SOURCE_LINES
 
     def forget(self) -> None:
         """Closes the connections to the session of the environment."""
@@ -271,7 +291,7 @@ class Connection(_Opens):
 
         self._link.current = await self._begin()
         self._link.ended = False
-        self._link.places = self._config.source_lines
+        self._link.chosen = self._config.source_lines
         return Client(self._link, None)
 
     async def __aexit__(
@@ -348,7 +368,7 @@ class connection(_Opens):  # noqa: N801 - programs call it as the function that 
         from dagger._client import shared
 
         session = await self._begin()
-        shared.add(session, self._config)
+        shared.add(session)
         self._block = Block(session)
         return self
 

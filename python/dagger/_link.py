@@ -11,6 +11,7 @@ import itertools
 import os
 import time
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from dagger._config import SOURCE_LINES
 from dagger._errors import ClientConnectionError, DaggerError, ExecuteTimeoutError, TransportError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from dagger._pool import AsyncHttp
     from dagger._process import SessionProcess
     from dagger._query.plan import Plan
+    from dagger._query.step import Known
     from dagger._sock import SyncHttp
 
 _numbers = itertools.count(1)
@@ -55,13 +57,19 @@ class AsyncSession:
     """A session of an async program.
 
     Attributes:
+        known: The IDs of objects in it. Objects do not hold them: several sessions may use one at once.
+        places: Whether calls that are made in its block remember where that was.
         left: Whether the block of its connection was left, and the session ends with that.
         broken: Whether an exception left it.
         over: When the session had ended, by `time.monotonic`.
     """
 
-    def __init__(self, http: AsyncHttp, process: SessionProcess | None, loop: object) -> None:
+    def __init__(
+        self, http: AsyncHttp, process: SessionProcess | None, loop: object, *, places: bool
+    ) -> None:
         self.number = next_number()
+        self.known: Known = WeakKeyDictionary()
+        self.places = places
         self.http = http
         self.process = process
         self.loop = loop
@@ -99,11 +107,12 @@ class SyncSession:
     """A session of a sync program.
 
     Attributes:
+        known: The IDs of objects in it.
         left: Whether the block of its connection was left, and the session ends with that.
     """
 
     def __init__(self, http: SyncHttp, process: SessionProcess | None) -> None:
-        self.number = next_number()
+        self.known: Known = WeakKeyDictionary()
         self.http = http
         self.process = process
         self.left = False
@@ -128,8 +137,13 @@ class Link:
     ended = False
     """Whether there was a session, and is none any more."""
 
-    places = SOURCE_LINES
-    """Whether calls remember where the program made them."""
+    chosen = SOURCE_LINES
+    """What the configuration says of that."""
+
+    @property
+    def places(self) -> bool:
+        """Whether calls remember where the program made them."""
+        return self.chosen
 
     def params(self) -> Params:
         """Where the session listens."""
@@ -186,21 +200,22 @@ class AsyncLink(Link):
         """The session that there would be if it had not ended."""
         return self.last
 
-    async def run(self, start: Callable[[int], Plan]) -> tuple[Any, int]:
-        """The result of a plan, and the number of the session in which it was found."""
+    async def run(self, start: Callable[[Known], Plan]) -> tuple[Any, Known]:
+        """The result of a plan, and the IDs of the session in which it was found."""
         try:
             session = self.session()
         except (ClientConnectionError, TransportError):
             if (gone := self.gone()) is not None:
                 await gone.patience()
             raise
-        plan = start(session.number)
+        known = session.known
+        plan = start(known)
         try:
             document = next(plan)
             while True:
                 document = plan.send(await session.ask(document))
         except StopIteration as stop:
-            return stop.value, session.number
+            return stop.value, known
 
 
 class SyncLink(Link):
@@ -219,16 +234,17 @@ class SyncLink(Link):
         """Where the session listens."""
         return self.session().http.params
 
-    def run(self, start: Callable[[int], Plan]) -> tuple[Any, int]:
-        """The result of a plan, and the number of the session in which it was found."""
+    def run(self, start: Callable[[Known], Plan]) -> tuple[Any, Known]:
+        """The result of a plan, and the IDs of the session in which it was found."""
         session = self.session()
-        plan = start(session.number)
+        known = session.known
+        plan = start(known)
         try:
             document = next(plan)
             while True:
                 document = plan.send(session.ask(document))
         except StopIteration as stop:
-            return stop.value, session.number
+            return stop.value, known
 
 
 def _explained(

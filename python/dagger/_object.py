@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from dagger._link import AsyncLink, Link, SyncLink
     from dagger._query.encode import Arg
+    from dagger._query.step import Known
 
 __tracebackhide__ = True  # As in the generated modules: pytest leaves these frames out.
 
@@ -86,16 +87,16 @@ class Base:
         if not isinstance(id_, str):
             msg = f"an ID must be a string, not {type(id_).__name__}"
             raise TypeError(msg)
-        return kind(self._link, Step.loaded(kind._type, id_))
+        return kind(self._link, Step.loaded(kind._type, id_, given=True))
 
-    def _after(self, kind: type[B], session: int, found: Any, where: str) -> B:
+    def _after(self, kind: type[B], known: Known, found: Any, where: str) -> B:
         """The object whose ID is what `sync` or the like gave."""
         if kind is type(self) and self._step is not None and where.endswith(".sync"):
-            return kind(self._link, self._step.computed(session, required(found, where)))
-        return self._loaded(kind, session, found, where)
+            return kind(self._link, self._step.computed(known, required(found, where)))
+        return self._loaded(kind, found, where)
 
-    def _all(self, kind: type[B], session: int, found: Any, where: str) -> list[B]:
-        return [self._loaded(kind, session, item["id"], where) for item in found or ()]
+    def _all(self, kind: type[B], found: Any, where: str) -> list[B]:
+        return [self._loaded(kind, item["id"], where) for item in found or ()]
 
     def _tell(self, error: DaggerError | TypeError, field: str, args: Sequence[Arg]) -> Sequence[Step]:
         """Takes the frames of this package out of an error, which help nobody, and says which lines made it.
@@ -122,8 +123,8 @@ class Base:
             settle(error, [found])
         self._link.annotate(error)
 
-    def _loaded(self, kind: type[B], session: int, id_: Any, where: str) -> B:
-        return kind(self._link, Step.loaded(kind._type, required(id_, where), session))
+    def _loaded(self, kind: type[B], id_: Any, where: str) -> B:
+        return kind(self._link, Step.loaded(kind._type, required(id_, where)))
 
     if not TYPE_CHECKING:  # Checkers would believe that any name exists.
 
@@ -191,12 +192,12 @@ class Object(Base):
 
     def _objects(self, kind: type[A], field: str, *args: Arg) -> Coroutine[Any, Any, list[A]]:
         """The objects of a list."""
-        return self._asked(field, args, "{id}", lambda found, session: self._all(kind, session, found, field))
+        return self._asked(field, args, "{id}", lambda found, _: self._all(kind, found, field))
 
     def _computed(self, kind: type[A], field: str, *args: Arg) -> Coroutine[Any, Any, A]:
         """The object whose ID a call gives after it was computed."""
         where = f"{self._type}.{field}"
-        return self._asked(field, args, "", lambda found, session: self._after(kind, session, found, where))
+        return self._asked(field, args, "", lambda found, known: self._after(kind, known, found, where))
 
     async def _explain(self, error: DaggerError | TypeError, field: str, args: Sequence[Arg]) -> None:
         unsure = self._tell(error, field, args)
@@ -204,15 +205,15 @@ class Object(Base):
             wanted, found = error.error.extensions["call"], None
             # The error is what matters.
             with suppress(DaggerError):
-                found, _ = await self._link.run(lambda session: plan.named(session, unsure, wanted))
+                found, _ = await self._link.run(lambda known: plan.named(known, unsure, wanted))
             self._told(error, found)
 
     async def _asked(
-        self, field: str, args: tuple[Arg, ...], selection: str, finish: Callable[[Any, int], T]
+        self, field: str, args: tuple[Arg, ...], selection: str, finish: Callable[[Any, Known], T]
     ) -> T:
         try:
             parts, refs = cut([*call(self._type, field, args), selection])
-            return finish(*await self._link.run(lambda session: plan.value(session, self._step, parts, refs)))
+            return finish(*await self._link.run(lambda known: plan.value(known, self._step, parts, refs)))
         except (DaggerError, TypeError) as error:
             await self._explain(error, field, args)
             raise
@@ -223,7 +224,7 @@ class Object(Base):
         if step is None:
             return await self._value(str, "id")
         try:
-            found, _ = await self._link.run(lambda session: plan.identity(session, step))
+            found, _ = await self._link.run(lambda known: plan.identity(known, step))
         except DaggerError as error:
             await self._explain(error, "id", ())
             raise
@@ -257,9 +258,7 @@ class SyncObject(Base):
     def _objects(self, kind: type[S], field: str, *args: Arg) -> list[S]:
         """The objects of a list."""
         try:
-            return self._asked(
-                field, args, "{id}", lambda found, session: self._all(kind, session, found, field)
-            )
+            return self._asked(field, args, "{id}", lambda found, _: self._all(kind, found, field))
         except (DaggerError, TypeError) as error:
             error.__traceback__ = None
             raise
@@ -268,9 +267,7 @@ class SyncObject(Base):
         """The object whose ID a call gives after it was computed."""
         where = f"{self._type}.{field}"
         try:
-            return self._asked(
-                field, args, "", lambda found, session: self._after(kind, session, found, where)
-            )
+            return self._asked(field, args, "", lambda found, known: self._after(kind, known, found, where))
         except (DaggerError, TypeError) as error:
             error.__traceback__ = None
             raise
@@ -281,13 +278,15 @@ class SyncObject(Base):
             wanted, found = error.error.extensions["call"], None
             # The error is what matters.
             with suppress(DaggerError):
-                found, _ = self._link.run(lambda session: plan.named(session, unsure, wanted))
+                found, _ = self._link.run(lambda known: plan.named(known, unsure, wanted))
             self._told(error, found)
 
-    def _asked(self, field: str, args: tuple[Arg, ...], selection: str, finish: Callable[[Any, int], T]) -> T:
+    def _asked(
+        self, field: str, args: tuple[Arg, ...], selection: str, finish: Callable[[Any, Known], T]
+    ) -> T:
         try:
             parts, refs = cut([*call(self._type, field, args), selection])
-            return finish(*self._link.run(lambda session: plan.value(session, self._step, parts, refs)))
+            return finish(*self._link.run(lambda known: plan.value(known, self._step, parts, refs)))
         except (DaggerError, TypeError) as error:
             self._explain(error, field, args)
             raise
@@ -298,7 +297,7 @@ class SyncObject(Base):
         if step is None:
             return self._value(str, "id")
         try:
-            found, _ = self._link.run(lambda session: plan.identity(session, step))
+            found, _ = self._link.run(lambda known: plan.identity(known, step))
         except DaggerError as error:
             self._explain(error, "id", ())
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from dagger import _params
 from dagger._config import checked
@@ -71,7 +72,7 @@ class connect:  # noqa: N801 - programs call it as the function that it is in th
             error.__traceback__ = None
             raise
         self._link.ended = False
-        self._link.places = self._config.source_lines
+        self._link.chosen = self._config.source_lines
         return Client(self._link, None)
 
     def __exit__(
@@ -102,7 +103,6 @@ class connect:  # noqa: N801 - programs call it as the function that it is in th
         from dagger._connection import SharedConnection
 
         shared.config = self._config
-        shared.places = self._config.source_lines
         return SharedConnection(shared).__await__()
 
 
@@ -122,6 +122,8 @@ def _begin(config: Config) -> SyncSession:
 def _end(session: SyncSession, failed: BaseException | None) -> None:
     session.left = session.process is not None
     session.http.close()
+    # Threads that still wait keep what they know.
+    session.known = WeakKeyDictionary()
     if session.process is None:
         return
     try:

@@ -10,13 +10,13 @@ from typing import Any
 import dagger
 import pytest
 from dagger import dag
-from fake import Server, anything
+from fake import Api, Server, anything
 from test_loops import each_way
 from test_process import Fake
 
 WAYS = ["asyncio", "anyio-asyncio", "trio"]
 
-Opens = Callable[[str], dagger.connection]
+Opens = Callable[..., dagger.connection]
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opens]:
     )
     monkeypatch.setenv("_EXPERIMENTAL_DAGGER_CLI_BIN", str(binary.path))
 
-    def named(name: str) -> dagger.connection:
-        servers.append(Server(lambda _document: {"data": {"version": name}}))
+    def named(name: str, answer: Callable[[str], Any] | None = None, **more: Any) -> dagger.connection:
+        servers.append(Server(answer or (lambda _document: {"data": {"version": name}})))
         (tmp_path / name).mkdir()
         (tmp_path / name / "port").write_text(str(servers[-1].port))
-        return dagger.connection(dagger.Config(workdir=tmp_path / name))
+        return dagger.connection(dagger.Config(workdir=tmp_path / name, **more))
 
     yield named
     for server in servers:
@@ -293,5 +293,78 @@ def test_an_error_of_a_task_that_is_left_behind(opens: Opens) -> None:
         await asyncio.wait(tasks, timeout=0.1)
         assert not tasks[0].done()
         tasks[0].cancel()
+
+    asyncio.run(main())
+
+
+def test_objects_that_several_share(opens: Opens) -> None:
+    """Whatever others find out about them between two requests, each block sends its own IDs."""
+    source = dag.directory().with_new_file("a", "b")
+    built = dag.directory().with_directory("s", source)
+    top = dag.directory().with_directory("a", source).with_directory("b", built)
+    found: dict[str, str] = {}
+    # Each request waits for one of the other session.
+    meet = threading.Barrier(2)
+
+    class Engine(Api):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def __call__(self, document: str) -> dict[str, Any]:
+            meet.wait(10)
+            return super().__call__(document)
+
+        def _identity(self, chain: str) -> str:
+            id_ = f"{self.name}-{len(self.ids)}"
+            self.chains[self.ids.setdefault(chain, id_)] = chain
+            return self.ids[chain]
+
+    def work(name: str) -> None:
+        async def main() -> None:
+            async with opens(name, Engine(name)):
+                found[name] = await top.digest()
+
+        asyncio.run(main())
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(found) == {"a", "b"}
+    assert found["a"] == found["b"]
+    assert 'source:<directory.withDirectory(path:"s",source:<' in found["a"].replace(", ", ",")
+
+
+def test_source_lines_are_those_of_the_block(opens: Opens) -> None:
+    def remembered() -> bool:
+        step = dag.container()._step
+        assert step is not None
+        return step.place is not None
+
+    async def main() -> None:
+        turns = Turns()
+
+        async def other() -> None:
+            async with opens("b", source_lines=False):
+                await turns.wait(0)
+                assert not remembered()
+                await turns.wait(2)
+
+        async with opens("a"):
+            task = asyncio.create_task(other())
+            while turns.at < 1:
+                await asyncio.sleep(0.001)
+            assert remembered()
+            await turns.wait(1)
+            async with opens("c", source_lines=False):
+                assert not remembered()
+            assert remembered()
+            # A thread without an event loop takes any of them, and does not fail.
+            await asyncio.get_running_loop().run_in_executor(None, remembered)
+            await task
+            assert remembered()
+        assert remembered()
 
     asyncio.run(main())

@@ -5,6 +5,8 @@ import copy
 import gc
 import pickle
 import time
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import dagger
 import pytest
@@ -96,13 +98,47 @@ def test_deep_nesting_of_arguments_needs_no_recursion() -> None:
     for _ in range(depth):
         directory = dag.directory().with_directory("d", directory)
     assert directory._step is not None
-    steps = plan.identity(1, directory._step)
+    steps = plan.identity(WeakKeyDictionary(), directory._step)
     assert next(steps) == "{r0:directory{id} }"
     for number in range(depth):
         document = steps.send({"r0": {"directory": {"id": f"id-{number}"}}})
         assert document == f'{{r0:directory{{withDirectory(path:"d",source:"id-{number}"){{id}}}} }}'
     with pytest.raises(StopIteration, match=f"id-{depth}"):
         steps.send({"r0": {"directory": {"id": f"id-{depth}"}}})
+
+
+def test_sessions_that_use_the_same_objects_at_once() -> None:
+    """Each sends the IDs that it has found itself, whatever others find between its requests."""
+    source = dag.directory()
+    built = dag.directory().with_directory("s", source)
+    mount = dag.container().with_mounted_cache("/c", dag.cache_volume("k"), source=built)
+    known: dict[str, WeakKeyDictionary[Any, str]] = {name: WeakKeyDictionary() for name in "ab"}
+    plans = {name: plan.value(known[name], mount._step, ("stdout",), ()) for name in "ab"}
+    documents = {name: [next(plans[name])] for name in plans}
+    for number, answers in enumerate(
+        (
+            ["directory", "cacheVolume"],
+            ["directory.withDirectory"],
+        )
+    ):
+        for name in "ab":
+            data: dict[str, Any] = {}
+            for at, chain in enumerate(answers):
+                found: Any = f"{name}{number}{chain[0]}"
+                for field in ["id", *reversed(chain.split("."))]:
+                    found = {field: found}
+                data[f"r{at}"] = found
+            documents[name].append(plans[name].send(data))
+    for name, sent in documents.items():
+        other = "b" if name == "a" else "a"
+        assert f'source:"{name}1d"' in sent[-1]
+        assert f'"{other}' not in "".join(sent)
+        # The IDs go with the objects, and with the session.
+        assert len(known[name]) == 3
+    del source, built, mount
+    plans.clear()
+    gc.collect()
+    assert [len(each) for each in known.values()] == [0, 0]
 
 
 def test_sharing_a_beginning_is_not_asked_for_twice(api: Api) -> None:

@@ -239,7 +239,7 @@ def test_remembering_is_cheap() -> None:
     """In time of the processor, by the median: what else the machine does is not counted."""
 
     def seconds(places: bool) -> float:
-        shared.places = places
+        shared.config = dagger.Config(source_lines=places)
         container = dag.container()
         gc.collect()
         started = time.thread_time()
@@ -251,7 +251,7 @@ def test_remembering_is_cheap() -> None:
         ratio = statistics.median(seconds(True) / seconds(False) for _ in range(31))
         assert ratio < 1.25, "a few hundredths more, usually"
     finally:
-        shared.places = True
+        shared.config = dagger.Config()
 
 
 def test_a_place_of_code_without_source(api: Api) -> None:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dagger._errors import InvalidQueryError
 from dagger._query.encode import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import CodeType
+    from typing import TypeAlias
+    from weakref import WeakKeyDictionary
 
     from dagger._query.encode import Piece
 
-ANY_SESSION = -1
-"""In `Step.known`: the ID was given by the program, and is sent to whatever session there is."""
+    Known: TypeAlias = "WeakKeyDictionary[Step, str]"
+    """The IDs that were found in one session. It is the session's: several use the same steps at once."""
 
 
 class Ref(Protocol):
@@ -37,11 +40,25 @@ class Step:
         field: Name of the call.
         parts: The call as text, cut where an ID belongs.
         refs: The steps whose IDs belong there.
-        known: The number of a session, and the ID in it.
+        named: The ID, where nothing else is known of the object: it is the same in all sessions.
+        given: Whether it was the program that gave that ID, and it may be wrong.
+        found: Whether the ID was found in some session: only then it is worth while to look.
         place: Where the program made the call: code, and the offset in it; see `dagger._places`.
     """
 
-    __slots__ = ("field", "key", "known", "parent", "parts", "place", "refs", "type")
+    __slots__ = (
+        "__weakref__",
+        "field",
+        "found",
+        "given",
+        "key",
+        "named",
+        "parent",
+        "parts",
+        "place",
+        "refs",
+        "type",
+    )
 
     def __init__(self, parent: Step | None, type_: str, field: str, pieces: Sequence[Piece]) -> None:
         self.parent: Step | None = parent
@@ -50,47 +67,61 @@ class Step:
         self.parts: tuple[str, ...]
         self.refs: tuple[Step, ...]
         self.parts, self.refs = cut(pieces)
-        self.known: tuple[int, str] | None = None
+        self.named: str | None = None
+        self.given = self.found = False
         self.place: tuple[CodeType, int] | None = None
         self.key: int
         above = 0 if parent is None else parent.key
         self.key = hash((above, type_, self.parts, tuple([ref.key for ref in self.refs])))
 
     @classmethod
-    def loaded(cls, type_: str, id_: str, session: int = ANY_SESSION) -> Step:
+    def loaded(cls, type_: str, id_: str, *, given: bool = False) -> Step:
         """The object that has an ID."""
         step = cls(None, type_, "", [id_])
-        step.known = (session, str(id_))
+        step.named, step.given = str(id_), given
         return step
 
-    def computed(self, session: int, id_: str) -> Step:
+    def computed(self, known: Known, id_: str) -> Step:
         """The same object, as it was found in a session. In others it is the calls that lead to it."""
         step = Step.__new__(Step)
-        for name in Step.__slots__:
+        for name in Step.__slots__[1:]:
             setattr(step, name, getattr(self, name))
-        step.known = (session, str(id_))
+        if step.named is None:
+            step.learn(known, id_)
+        else:
+            step.named, step.given = str(id_), False
         return step
 
-    def id_in(self, session: int) -> str | None:
-        """Its ID in a session, if that is known.
+    def learn(self, known: Known, id_: str) -> None:
+        """Its ID was found in a session."""
+        known[self] = str(id_)
+        self.found = True
 
-        Where nothing but an ID is known of an object, it is the same in all sessions.
-        """
-        known = self.known
-        return known[1] if known is not None and (known[0] == session or not self.field) else None
+    def id_in(self, known: Known) -> str | None:
+        """Its ID in a session, if that is known."""
+        if self.named is not None:
+            return self.named
+        return known.get(self) if self.found else None
 
-    def text(self, session: int) -> str:
+    def text(self, known: Known) -> str:
         """The call, with the IDs of its arguments, which must be known."""
-        return fill(session, self.parts, self.refs)
+        return fill(known, self.parts, self.refs)
 
 
-def fill(session: int, parts: Sequence[str], refs: Sequence[Step]) -> str:
-    """The text of a call with the IDs of its arguments, which must be known."""
+def fill(known: Known, parts: Sequence[str], refs: Sequence[Step]) -> str:
+    """The text of a call with the IDs of its arguments.
+
+    Raises:
+        InvalidQueryError: One of these is not known: the call must not be sent without it.
+    """
     if not refs:
         return parts[0]
     out = [parts[0]]
     for ref, part in zip(refs, parts[1:], strict=True):
-        out.append(quoted(ref.id_in(session) or ""))
+        if (id_ := ref.id_in(known)) is None:
+            msg = f"the ID of an argument is not known: {ref.type} ({ref.field})"
+            raise InvalidQueryError(msg)
+        out.append(quoted(id_))
         out.append(part)
     return "".join(out)
 
