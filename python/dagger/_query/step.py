@@ -68,7 +68,8 @@ class Step:
         self.refs: tuple[Step, ...]
         self.parts, self.refs = cut(pieces)
         self.named: str | None = None
-        self.given = self.found = False
+        self.given: bool = False
+        self.found: bool = False
         self.place: tuple[CodeType, int] | None = None
         self.key: int
         above = 0 if parent is None else parent.key
