@@ -48,6 +48,16 @@ def test_5_13_a_seed_is_used_once(q: Any) -> None:
     assert q.sh("ls -A /c", unique() + mounted(volume(q, key))) == ""
 
 
+def test_5_13_a_seed_that_fails_leaves_nothing(q: Any) -> None:
+    """First contents that cannot be written are an error each time, with one reason, and no half of them stays."""
+    odd = 'withExec(args: ["sh", "-c", "mkdir /s; ln -s x /s/a; echo f > /s/f; mkfifo /s/z"])'
+    source = json.dumps(q.ask(odd, 'directory(path: "/s") { id }')["id"])
+    failing = volume(q, f"fails {time.time_ns()}", f"source: {source}")
+    for _ in range(2):
+        message = q.fails("sh", "true", unique() + mounted(failing)).message
+        assert "devices and pipes cannot be put into a cache volume" in message
+
+
 def test_5_13_a_seed_that_is_computed(q: Any) -> None:
     made = json.dumps(
         q.ask('withExec(args: ["sh", "-c", "mkdir /s; echo made > /s/f"])', 'directory(path: "/s") { id }')[

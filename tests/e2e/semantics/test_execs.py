@@ -109,6 +109,42 @@ def test_5_3_one_file_for_both_outputs_has_both(q: Any) -> None:
         assert q.sh(command, config, **options) == "one\nthree\n"
 
 
+def test_5_3_standard_input_comes_from_wherever_the_file_is(q: Any) -> None:
+    """As with a shell: from each kind of mount, through links, and of any length."""
+    volume, secret = q.id('cacheVolume(key: "redirected input")'), q.id('setSecret(name: "i", plaintext: "pw")')
+    mounted = q.dir_id(f="mounted")
+    config = f"""
+        withMountedCache(path: "/cache", cache: {volume})
+        withMountedSecret(path: "/secret", source: {secret})
+        withMountedDirectory(path: "/mnt", source: {mounted})
+        withMountedTemp(path: "/temp")
+        withSymlink(target: "/mnt/f", linkName: "/into-mount")
+        withSymlink(target: "/cache/f", linkName: "/into-volume")
+        withSymlink(target: "loop", linkName: "/loop")
+        withExec(args: ["sh", "-c", "echo in the volume > /cache/f; mkdir /cache/d; mkfifo /cache/p; head -c 73400320 /dev/zero > /big"])
+    """
+    for path, expected in [
+        ("/cache/f", "in the volume\n"),
+        ("/into-volume", "in the volume\n"),
+        ("/mnt/f", "mounted"),
+        ("/into-mount", "mounted"),
+        ("/dev/null", ""),
+    ]:
+        assert q.sh("cat", config, redirectStdin=f'"{path}"') == expected, path
+    assert q.sh("wc -c", config, redirectStdin='"/secret"') == "2\n"
+    assert q.sh("wc -c; echo x > /proc/self/fd/0", config, redirectStdin='"/big"') == "73400320\n"
+    assert q.sh("head -c 1; wc -c < /big", config, redirectStdin='"/big"') == "\x0073400320\n"
+    for path, reason in [
+        ("/cache/none", "No such file"),
+        ("/cache/d", "is a directory, not a file"),
+        ("/cache/p", "no such file"),
+        ("/temp/f", "no such file"),
+        ("/loop", "too many levels of symbolic links"),
+    ]:
+        message = q.fails("sh", "cat", config, redirectStdin=f'"{path}"').message
+        assert "redirectStdin: " in message and reason in message, (path, message)
+
+
 def test_5_3_a_directory_is_no_standard_input(q: Any) -> None:
     assert (
         "redirectStdin: path /etc is a directory, not a file"

@@ -8,6 +8,7 @@ mod place;
 mod scrub;
 mod settle;
 mod shown;
+mod stdin;
 mod stubs;
 mod targets;
 mod telemetry;
@@ -15,7 +16,7 @@ mod usage;
 
 use std::sync::Arc;
 
-use kukri_sandbox::{ExitStatus, Rootfs, RunRequest, SandboxError, Stdin};
+use kukri_sandbox::{ExitStatus, Rootfs, RunRequest, SandboxError};
 use kukri_solver::RunContext;
 use kukri_tree::{EntryKind, Follow, FoundKind, TreeError, TreeId, lookup};
 
@@ -61,7 +62,7 @@ impl Exec {
             files: prepared.files.clone(),
             network: engine.environment().network,
             loopback: telemetry.on_loopback(),
-            stdin: self.stdin(engine.store(), trees).await?,
+            stdin: stdin::stdin(self, engine.store(), trees, &secrets, &prepared).await?,
             stdout,
             stderr,
             count: samples.is_some(),
@@ -113,26 +114,6 @@ impl Exec {
             let passwd = read_small(&store, &root, "etc/passwd")?;
             let group = read_small(&store, &root, "etc/group")?;
             kukri_tree::owner::lookup_user(&spec, passwd.as_deref(), group.as_deref()).or_fail()
-        })
-        .await
-    }
-
-    async fn stdin(&self, store: &kukri_store::Store, trees: &[TreeId]) -> Result<Stdin, OpError> {
-        if let Some(text) = &self.stdin {
-            return Ok(Stdin::Bytes(text.clone().into_bytes()));
-        }
-        let Some(path) = &self.redirect_stdin else { return Ok(Stdin::Null) };
-        let (tree, inner) = mounts::tree_at(self, trees, path)?;
-        let (store, path) = (store.clone(), path.clone());
-        crate::blocking(move || {
-            read_small(&store, &tree, &inner)?.map(Stdin::Bytes).ok_or_else(|| {
-                let found = lookup(&store, &tree, &inner, Follow::All);
-                let error = match found.map(|found| found.kind) {
-                    Ok(FoundKind::Dir { .. }) => TreeError::IsADirectory(path),
-                    _ => TreeError::NotFound(path),
-                };
-                OpError::new(format!("redirectStdin: {error}"))
-            })
         })
         .await
     }

@@ -99,33 +99,6 @@ pub async fn lock_volumes(exec: &Exec, run: &RunContext<Vertex>) -> Vec<OwnedMut
     locks
 }
 
-/// The tree in which an absolute path of the container lies, and the path in it.
-pub fn tree_at(exec: &Exec, trees: &[TreeId], path: &str) -> Result<(TreeId, String), OpError> {
-    let mut tree_index = 0;
-    let mut best: Option<(usize, TreeId, String)> = None;
-    for mount in &exec.mounts {
-        let source = match &mount.kind {
-            MountKind::Directory { source, .. } | MountKind::File { source } => source,
-            _ => continue,
-        };
-        tree_index += 1;
-        let Some(rest) = path.strip_prefix(&*mount.path) else { continue };
-        if !(rest.is_empty() || rest.starts_with('/')) {
-            continue;
-        }
-        let tree =
-            *trees.get(tree_index).ok_or_else(|| OpError::new("internal error: a mount has no tree"))?;
-        if best.as_ref().is_none_or(|(length, _, _)| mount.path.len() >= *length) {
-            best = Some((mount.path.len(), tree, source.join(rest.trim_start_matches('/')).path.to_string()));
-        }
-    }
-    match (best, trees.first()) {
-        (Some((_, tree, path)), _) => Ok((tree, path)),
-        (None, Some(root)) => Ok((*root, path.trim_start_matches('/').to_owned())),
-        (None, None) => Err(OpError::new("internal error: an exec without a root")),
-    }
-}
-
 /// Prepares everything. Volumes that are new get their seed first, of `seeds` by the index of the mount.
 pub async fn prepare(
     exec: &Exec,
@@ -373,6 +346,7 @@ impl Prepared {
         let directory = store.volume(&volume.key, &volume.label).or_fail()?;
         let marker = super::settle::Marker::of(directory.path());
         if !marker.is_set() {
+            super::settle::clear(directory.path())?;
             let owner = match &volume.owner {
                 Some((owner, _)) => Some(ids(store, &self.root_tree, owner)?),
                 None => None,

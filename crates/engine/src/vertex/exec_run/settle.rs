@@ -203,6 +203,19 @@ pub fn write_copy(store: &Store, entry: &EntryKind, target: &Path) -> Result<(),
     file.set_modified(UNIX_EPOCH + Duration::from_nanos(time)).or_fail()
 }
 
+/// Empties a volume's directory: nothing is in it but what is left of first contents whose writing failed or was cut off.
+pub fn clear(directory: &Path) -> Result<(), OpError> {
+    for entry in fs::read_dir(directory).or_fail()? {
+        let entry = entry.or_fail()?;
+        if entry.file_type().or_fail()?.is_dir() {
+            fs::remove_dir_all(entry.path()).or_fail()?;
+        } else {
+            fs::remove_file(entry.path()).or_fail()?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes a tree to disk, for the first contents of a volume. `owner` is that of all of it; `None` keeps what the tree says.
 pub fn write_tree(
     store: &Store,
