@@ -15,8 +15,7 @@ const MAX_DFA: usize = 16 << 10;
 /// Replaces secrets in a stream, also where a value is written in several pieces. Values that overlap are replaced as one:
 /// the rest of the second would be readable otherwise.
 pub struct Scrubber {
-    /// Longest first.
-    values: Vec<Vec<u8>>,
+    values: Vec<Value>,
     /// Finds all of them, also those that overlap.
     finder: AhoCorasick,
     /// What may be the start of a secret.
@@ -40,6 +39,7 @@ impl Scrubber {
         let kind = if small { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
         let finder =
             AhoCorasick::builder().match_kind(MatchKind::Standard).kind(Some(kind)).build(&values)?;
+        let values = values.into_iter().map(Value::new).collect();
         Ok(Self { values, finder, held: Vec::new(), masked: 0 })
     }
 
@@ -91,14 +91,45 @@ impl Scrubber {
 
     /// The first place where a secret begins of which more must come; the end if there is none.
     fn open(&self) -> usize {
-        let longest = self.values.first().map_or(0, Vec::len);
-        let first = (self.held.len() + 1).saturating_sub(longest);
-        (first..self.held.len())
-            .find(|start| {
-                let rest = &self.held[*start..];
-                self.values.iter().any(|value| value.len() > rest.len() && value.starts_with(rest))
-            })
-            .unwrap_or(self.held.len())
+        let begun = self.values.iter().map(|value| value.begun_at_end_of(&self.held)).max();
+        self.held.len() - begun.unwrap_or(0)
+    }
+}
+
+/// A value, prepared for finding its beginning at the end of a text in linear time (Knuth, Morris and Pratt): values may
+/// be long, and repeat their own beginnings.
+struct Value {
+    bytes: Vec<u8>,
+    /// For each length of a beginning: the longest shorter beginning that it ends with.
+    borders: Vec<usize>,
+}
+
+impl Value {
+    fn new(bytes: Vec<u8>) -> Self {
+        let mut value = Self { borders: vec![0; bytes.len() + 1], bytes };
+        let mut matched = 0;
+        for at in 1..value.bytes.len() {
+            matched = value.step(matched, value.bytes[at]);
+            value.borders[at + 1] = matched;
+        }
+        value
+    }
+
+    /// How much of the beginning a text ends with after one byte more, if it was `matched` before.
+    fn step(&self, mut matched: usize, byte: u8) -> usize {
+        if matched == self.bytes.len() {
+            matched = self.borders[matched];
+        }
+        while matched > 0 && self.bytes[matched] != byte {
+            matched = self.borders[matched];
+        }
+        matched + usize::from(self.bytes[matched] == byte)
+    }
+
+    /// The length of the longest beginning, but not the whole value, that a text ends with.
+    fn begun_at_end_of(&self, text: &[u8]) -> usize {
+        let end = &text[(text.len() + 1).saturating_sub(self.bytes.len())..];
+        end.iter().fold(0, |matched, byte| self.step(matched, *byte))
     }
 }
 
@@ -159,6 +190,26 @@ mod tests {
         }
         out.extend(scrubber.finish());
         assert_eq!(out, b"***");
+    }
+
+    /// Comparing from each place took minutes for these.
+    #[test]
+    fn a_long_value_that_repeats_its_beginning() {
+        let long = 60_000;
+        let secret = [&vec![b'a'; long][..], b"b"].concat();
+        let mut scrubber = Scrubber::new(&[Arc::from(&*secret)]).unwrap();
+        let text = [&vec![b'a'; 50_000][..], b"\n"].concat().repeat(100);
+        let mut out = Vec::new();
+        for piece in text.chunks(4 << 10) {
+            out.extend(scrubber.push(piece));
+        }
+        out.extend(scrubber.finish());
+        assert!(out == text);
+        let mut scrubber = Scrubber::new(&[Arc::from(&*secret)]).unwrap();
+        let mut out = scrubber.push(&vec![b'a'; long + 7]);
+        out.extend(scrubber.push(b"bc"));
+        out.extend(scrubber.finish());
+        assert_eq!(out, b"aaaaaaa***c");
     }
 
     proptest! {
