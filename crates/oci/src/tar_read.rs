@@ -20,6 +20,10 @@ const GID: Range<usize> = 116..124;
 const SIZE: Range<usize> = 124..136;
 const XATTR: &[u8] = b"SCHILY.xattr.";
 
+/// Attributes that mean something to the overlay in which a layer is mounted: they describe the disk it was written on, and
+/// are left out, as they are when the files of a command are read.
+const OVERLAY: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
+
 /// What an entry is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
@@ -213,7 +217,9 @@ impl<R: Read> TarReader<R> {
         let mode = number_at(header, MODE, header.mode()).map_err(|error| bad(&error.to_string()))? & 0o7777;
         let xattrs = records
             .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix(XATTR)?.into(), value.as_slice().into())))
+            .filter_map(|(key, value)| Some((key.strip_prefix(XATTR)?, value.as_slice())))
+            .filter(|(name, _)| !OVERLAY.iter().any(|prefix| name.starts_with(prefix)))
+            .map(|(name, value)| (name.into(), value.into()))
             .collect();
         let mut meta = Meta { mode, uid, gid, mtime_ns, xattrs };
         let link = || {
@@ -364,9 +370,11 @@ mod tests {
         builder.append_data(&mut header(EntryType::Regular, 3), &long, &b"abc"[..]).unwrap();
         builder.append_link(&mut header(EntryType::Symlink, 0), "s", &long).unwrap();
         builder.append_link(&mut header(EntryType::Link, 0), "h", &long).unwrap();
-        let records: [(&str, &[u8]); 5] = [
+        let records: [(&str, &[u8]); 7] = [
             ("SCHILY.xattr.security.capability", b"\x01\n\x00="),
             ("SCHILY.xattr.a", b""),
+            ("SCHILY.xattr.trusted.overlay.opaque", b"y"),
+            ("SCHILY.xattr.user.overlay.redirect", b"/etc"),
             ("mtime", b"1.5"),
             ("uid", b"70000"),
             ("path", b"p\xff"),
