@@ -45,7 +45,7 @@ mod tests {
     use crate::changes::deltas;
     use crate::memory::Memory;
     use crate::testing::doubled;
-    use crate::{Equality, Filter, compare, filter, glob};
+    use crate::{Editor, Equality, Filter, compare, filter, glob};
 
     #[test]
     fn only_within() {
@@ -65,11 +65,12 @@ mod tests {
         let memory = Memory::new();
         let (root, other) = (doubled(&memory, 40, "x"), doubled(&memory, 40, "y"));
         let wanted = Filter::new(&["**/none"], &[], false).unwrap();
-        let works: [&(dyn Fn() -> Result<(), TreeError> + Sync); 4] = [
+        let works: [&(dyn Fn() -> Result<(), TreeError> + Sync); 5] = [
             &|| glob(&memory, &root, "**/none").map(drop),
             &|| filter(&memory, &root, &wanted).map(drop),
             &|| compare(&memory, &root, &other, Equality::Content).map(drop),
             &|| deltas(&memory, &root, &other).map(drop),
+            &|| Editor::new(&memory, Some(root))?.remove("**/none"),
         ];
         for work in works {
             let flag = Arc::new(AtomicBool::new(false));

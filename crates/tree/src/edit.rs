@@ -10,11 +10,13 @@ mod open;
 
 use kukri_model::Digest;
 
+use crate::cancel;
 use crate::lookup::Follow;
 use crate::node::{EntryKind, Meta, NodeReader, TreeError, TreeId};
 use crate::path;
 use crate::pattern::{Pattern, is_pattern};
 use crate::sealed::Sealed;
+use crate::walk::PathRoom;
 
 use map::{Change, Made, change_entry};
 pub use merge::CopyOptions;
@@ -43,6 +45,12 @@ pub enum Kind {
     Dir,
     /// Anything else.
     Other(EntryKind),
+}
+
+/// A directory of an [`Editor`]: in use, or as it is stored.
+enum Found {
+    Open(Slot),
+    Stored(TreeId),
 }
 
 /// A tree being changed.
@@ -251,19 +259,53 @@ impl<'r> Editor<'r> {
     }
 
     fn remove_matching(&mut self, start: Slot, pattern: &Pattern) -> Result<(), TreeError> {
-        let mut stack = vec![(start, Vec::new())];
+        for path in self.matching(start, pattern)? {
+            cancel::check()?;
+            let Some((parent, name)) = path::split(&path) else { continue };
+            let dir = path::parts(parent).try_fold(start, |dir, part| self.enter(dir, part))?;
+            self.drop_child(dir, name);
+        }
+        Ok(())
+    }
+
+    /// Paths from `start` that match, without what lies below them. Directories that are not in use are only read: a small
+    /// tree may have more of them than memory holds.
+    fn matching(&self, start: Slot, pattern: &Pattern) -> Result<Vec<Vec<u8>>, TreeError> {
+        let (mut found, mut room) = (Vec::new(), PathRoom::default());
+        let mut stack = vec![(Found::Open(start), Vec::new())];
         while let Some((dir, at)) = stack.pop() {
-            for (name, is_dir) in self.names(dir) {
+            cancel::check()?;
+            let mut visit = |name: &[u8], dir: Option<Found>| {
                 let mut path = at.clone();
-                path::push(&mut path, &name);
+                path::push(&mut path, name);
                 if pattern.matches(&path) {
-                    self.drop_child(dir, &name);
-                } else if is_dir && pattern.may_match_below(&path) {
-                    stack.push((self.enter(dir, &name)?, path));
+                    room.take(path.len())?;
+                    found.push(path);
+                } else if let Some(dir) = dir
+                    && pattern.may_match_below(&path)
+                {
+                    stack.push((dir, path));
+                }
+                Ok::<_, TreeError>(())
+            };
+            let stored = |kind: &EntryKind| match kind {
+                EntryKind::Dir(id) => Some(Found::Stored(*id)),
+                _ => None,
+            };
+            match dir {
+                Found::Open(slot) => {
+                    for (name, child) in self.dirs[slot].children() {
+                        visit(name, child.map_or_else(|slot| Some(Found::Open(slot)), stored))?;
+                    }
+                }
+                Found::Stored(id) => {
+                    for entry in &self.node(&id.stored)?.entries {
+                        visit(&entry.name, stored(&entry.kind))?;
+                    }
                 }
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     /// Puts any entry at `path`, in place of whatever is there. At the root it must be a directory.

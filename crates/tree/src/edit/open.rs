@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use crate::cancel;
 use crate::edit::Editor;
 use crate::edit::map::{Change, Mapped, change_entry};
 use crate::lookup::{Follow, Todo};
@@ -10,6 +11,9 @@ use crate::node::{Entry, EntryKind, Meta, Node, TreeError, TreeId};
 use crate::path;
 use crate::sealed::{Sealed, Sealer};
 use crate::wire::is_name;
+
+/// Most directories in use at once: a small tree may have more of them than memory holds. They take some 800 MB.
+const MAX_OPEN: usize = 1 << 19;
 
 /// Index into [`Editor::dirs`]. A directory always comes after its parent, so going backwards is bottom-up.
 pub(super) type Slot = usize;
@@ -64,7 +68,7 @@ impl Dir {
     }
 
     /// Children as they are now, sorted.
-    fn children(&self) -> impl Iterator<Item = (&[u8], Result<&EntryKind, Slot>)> {
+    pub(super) fn children(&self) -> impl Iterator<Item = (&[u8], Result<&EntryKind, Slot>)> {
         let mut base = self.base.entries.iter().peekable();
         let mut changes = self.changes.iter().peekable();
         std::iter::from_fn(move || {
@@ -100,13 +104,6 @@ impl Editor<'_> {
         }
     }
 
-    /// Names of the children, and which of them are directories.
-    pub(super) fn names(&self, dir: Slot) -> Vec<(Box<[u8]>, bool)> {
-        let is_dir =
-            |child: Result<&EntryKind, Slot>| child.map_or(true, |kind| matches!(kind, EntryKind::Dir(_)));
-        self.dirs[dir].children().map(|(name, child)| (name.into(), is_dir(child))).collect()
-    }
-
     /// Puts an entry in place of whatever has the name.
     pub(super) fn put(&mut self, dir: Slot, name: &[u8], kind: EntryKind) -> Result<(), TreeError> {
         check_name(name)?;
@@ -137,7 +134,13 @@ impl Editor<'_> {
     }
 
     fn open(&mut self, parent: Slot, name: &[u8], dir: Dir) -> Result<Slot, TreeError> {
+        cancel::check()?;
         let slot = self.dirs.len();
+        if slot >= MAX_OPEN {
+            return Err(TreeError::Invalid(format!(
+                "more than {MAX_OPEN} directories would have to be changed one by one; do it for a part of the directory"
+            )));
+        }
         self.dirs.push(dir);
         self.dirs[parent].changes.insert(name.into(), Child::Open(slot));
         Ok(slot)

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::filter::Filter;
 use crate::memory::Memory;
-use crate::testing::{Item, dir, file, link, model, paths, random_items, tree};
+use crate::testing::{Item, dir, doubled, file, link, model, paths, random_items, tree};
 use crate::{lookup, walk::Walk};
 
 fn source(content: &str) -> FileSource {
@@ -519,4 +519,14 @@ fn merging_goes_through_links_to_directories() {
     let nowhere = tree(&memory, &[("broken/x", file("1"))]);
     let error = editor.merge("", &nowhere, CopyOptions::default()).unwrap_err();
     assert_eq!(error, TreeError::NotADirectory("broken".into()));
+}
+
+/// Trees that share their directories are small, and may have more of them than memory holds.
+#[test]
+fn directories_in_use_are_bounded() {
+    let memory = Memory::new();
+    let (root, other) = (doubled(&memory, 24, "x"), doubled(&memory, 24, "y"));
+    let mut editor = Editor::new(&memory, Some(root)).unwrap();
+    let error = editor.merge("", &other, CopyOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("would have to be changed one by one"), "{error}");
 }
