@@ -14,6 +14,15 @@ pub enum OverlayXattr {
 }
 
 impl OverlayXattr {
+    /// What the names of the overlay's own attributes begin with. The other ones may be set by any program, and are data.
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Trusted => "trusted.overlay.",
+            Self::User => "user.overlay.",
+        }
+    }
+
     /// The attribute that marks a directory as hiding everything below it.
     #[must_use]
     pub const fn opaque(self) -> &'static str {

@@ -184,7 +184,8 @@ impl Commit<'_> {
             return Err(StoreError::TooDeep { path: String::from_utf8_lossy(&self.at).into_owned() });
         }
         let stat = rustix::fs::fstat(dir).map_err(self.fail("look at", c""))?;
-        let xattrs = fsutil::xattrs(dir).map_err(self.fail("read the attributes of", c""))?;
+        let xattrs = fsutil::xattrs(dir, self.inner.config.overlay_xattr)
+            .map_err(self.fail("read the attributes of", c""))?;
         self.refuse(&xattrs, c"")?;
         let base = base.filter(|_| xattrs.overlay("opaque") != Some(b"y"));
         self.strip(&xattrs, |name| rustix::fs::fremovexattr(dir, name))?;
@@ -288,7 +289,8 @@ impl Commit<'_> {
             return Ok(Some(kind.clone()));
         }
         let file = fsutil::open_file(dir, name).map_err(self.fail("open", name))?;
-        let xattrs = fsutil::xattrs(&file).map_err(self.fail("read the attributes of", name))?;
+        let xattrs = fsutil::xattrs(&file, self.inner.config.overlay_xattr)
+            .map_err(self.fail("read the attributes of", name))?;
         if stat.st_size == 0 && xattrs.overlay("whiteout").is_some() {
             return Ok(None);
         }
@@ -318,7 +320,8 @@ impl Commit<'_> {
         stat: &Stat,
         file_type: FileType,
     ) -> Result<EntryKind> {
-        let xattrs = fsutil::xattrs_at(dir, name).map_err(self.fail("read the attributes of", name))?;
+        let xattrs = fsutil::xattrs_at(dir, name, self.inner.config.overlay_xattr)
+            .map_err(self.fail("read the attributes of", name))?;
         let mut meta = fsutil::meta_of(stat, xattrs.own);
         let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
         Ok(match file_type {

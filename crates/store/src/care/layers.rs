@@ -78,7 +78,8 @@ impl Inner {
         node: &Node,
         under: Under<'_>,
     ) -> Result<Option<(Vec<u8>, String)>> {
-        let opened = fsutil::open_dir(dir, name).and_then(|dir| Ok((fsutil::xattrs(&dir)?, dir)));
+        let opened = fsutil::open_dir(dir, name)
+            .and_then(|dir| Ok((fsutil::xattrs(&dir, self.config.overlay_xattr)?, dir)));
         let (marks, dir) = match opened {
             Ok(opened) => opened,
             Err(errno) => return Ok(Some((Vec::new(), std::io::Error::from(errno).to_string()))),

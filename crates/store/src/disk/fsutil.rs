@@ -12,6 +12,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::config::OverlayXattr;
+
 /// Most bytes read or written at once.
 pub(crate) const CHUNK: usize = 256 << 10;
 
@@ -151,23 +153,20 @@ pub(crate) struct FoundXattrs {
     pub(crate) overlay: Xattrs,
 }
 
-const OVERLAY_PREFIXES: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
-
 impl FoundXattrs {
-    /// The value of `trusted.overlay.NAME` or `user.overlay.NAME`.
+    /// The value of overlay's mark NAME.
     pub(crate) fn overlay(&self, name: &str) -> Option<&[u8]> {
-        self.overlay
-            .iter()
-            .find(|(key, _)| OVERLAY_PREFIXES.iter().any(|p| key.strip_prefix(*p) == Some(name.as_bytes())))
-            .map(|(_, value)| &**value)
+        let is_it =
+            |key: &[u8]| key.strip_suffix(name.as_bytes()).is_some_and(|start| start.ends_with(b".overlay."));
+        self.overlay.iter().find(|(key, _)| is_it(key)).map(|(_, value)| &**value)
     }
 
-    fn add(&mut self, name: &[u8], value: Vec<u8>) {
+    fn add(&mut self, name: &[u8], value: Vec<u8>, marks: OverlayXattr) {
         // The host's security labels describe the host's place of the file, not the file.
         if name == b"security.selinux" || name == b"security.ima" || name == b"security.evm" {
             return;
         }
-        let overlay = OVERLAY_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let overlay = name.starts_with(marks.prefix().as_bytes());
         let list = if overlay { &mut self.overlay } else { &mut self.own };
         list.push((name.into(), value.into()));
     }
@@ -179,24 +178,25 @@ impl FoundXattrs {
 }
 
 /// Attributes of an open file or directory.
-pub(crate) fn xattrs(file: impl AsFd) -> Result<FoundXattrs, Errno> {
+pub(crate) fn xattrs(file: impl AsFd, marks: OverlayXattr) -> Result<FoundXattrs, Errno> {
     let file = file.as_fd();
     let list = |buffer: &mut [u8]| rustix::fs::flistxattr(file, buffer);
     let get = |name: &[u8], buffer: &mut [u8]| rustix::fs::fgetxattr(file, name, buffer);
-    read_xattrs(list, get)
+    read_xattrs(list, get, marks)
 }
 
 /// Attributes of something that cannot be opened.
-pub(crate) fn xattrs_at(dir: impl AsFd, name: &CStr) -> Result<FoundXattrs, Errno> {
+pub(crate) fn xattrs_at(dir: impl AsFd, name: &CStr, marks: OverlayXattr) -> Result<FoundXattrs, Errno> {
     let path = proc_path(dir, name)?;
     let list = |buffer: &mut [u8]| rustix::fs::llistxattr(&path, buffer);
     let get = |name: &[u8], buffer: &mut [u8]| rustix::fs::lgetxattr(&path, name, buffer);
-    read_xattrs(list, get)
+    read_xattrs(list, get, marks)
 }
 
 fn read_xattrs(
     list: impl Fn(&mut [u8]) -> Result<usize, Errno>,
     get: impl Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
+    marks: OverlayXattr,
 ) -> Result<FoundXattrs, Errno> {
     let mut found = FoundXattrs::default();
     let mut small = [0_u8; 512];
@@ -209,8 +209,8 @@ fn read_xattrs(
     for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
         let mut value = [0_u8; 512];
         match get(name, &mut value) {
-            Ok(len) => found.add(name, value[..len].to_vec()),
-            Err(Errno::RANGE) => found.add(name, grow(|buffer: &mut [u8]| get(name, buffer))?),
+            Ok(len) => found.add(name, value[..len].to_vec(), marks),
+            Err(Errno::RANGE) => found.add(name, grow(|buffer: &mut [u8]| get(name, buffer))?, marks),
             Err(Errno::NODATA) => {}
             Err(errno) => return Err(errno),
         }

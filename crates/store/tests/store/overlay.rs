@@ -302,6 +302,31 @@ fn privileged_equal_files_are_not_one_inode() {
     assert!(shown["/twin/two"].ends_with("first=/twin/two"), "{}", shown["/twin/two"]);
 }
 
+/// `user.overlay.*` means nothing to an overlay with marks in `trusted.overlay.*`; storage of containers made in a step has it.
+#[test]
+fn privileged_the_other_kind_of_marks_is_data() {
+    if !is_root("privileged_the_other_kind_of_marks_is_data") {
+        return;
+    }
+    let store = new_store();
+    let before = base(&store);
+    let set = |path: PathBuf, name: &str, value: &[u8]| {
+        rustix::fs::lsetxattr(&path, name, value, XattrFlags::empty()).unwrap();
+    };
+    let marked = run(&store, &before, |root| {
+        set(root.join("etc"), "user.overlay.opaque", b"y");
+        set(root.join("usr/lib"), "user.overlay.redirect", b"/etc");
+        set(root.join("bin/empty"), "user.overlay.whiteout", b"y");
+    });
+    check(&store, &marked);
+    let (old, new) = (flat(&store, &before), flat(&store, &marked));
+    assert!(old.keys().eq(new.keys()), "{:?}", new.keys());
+    assert_ne!(old, new, "they are part of the tree");
+    let touched = run(&store, &marked, |root| fs::write(root.join("etc/new"), "").unwrap());
+    check(&store, &touched);
+    assert_eq!(flat(&store, &touched).len(), old.len() + 1);
+}
+
 #[test]
 fn privileged_redirects_are_refused() {
     if !is_root("privileged_redirects_are_refused") {
