@@ -191,7 +191,7 @@ impl<O: Op> Shared<O> {
         let reason = if evicted {
             MissReason::Evicted
         } else {
-            explain(&key.parts, &self.cache.nearest(&key, &self.label(&job.op)))
+            explain(&key.parts, &self.cache.nearest(&key, &self.kept_label(&job.op, &job.scope)))
         };
         self.run(&job, inputs, reason);
     }
@@ -222,8 +222,8 @@ impl<O: Op> Shared<O> {
 
     /// A run has ended well: its result is stored before it is given to anybody.
     fn ran(self: &Arc<Self>, id: JobId, value: O::Value, duration: Duration) {
-        if let Some(Storage { op, key, definition }) = self.update(|state, _| state.storage(id)) {
-            let label = self.label(&op);
+        if let Some(Storage { op, scope, key, definition }) = self.update(|state, _| state.storage(id)) {
+            let label = self.kept_label(&op, &scope);
             let record = Record { definition, key: &key, label: &label, value: &value, duration };
             // A store in trouble costs the next run some time, but not this one its result.
             let _ = catch_unwind(AssertUnwindSafe(|| self.cache.store(record)));
@@ -240,8 +240,8 @@ impl<O: Op> Shared<O> {
         scope: u64,
         inputs: &[O::Value],
     ) {
-        if let Some(Storage { op, key, .. }) = self.update(|state, _| state.storage(id)) {
-            let label = self.label(&op);
+        if let Some(Storage { op, scope, key, .. }) = self.update(|state, _| state.storage(id)) {
+            let label = self.kept_label(&op, &scope);
             let failure = Failure { key: &key, label: &label, duration };
             let _ = catch_unwind(AssertUnwindSafe(|| self.cache.fail(failure)));
         }

@@ -212,6 +212,7 @@ pub(crate) enum ByKey<V> {
 /// How a result is to be stored.
 pub(crate) struct Storage<O: Op> {
     pub(crate) op: Arc<O>,
+    pub(crate) scope: Arc<Scope<O>>,
     pub(crate) key: Arc<ContentKey>,
     /// `None` if the definition does not determine the value.
     pub(crate) definition: Option<Digest>,

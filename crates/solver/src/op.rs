@@ -30,6 +30,11 @@ pub trait Op: Send + Sync + Sized + 'static {
     /// One line for people.
     fn label(&self) -> String;
 
+    /// The line that is kept with the result for those who ask later: the label, without what the request knows to be secret.
+    fn kept_label(&self, _context: &Self::Context) -> String {
+        self.label()
+    }
+
     /// The vertices whose values [`run`](Op::run) needs, in the order in which it wants them.
     fn inputs(&self) -> Vec<Arc<Self>>;
 

@@ -192,6 +192,12 @@ impl<O: Op> Shared<O> {
         catch_unwind(AssertUnwindSafe(|| op.label())).map_or_else(|_| "unnamed vertex".into(), Into::into)
     }
 
+    /// The label for the cache, likewise.
+    pub(crate) fn kept_label(&self, op: &Arc<O>, scope: &Scope<O>) -> Arc<str> {
+        catch_unwind(AssertUnwindSafe(|| op.kept_label(&scope.context)))
+            .map_or_else(|_| "unnamed vertex".into(), Into::into)
+    }
+
     /// The job fails for a reason that lies outside of a run.
     pub(crate) fn fail(self: &Arc<Self>, id: JobId, message: &str) {
         let Some((op, definition)) =

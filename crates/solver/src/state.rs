@@ -381,7 +381,7 @@ impl<O: Op> State<O> {
     pub(crate) fn storage(&self, id: JobId) -> Option<Storage<O>> {
         let job = self.jobs.get(&id)?;
         let definition = job.stable.then_some(job.definition);
-        Some(Storage { op: job.op.clone(), key: job.key.clone()?, definition })
+        Some(Storage { op: job.op.clone(), scope: job.scope.clone(), key: job.key.clone()?, definition })
     }
 
     /// The job has its value, or will never have one. All who wait are served; those who cannot go on fail as well.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from engine import Engine
 from images import random_image
 from registry import Registry
+from session import GraphQLError
 
 
 def chain(*commands: str, before: str = "") -> str:
@@ -36,6 +39,22 @@ def on_busybox(*steps: str) -> str:
     """A document that runs one command after these steps."""
     chain = ["container", 'from(address: "busybox")', *steps, 'withExec(args: ["sh", "-c", "true"])', "sync"]
     return "{ " + " { ".join(chain) + " }" * len(chain)
+
+
+def test_names_of_steps_that_are_kept_have_no_secrets(engine: Engine) -> None:
+    """What `cache` lists later was masked when it was kept: nobody knows the secrets then."""
+    value = f"s3cr3t-{time.time_ns()}"
+    command = f"true {value} kept"
+    with engine.session() as session:
+        secret = session.query('{ setSecret(name: "kept", plaintext: %s) { id } }' % json.dumps(value))
+        before = f'withSecretVariable(name: "S", secret: {json.dumps(secret["setSecret"]["id"])})'
+        session.query(chain(command, before=before))
+        with pytest.raises(GraphQLError):
+            session.query(chain(f"false {value} kept", before=before))
+    for arguments in [("why", "kept"), ("why", "kept", "--json"), ("du", "--json"), ("du",)]:
+        listed = engine.kukri("cache", *arguments).stdout
+        assert value not in listed, arguments
+        assert "*** kept" in listed or arguments == ("du",), arguments
 
 
 def said_of(engine: Engine, document: str, label: str) -> list[str]:

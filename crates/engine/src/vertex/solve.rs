@@ -37,6 +37,10 @@ impl Op for Vertex {
         Self::label(self)
     }
 
+    fn kept_label(&self, context: &SolveContext) -> String {
+        context.session.progress().mask(&Self::label(self))
+    }
+
     fn inputs(&self) -> Vec<Arc<Self>> {
         self.trees()
             .into_iter()
