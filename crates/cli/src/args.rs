@@ -368,7 +368,7 @@ pub enum CacheCommand {
         /// Leave this much free on the disk (`10GB`, `20%`) [default: no limit].
         #[arg(long, value_name = "SIZE")]
         min_free: Option<String>,
-        /// Remove only what was not used for this long (`36h`, `7d`) [default: no limit].
+        /// Remove what was not used for this long (`36h`, `7d`); what was used later goes only where another limit asks for it [default: no limit].
         #[arg(long, value_name = "DURATION")]
         keep: Option<String>,
         /// Remove cache volumes as well, except those in use (with --keep: that were not used for this long).
