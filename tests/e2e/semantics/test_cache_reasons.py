@@ -46,7 +46,7 @@ def test_names_of_steps_that_are_kept_have_no_secrets(engine: Engine) -> None:
     value = f"s3cr3t-{time.time_ns()}"
     command = f"true {value} kept"
     with engine.session() as session:
-        secret = session.query('{ setSecret(name: "kept", plaintext: %s) { id } }' % json.dumps(value))
+        secret = session.query(f'{{ setSecret(name: "kept", plaintext: "{value}") {{ id }} }}')
         before = f'withSecretVariable(name: "S", secret: {json.dumps(secret["setSecret"]["id"])})'
         session.query(chain(command, before=before))
         with pytest.raises(GraphQLError):

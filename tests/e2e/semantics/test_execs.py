@@ -111,7 +111,10 @@ def test_5_3_one_file_for_both_outputs_has_both(q: Any) -> None:
 
 def test_5_3_standard_input_comes_from_wherever_the_file_is(q: Any) -> None:
     """As with a shell: from each kind of mount, through links, and of any length."""
-    volume, secret = q.id('cacheVolume(key: "redirected input")'), q.id('setSecret(name: "i", plaintext: "pw")')
+    volume, secret = (
+        q.id('cacheVolume(key: "redirected input")'),
+        q.id('setSecret(name: "i", plaintext: "pw")'),
+    )
     mounted = q.dir_id(f="mounted")
     config = f"""
         withMountedCache(path: "/cache", cache: {volume})
