@@ -52,13 +52,17 @@ pub fn describe(words: &[String]) -> Run {
         words.iter().skip(1).find(|word| !word.starts_with('-')).filter(|word| Path::new(word).is_file());
     let command: Vec<String> = words.first().into_iter().chain(script).filter_map(name).collect();
     Run {
-        // Names in this order are in the order of time.
-        id: format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), std::process::id()),
+        id: name_of(now, std::process::id()),
         command: one_line(&command.join(" ")),
         workdir: std::env::current_dir().map(|path| path.display().to_string()).unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_ns: u64::try_from(now.as_nanosecond()).unwrap_or(0),
     }
+}
+
+/// Names in this order are in the order of time.
+fn name_of(begun: Timestamp, process: u32) -> String {
+    format!("{}-{process}", begun.strftime("%Y%m%d-%H%M%S-%6f"))
 }
 
 /// The program that started this one, with its arguments.
@@ -166,5 +170,14 @@ mod tests {
         assert_eq!(describe(&words(&script)).command, "python3 runs.rs");
         assert_eq!(describe(&words("node --token=hunter2 hunter2")).command, "node");
         assert_eq!(describe(&[]).command, "");
+    }
+
+    /// Also those of one second, whatever numbers the processes have.
+    #[test]
+    fn names_are_in_the_order_of_time() {
+        let name = |micros, process| name_of(Timestamp::from_microsecond(micros).unwrap(), process);
+        assert!(name(1_795_493_078_192_482, 819) < name(1_795_493_078_592_001, 1009));
+        assert!(name(1_795_493_078_000_001, 30_000) < name(1_795_493_078_000_099, 4));
+        assert_eq!(name(1_795_493_078_192_482, 819), "20261124-040438-192482-819");
     }
 }

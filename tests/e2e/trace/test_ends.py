@@ -48,6 +48,8 @@ def going_on(
             yield process, time.monotonic()
         finally:
             process.kill()
+            # The program outlives the command that is killed.
+            (directory / "leave").touch()
 
 
 def show(engine: Engine, *arguments: str) -> str:
