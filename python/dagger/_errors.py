@@ -369,7 +369,11 @@ def _tail(name: str, text: str) -> list[str]:
     written = text.rstrip().splitlines()
     if not written:
         return []
-    of = f", the last {TAIL_LINES} of {len(written)} lines" if len(written) > TAIL_LINES else ""
+    of = ""
+    if len(written) > TAIL_LINES:
+        # How many lines there were is not known where the engine has left some out.
+        total = "" if written[0].startswith("[omitting ") else f" of {len(written)}"
+        of = f", the last {TAIL_LINES}{total} lines"
     return [f"{name}{of}:", *(f"  {_cut(line)}" for line in written[-TAIL_LINES:])]
 
 

@@ -34,6 +34,8 @@ def test_exec_errors() -> None:
     long = str(failed(stderr="\n".join(f"line {number}" for number in range(100))))
     assert "stderr, the last 20 of 100 lines:\n  line 80\n" in long
     assert long.endswith("  line 99")
+    cut = "[omitting 400 bytes]...e 4\n" + "\n".join(f"line {number}" for number in range(100))
+    assert "stderr, the last 20 lines:\n  line 80\n" in str(failed(stderr=cut))
     assert len(str(failed(stderr="x" * 100_000, cmd=["y" * 100_000]))) < 3000
 
 

@@ -443,3 +443,17 @@ def processes(part: str) -> list[str]:
         if part in line and "query" not in line and "pytest" not in line:
             found.append(line)
     return found
+
+
+def test_a_working_directory_that_is_gone(engine: Engine, tmp_path: Path) -> None:
+    """It is named, as one that `--workdir` gives and that is not there."""
+    script = 'mkdir gone; cd gone; rmdir ../gone; exec "$0" query "{ version }"'
+    done = subprocess.run(
+        ["sh", "-c", script, binary()],
+        env=engine.env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2 and "working directory" in done.stderr and "--workdir" in done.stderr

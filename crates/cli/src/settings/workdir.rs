@@ -12,7 +12,12 @@ fn is_variable(path: &Path) -> bool {
 
 /// The directory from which the relative paths of a session count.
 pub fn workdir(flag: Option<&Path>) -> Result<PathBuf, Failure> {
-    let Some(path) = flag else { return Ok(std::env::current_dir()?) };
+    let Some(path) = flag else {
+        return std::env::current_dir().map_err(|error| {
+            Failure::usage(format!("the working directory: {error}"))
+                .hint("change into a directory that is there, or name one with --workdir")
+        });
+    };
     let name = if is_variable(path) { "DAGGER_WORKDIR=" } else { "--workdir " };
     let wrong = |why: &dyn Display| Failure::usage(format!("{name}{}: {why}", path.display()));
     match std::fs::canonicalize(path) {
